@@ -1,0 +1,1 @@
+"""The ways in: HTTP, page, command line. Thin."""

@@ -1,0 +1,1 @@
+"""Keeps. The only package that opens a file or a connection."""

@@ -1,0 +1,183 @@
+"""What the ledger takes and gives, as types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from data.home import DataError
+
+Verb = Literal["accept", "dismiss", "snooze", "complete"]
+State = Literal["open", "accepted", "snoozed", "dismissed", "completed", "expired", "withdrawn", "sent"]
+"""open = posted and not answered. A suggestion is shown while it is listed and open, accepted, or (once
+its snooze is over) snoozed."""
+
+
+class LedgerError(DataError):
+    """The ledger cannot do it now; says what to do."""
+
+    exit_code = 6
+
+
+class LedgerMissingError(LedgerError):
+    """There is no ledger yet: `nextbest ingest FOLDER` makes one."""
+
+
+class LedgerLockedError(LedgerError):
+    """Somebody else holds it for too long."""
+
+
+class LedgerVersionError(LedgerError):
+    """It was written by a newer version of nextbest (or an older one: `nextbest migrate`)."""
+
+
+class AlreadyRunningError(LedgerError):
+    """One at a time, and somebody else is running it."""
+
+    exit_code = 7
+
+
+class ConflictError(LedgerError):
+    """The same id was stored before with other content, or the thing changed meanwhile."""
+
+
+class UnknownError(LedgerError):
+    """There is no such account, suggestion or user."""
+
+
+@dataclass(frozen=True)
+class User:
+    """A colleague, as a request knows her."""
+
+    user_id: str
+    name: str
+    role: str
+    manager_id: str | None = None
+    language: str | None = None
+    timezone: str | None = None
+
+
+@dataclass(frozen=True)
+class TailRow:
+    """A live fact: a row of a contract table, stored the moment it arrived.
+
+    Attributes:
+        event_id: Idempotency key; the same id with the same content is stored once.
+        table: Of `HISTORY_TABLES`.
+        account_id: Whose fact it is.
+        content: The row by the contract (times as microseconds UTC), without stored_at.
+        stored_at: Microseconds UTC; set by the ledger, strictly later than any other row of the account.
+        seq: Grows over all rows; set by the ledger.
+    """
+
+    event_id: str
+    table: str
+    account_id: str
+    content: Mapping[str, Any]
+    stored_at: int = 0
+    seq: int = 0
+
+
+@dataclass(frozen=True)
+class AccountState:
+    """All that is needed to decide for one account now, read in one transaction.
+
+    Attributes:
+        block: Arrow bytes of its slice of history (`data.history.unpack`).
+        tail: Live rows that the block does not contain, oldest first.
+        version: Grows with every change; `post` refuses when it has moved on.
+    """
+
+    account_id: str
+    name: str
+    language: str | None
+    timezone: str | None
+    block: bytes
+    tail: tuple[TailRow, ...]
+    version: int
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A suggestion about to be posted.
+
+    Attributes:
+        treatment, role: With the account its identity: the same while open is the same suggestion.
+        user_id: Who is to do it; None = the system or nobody yet.
+        channel: For caps.
+        rank: Place on the account's list, 1 = first.
+        priority: In currency.
+        expires_at: Microseconds UTC.
+        reasons: Codes and facts as JSON.
+    """
+
+    treatment: str
+    role: str
+    user_id: str | None
+    channel: str
+    rank: int
+    priority: float
+    expires_at: int
+    reasons: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class LoggedDecision:
+    """The part of a decision that the ledger keeps. `record` holds what is needed to recompute a live one."""
+
+    decision_id: str
+    account_id: str
+    decided_at: int
+    treatment: str
+    probability: float
+    explored: bool
+    playbook: str
+    release: str
+    seed: int
+    trigger: str
+    """"night:<run>" or "event:<event_id>"."""
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A suggestion as it is shown. `new` = first listed by the current run or live since; times in microseconds UTC."""
+
+    suggestion_id: str
+    account_id: str
+    account_name: str
+    treatment: str
+    role: str
+    user_id: str | None
+    channel: str
+    state: State
+    rank: int
+    priority: float
+    reasons: list[dict[str, Any]]
+    decision_id: str
+    posted_at: int
+    expires_at: int
+    snoozed_until: int | None = None
+    new: bool = False
+
+
+@dataclass(frozen=True)
+class ReleaseInUse:
+    """Which release decides, since when, with the hash of its manifest."""
+
+    release_id: str
+    manifest_hash: str
+    since: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A nightly run. `staged` = accounts published to it so far; listed to users only once complete."""
+
+    run_id: str
+    as_of: int
+    state: Literal["running", "complete"]
+    started_at: int
+    completed_at: int | None
+    summary: Mapping[str, Any]

@@ -1,0 +1,1 @@
+"""Decides. Pure: arguments in, suggestions out; no files, clock, log or global random state."""

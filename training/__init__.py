@@ -1,0 +1,1 @@
+"""Learns. Offline; never imported by api."""
