@@ -1,0 +1,49 @@
+# Two commands matter: `make demo` and `make test`. Both set up what they need; a second run is quick.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+DEMO ?=
+TESTS ?= tests
+
+# Where cores are shared, OpenMP's busy waiting costs more than it gives.
+export OMP_WAIT_POLICY := passive
+
+.PHONY: demo serve test test-all check format bench clean
+
+demo: $(VENV)/.run  ## a world of 2,000 accounts: ingest, train, night, serve
+	$(BIN)/nextbest demo $(DEMO)
+
+test: $(VENV)/.dev  ## core tests, on SQLite and a real PostgreSQL
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 20 $(TESTS)
+
+test-all: test  ## everything; whatever is slow or needs more than Python joins here
+
+check: $(VENV)/.dev  ## format, lint, types, imports, links, floats
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest tests/house
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev  ## speeds as ratios within one run
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nextbest needs Python 3.11 or newer, this is " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[train]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(PIP) -e '.[train,postgres,dev]'
+	touch $@ $(VENV)/.run

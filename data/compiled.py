@@ -1,0 +1,43 @@
+"""Where numba keeps compiled kernels: a folder named by everything that their machine code depends on.
+
+numba looks only at the file of the function it cached, so a caller whose callee changed in another file would
+silently run old code. A new folder for every state of the engine's sources makes that impossible. This module is
+imported before the engine is (`data/__init__.py`) and itself imports nothing that compiles.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """The folder for the present sources of the engine, numba's version and this machine's processor."""
+    spec = find_spec("engine")
+    sources = sorted(Path(next(iter(spec.submodule_search_locations or []))).glob("*.py")) if spec else []
+    digest = hashlib.sha256()
+    for source in sources:
+        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    for part in (version("numba"), version("numpy"), platform.python_version(), _processor()):
+        digest.update(part.encode() + b"\0")
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "nextbest" / f"kernels-{digest.hexdigest()[:16]}"
+
+
+def use_cache_folder() -> None:
+    """Point numba there, unless the operator has chosen a folder."""
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(cache_folder()))
+
+
+def _processor() -> str:
+    """Model and flags of the processor where the system tells them: compiled code uses what it finds."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    wanted = ("model name", "flags", "Features", "CPU part")
+    return "\n".join(sorted({line for line in lines if line.startswith(wanted)}))
