@@ -1,8 +1,8 @@
 """Where numba keeps compiled kernels: a folder named by everything that their machine code depends on.
 
-numba looks only at the file of the function it cached, so a caller whose callee changed in another file would
-silently run old code. A new folder for every state of the engine's sources makes that impossible. This module is
-imported before the engine is (`data/__init__.py`) and itself imports nothing that compiles.
+numba looks only at the file of the function it cached, so a caller whose callee changed in another file
+would silently run old code. A new folder for every state of the engine's sources makes that impossible.
+This module is imported before the engine is (`data/__init__.py`) and itself imports nothing that compiles.
 """
 
 from __future__ import annotations
