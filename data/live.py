@@ -1,0 +1,85 @@
+"""From what the ledger has of one account to the facts that a decision reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import polars as pl
+
+from data.history import unpack
+from data.ledger.types import AccountState, TailRow
+from engine.records import HISTORY_TABLES, TABLES, TIME, History, Kind
+
+
+def history_of(state: AccountState) -> History:
+    """All facts of one account as they stand in the ledger: its block and what came after it."""
+    return unpack(state.block).append(tail_history(state.tail))
+
+
+def tail_history(rows: Iterable[TailRow]) -> History:
+    """Live rows as frames of the contract, oldest first, without personal columns.
+
+    Times in a row's content are microseconds UTC; `superseded_at` is empty and filled in by
+    `History.append`.
+    """
+    by_table: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        by_table.setdefault(row.table, []).append(_record(row))
+    return History({table: _frame(table, by_table[table]) for table in HISTORY_TABLES if table in by_table})
+
+
+def newest_stored(history: History) -> int:
+    """When the latest of these facts was stored, microseconds UTC; 0 where none says when."""
+    newest = 0
+    for frame in history.frames.values():
+        value = frame["stored_at"].to_physical().max() if len(frame) else None
+        if isinstance(value, int):
+            newest = max(newest, value)
+    return newest
+
+
+def current_team(history: History, as_of: int) -> Mapping[str, Mapping[str, str]]:
+    """Account -> role -> user_id, as known at that moment (microseconds UTC)."""
+    rows = known_rows(history["account_team"], as_of)
+    teams: dict[str, dict[str, str]] = {}
+    for account, role, user in rows.sort("account_id", "role", "user_id").select(
+        "account_id", "role", "user_id"
+    ).iter_rows():  # fmt: skip
+        teams.setdefault(account, {})[role] = user
+    return teams
+
+
+def known_rows(frame: pl.DataFrame, as_of: int) -> pl.DataFrame:
+    """The version of each fact that held at that moment, tombstones left out."""
+    moment = pl.lit(as_of).cast(TIME)
+    stored = pl.col("stored_at").is_null() | (pl.col("stored_at") < moment)
+    holds = pl.col("superseded_at").is_null() | (pl.col("superseded_at") >= moment)
+    return frame.filter(stored & holds & ~pl.col("deleted").fill_null(value=False))
+
+
+def _record(row: TailRow) -> dict[str, Any]:
+    return {
+        **row.content,
+        "account_id": row.account_id,
+        "stored_at": row.stored_at,
+        "deleted": row.content.get("deleted", False),
+    }
+
+
+def _frame(table: str, records: list[dict[str, Any]]) -> pl.DataFrame:
+    kept = {c.name for c in TABLES[table].columns if not c.personal} | {"account_id", "stored_at", "deleted"}
+    schema = {"account_id": pl.String()} | {
+        name: dtype for name, dtype in TABLES[table].schema.items() if name in kept
+    }
+    times = {c.name for c in TABLES[table].columns if c.kind is Kind.TIME} | {"stored_at"}
+    columns = {
+        name: pl.Series(
+            name,
+            [record.get(name) for record in records],
+            dtype=pl.Int64() if name in times else dtype,
+            strict=False,
+        ).cast(dtype)
+        for name, dtype in schema.items()
+    }
+    return pl.DataFrame(columns).with_columns(pl.lit(None).cast(TIME).alias("superseded_at"))

@@ -1,0 +1,99 @@
+"""What can be set from outside: environment variables that begin with NEXTBEST_.
+
+One definition for every way in; `docs/operations.md` lists each with its meaning. A misspelt variable is an
+error rather than a silent default.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from data.home import DataError, Home
+
+PREFIX = "NEXTBEST_"
+
+
+class SettingsError(DataError):
+    """A setting is unknown or has a value that cannot be used."""
+
+    exit_code = 2
+
+
+class Settings(BaseSettings):
+    """Every setting, from its default, the environment or (strongest) an option of a command.
+
+    Raises SettingsError: an unknown NEXTBEST_ variable, or a value of the wrong type or range.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    home: Path = Field(Path("var"), description="State directory: ledger, history, nights, rejects, MLflow.")
+    models: Path = Field(Path("models"), description="Folder of the releases.")
+    ledger_url: str | None = Field(
+        None, description="Ledger database, sqlite:///FILE or postgresql://...; default HOME/ledger.sqlite."
+    )
+    playbook: str = Field("pharma", description="A shipped playbook by name, or the path of a TOML file.")
+    processes: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="Processes of the night; default all cores.",
+    )
+    seed: int = Field(0, ge=0, lt=2**63, description="Of exploration: the same seed draws the same.")
+    max_rejected: float = Field(
+        0.01, ge=0, le=1, description="Share of a table's rows that may be rejected before a load stops."
+    )
+    freshness_touchpoints_hours: float = Field(
+        48, gt=0, description="The night stops when the newest touchpoint was stored longer ago."
+    )
+    freshness_responses_hours: float = Field(
+        24 * 7, gt=0, description="The same for responses; a source without any row is not checked."
+    )
+    freshness_outcomes_hours: float = Field(24 * 14, gt=0, description="The same for outcomes.")
+    host: str = Field("127.0.0.1", description="Address on which `nextbest serve` listens.")
+    port: int = Field(8000, ge=0, le=65535, description="Its port; 0 takes a free one.")
+    token_days: float = Field(90, gt=0, description="How long a new token lasts.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "warning", description="What the server logs."
+    )
+    debug: bool = Field(False, description="Show the traceback of an error beside its one line.")
+
+    def __init__(self, **given: Any) -> None:
+        _refuse_unknown(os.environ)
+        try:
+            super().__init__(**{name: value for name, value in given.items() if value is not None})
+        except ValidationError as error:
+            raise SettingsError(_one_line(error)) from None
+
+    def as_home(self) -> Home:
+        """The places that follow from the settings; creates nothing."""
+        return Home.at(self.home, models=self.models, ledger_url=self.ledger_url)
+
+    def freshness_hours(self) -> dict[str, float]:
+        """Table -> hours after which its newest row is too old for a night."""
+        return {
+            "touchpoints": self.freshness_touchpoints_hours,
+            "responses": self.freshness_responses_hours,
+            "outcomes": self.freshness_outcomes_hours,
+        }
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    for name in sorted(environment):
+        if name.startswith(PREFIX) and name not in known:
+            close = get_close_matches(name, sorted(known), n=1)
+            hint = f", did you mean {close[0]}?" if close else f"; known are {', '.join(sorted(known))}."
+            raise SettingsError(f"Unknown environment variable {name}{hint}")
+
+
+def _one_line(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    name = str(fault["loc"][0]) if fault["loc"] else "settings"
+    return f"{PREFIX}{name.upper()}: got {fault.get('input')!r}. {fault['msg']}."
