@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
+from engine import numerics
 from engine.features import Features
-from engine.playbook import Playbook
+from engine.playbook import Playbook, Treatment
+from engine.policies import fact_columns, holds, limit_counts
 from engine.records import Bools, Floats, Ints
 from engine.scoring import Scores
+
+LEFT_OUT: tuple[str, ...] = ("below_no_contact", "exploration", "no_room_together", "outranked")
+"""Why an eligible treatment has no place: worth no more than no contact; place 1 was drawn at random and
+left it out; limits leave no room beside what is placed above; others are worth more."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,22 @@ class Priority:
 
 
 @dataclass(frozen=True)
+class Together:
+    """What the places of one list may not do together.
+
+    Attributes:
+        room: Contacts that each limit still allows; shape (n, L).
+        counts: Whether a treatment takes from a limit's room; shape (T, L).
+        clash: Pairs that contradict each other, such as an e-mail and the stop of e-mails; shape (T, T),
+            symmetric.
+    """
+
+    room: Ints
+    counts: Bools
+    clash: Bools
+
+
+@dataclass(frozen=True)
 class Ranking:
     """What is placed where.
 
@@ -52,16 +77,186 @@ class Ranking:
 
 
 def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priority:
-    """(caused - cost - fatigue) x P(followed) x context weight x lever; or the leaders' formula."""
-    raise NotImplementedError
+    """(caused - cost - fatigue) x P(followed) x context weight x lever; or the leaders' formula.
+
+    P(followed) counts for treatments that a person carries out, and never less than the playbook's floor.
+    The leaders' formula is P(positive response) x value x context weight x lever.
+    """
+    shape = scores.value.shape
+    caused = scores.value - scores.value[:, :1]
+    cost = np.broadcast_to(np.array([t.cost for t in playbook.treatments]), shape)
+    fatigue = scores.optout * playbook.optout_loss
+    weight = context_weights(features, playbook)[0]
+    lever = np.broadcast_to(np.array([_lever(t, playbook) for t in playbook.treatments]), shape)
+    if playbook.priority == "leaders":
+        base = scores.response * np.array([t.value for t in playbook.treatments])
+    else:
+        base = (caused - cost - fatigue) * _followed(scores, playbook)
+    priority = base * weight * lever
+    priority[:, 0] = 0.0
+    return Priority(caused, cost.copy(), fatigue, weight, lever.copy(), priority)
+
+
+def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Bools]:
+    """The product of the context weights that hold, shape (n, T), and which hold, (n, T, W).
+
+    Unknown counts as not holding. Column 0 (no contact) has no weight.
+    """
+    shape = (len(features.moments), len(playbook.treatments))
+    conditions = [c for weight in playbook.context_weights for c in (weight.when, weight.applies)]
+    columns = fact_columns(features, conditions)
+    product = np.ones(shape)
+    active = np.zeros((*shape, len(playbook.context_weights)), dtype=bool)
+    for index, weight in enumerate(playbook.context_weights):
+        both = (holds(weight.when, columns, shape) == 1) & (holds(weight.applies, columns, shape) == 1)
+        both[:, 0] = False
+        active[:, :, index] = both
+        product = product * np.where(both, weight.weight, 1.0)
+    return product, active
+
+
+def together(features: Features, playbook: Playbook) -> Together:
+    """What the limits and the stops of the playbook say about a list as a whole."""
+    allowed = np.array([limit.count for limit in playbook.contact_limits], dtype=np.float64)
+    room = np.maximum(allowed - features.limits, 0.0).astype(np.int64)
+    counts = np.array(
+        [[limit_counts(limit, t) for limit in playbook.contact_limits] for t in playbook.treatments],
+        dtype=bool,
+    ).reshape(len(playbook.treatments), len(playbook.contact_limits))
+    clash = np.array(
+        [[_clash(a, b) or _clash(b, a) for b in playbook.treatments] for a in playbook.treatments]
+    )
+    return Together(room, counts, clash)
 
 
 def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: Ints, *,
-         treatments: tuple[str, ...], share: float, places: int, seed: int) -> Ranking:  # fmt: skip
-    """Best first among eligible pairs with a positive priority; ties by treatment id.
+         treatments: tuple[str, ...], share: float, places: int, seed: int,
+         together: Together | None = None) -> Ranking:  # fmt: skip
+    """Best first among eligible pairs with a positive priority; ties by the order of `treatments`.
 
     A draw derived from (seed, account, day) sends a share of accounts to a treatment drawn uniformly
     from the m eligible ones ("none" included). P(place 1) is then exactly
-    share / m + (1 - share if it is the greedy one).
+    share / m + (1 - share if it is the greedy one). Places 2..K follow by priority.
+
+    Args:
+        priority, eligible: Shape (n, T); column 0 is no contact.
+        account_ids, day: Whose list and on which day (days since 1970 UTC), n each.
+        treatments: Ids of the columns: "none", then sorted.
+        share: Of accounts a day that explore, in [0, 1).
+        places: K, at least 1.
+        together: Restrictions on a list as a whole; None = none.
     """
-    raise NotImplementedError
+    eligible = eligible.copy()
+    eligible[:, 0] = True
+    open_ = eligible & (priority > 0.0)
+    greedy = _best(priority, open_)
+    explored, drawn = _draw(eligible, account_ids, day, share, seed)
+    first = np.where(explored, drawn, greedy)
+    limits = together or _no_restrictions(len(account_ids), len(treatments))
+    target = np.broadcast_to((share / eligible.sum(axis=1))[:, None], eligible.shape) * eligible  # counts
+    rows = np.arange(len(account_ids))
+    target[rows, greedy] = target[rows, greedy] + (1.0 - share)
+    return Ranking(
+        places=_fill(priority, open_, first, places, limits),
+        probability=target[rows, first],
+        greedy=greedy,
+        explored=explored,
+        target=target,
+    )
+
+
+def left_out(priority: Floats, eligible: Bools, ranking: Ranking) -> npt.NDArray[np.int8]:
+    """Why each eligible pair has no place: index into LEFT_OUT; -1 = placed or not eligible; shape (n, T)."""
+    shape = priority.shape
+    placed = placed_at(ranking, shape[1]) > 0
+    first, last = ranking.places[:, 0], ranking.places[:, -1]
+    rows = np.arange(shape[0])
+    is_none = np.arange(shape[1])[None, :] == 0
+    drawn_alone = ranking.explored & ((first == 0) | (ranking.places.shape[1] == 1))
+    beaten = np.where(last > 0, priority[rows, last], np.inf)
+    reason = np.full(shape, LEFT_OUT.index("outranked"), dtype=np.int8)
+    reason[(priority > beaten[:, None]) | (last < 0)[:, None]] = LEFT_OUT.index("no_room_together")
+    reason[~(priority > 0.0) & ~is_none] = LEFT_OUT.index("below_no_contact")
+    reason[drawn_alone[:, None] & ~is_none] = LEFT_OUT.index("exploration")
+    none_reason = np.where(ranking.explored, LEFT_OUT.index("exploration"), LEFT_OUT.index("outranked"))
+    reason[:, 0] = none_reason
+    reason[placed | ~eligible] = -1
+    return reason
+
+
+def placed_at(ranking: Ranking, treatments: int) -> npt.NDArray[np.int64]:
+    """Place of each treatment on the list, 1 = first, 0 = not placed; shape (n, T)."""
+    place = np.zeros((len(ranking.greedy), treatments), dtype=np.int64)
+    for index in range(ranking.places.shape[1]):
+        filled = np.flatnonzero(ranking.places[:, index] >= 0)
+        place[filled, ranking.places[filled, index]] = index + 1
+    return place
+
+
+def _followed(scores: Scores, playbook: Playbook) -> Floats:
+    """P(followed) with its floor where a person acts, 1 where the system does; shape (n, T)."""
+    system = {role.id for role in playbook.roles if role.system}
+    by_person = np.array([t.kind != "none" and t.role not in system for t in playbook.treatments])
+    return np.where(by_person, np.maximum(scores.followed, playbook.followed_floor), 1.0)
+
+
+def _lever(treatment: Treatment, playbook: Playbook) -> float:
+    """Levers in percent of issue, group and action are added, then 1 + sum / 100 (never below 0)."""
+    percent = 0.0
+    for key in (("issue", treatment.issue), ("group", treatment.group), ("action", treatment.action)):
+        percent = percent + playbook.levers.get(key, 0.0)
+    return max(0.0, 1.0 + percent / 100.0)
+
+
+def _clash(stop: Treatment, contact: Treatment) -> bool:
+    return contact.kind == "contact" and (contact.channel, contact.purpose) in stop.stops
+
+
+def _no_restrictions(moments: int, treatments: int) -> Together:
+    none = np.zeros((treatments, 0), dtype=bool)
+    return Together(
+        np.zeros((moments, 0), dtype=np.int64), none, np.zeros((treatments, treatments), dtype=bool)
+    )
+
+
+def _best(priority: Floats, open_: Bools) -> Ints:
+    """The first of the highest among open pairs, 0 where none is open; shape (n,)."""
+    best = np.where(open_, priority, -np.inf).argmax(axis=1)
+    return np.where(open_.any(axis=1), best, 0).astype(np.int64)
+
+
+def _draw(
+    eligible: Bools, account_ids: tuple[str, ...], day: Ints, share: float, seed: int
+) -> tuple[Bools, Ints]:
+    """Whether each account explores today, and what it then draws among its eligible treatments."""
+    explored = np.zeros(len(account_ids), dtype=bool)
+    drawn = np.zeros(len(account_ids), dtype=np.int64)
+    if share <= 0.0:
+        return explored, drawn
+    for row, account_id in enumerate(account_ids):
+        today = int(day[row])
+        if numerics.uniform(seed, "explore", account_id, today) < share:
+            among = np.flatnonzero(eligible[row])
+            explored[row] = True
+            drawn[row] = among[int(numerics.uniform(seed, "which", account_id, today) * len(among))]
+    return explored, drawn
+
+
+def _fill(priority: Floats, open_: Bools, first: Ints, places: int, together: Together) -> Ints:
+    """Place after place: the best of what is still open and fits beside what has been placed."""
+    moments = len(first)
+    placed = np.full((moments, places), -1, dtype=np.int64)
+    placed[:, 0] = first
+    still, room = open_ & (first > 0)[:, None], together.room.copy()
+    rows = np.arange(moments)
+    for place in range(1, places):
+        chosen = placed[:, place - 1]
+        taken = chosen > 0
+        still[rows[taken], chosen[taken]] = False
+        still[taken] &= ~together.clash[chosen[taken]]
+        room[taken] -= together.counts[chosen[taken]]
+        for limit in range(room.shape[1]):
+            still &= (room[:, limit] > 0)[:, None] | ~together.counts[None, :, limit]
+        best = _best(priority, still)
+        placed[:, place] = np.where(best > 0, best, -1)
+    return placed

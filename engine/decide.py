@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
-from engine.arbitration import Priority, Ranking
-from engine.features import Features, FeatureSet
+from engine.arbitration import LEFT_OUT, Priority, Ranking, left_out, placed_at, prioritise, rank, together
+from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
-from engine.policies import Objections
-from engine.records import History, Moments
+from engine.policies import STAGES, Objections, object_to
+from engine.records import DAY_MICROS, TIME, Bools, EngineError, History, Moments
 from engine.scoring import Scorer, Scores
 
 
@@ -35,17 +36,57 @@ class Decisions:
     ranking: Ranking
 
     def funnel(self) -> pl.DataFrame:
-        """Columns stage, rule, removed (pairs first removed there), remaining; adds up to the last candidate."""
-        raise NotImplementedError
+        """Where candidates drop: columns stage, rule, removed, remaining.
+
+        The first row counts the candidates (all pairs, "none" included); each rule removes the pairs that
+        it is the first to remove; the rows of stage "arbitration" say why what was eligible has no place.
+        What remains in the last row is placed ("none" on the lists that leave the account alone).
+        """
+        first = self.objections.first_rule
+        left = left_out(self.priority.priority, self.objections.eligible, self.ranking)
+        rules = self.objections.rules
+        removed = [(rule.stage, rule.id, _count(first == i)) for i, rule in enumerate(rules)]
+        removed += [("arbitration", code, _count(left == i)) for i, code in enumerate(LEFT_OUT)]
+        rows = [("candidates", "", 0), *removed]
+        frame = pl.DataFrame(
+            rows, schema={"stage": pl.String, "rule": pl.String, "removed": pl.Int64}, orient="row"
+        )
+        return frame.with_columns((first.size - pl.col("removed").cum_sum()).alias("remaining"))
 
     def record(self) -> pl.DataFrame:
         """The full record, a row per (moment, treatment): what is stored of the night, to recompute it.
 
-        Columns: account_id, decided_at, treatment, place (null = none), probability, explored, stage and
-        rules that removed it, value, response, optout, followed, caused, cost, fatigue, weight, lever,
-        priority, target, playbook, release, seed.
+        Columns: account_id, decided_at, treatment, place (null = none), probability (of place 1), explored,
+        stage (the first that removed it, null = none) and rules (all that object, separated by |), value,
+        response, optout, followed, caused, cost, fatigue, weight, lever, priority, target, playbook, release,
+        seed. Floats are exact.
         """
-        raise NotImplementedError
+        moments, treatments = len(self.moments), len(self.treatments)
+        place = placed_at(self.ranking, treatments).ravel()
+        stage = self.objections.first_stage.ravel()
+        floats = {
+            "value": self.scores.value, "response": self.scores.response, "optout": self.scores.optout,
+            "followed": self.scores.followed, "caused": self.priority.caused, "cost": self.priority.cost,
+            "fatigue": self.priority.fatigue, "weight": self.priority.weight, "lever": self.priority.lever,
+            "priority": self.priority.priority, "target": self.ranking.target,
+        }  # fmt: skip
+        return pl.DataFrame(
+            {
+                "account_id": _each(self.moments.account_ids, np.repeat(np.arange(moments), treatments)),
+                "decided_at": pl.Series(np.repeat(self.moments.as_of, treatments)).cast(TIME),
+                "treatment": _each(self.treatments, np.tile(np.arange(treatments), moments)),
+                "place": pl.Series(place).replace(0, None),
+                "probability": np.repeat(self.ranking.probability, treatments),
+                "explored": np.repeat(self.ranking.explored, treatments),
+                "stage": _each((*STAGES, None), np.where(stage < 0, len(STAGES), stage)),
+                "rules": _rules(self.objections),
+                **{name: np.ascontiguousarray(values).ravel() for name, values in floats.items()},
+            }
+        ).with_columns(
+            pl.lit(self.playbook).alias("playbook"),
+            pl.lit(self.release).alias("release"),
+            pl.lit(self.seed, pl.Int64).alias("seed"),
+        )
 
 
 def decide(history: History, moments: Moments, *, playbook: Playbook, features: FeatureSet,
@@ -58,9 +99,64 @@ def decide(history: History, moments: Moments, *, playbook: Playbook, features: 
         playbook: Rules and values.
         features: The features under that playbook for the store's attributes.
         scorer: A release or the starting values.
-        seed: Of exploration; draws are derived from (seed, account, day).
+        seed: Of exploration; draws are derived from (seed, account, day), the day being that of the
+            account's moment in UTC, so that a live decision draws what the night drew.
 
     Raises:
         EngineError: An account is asked for that the history does not have.
     """
-    raise NotImplementedError
+    _check_known(history, moments)
+    known = features_as_of(history, moments, playbook=playbook, features=features)
+    objections = object_to(known, playbook)
+    scores = scorer.score(known)
+    priority = prioritise(known, scores, playbook)
+    ranking = rank(
+        priority.priority,
+        objections.eligible,
+        moments.account_ids,
+        moments.as_of // DAY_MICROS,
+        treatments=features.treatments,
+        share=playbook.exploration_share,
+        places=playbook.places,
+        seed=seed,
+        together=together(known, playbook),
+    )
+    return Decisions(
+        moments, playbook.version, scorer.release, seed, features.treatments, known, objections, scores,
+        priority, ranking,
+    )  # fmt: skip
+
+
+def _check_known(history: History, moments: Moments) -> None:
+    known = set(history["accounts"]["account_id"].unique())
+    missing = sorted(set(moments.account_ids) - known)
+    if missing:
+        named = ", ".join(repr(account) for account in missing[:3])
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise EngineError(
+            f"The history has no account {named}{more}: give it the rows of table accounts for all accounts "
+            "that are to be decided."
+        )
+
+
+def _count(flags: Bools) -> int:
+    return int(np.count_nonzero(flags))
+
+
+def _each(names: tuple[str | None, ...], index: np.typing.NDArray[np.integer]) -> pl.Series:
+    """names[index] without a Python object per row."""
+    return pl.Series(names, dtype=pl.String).gather(index)
+
+
+def _rules(objections: Objections) -> pl.Series:
+    """The ids of all rules that object to each pair, separated by |; null where none does."""
+    flags = objections.objects.reshape(-1, len(objections.rules))
+    packed = np.packbits(flags, axis=1)
+    patterns, index = np.unique(packed, axis=0, return_inverse=True)
+    named = tuple(_named(pattern, objections) for pattern in patterns)
+    return _each(named, index.reshape(-1))
+
+
+def _named(pattern: np.typing.NDArray[np.uint8], objections: Objections) -> str | None:
+    objecting: Bools = np.unpackbits(pattern, count=len(objections.rules)).astype(bool)
+    return "|".join(rule.id for rule, yes in zip(objections.rules, objecting, strict=True) if yes) or None
