@@ -86,7 +86,7 @@ STATISTICS: tuple[Statistic, ...] = (
     Statistic("responses", _ALL, (90, 365), "count",
               "Contacts by us in the last {w} days that have a positive response."),
     Statistic("response_rate", _ALL, (365,), "share",
-              "Share of our contacts of the last {w} days with a positive response; unknown without contacts."),
+              "Share of our contacts in the last {w} days with a positive response; unknown without any."),
     Statistic("outcomes", (), (30, 90, 365), "count",
               "Outcomes in the last {w} days."),
     Statistic("outcome_value", (), (30, 90, 365), "currency",
