@@ -5,18 +5,21 @@ The definitions of the tables are in `engine.records`; this reads and checks by 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
-from data.home import DataError
+from data.checking import as_text, check_rows, infer_kind, split_places
+from data.reading import PLACE, REJECT_SCHEMA, ContractError, near, read_raw, sources
+from engine.records import BOOKKEEPING, TABLES, Column, Kind, Table
 
+__all__ = ["Checked", "ContractError", "read_table"]
 
-class ContractError(DataError):
-    """A file is not of the contract (unknown or missing column, unreadable); nothing was loaded."""
-
-    exit_code = 2
+READ_BOOKKEEPING: tuple[Column, ...] = tuple(c for c in BOOKKEEPING if c.name != "superseded_at")
+"""What a file may carry beside the table's own columns; the rest is the store's."""
+RESERVED: frozenset[str] = frozenset({"superseded_at", "merged_from"})
 
 
 @dataclass(frozen=True)
@@ -26,17 +29,83 @@ class Checked:
     Attributes:
         rows: Typed by the contract plus the bookkeeping columns; personal columns still present.
         rejects: Columns file, line, column, value, reason - a row per rejected row (first fault).
+        places: File and line of each row.
     """
 
     table: str
     rows: pl.DataFrame
     rejects: pl.DataFrame
+    places: pl.DataFrame = field(default_factory=pl.DataFrame)
 
 
-def read_table(folder: Path, table: str) -> Checked | None:
+def read_table(folder: Path, table: str, *, extra: Mapping[str, Kind] | None = None) -> Checked | None:
     """Read and check one table of a folder (table.csv, table.parquet or a folder table/ of such); None = not there.
+
+    Args:
+        extra: Kinds of columns beyond the contract that the store knows; others are inferred (only where the
+            table accepts such columns).
 
     Raises ContractError for an unknown or a missing required column ("unknown column 'chanel' in
     touchpoints.csv, did you mean 'channel'?") or an unreadable file.
     """
-    raise NotImplementedError
+    definition = TABLES[table]
+    files = sources(folder, table)
+    if not files:
+        return None
+    parts: list[pl.DataFrame] = []
+    rejects: list[pl.DataFrame] = []
+    for path in files:
+        name = path.relative_to(folder).as_posix()
+        raw, broken = read_raw(path, name)
+        _check_columns(raw.columns, definition, name)
+        rows, rejected = check_rows(raw, definition.columns + READ_BOOKKEEPING)
+        parts.append(rows)
+        rejects += [broken, rejected]
+    rows, rejected = _type_extra(_concat(parts, definition), definition, extra or {})
+    rows, places = split_places(rows)
+    order = [c for c in definition.schema if c != "superseded_at"]
+    others = sorted(c for c in rows.columns if c not in order)
+    return Checked(table, rows.select(order + others), pl.concat([*rejects, rejected]), places)
+
+
+def _check_columns(columns: list[str], table: Table, name: str) -> None:
+    """Refuse columns that the contract does not have and a file without the required ones."""
+    known = [c.name for c in table.columns + READ_BOOKKEEPING]
+    given = [c for c in columns if c not in PLACE]
+    for column in given:
+        if column in RESERVED or (column not in known and not table.open_columns):
+            free = [c for c in known if c not in given]
+            raise ContractError(f"Unknown column {column!r} in {name}.{near(column, free)}")
+    missing = [c.name for c in table.columns if c.required and c.name not in given]
+    if missing:
+        raise ContractError(f"{name} lacks the required column {missing[0]!r}.{_written_as(missing[0], given)}")
+
+
+def _written_as(missing: str, given: list[str]) -> str:
+    """Which column of the file may be meant by the missing one."""
+    hint = near(missing, given)
+    return hint.replace("Did you mean", "Is it") if hint else f" It has {', '.join(given)}."
+
+
+def _concat(parts: list[pl.DataFrame], table: Table) -> pl.DataFrame:
+    """Files below each other; extra columns that differ in type become text."""
+    own = [*table.schema, *PLACE]
+    kinds: dict[str, set[pl.DataType]] = {}
+    for part in parts:
+        for column, dtype in part.schema.items():
+            if column not in own:
+                kinds.setdefault(column, set()).add(dtype)
+    mixed = {column for column, dtypes in kinds.items() if len(dtypes) > 1}
+    alike = [p.with_columns(as_text(c, p.schema[c]).alias(c) for c in p.columns if c in mixed) for p in parts]
+    return pl.concat(alike, how="diagonal")
+
+
+def _type_extra(
+    rows: pl.DataFrame, table: Table, known: Mapping[str, Kind]
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Columns beyond the contract by their type; a value that does not fit a known type is a reject."""
+    names = [c for c in rows.columns if c not in table.schema and c not in PLACE]
+    if not names:
+        return rows, pl.DataFrame(schema=REJECT_SCHEMA)
+    columns = tuple(Column(c, known.get(c) or infer_kind(rows[c]), "A further column.") for c in names)
+    return check_rows(rows, columns)

@@ -1,0 +1,147 @@
+"""Opening the files of a folder of the contract: what is written there, not yet checked.
+
+A raw frame has the columns of the file plus `PLACE`: the file's name and the line (CSV) or row (Parquet).
+"""
+
+from __future__ import annotations
+
+import csv
+from difflib import get_close_matches
+from pathlib import Path
+
+import polars as pl
+
+from data.home import DataError
+from engine.records import TABLES
+
+FILE, LINE = "__file", "__line"
+PLACE = (FILE, LINE)
+REJECT_SCHEMA: dict[str, pl.DataType] = {
+    "file": pl.String(), "line": pl.Int64(), "column": pl.String(), "value": pl.String(), "reason": pl.String(),
+}  # fmt: skip
+_SUFFIXES = (".csv", ".parquet")
+
+
+class ContractError(DataError):
+    """A file is not of the contract (unknown or missing column, unreadable); nothing was loaded."""
+
+    exit_code = 2
+
+
+def near(got: str, known: list[str]) -> str:
+    """The hint of an error: " Did you mean 'channel'?", or nothing."""
+    close = get_close_matches(got, known, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is not there, or a file in it whose name is nearly that of a table."""
+    if not folder.is_dir():
+        raise ContractError(f"There is no folder {str(folder)!r}; give the folder that holds the tables.")
+    for path in sorted(folder.iterdir()):
+        is_table = path.is_dir() or path.suffix.lower() in _SUFFIXES
+        hint = near(path.stem, list(TABLES))
+        if is_table and path.stem not in TABLES and hint:
+            raise ContractError(f"{path.name!r} is not a table of the contract.{hint}")
+
+
+def sources(folder: Path, table: str) -> list[Path]:
+    """The files of a table: table.csv, table.parquet or those of a folder table/, in order of their names."""
+    found = [path for suffix in _SUFFIXES if (path := folder / f"{table}{suffix}").is_file()]
+    nested = folder / table
+    if nested.is_dir():
+        inside = sorted(p for p in nested.iterdir() if p.suffix.lower() in _SUFFIXES)
+        if not inside:
+            raise ContractError(f"The folder {table}/ holds no .csv or .parquet file.")
+        if found:
+            raise ContractError(f"There is both {found[0].name} and a folder {table}/; keep one of them.")
+        return inside
+    if len(found) > 1:
+        raise ContractError(f"There is both {found[0].name} and {found[1].name}; keep one of them.")
+    return found
+
+
+def read_raw(path: Path, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The rows of one file as written, and those that cannot be cut into columns as rejects.
+
+    Args:
+        name: How messages call the file.
+
+    Raises:
+        ContractError: The file is empty, not UTF-8, or cannot be read.
+    """
+    if path.suffix.lower() == ".parquet":
+        return _read_parquet(path, name), pl.DataFrame(schema=REJECT_SCHEMA)
+    return _read_csv(path, name)
+
+
+def _read_parquet(path: Path, name: str) -> pl.DataFrame:
+    try:
+        rows = pl.read_parquet(path, glob=False, hive_partitioning=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise ContractError(f"{name} is not a readable Parquet file: {_first_line(error)}") from error
+    return rows.with_columns(
+        pl.lit(name).alias(FILE), pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(LINE)
+    )
+
+
+def _read_csv(path: Path, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    try:
+        rows = pl.read_csv(path, infer_schema=False, glob=False)
+    except pl.exceptions.NoDataError as error:
+        raise ContractError(f"{name} is empty: not even a line of column names.") from error
+    except pl.exceptions.PolarsError as error:
+        if "utf-8" in str(error):
+            raise ContractError(f"{name} is not UTF-8; save it as UTF-8.") from error
+        return _read_ragged_csv(path, name)
+    except OSError as error:
+        raise ContractError(f"{name} cannot be read: {_first_line(error)}") from error
+    _check_header(rows.columns, name)
+    # A quoted text may hold line breaks, so lines are counted, not rows.
+    breaks = pl.sum_horizontal(pl.col(c).str.count_matches("\n", literal=True).fill_null(0) for c in rows.columns)
+    line = pl.int_range(2, pl.len() + 2, dtype=pl.Int64) + breaks.cum_sum().shift(1, fill_value=0)
+    rows = rows.with_columns(pl.lit(name).alias(FILE), line.cast(pl.Int64).alias(LINE))
+    blank = pl.all_horizontal(pl.exclude(PLACE).is_null())
+    return rows.filter(~blank), pl.DataFrame(schema=REJECT_SCHEMA)
+
+
+def _read_ragged_csv(path: Path, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Row by row, for a file with lines that are too long: the good ones, and those as rejects."""
+    good: list[list[str | int | None]] = []
+    broken: list[tuple[str, int, str, str, str]] = []
+    header: list[str] = []
+    line = 1
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            header = next(reader)
+            _check_header(header, name)
+            line = reader.line_num + 1
+            for row in reader:
+                if len(row) > len(header):
+                    reason = f"the line has {len(row)} fields, the header has {len(header)}"
+                    broken.append((name, line, "", "", reason))
+                elif row:
+                    missing = [None] * (len(header) - len(row))
+                    good.append([*row, *missing, line])
+                line = reader.line_num + 1
+        except UnicodeDecodeError as error:
+            raise ContractError(f"{name} is not UTF-8; save it as UTF-8.") from error
+        except csv.Error as error:
+            message = f"{name} cannot be read from line {line} on: {error} (is a quote not closed?)."
+            raise ContractError(message) from error
+    schema = {column: pl.String() for column in header} | {LINE: pl.Int64()}
+    rows = pl.DataFrame(good, schema=schema, orient="row").with_columns(pl.lit(name).alias(FILE))
+    return rows, pl.DataFrame(broken, schema=REJECT_SCHEMA, orient="row")
+
+
+def _check_header(columns: list[str], name: str) -> None:
+    if len(columns) == 1 and (";" in columns[0] or "\t" in columns[0]):
+        raise ContractError(f"The columns of {name} are separated by ';' or tabs; separate them by commas.")
+    twice = [c for c in columns if columns.count(c) > 1 or c.endswith("_duplicated_0")]
+    if twice:
+        raise ContractError(f"{name} has the column {twice[0].removesuffix('_duplicated_0')!r} twice.")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().split("\n")[0]
