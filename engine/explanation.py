@@ -6,26 +6,23 @@ A reason is stored as code and facts, so that its sentence can be said in any la
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 
+import numpy as np
+
+from engine.arbitration import LEFT_OUT, left_out, together
 from engine.decide import Decisions
+from engine.facts import TREATMENT_FACTS
 from engine.playbook import Playbook
+from engine.policies import Quoted, quote_rule
+from engine.reasons import TRIGGERS, Reason, why
+from engine.sentences import SENTENCES
+from engine.wording import Reader, Value, ago, isolated, number, say, text_in, word
 
-
-@dataclass(frozen=True)
-class Reason:
-    """One reason of a suggestion.
-
-    Attributes:
-        code: Stable name of the kind of reason ("read_topic", "last_contact", "expected_value" ...).
-        facts: The numbers and ids that it quotes; times as microseconds UTC; JSON values only.
-        amount: What it adds to the priority in currency, where that is known.
-    """
-
-    code: str
-    facts: Mapping[str, str | float | int | None]
-    amount: float | None = None
+__all__ = ["Objection", "Reason", "headline", "objection_words", "why", "why_not", "words"]
 
 
 @dataclass(frozen=True)
@@ -38,28 +35,108 @@ class Objection:
     facts: Mapping[str, str | float | int | None]
 
 
-def why(decisions: Decisions, account: int, treatment: int, playbook: Playbook) -> tuple[Reason, ...]:
-    """Reasons for a treatment that was placed, the strongest first. At least one."""
-    raise NotImplementedError
-
-
 def why_not(decisions: Decisions, account: int, treatment: int, playbook: Playbook) -> tuple[Objection, ...]:
     """Every objection to a treatment, in funnel order; when no rule objects, one Objection of stage
-    "arbitration" that says by how much its priority was below what was placed (or below no contact)."""
-    raise NotImplementedError
+    "arbitration" that says by how much its priority was below what was placed (or below no contact).
+    Empty for what was placed."""
+    objections = decisions.objections
+    told = tuple(
+        Objection(
+            rule.id,
+            rule.stage,
+            bool(objections.unknown[account, treatment, index]),
+            quote_rule(decisions.features, playbook, rule, account, treatment),
+        )
+        for index, rule in enumerate(objections.rules)
+        if objections.objects[account, treatment, index]
+    )
+    return told or _left_out(decisions, account, treatment, playbook)
 
 
-def words(reason: Reason, *, language: str, now: int, playbook: Playbook) -> str:
-    """The reason as a sentence at that moment."""
-    raise NotImplementedError
+def words(reason: Reason, *, language: str, now: int, playbook: Playbook, zone: tzinfo | None = None) -> str:
+    """The reason as a sentence at that moment; in English where the language has none.
+
+    `zone` is the reader's time zone: with it a sentence says "this morning" and "yesterday", without it
+    only how long ago.
+    """
+    return say(reason.code, reason.facts, Reader(language, now, zone, playbook))
 
 
-def objection_words(objection: Objection, *, language: str, now: int, playbook: Playbook) -> str:
-    """The objection as a sentence."""
-    raise NotImplementedError
+def objection_words(
+    objection: Objection, *, language: str, now: int, playbook: Playbook, zone: tzinfo | None = None
+) -> str:
+    """The objection as a sentence; a policy's own text, with the facts that it read."""
+    reader = Reader(language, now, zone, playbook)
+    kind, _, own = objection.rule.partition(":")
+    code = f"{kind}_unknown" if objection.unknown and f"{kind}_unknown" in SENTENCES else kind
+    if kind != "policy":
+        return say(code, objection.facts, reader)
+    policy = next((policy for policy in playbook.policies if policy.id == own), None)
+    text = text_in(policy.text, language, own) if policy else isolated(own, language)
+    read = [
+        _read(name, value, reader) for name, value in objection.facts.items() if name not in TREATMENT_FACTS
+    ]
+    return say(code, {"text": text}, reader) + (f" ({', '.join(read)})" if read else "")
 
 
 def headline(treatment_id: str, reasons: tuple[Reason, ...], *, name: str, language: str, now: int,
-             playbook: Playbook) -> str:  # fmt: skip
-    """The suggestion's text with {name} and {when} filled in, aged to `now`."""
-    raise NotImplementedError
+             playbook: Playbook, zone: tzinfo | None = None) -> str:  # fmt: skip
+    """The suggestion's text with {name} and {when} filled in, aged to `now`.
+
+    {when} is the time of the trigger among the reasons; without one the placeholder goes, and the space
+    before it.
+    """
+    treatment = playbook.treatment(treatment_id)
+    template = text_in(treatment.text, language, treatment.id)
+    trigger = next((reason for reason in reasons if reason.code in TRIGGERS), None)
+    at = trigger.facts.get("at") if trigger else None
+    when = " " + ago(at, Reader(language, now, zone, playbook)) if isinstance(at, int) else ""
+    values = {"name": isolated(name, language), "when": when}
+    filled = re.sub(r"\{(name)\}|\s*\{(when)\}", lambda found: values[found[1] or found[2]], template)
+    return filled.strip()
+
+
+def _read(name: str, value: Value, reader: Reader) -> str:
+    """A fact that a policy read, as "days since visit: 1"."""
+    if value is None:
+        shown = word("unknown", reader)
+    else:
+        shown = value if isinstance(value, str) else number(value, reader, 1)
+    return isolated(f"{name.replace('_', ' ')}: {shown}", reader.spoken)
+
+
+# -- arbitration ------------------------------------------------------------------------------------
+
+
+def _left_out(
+    decisions: Decisions, account: int, treatment: int, playbook: Playbook
+) -> tuple[Objection, ...]:
+    """Why an eligible treatment has no place; nothing for one that has."""
+    ranking, priority = decisions.ranking, decisions.priority
+    code = int(left_out(priority.priority, decisions.objections.eligible, ranking)[account, treatment])
+    if code < 0:
+        return ()
+    at = (account, treatment)
+    worth = float(priority.priority[at])
+    facts: Quoted = {
+        "priority": worth, "caused": float(priority.caused[at]),
+        "cost": float(priority.cost[at]), "fatigue": float(priority.fatigue[at]),
+    }  # fmt: skip
+    by = _in_its_way(decisions, account, treatment, playbook, LEFT_OUT[code])
+    if by >= 0:
+        beaten_by = float(priority.priority[account, by])
+        facts |= {"by": decisions.treatments[by], "by_priority": beaten_by, "short_of": beaten_by - worth}
+    return (Objection(LEFT_OUT[code], "arbitration", False, facts),)
+
+
+def _in_its_way(decisions: Decisions, account: int, treatment: int, playbook: Playbook, code: str) -> int:
+    """The placed treatment that an eligible one had to give way to; 0 = no contact."""
+    if code == "below_no_contact":
+        return 0
+    placed = decisions.ranking.places[account]
+    placed = placed[placed >= 0]
+    if code == "no_room_together":
+        limits = together(decisions.features, playbook)
+        shares = (limits.counts[placed] & limits.counts[treatment]).any(axis=1)
+        return int(placed[np.argmax(limits.clash[placed, treatment] | shares)])
+    return int(placed[-1] if code == "outranked" and treatment else placed[0])

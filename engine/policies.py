@@ -322,9 +322,10 @@ def _quote_suppression(
 ) -> Quoted:
     index = next(i for i, s in enumerate(playbook.suppressions) if s.id == own)
     pause = playbook.suppressions[index]
+    days_since = float(features.tracked[account, index, treatment])
     return {"track": pause.track, "scope": pause.scope, "count": pause.count,
             "window_days": pause.window_days, "suppress_days": pause.suppress_days,
-            "days_since": float(features.tracked[account, index, treatment])}  # fmt: skip
+            "days_since": days_since, "days_left": pause.suppress_days - days_since}  # fmt: skip
 
 
 @rule_kind("suppression", _quote_suppression)

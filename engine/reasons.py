@@ -1,0 +1,252 @@
+"""Reasons of a suggestion as codes and facts.
+
+One place to add: a kind of reason is a function decorated with `reason_kind` that names its codes; each code
+has its sentence in `engine.sentences`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.arbitration import context_weights
+from engine.decide import Decisions
+from engine.playbook import ContextWeight, Playbook, Treatment
+from engine.policies import Quoted, fact_columns, quote_fact
+from engine.records import DAY_MICROS
+
+RECENT_DAYS = 30.0
+"""Within which a question or a look at a page is worth telling."""
+FRESH_DAYS = 3.0
+"""Within which it is the first thing to tell."""
+TRIGGERS: tuple[str, ...] = ("read_topic", "asked_topic")
+"""Codes of what the customer did; their fact `at` is the {when} of a suggestion's text."""
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One reason of a suggestion.
+
+    Attributes:
+        code: Stable name of the kind of reason ("read_topic", "last_contact", "expected_value" ...).
+        facts: The numbers and ids that it quotes; times as microseconds UTC; JSON values only.
+        amount: What it adds to the priority in currency, where that is known.
+    """
+
+    code: str
+    facts: Mapping[str, str | float | int | None]
+    amount: float | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """One pair that is explained: what the kinds of reasons read."""
+
+    decisions: Decisions
+    playbook: Playbook
+    account: int
+    index: int
+
+    @property
+    def treatment(self) -> Treatment:
+        """The treatment that is explained."""
+        return self.playbook.treatments[self.index]
+
+    @property
+    def priority(self) -> float:
+        """Its priority, in currency."""
+        return float(self.decisions.priority.priority[self.account, self.index])
+
+    def number(self, name: str) -> float | None:
+        """A numeric fact of the pair; None = not known."""
+        value = quote_fact(self.decisions.features, name, self.account, self.index)
+        return value if isinstance(value, float) else None
+
+    def moment_before(self, days: float) -> int:
+        """The time so many days before the decision, to the microsecond."""
+        return int(self.decisions.moments.as_of[self.account]) - round(days * DAY_MICROS)
+
+    def active_weights(self) -> list[ContextWeight]:
+        """The context weights that hold for the pair."""
+        active = context_weights(self.decisions.features, self.playbook)[1][self.account, self.index]
+        return [weight for weight, holds in zip(self.playbook.context_weights, active, strict=True) if holds]
+
+
+Tell = Callable[[Case], Iterator[Reason]]
+REASON_KINDS: list[Tell] = []
+REASON_CODES: list[str] = []
+
+
+def reason_kind(*codes: str) -> Callable[[Tell], Tell]:
+    """Register a function as a kind of reason that may tell these codes; among equals the first leads."""
+
+    def register(tell: Tell) -> Tell:
+        REASON_KINDS.append(tell)
+        REASON_CODES.extend(codes)
+        return tell
+
+    return register
+
+
+def why(decisions: Decisions, account: int, treatment: int, playbook: Playbook) -> tuple[Reason, ...]:
+    """Reasons for a treatment that was placed (indices of moment and treatment), the strongest first.
+
+    At least one. Strongest: chosen at random; then what the customer has just done and the stop of what
+    nobody answers; then by the amount that is added to the priority; then what has no amount.
+    """
+    case = Case(decisions, playbook, account, treatment)
+    reasons = [reason for tell in REASON_KINDS for reason in tell(case)]
+    return tuple(sorted(reasons, key=_weakness))
+
+
+def _weakness(reason: Reason) -> tuple[int, float]:
+    """Sorts the strongest first: the draw, what calls for action now, amounts, the rest."""
+    days = reason.facts.get("days")
+    fresh = reason.code in TRIGGERS and isinstance(days, float) and days <= FRESH_DAYS
+    if reason.code == "explored":
+        level = 0
+    elif fresh or reason.code == "stop_no_response":
+        level = 1
+    else:
+        level = 2 if reason.amount is not None else 3
+    return level, -(reason.amount or 0.0)
+
+
+@reason_kind("explored")
+def explored(case: Case) -> Iterator[Reason]:
+    """It stands first because of a draw: said before anything else."""
+    ranking = case.decisions.ranking
+    if ranking.explored[case.account] and ranking.places[case.account, 0] == case.index:
+        yield Reason("explored", {"probability": float(ranking.probability[case.account]),
+                                  "share": case.playbook.exploration_share})  # fmt: skip
+
+
+@reason_kind("read_topic", "asked_topic")
+def turned_to_topic(case: Case) -> Iterator[Reason]:
+    """The account has lately read or asked about what the treatment is about."""
+    topic = case.treatment.topic
+    days = case.number("days_since_inbound_same_topic") if topic else None
+    if days is None or days > RECENT_DAYS:
+        return
+    channel = next(
+        (c for c in case.playbook.channels if case.number(f"days_since_inbound_{c.id}") == days), None
+    )
+    code = "read_topic" if channel and not channel.outbound else "asked_topic"
+    facts: Quoted = {
+        "topic": topic,
+        "channel": channel.id if channel else "",
+        "days": days,
+        "at": case.moment_before(days),
+    }
+    product = _product([w for w in case.active_weights() if _reads_topic(w, topic)])
+    yield Reason(code, facts, None if product == 1.0 else case.priority - case.priority / product)
+
+
+@reason_kind("stop_no_response")
+def stop_no_response(case: Case) -> Iterator[Reason]:
+    """What is to be stopped is sent often and answered never."""
+    if case.treatment.kind != "stop":
+        return
+    contacts, responses = case.number("outbound_same_channel_90d"), case.number("responses_same_channel_90d")
+    if contacts and responses == 0.0:
+        yield Reason(
+            "stop_no_response", {"channel": case.treatment.channel, "contacts": int(contacts), "days": 90}
+        )
+
+
+@reason_kind("context_weight")
+def context_weight(case: Case) -> Iterator[Reason]:
+    """A context weight of the playbook; those that read the topic's trigger are told with the trigger."""
+    for weight in case.active_weights():
+        if weight.weight in (0.0, 1.0) or _reads_topic(weight, case.treatment.topic):
+            continue
+        read = fact_columns(case.decisions.features, (weight.when, weight.applies))
+        quoted = {name: quote_fact(case.decisions.features, name, case.account, case.index) for name in read}
+        facts: Quoted = {"weight_id": weight.id, "weight": weight.weight, **quoted}
+        yield Reason("context_weight", facts, case.priority - case.priority / weight.weight)
+
+
+@reason_kind("expected_value", "starting_value", "expected_saving", "expected_response")
+def expected_value(case: Case) -> Iterator[Reason]:
+    """What it is expected to be worth before context weights, and on how much experience that rests."""
+    if case.treatment.kind == "none":
+        return
+    scores, priority = case.decisions.scores, case.decisions.priority
+    at = (case.account, case.index)
+    evidence = int(scores.evidence[case.index])
+    facts: Quoted = {
+        "caused": float(priority.caused[at]), "cost": float(priority.cost[at]),
+        "fatigue": float(priority.fatigue[at]), "followed": float(scores.followed[at]),
+        "lever": float(priority.lever[at]), "priority": case.priority, "evidence": evidence,
+    }  # fmt: skip
+    code = "expected_value" if evidence else "starting_value"
+    if case.playbook.priority == "leaders":
+        code, facts = "expected_response", facts | {
+            "response": float(scores.response[at]), "value": case.treatment.value,
+        }  # fmt: skip
+    elif case.treatment.kind == "stop":
+        code = "expected_saving"
+    product = float(priority.weight[at])
+    yield Reason(code, facts, case.priority / product if product else None)
+
+
+@reason_kind("nothing_better", "nothing_allowed")
+def no_contact(case: Case) -> Iterator[Reason]:
+    """Leaving the account alone is the best, or all that is allowed."""
+    decisions = case.decisions
+    if case.treatment.kind != "none" or decisions.ranking.greedy[case.account] != 0:
+        return
+    eligible = np.flatnonzero(decisions.objections.eligible[case.account, 1:]) + 1
+    if not len(eligible):
+        yield Reason("nothing_allowed", {"eligible": 0})
+        return
+    worth = decisions.priority.priority[case.account, eligible]
+    best = int(eligible[worth.argmax()])
+    yield Reason("nothing_better", {"eligible": len(eligible), "best": decisions.treatments[best],
+                                    "best_priority": float(worth.max())})  # fmt: skip
+
+
+@reason_kind("response_history")
+def response_history(case: Case) -> Iterator[Reason]:
+    """How the account has answered on the treatment's channel."""
+    if case.treatment.kind != "contact":
+        return
+    contacts, responses = (
+        case.number("outbound_same_channel_365d"),
+        case.number("responses_same_channel_365d"),
+    )
+    if contacts:
+        yield Reason("response_history", {"channel": case.treatment.channel, "responses": int(responses or 0),
+                                          "contacts": int(contacts), "days": 365})  # fmt: skip
+
+
+@reason_kind("last_contact", "no_contact_yet")
+def last_contact(case: Case) -> Iterator[Reason]:
+    """When we last used the treatment's channel."""
+    if case.treatment.kind != "contact":
+        return
+    days = case.number("days_since_same_channel")
+    if days is None:
+        yield Reason("no_contact_yet", {"channel": case.treatment.channel})
+    else:
+        yield Reason("last_contact", {"channel": case.treatment.channel, "days": days,
+                                      "at": case.moment_before(days)})  # fmt: skip
+
+
+def _reads_topic(weight: ContextWeight, topic: str) -> bool:
+    """Whether the weight looks at what the account did about the topic."""
+    if not topic:
+        return False
+    starts = ("inbound_", "days_since_inbound_")
+    ours = [s + scope for s in starts for scope in (topic, "same_topic")]
+    read = (*weight.when.facts, *(weight.applies.facts if weight.applies else ()))
+    return weight.weight != 0.0 and any(name == o or name.startswith(f"{o}_") for name in read for o in ours)
+
+
+def _product(weights: list[ContextWeight]) -> float:
+    product = 1.0
+    for weight in weights:
+        product = product * weight.weight
+    return product

@@ -1,0 +1,235 @@
+"""The sentences of reasons and objections in English, Arabic and Persian: text only.
+
+A sentence is a template; {value:format} says how a value of the reason is put into words, {days} is short for
+{days:days}; `engine.wording` has the formats. One place to add: a sentence here for the code of a new kind of
+reason or rule. Arabic and Persian are drafts: the final wording needs a native speaker's sign-off. They use
+verbal nouns and passive forms, since the gender of reader and customer is not known here.
+"""
+
+from __future__ import annotations
+
+LANGUAGES: tuple[str, ...] = ("en", "ar", "fa")
+
+SENTENCES: dict[str, dict[str, str]] = {
+    # -- reasons
+    "read_topic": {
+        "en": "Looked up “{topic}” {at:ago} ({channel}).",
+        "ar": "سُجّل {at:ago} اطّلاع على «{topic}» ({channel}).",
+        "fa": "{at:ago} صفحهٔ «{topic}» دیده شد ({channel}).",
+    },
+    "asked_topic": {
+        "en": "Turned to us about “{topic}” {at:ago} ({channel}).",
+        "ar": "ورد {at:ago} تواصل بشأن «{topic}» ({channel}).",
+        "fa": "{at:ago} دربارهٔ «{topic}» با ما تماس گرفته شد ({channel}).",
+    },
+    "last_contact": {
+        "en": "Last contact ({channel}): {at:ago}.",
+        "ar": "آخر تواصل ({channel}): {at:ago}.",
+        "fa": "آخرین تماس ({channel}): {at:ago}.",
+    },
+    "no_contact_yet": {
+        "en": "No contact yet ({channel}).",
+        "ar": "لم يسبق التواصل ({channel}).",
+        "fa": "هنوز تماسی نبوده است ({channel}).",
+    },
+    "response_history": {
+        "en": "Positive response to {responses:number} of {contacts} ({channel}) "
+              "in the last {days}.",
+        "ar": "استجابات إيجابية: {responses:number} من {contacts:number} ({channel}) خلال آخر {days}.",
+        "fa": "پاسخ مثبت به {responses:number} مورد از {contacts} ({channel}) در {days} گذشته.",
+    },
+    "expected_value": {
+        "en": "Expected to bring {caused:money} more than no contact; cost {cost:money}, "
+              "risk of an opt-out "
+              "{fatigue:money} ({evidence:cases}).",
+        "ar": "القيمة المتوقعة مقارنةً بعدم التواصل: {caused:money}، التكلفة: {cost:money}، "
+              "مخاطر الانسحاب: "
+              "{fatigue:money} ({evidence:cases}).",
+        "fa": "ارزش مورد انتظار نسبت به عدم تماس: {caused:money}؛ هزینه: {cost:money}؛ خطر انصراف: "
+              "{fatigue:money} ({evidence:cases}).",
+    },
+    "starting_value": {
+        "en": "Starting estimate: {caused:money} more than no contact; cost {cost:money}, "
+              "risk of an opt-out "
+              "{fatigue:money}. Nothing has been learned about it yet.",
+        "ar": "تقدير أولي مقارنةً بعدم التواصل: {caused:money}، التكلفة: {cost:money}، مخاطر الانسحاب: "
+              "{fatigue:money}؛ البيانات المتاحة لا تكفي بعد.",
+        "fa": "برآورد اولیه نسبت به عدم تماس: {caused:money}؛ هزینه: {cost:money}؛ خطر انصراف: "
+              "{fatigue:money}؛ هنوز داده‌ای برای یادگیری نیست.",
+    },
+    "expected_saving": {
+        "en": "Stopping is expected to save {caused:money}; cost {cost:money} ({evidence:cases}).",
+        "ar": "القيمة المتوقعة للإيقاف: {caused:money}، التكلفة: {cost:money} ({evidence:cases}).",
+        "fa": "ارزش مورد انتظار توقف: {caused:money}؛ هزینه: {cost:money} ({evidence:cases}).",
+    },
+    "expected_response": {
+        "en": "{response:percent} chance of a positive response worth {value:money} ({evidence:cases}).",
+        "ar": "احتمال استجابة إيجابية {response:percent} بقيمة {value:money} ({evidence:cases}).",
+        "fa": "احتمال پاسخ مثبت {response:percent}، به ارزش {value:money} ({evidence:cases}).",
+    },
+    "context_weight": {
+        "en": "Counts {weight:number} times as much now ({weight_id:id}).",
+        "ar": "الأولوية الآن × {weight:number} ({weight_id:id}).",
+        "fa": "اکنون اولویت × {weight:number} ({weight_id:id}).",
+    },
+    "stop_no_response": {
+        "en": "{contacts} ({channel}) in the last {days}, none with a positive response.",
+        "ar": "{contacts} ({channel}) خلال آخر {days} دون أي استجابة إيجابية.",
+        "fa": "{contacts} ({channel}) در {days} گذشته، بدون هیچ پاسخ مثبتی.",
+    },
+    "explored": {
+        "en": "Chosen at random, to learn what works (probability {probability:percent}).",
+        "ar": "اختيار عشوائي لمعرفة ما ينجح (الاحتمال {probability:percent}).",
+        "fa": "انتخاب تصادفی برای یادگیری آنچه مؤثر است (احتمال {probability:percent}).",
+    },
+    "nothing_better": {
+        "en": "None of the possible actions ({eligible:number}) is worth more than no contact today.",
+        "ar": "لا يفوق أي من الإجراءات الممكنة ({eligible:number}) قيمة عدم التواصل اليوم.",
+        "fa": "هیچ‌یک از اقدام‌های ممکن ({eligible:number}) امروز ارزشی بیش از عدم تماس ندارد.",
+    },
+    "nothing_allowed": {
+        "en": "No action is allowed today.",
+        "ar": "لا يوجد إجراء مسموح به اليوم.",
+        "fa": "امروز هیچ اقدامی مجاز نیست.",
+    },
+    # -- objections of rules
+    "approval_expired": {
+        "en": "The approval of the text ({approval:id}) ended {approved_until:ago}.",
+        "ar": "انتهت الموافقة على النص ({approval:id}) {approved_until:ago}.",
+        "fa": "اعتبار تأیید متن ({approval:id}) {approved_until:ago} به پایان رسید.",
+    },
+    "no_executor": {
+        "en": "Nobody serves this account in the role: {role}.",
+        "ar": "لا يوجد {role} لهذا العميل.",
+        "fa": "برای این مشتری {role} تعیین نشده است.",
+    },
+    "channel_not_outbound": {
+        "en": "This channel only receives ({channel}).",
+        "ar": "هذه القناة للاستقبال فقط ({channel}).",
+        "fa": "این کانال فقط دریافتی است ({channel}).",
+    },
+    "policy": {
+        "en": "{text}",
+        "ar": "{text}",
+        "fa": "{text}",
+    },
+    "policy_unknown": {
+        "en": "{text} Not satisfied, because something is not known.",
+        "ar": "{text} لم يتحقق الشرط لأن بعض البيانات غير معروفة.",
+        "fa": "{text} شرط برقرار نیست، چون بخشی از داده‌ها معلوم نیست.",
+    },
+    "consent": {
+        "en": "Opted out of {purpose} ({channel}).",
+        "ar": "سُجّل انسحاب من {purpose} ({channel}).",
+        "fa": "انصراف از {purpose} ثبت شده است ({channel}).",
+    },
+    "consent_unknown": {
+        "en": "No permission is recorded for {purpose} ({channel}).",
+        "ar": "لا توجد موافقة مسجلة على {purpose} ({channel}).",
+        "fa": "برای {purpose} رضایتی ثبت نشده است ({channel}).",
+    },
+    "nothing_to_stop": {
+        "en": "It has been stopped already.",
+        "ar": "سبق إيقافه.",
+        "fa": "پیش‌تر متوقف شده است.",
+    },
+    "snoozed": {
+        "en": "A colleague has put it off or dismissed it, and the pause still lasts.",
+        "ar": "سبق تأجيل هذا المقترح أو استبعاده، ولم تنتهِ المهلة بعد.",
+        "fa": "این پیشنهاد به بعد موکول یا رد شده و مهلت آن هنوز تمام نشده است.",
+    },
+    "limit": {
+        "en": "{count:number} of at most {limit:number} contacts within {days} are used ({channel}).",
+        "ar": "استُخدم {count:number} من حد أقصاه {limit:number} خلال {days} ({channel}).",
+        "fa": "{count:number} از حداکثر {limit:number} تماس در {days} استفاده شده است ({channel}).",
+    },
+    "suppression": {
+        "en": "Paused after {count:number} × {track} within {window_days:days}; {days_left:days} left.",
+        "ar": "توقف مؤقت بعد {count:number} × {track} خلال {window_days:days}؛ المدة "
+              "المتبقية: {days_left:days}.",
+        "fa": "توقف موقت پس از {count:number} × {track} در {window_days:days}؛ "
+              "{days_left:days} باقی مانده است.",
+    },
+    # -- objections of arbitration
+    "below_no_contact": {
+        "en": "Not worth more than no contact: brings {caused:money}, costs {cost:money}, "
+              "risk of an opt-out "
+              "{fatigue:money}.",
+        "ar": "لا تفوق قيمته عدم التواصل: القيمة {caused:money}، التكلفة {cost:money}، "
+              "مخاطر الانسحاب {fatigue:money}.",
+        "fa": "ارزشی بیش از عدم تماس ندارد: ارزش {caused:money}، هزینه {cost:money}، خطر "
+              "انصراف {fatigue:money}.",
+    },
+    "exploration": {
+        "en": "Place 1 was drawn at random today, to learn what works.",
+        "ar": "اختير المركز الأول اليوم عشوائيًا لمعرفة ما ينجح.",
+        "fa": "جایگاه نخست امروز برای یادگیری به‌طور تصادفی انتخاب شد.",
+    },
+    "no_room_together": {
+        "en": "It does not fit on the list beside “{by:treatment}”: limits count the whole list.",
+        "ar": "لا مكان له في القائمة إلى جانب «{by:treatment}»: الحدود تشمل القائمة كلها.",
+        "fa": "در فهرست کنار «{by:treatment}» جا نمی‌شود: سقف‌ها برای کل فهرست‌اند.",
+    },
+    "outranked": {
+        "en": "Worth {priority:money}; “{by:treatment}” with {by_priority:money} goes first.",
+        "ar": "القيمة {priority:money}؛ الأولوية لـ «{by:treatment}» بقيمة {by_priority:money}.",
+        "fa": "ارزش آن {priority:money} است؛ «{by:treatment}» با {by_priority:money} جلوتر است.",
+    },
+}  # fmt: skip
+"""Code -> language -> template."""
+
+COUNTED: dict[str, dict[str, dict[str, str]]] = {
+    "minutes_ago": {
+        "en": {"one": "{n} minute ago", "other": "{n} minutes ago"},
+        "ar": {"one": "قبل دقيقة", "two": "قبل دقيقتين", "few": "قبل {n} دقائق", "other": "قبل {n} دقيقة"},
+        "fa": {"other": "{n} دقیقه پیش"},
+    },
+    "hours_ago": {
+        "en": {"one": "{n} hour ago", "other": "{n} hours ago"},
+        "ar": {"one": "قبل ساعة", "two": "قبل ساعتين", "few": "قبل {n} ساعات", "other": "قبل {n} ساعة"},
+        "fa": {"other": "{n} ساعت پیش"},
+    },
+    "days_ago": {
+        "en": {"one": "{n} day ago", "other": "{n} days ago"},
+        "ar": {"one": "قبل يوم", "two": "قبل يومين", "few": "قبل {n} أيام", "many": "قبل {n} يومًا",
+               "other": "قبل {n} يوم"},
+        "fa": {"other": "{n} روز پیش"},
+    },
+    "days": {
+        "en": {"one": "{n} day", "other": "{n} days"},
+        "ar": {"one": "يوم واحد", "two": "يومين", "few": "{n} أيام", "many": "{n} يومًا", "
+              ""other": "{n} يوم"},
+        "fa": {"other": "{n} روز"},
+    },
+    "contacts": {
+        "en": {"one": "{n} contact", "other": "{n} contacts"},
+        "ar": {"one": "تواصل واحد", "two": "تواصلان", "few": "{n} مرات تواصل", "other": "{n} مرة تواصل"},
+        "fa": {"other": "{n} تماس"},
+    },
+    "cases": {
+        "en": {"one": "from {n} case", "other": "from {n} cases"},
+        "ar": {"zero": "بلا حالات سابقة", "one": "من حالة سابقة واحدة", "two": "من حالتين سابقتين",
+               "few": "من {n} حالات سابقة", "other": "من {n} حالة سابقة"},
+        "fa": {"other": "بر پایهٔ {n} مورد"},
+    },
+}  # fmt: skip
+"""Phrases that depend on a number: phrase -> language -> plural category -> text with {n}."""
+
+WORDS: dict[str, dict[str, str]] = {
+    "just_now": {"en": "just now", "ar": "للتوّ", "fa": "همین حالا"},
+    "this_morning": {"en": "this morning", "ar": "صباح اليوم", "fa": "امروز صبح"},
+    "yesterday": {"en": "yesterday", "ar": "أمس", "fa": "دیروز"},
+    "unknown": {"en": "not known", "ar": "غير معروف", "fa": "نامعلوم"},
+    "channel_*": {"en": "all channels", "ar": "كل القنوات", "fa": "همهٔ کانال‌ها"},
+    "channel_": {"en": "another channel", "ar": "قناة أخرى", "fa": "کانالی دیگر"},
+    "marketing": {"en": "marketing messages", "ar": "الرسائل التسويقية", "fa": "پیام‌های تبلیغاتی"},
+    "service": {"en": "service messages", "ar": "رسائل الخدمة", "fa": "پیام‌های خدماتی"},
+    "contacts": {"en": "contact", "ar": "تواصل", "fa": "تماس"},
+    "rejections": {"en": "rejection", "ar": "رفض", "fa": "رد"},
+    "dismissals": {"en": "dismissal", "ar": "استبعاد", "fa": "کنارگذاشتن"},
+    "opt_outs": {"en": "opt-out", "ar": "انسحاب", "fa": "انصراف"},
+    "none": {"en": "no contact", "ar": "عدم التواصل", "fa": "عدم تماس"},
+    "EUR": {"en": "EUR", "ar": "يورو", "fa": "یورو"},
+    "USD": {"en": "USD", "ar": "دولار", "fa": "دلار"},
+}
+"""Fixed words; "channel_*" and "channel_" are names for what has no channel of its own."""

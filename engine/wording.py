@@ -1,0 +1,185 @@
+"""How sentences are said: values put into words, plural forms, times that age, digits.
+
+Pure text: the reader, the moment and the time zone are arguments.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from engine.playbook import Playbook, Texts
+from engine.sentences import COUNTED, LANGUAGES, SENTENCES, WORDS
+
+RIGHT_TO_LEFT: frozenset[str] = frozenset({"ar", "fa", "he", "ur"})
+
+Value = str | float | int | None
+Values = Mapping[str, Value]
+
+_PERSIAN_DIGITS = str.maketrans("0123456789,.", "۰۱۲۳۴۵۶۷۸۹٬٫")
+_PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads a sentence, and when.
+
+    Attributes:
+        language: ISO 639-1; one without sentences reads English.
+        now: Microseconds UTC.
+        zone: The reader's time zone, for "this morning" and "yesterday"; None = durations only.
+        playbook: For the names of channels, topics and roles, and the currency.
+    """
+
+    language: str
+    now: int
+    zone: tzinfo | None
+    playbook: Playbook
+
+    @property
+    def spoken(self) -> str:
+        """The language in which the sentences here are said."""
+        return self.language if self.language in LANGUAGES else "en"
+
+
+def say(code: str, values: Values, reader: Reader) -> str:
+    """The sentence of that code with the values put into words. Raises KeyError for a code without one.
+
+    A value that is missing is said to be not known: what was stored by an earlier version stays readable.
+    """
+    template = SENTENCES[code][reader.spoken]
+    return _PLACE.sub(lambda found: FORMATS[found[2] or found[1]](values.get(found[1]), reader), template)
+
+
+def ago(at: int, reader: Reader) -> str:
+    """How long ago a moment is for the reader (microseconds UTC): just now, 3 minutes ago, this morning."""
+    seconds = max(0, reader.now - at) // 1_000_000
+    if seconds < 120:
+        return word("just_now", reader)
+    if seconds < 3600:
+        return counted("minutes_ago", seconds // 60, reader)
+    hours = counted("hours_ago", seconds // 3600, reader)
+    if reader.zone is None:
+        return hours if seconds < 86_400 else counted("days_ago", seconds // 86_400, reader)
+    then, today = _local(at, reader.zone), _local(reader.now, reader.zone)
+    days = (today.date() - then.date()).days
+    if days == 0:
+        return word("this_morning", reader) if then.hour < 12 <= today.hour else hours
+    if seconds < 6 * 3600:
+        return hours
+    return word("yesterday", reader) if days == 1 else counted("days_ago", days, reader)
+
+
+def counted(noun: str, n: int, reader: Reader) -> str:
+    """A phrase that depends on a number, in the plural form of the language."""
+    forms = COUNTED[noun][reader.spoken]
+    form = forms.get(plural(n, reader.spoken), forms["other"])
+    return form.replace("{n}", number(n, reader))
+
+
+def plural(n: int, language: str) -> str:
+    """The plural category of a whole number by the Unicode rules for English, Arabic and Persian."""
+    if language == "ar":
+        small = {0: "zero", 1: "one", 2: "two"}
+        hundredth = n % 100
+        return small.get(n) or ("few" if 3 <= hundredth <= 10 else "many" if hundredth >= 11 else "other")
+    return "one" if n == 1 else "other"
+
+
+def number(value: float, reader: Reader, decimals: int = 2) -> str:
+    """A number with separators, at most so many decimals, in the digits of the language."""
+    text = f"{value:,.{decimals}f}"
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    text = "0" if text == "-0" else text
+    return text.translate(_PERSIAN_DIGITS) if reader.spoken == "fa" else text
+
+
+def word(key: str, reader: Reader) -> str:
+    """A fixed word; the key itself where there is none."""
+    return WORDS.get(key, {}).get(reader.spoken, key)
+
+
+def text_in(texts: Texts, language: str, otherwise: str) -> str:
+    """A text of the playbook in that language, else in English, else in any, else `otherwise`."""
+    return texts.get(language) or texts.get("en") or next(iter(texts.values()), "") or otherwise
+
+
+def isolated(text: str, language: str) -> str:
+    """A foreign name or id inside a right-to-left sentence must not turn its neighbours around."""
+    return f"\u2068{text}\u2069" if language in RIGHT_TO_LEFT else text
+
+
+def _local(at: int, zone: tzinfo) -> datetime:
+    return (_EPOCH + timedelta(microseconds=at)).astimezone(zone)
+
+
+def _known(say_it: Callable[[float, Reader], str]) -> Callable[[Value, Reader], str]:
+    """A format of numbers; what is no number is said to be not known."""
+
+    def formatted(value: Value, reader: Reader) -> str:
+        if isinstance(value, str) or value is None or not math.isfinite(value):
+            return word("unknown", reader)
+        return say_it(value, reader)
+
+    return formatted
+
+
+def _money(value: float, reader: Reader) -> str:
+    amount = number(value, reader, 0 if abs(value) >= 10 else 2)
+    return f"{amount} {word(reader.playbook.currency, reader)}"
+
+
+def _percent(value: float, reader: Reader) -> str:
+    shown = number(100.0 * value, reader, 0 if value >= 0.1 else 2)
+    return f"{shown}٪" if reader.spoken == "fa" else f"{shown}%"
+
+
+def _named(kind: str) -> Callable[[Value, Reader], str]:
+    """The name that the playbook gives to a channel, topic or role."""
+
+    def name(value: Value, reader: Reader) -> str:
+        for entry in getattr(reader.playbook, kind):
+            if entry.id == value:
+                return text_in(entry.name, reader.language, entry.id)
+        special = f"channel_{value or ''}"
+        return word(special, reader) if special in WORDS else isolated(str(value), reader.spoken)
+
+    return name
+
+
+def _treatment(value: Value, reader: Reader) -> str:
+    """Channel and topic by name: what colleagues call a treatment."""
+    found = next((t for t in reader.playbook.treatments if t.id == value), None)
+    if found is None or found.kind != "contact":
+        return word("none", reader) if value == "none" else _id(value, reader)
+    parts = [FORMATS["channel"](found.channel, reader)]
+    parts += [FORMATS["topic"](found.topic, reader)] if found.topic else []
+    return ": ".join(parts)
+
+
+def _id(value: Value, reader: Reader) -> str:
+    return isolated(str(value or "").replace("_", " "), reader.spoken)
+
+
+FORMATS: dict[str, Callable[[Value, Reader], str]] = {
+    "number": _known(number),
+    "money": _known(_money),
+    "percent": _known(_percent),
+    "ago": _known(lambda value, reader: ago(int(value), reader)),
+    "days": _known(lambda value, reader: counted("days", math.ceil(value), reader)),
+    "contacts": _known(lambda value, reader: counted("contacts", int(value), reader)),
+    "cases": _known(lambda value, reader: counted("cases", int(value), reader)),
+    "channel": _named("channels"),
+    "topic": _named("topics"),
+    "role": _named("roles"),
+    "treatment": _treatment,
+    "purpose": lambda value, reader: word(str(value), reader),
+    "track": lambda value, reader: word(str(value), reader),
+    "id": _id,
+    "text": lambda value, _: str(value or ""),
+}
+"""How a value is said; the part of a placeholder after its colon."""
