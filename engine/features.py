@@ -15,11 +15,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
+
+from engine import kernels, tallies
 from engine.conditions import FactColumn
-from engine.facts import Attribute
-from engine.playbook import Playbook
-from engine.records import Floats, History, Moments
+from engine.encoding import encode_history
+from engine.facts import (
+    NUMERIC_TREATMENT_FACTS,
+    TREATMENT_FACTS,
+    Attribute,
+    FactSource,
+    account_names,
+    channel_names,
+    fact_sources,
+    message_names,
+    topic_names,
+    treatment_names,
+)  # fmt: skip
+from engine.playbook import Playbook, Treatment
+from engine.records import EngineError, Floats, History, Ints, Moments
+
+UNKNOWN_CODE = -1.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +47,7 @@ class FeatureSet:
     Attributes:
         account: Names of the account group (attributes included), in column order.
         channel, topic, message: Names of the groups account x channel, x topic, x treatment.
-        treatment: Names of the treatment group (channel, topic, issue, grp, role, cost, minutes ...).
+        treatment: Names of the treatment group (channel, topic, issue, group, role, cost, minutes ...).
         levels: Feature name -> levels, for those that are codes.
     """
 
@@ -47,17 +65,40 @@ class FeatureSet:
     @classmethod
     def of(cls, playbook: Playbook, attributes: tuple[Attribute, ...]) -> FeatureSet:
         """The features under that playbook for accounts with these attributes."""
-        raise NotImplementedError
+        channels = tuple(channel.id for channel in playbook.channels)
+        topics = tuple(topic.id for topic in playbook.topics)
+        texts = {
+            TREATMENT_FACTS[name]: tuple(sorted({"", *map(str, values)}))
+            for name, values in _candidate_facts(playbook.treatments).items()
+            if name not in NUMERIC_TREATMENT_FACTS
+        }
+        return cls(
+            channels,
+            topics,
+            tuple(treatment.id for treatment in playbook.treatments),
+            attributes,
+            account_names(attributes),
+            channel_names(),
+            topic_names(),
+            message_names(),
+            treatment_names(),
+            {a.name: a.levels for a in attributes if a.levels is not None} | texts,
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
         """All columns of a model's row, in order: account, channel, topic, message, treatment."""
         return self.account + self.channel + self.topic + self.message + self.treatment
 
+    @cached_property
+    def sources(self) -> Mapping[str, FactSource]:
+        """Where each fact that a rule may name stands among the groups."""
+        return fact_sources(self.channels, self.topics, self.attributes)
+
 
 @dataclass(frozen=True)
 class Features:
-    """What is known at some moments, in groups; NaN (codes: -1) = not known. Float64 throughout.
+    """What is known at some moments, in groups; NaN = not known, codes included. Float64 throughout.
 
     Attributes:
         account: Shape (n, A).
@@ -89,17 +130,130 @@ class Features:
     tracked: Floats
     snoozed: Floats
 
-    def row_matrix(self, treatment_index: Floats) -> Floats:
-        """One model row per moment for the treatment given for each; shape (n, len(set.names))."""
-        raise NotImplementedError
+    @cached_property
+    def channel_of(self) -> Ints:
+        """Place of each treatment's channel in the set, -1 = it has none; shape (T,)."""
+        return self._places("treatment_channel", self.set.channels)
+
+    @cached_property
+    def topic_of(self) -> Ints:
+        """Place of each treatment's topic in the set, -1 = it has none; shape (T,)."""
+        return self._places("treatment_topic", self.set.topics)
+
+    def row_matrix(self, treatment_index: Ints) -> Floats:
+        """One model row per moment for the treatment given for each; shape (n, len(set.names)).
+
+        What a treatment does not have - the channel of "none", the topic of a congress - is NaN.
+        """
+        chosen = np.asarray(treatment_index, dtype=np.int64)
+        rows = np.arange(len(self.moments))
+        return np.concatenate(
+            [
+                self.account,
+                _own(self.channel, rows, self.channel_of[chosen]),
+                _own(self.topic, rows, self.topic_of[chosen]),
+                self.message[rows, chosen],
+                self.treatment[chosen],
+            ],
+            axis=1,
+        )
 
     def fact(self, name: str) -> FactColumn:
         """A fact over (n, T), broadcastable: (n, 1), (n, T) or (1, T). Raises KeyError."""
-        raise NotImplementedError
+        source = self.set.sources[name]
+        values = self._column(source)
+        levels = self.set.levels.get(source.column)
+        if levels is None:
+            return FactColumn(values)
+        return FactColumn(np.where(np.isnan(values), UNKNOWN_CODE, values), levels)
+
+    def _places(self, column: str, members: tuple[str, ...]) -> Ints:
+        levels = self.set.levels[column]
+        codes = self.treatment[:, self.set.treatment.index(column)]
+        names = [levels[int(code)] for code in codes]
+        return np.array([members.index(name) if name in members else -1 for name in names], dtype=np.int64)
+
+    def _column(self, source: FactSource) -> Floats:
+        column = getattr(self.set, source.group).index(source.column)
+        if source.group == "account":
+            return self.account[:, column : column + 1]
+        if source.group == "treatment":
+            return self.treatment[None, :, column]
+        if source.group == "message":
+            return self.message[:, :, column]
+        if source.group == "channel":
+            return _member(self.channel[:, :, column], self.set.channels, self.channel_of, source.member)
+        return _member(self.topic[:, :, column], self.set.topics, self.topic_of, source.member)
 
 
 def features_as_of(
     history: History, moments: Moments, *, playbook: Playbook, features: FeatureSet
 ) -> Features:
-    """What was known of each account at its moment. Row i depends on the facts of account i alone."""
-    raise NotImplementedError
+    """What was known of each account at its moment. Row i depends on the facts of account i alone.
+
+    Args:
+        history: Facts of at least these accounts; of an account it does not have, nothing is known.
+        moments: For whom and as of when; shape (n,).
+        playbook: Channels, topics, treatments, limits and suppressions that facts are counted by.
+        features: `FeatureSet.of` that playbook.
+
+    Raises:
+        EngineError: The features are those of another playbook.
+    """
+    if features.treatments != tuple(treatment.id for treatment in playbook.treatments):
+        raise EngineError(
+            "The features belong to another playbook; make them with FeatureSet.of(playbook, ...)."
+        )
+    facts = encode_history(history, moments.account_ids, playbook, features.attributes)
+    codes = {account: code for code, account in enumerate(facts.accounts)}
+    asked = kernels.Questions(
+        np.array([codes[account] for account in moments.account_ids], dtype=np.int64),
+        np.array(moments.as_of, dtype=np.int64),
+    )
+    consent, web = tallies.permissions(asked, facts, len(features.channels))
+    sizes = (len(features.channels), len(features.topics), len(features.treatments))
+    allowed = (web > 0.0) | (not playbook.web_behaviour_needs_consent)
+    account, channel, topic, message = tallies.statistics(asked, facts, sizes, web_allowed=allowed)
+    return Features(
+        features, moments, account, channel, topic, message,
+        treatment=_candidates(playbook.treatments, features.levels),
+        consent=consent,
+        web_behaviour=web,
+        has_role=tallies.roles(asked, facts, len(playbook.roles)),
+        limits=tallies.limits(asked, facts, playbook),
+        tracked=tallies.pauses(asked, facts, playbook),
+        snoozed=tallies.snoozes(asked, facts, len(features.treatments)),
+    )  # fmt: skip
+
+
+def _candidate_facts(treatments: tuple[Treatment, ...]) -> Mapping[str, list[str | float]]:
+    """What a rule may say of a candidate, by name of the fact: one value per treatment."""
+    named = {"treatment": "id", "action_group": "group"}
+    return {fact: [getattr(t, named.get(fact, fact)) for t in treatments] for fact in TREATMENT_FACTS}
+
+
+def _candidates(treatments: tuple[Treatment, ...], levels: Mapping[str, tuple[str, ...]]) -> Floats:
+    columns = [
+        [levels[column].index(str(value)) if column in levels else float(value) for value in values]
+        for column, values in zip(
+            TREATMENT_FACTS.values(), _candidate_facts(treatments).values(), strict=True
+        )
+    ]
+    return np.array(columns, dtype=np.float64).T.copy()
+
+
+def _own(block: Floats, rows: Ints, member: Ints) -> Floats:
+    """Row i of the block for member[i], NaN where that is -1; shape (n, F)."""
+    if not block.shape[1]:
+        return np.full((len(rows), block.shape[2]), np.nan)
+    return np.where(member[:, None] >= 0, block[rows, member], np.nan)
+
+
+def _member(values: Floats, members: tuple[str, ...], own: Ints, member: str) -> Floats:
+    """The column of one channel or topic, shape (n, 1); or that of each candidate's own, shape (n, T)."""
+    if member:
+        place = members.index(member)
+        return values[:, place : place + 1]
+    if not members:
+        return np.full((len(values), len(own)), np.nan)
+    return np.where(own[None, :] >= 0, values[:, own], np.nan)

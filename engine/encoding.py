@@ -1,0 +1,355 @@
+"""Facts as columns of numbers: from the frames of a `History` to what the compiled loops read.
+
+Every table is cut to the accounts asked for, freed of tombstones and of rows given twice, coded, and put in
+an order that does not depend on the order of the frame's rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from engine.facts import Attribute
+from engine.kernels import (
+    ANY,
+    INBOUND_DONE,
+    MARKETING,
+    OTHER_EVENT,
+    OUTBOUND_DONE,
+    OUTBOUND_PLANNED,
+    WEB_BEHAVIOUR,
+    Occurrences,
+    Permissions,
+    Standing,
+    Touchpoints,
+)  # fmt: skip
+from engine.playbook import Playbook
+from engine.records import (
+    OPT_OUT_RESPONSES,
+    POSITIVE_RESPONSES,
+    Floats,
+    History,
+    Ints,
+    Micros,
+)  # fmt: skip
+
+ALWAYS = np.iinfo(np.int64).min
+NEVER = np.iinfo(np.int64).max
+Tracked = Literal["contacts", "rejections", "dismissals", "opt_outs"]
+
+
+@dataclass(frozen=True)
+class AttributeVersions:
+    """Versions of accounts, tombstones included: `values` shape (rows + 1, attributes), the last row
+    NaN, which is also what a tombstone has; texts as codes into the attribute's levels."""
+
+    standing: Standing
+    values: Floats
+
+
+@dataclass(frozen=True)
+class EncodedHistory:
+    """The facts of some accounts, ready for the loops. `accounts` are sorted; their places are the codes."""
+
+    accounts: tuple[str, ...]
+    touchpoints: Touchpoints
+    outcomes: Occurrences
+    tracked: Mapping[Tracked, Occurrences]
+    optouts: Occurrences
+    permissions: Permissions
+    team: Standing
+    feedback: Occurrences
+    snoozed_until: Micros
+    attributes: AttributeVersions
+
+
+def encode_history(
+    history: History, account_ids: Iterable[str], playbook: Playbook, attributes: tuple[Attribute, ...]
+) -> EncodedHistory:
+    """Code the facts of these accounts by a playbook's channels, topics and treatments."""
+    return _Encoder(history, tuple(sorted(set(account_ids))), playbook).encode(attributes)
+
+
+class _Encoder:
+    def __init__(self, history: History, accounts: tuple[str, ...], playbook: Playbook) -> None:
+        self.history = history
+        self.playbook = playbook
+        self.accounts = accounts
+        codes = np.arange(len(accounts), dtype=np.int64)
+        self.codes = pl.DataFrame({"account_id": accounts, "account_code": codes}, schema_overrides=_TEXT)
+        self.channels = tuple(channel.id for channel in playbook.channels)
+        self.topics = tuple(topic.id for topic in playbook.topics)
+        self.treatments = tuple(treatment.id for treatment in playbook.treatments)
+
+    def encode(self, attributes: tuple[Attribute, ...]) -> EncodedHistory:
+        contacts = self._contacts()
+        answers = self._answers(contacts)
+        wishes = self._wishes(answers)
+        feedback = self._feedback()
+        outbound_done = contacts.filter(pl.col("event") == OUTBOUND_DONE)
+        refused = answers.filter((pl.col("response") == "rejected") & (pl.col("direction") == "outbound"))
+        optouts = wishes.filter((pl.col("verdict") < 0) & (pl.col("purpose") != WEB_BEHAVIOUR))
+        tracked: dict[Tracked, Occurrences] = {
+            "contacts": self._occurrences(outbound_done),
+            "rejections": self._occurrences(refused),
+            "dismissals": self._occurrences(feedback.filter(pl.col("verb") == "dismiss")),
+            "opt_outs": self._occurrences(self._on_every_channel(optouts)),
+        }
+        return EncodedHistory(
+            self.accounts,
+            self._touchpoints(contacts, answers),
+            self._occurrences(self._outcomes()),
+            tracked,
+            self._occurrences(optouts),
+            self._permissions(wishes),
+            self._team(),
+            self._occurrences(feedback),
+            _whole(feedback, "until"),
+            self._attributes(attributes),
+        )
+
+    def _rows(
+        self, table: str, columns: Iterable[str], *, prefix: str = "", tombstones: bool = False
+    ) -> pl.DataFrame:
+        """Rows of our accounts, each once, with account code, valid_from and valid_to."""
+        frame, names = self.history[table], tuple(columns)
+        wanted = ("stored_at", "superseded_at", "deleted", *names)
+        missing = [pl.lit(None).alias(name) for name in wanted if name not in frame.columns]
+        rows = (
+            frame.with_columns(missing)
+            .join(self.codes, on="account_id")
+            .select(
+                pl.col("account_code").alias("account"),
+                _micros("stored_at").fill_null(ALWAYS).alias("valid_from"),
+                _micros("superseded_at").fill_null(NEVER).alias("valid_to"),
+                pl.col("deleted").cast(pl.Boolean).fill_null(value=False),
+                *(pl.col(name).alias(prefix + name) for name in names),
+            )
+            .unique()
+        )
+        return rows if tombstones else rows.filter(~pl.col("deleted"))
+
+    def _contacts(self) -> pl.DataFrame:
+        """Versions of touchpoints, coded, in the order in which they are counted; `row` is their place."""
+        names = ("touchpoint_id", "occurred_at", "direction", "channel", "topic", "treatment", "status",
+                 "contact_id")  # fmt: skip
+        reached = [channel.id for channel in self.playbook.channels if channel.outbound]
+        inbound, done = pl.col("direction") == "inbound", pl.col("status") == "done"
+        planned = pl.col("status") == "planned"
+        event = (
+            pl.when(inbound & done).then(INBOUND_DONE).when(inbound).then(OTHER_EVENT)
+            .when(done).then(OUTBOUND_DONE).when(planned).then(OUTBOUND_PLANNED).otherwise(OTHER_EVENT)
+        )  # fmt: skip
+        coded = self._rows("touchpoints", names).with_columns(
+            _micros("occurred_at").alias("time"),
+            event.cast(pl.Int64).alias("event"),
+            (inbound & ~pl.col("channel").is_in(reached)).fill_null(value=False).alias("web"),
+            _coded("channel", self.channels),
+            _coded("topic", self.topics),
+            _coded("treatment", self.treatments),
+        )
+        order = ("account", "time", "touchpoint_id", "valid_from", "valid_to", "event", "channel", "topic",
+                 "treatment")  # fmt: skip
+        return coded.sort(order).with_row_index("row")
+
+    def _answers(self, contacts: pl.DataFrame) -> pl.DataFrame:
+        """Responses beside each version of their touchpoint, valid while both are known."""
+        touched = contacts.rename({"time": "contact_time"}).drop("deleted")
+        both = self._rows("responses", ("touchpoint_id", "responded_at", "response")).join(
+            touched, on=("account", "touchpoint_id"), suffix="_contact"
+        )
+        known = pl.max_horizontal("valid_from", "valid_from_contact", "contact_time", _micros("responded_at"))
+        return both.with_columns(
+            _micros("responded_at").alias("time"),
+            known.alias("valid_from"),
+            pl.min_horizontal("valid_to", "valid_to_contact").alias("valid_to"),
+        ).sort("account", "time", "row", "response", "valid_from", "valid_to")
+
+    def _touchpoints(self, contacts: pl.DataFrame, answers: pl.DataFrame) -> Touchpoints:
+        accepted = pl.col("response").is_in(list(POSITIVE_RESPONSES))
+        positive = answers.filter(accepted).sort("row", maintain_order=True)
+        return Touchpoints(
+            start=self._start(contacts),
+            time=_whole(contacts, "time"),
+            valid_from=_whole(contacts, "valid_from"),
+            valid_to=_whole(contacts, "valid_to"),
+            event=_whole(contacts, "event"),
+            channel=_whole(contacts, "channel"),
+            topic=_whole(contacts, "topic"),
+            treatment=_whole(contacts, "treatment"),
+            web=np.array(contacts["web"], dtype=np.bool_),
+            answers=_starts(_whole(positive, "row"), contacts.height),
+            answer_from=_whole(positive, "valid_from"),
+            answer_to=_whole(positive, "valid_to"),
+        )
+
+    def _wishes(self, answers: pl.DataFrame) -> pl.DataFrame:
+        """Permissions given and withdrawn, with an opt-out of marketing for every unsubscription."""
+        names = ("contact_id", "channel", "purpose", "kind", "status", "since")
+        said = (
+            self._rows("preferences", names)
+            .filter((pl.col("kind") == "permission") & pl.col("status").is_in(["opt_in", "opt_out"]))
+            .with_columns(
+                _micros("since").alias("time"),
+                _coded("channel", self.channels, every="*"),
+                _coded("purpose", ("marketing", "service", "web_behaviour")),
+                pl.when(pl.col("status") == "opt_in").then(1).otherwise(-1).cast(pl.Int64).alias("verdict"),
+                pl.lit(-1, pl.Int64).alias("topic"),
+                pl.lit(-1, pl.Int64).alias("treatment"),
+            )
+            .filter(pl.col("purpose") >= 0)
+        )
+        done = answers.filter(pl.col("response").is_in(list(OPT_OUT_RESPONSES))).with_columns(
+            pl.lit(MARKETING, pl.Int64).alias("purpose"), pl.lit(-1, pl.Int64).alias("verdict")
+        )
+        wanted = ("account", "time", "valid_from", "valid_to", "contact_id", "channel", "topic", "treatment",
+                  "purpose", "verdict")  # fmt: skip
+        return pl.concat([said.select(wanted), done.select(wanted)], how="vertical_relaxed")
+
+    def _permissions(self, wishes: pl.DataFrame) -> Permissions:
+        """In the order in which the later word wins; at the same moment an opt-out does."""
+        outbound = [k for k, channel in enumerate(self.playbook.channels) if channel.outbound]
+        usable = wishes.filter((pl.col("purpose") != WEB_BEHAVIOUR) | ~pl.col("channel").is_in(outbound))
+        rows = usable.with_columns(
+            pl.col("contact_id").fill_null("").rank("dense").cast(pl.Int64).alias("contact")
+        ).sort(
+            "account", "contact", "time", "valid_from", -pl.col("verdict"), "channel", "purpose", "valid_to"
+        )
+        return Permissions(
+            start=self._start(rows),
+            contact=_whole(rows, "contact"),
+            since=_whole(rows, "time"),
+            valid_from=_whole(rows, "valid_from"),
+            valid_to=_whole(rows, "valid_to"),
+            channel=_whole(rows, "channel"),
+            purpose=_whole(rows, "purpose"),
+            verdict=_whole(rows, "verdict"),
+        )
+
+    def _on_every_channel(self, optouts: pl.DataFrame) -> pl.DataFrame:
+        """An opt-out from everything is one from each channel."""
+        everything = optouts.filter(pl.col("channel") == ANY).drop("channel")
+        each = everything.join(
+            pl.DataFrame({"channel": range(len(self.channels))}, schema={"channel": pl.Int64}), how="cross"
+        )
+        return pl.concat([optouts.filter(pl.col("channel") != ANY), each.select(optouts.columns)])
+
+    def _outcomes(self) -> pl.DataFrame:
+        worth = self.playbook.outcome_worth
+        rate = pl.col("kind").replace_strict(
+            list(worth), list(worth.values()), default=0.0, return_dtype=pl.Float64
+        ) if worth else pl.lit(0.0)  # fmt: skip
+        return self._rows("outcomes", ("outcome_id", "occurred_at", "kind", "value")).with_columns(
+            _micros("occurred_at").alias("time"),
+            (pl.col("value").cast(pl.Float64).fill_null(0.0) * rate).alias("amount"),
+            pl.col("outcome_id").alias("id"),
+        )
+
+    def _feedback(self) -> pl.DataFrame:
+        """Answers to suggestions, in order; `until` is set for those that put a treatment off."""
+        channels, topics = dict(_numbered(self.channels)), dict(_numbered(self.topics))
+        own = self.playbook.treatments
+        cools = pl.col("verb").is_in(["dismiss", "snooze"])
+        return (
+            self._rows("feedback", ("feedback_id", "treatment", "occurred_at", "verb", "until"))
+            .with_columns(
+                _micros("occurred_at").alias("time"),
+                pl.when(cools).then(_micros("until").fill_null(ALWAYS)).otherwise(ALWAYS).alias("until"),
+                _coded("treatment", self.treatments),
+                pl.col("feedback_id").alias("id"),
+            )
+            .filter(pl.col("treatment") >= 0)
+            .with_columns(
+                _looked_up([channels.get(t.channel, -1) for t in own]).alias("channel"),
+                _looked_up([topics.get(t.topic, -1) for t in own]).alias("topic"),
+            )
+            .sort("account", "time", "id", "valid_from", "valid_to", "channel", "topic", "treatment", "until")
+        )
+
+    def _occurrences(self, rows: pl.DataFrame) -> Occurrences:
+        defaults = {"channel": -1, "topic": -1, "treatment": -1, "amount": 0.0, "id": ""}
+        missing = [pl.lit(value).alias(name) for name, value in defaults.items() if name not in rows.columns]
+        order = ("account", "time", "id", "valid_from", "valid_to", "channel", "topic", "treatment", "amount")
+        full = rows.with_columns(missing).sort(order, maintain_order=True)
+        return Occurrences(
+            start=self._start(full),
+            time=_whole(full, "time"),
+            valid_from=_whole(full, "valid_from"),
+            valid_to=_whole(full, "valid_to"),
+            channel=_whole(full, "channel"),
+            topic=_whole(full, "topic"),
+            treatment=_whole(full, "treatment"),
+            amount=np.array(full["amount"], dtype=np.float64),
+        )
+
+    def _team(self) -> Standing:
+        rows = self._rows("account_team", ("role", "user_id")).filter(pl.col("user_id").is_not_null())
+        coded = rows.with_columns(_coded("role", tuple(role.id for role in self.playbook.roles)))
+        return self._standing(coded.filter(pl.col("role") >= 0).sort("account", "valid_from", "role"), "role")
+
+    def _attributes(self, attributes: tuple[Attribute, ...]) -> AttributeVersions:
+        names = [attribute.name for attribute in attributes]
+        rows = self._rows("accounts", names, prefix="attribute ", tombstones=True)
+        rows = rows.sort("account", "valid_from", "valid_to", "deleted", *(f"attribute {n}" for n in names))
+        values = np.full((rows.height + 1, len(names)), np.nan)
+        gone = np.array(rows["deleted"], dtype=np.bool_)
+        for j, attribute in enumerate(attributes):
+            known = _numbers(rows[f"attribute {attribute.name}"], attribute.levels)
+            values[:-1, j] = np.where(gone, np.nan, known)
+        return AttributeVersions(self._standing(rows, "account"), values)
+
+    def _standing(self, rows: pl.DataFrame, code: str) -> Standing:
+        return Standing(
+            self._start(rows), _whole(rows, "valid_from"), _whole(rows, "valid_to"), _whole(rows, code)
+        )
+
+    def _start(self, rows: pl.DataFrame) -> Ints:
+        return _starts(_whole(rows, "account"), len(self.accounts))
+
+
+_TEXT = {"account_id": pl.String()}
+
+
+def _numbered(ids: tuple[str, ...]) -> Iterable[tuple[str, int]]:
+    return ((name, code) for code, name in enumerate(ids))
+
+
+def _micros(column: str) -> pl.Expr:
+    return pl.col(column).cast(pl.Datetime("us", "UTC")).cast(pl.Int64)
+
+
+def _coded(column: str, ids: tuple[str, ...], *, every: str | None = None) -> pl.Expr:
+    codes = dict(_numbered(ids)) | ({every: ANY} if every else {})
+    return pl.col(column).cast(pl.String).replace_strict(
+        list(codes), list(codes.values()), default=-1, return_dtype=pl.Int64
+    )  # fmt: skip
+
+
+def _looked_up(codes: list[int]) -> pl.Expr:
+    return pl.col("treatment").replace_strict(
+        list(range(len(codes))), codes, default=-1, return_dtype=pl.Int64
+    )
+
+
+def _whole(rows: pl.DataFrame, column: str) -> Ints:
+    return np.array(rows[column], dtype=np.int64)
+
+
+def _starts(owners: Ints, count: int) -> Ints:
+    """Where the rows of each owner begin, one more entry for the end; owners are sorted."""
+    return np.searchsorted(owners, np.arange(count + 1)).astype(np.int64)
+
+
+def _numbers(values: pl.Series, levels: tuple[str, ...] | None) -> Floats:
+    if levels is None:
+        return np.array(values.cast(pl.Float64, strict=False).fill_null(np.nan), dtype=np.float64)
+    if not levels:
+        return np.full(len(values), np.nan)
+    codes = values.cast(pl.String).replace_strict(
+        list(levels), list(range(len(levels))), default=None, return_dtype=pl.Float64
+    )
+    return np.array(codes.fill_null(np.nan), dtype=np.float64)

@@ -1,0 +1,346 @@
+"""The loops of `features_as_of`, compiled: what an account's facts add up to at a moment.
+
+Facts come as columns sorted by account, then time; `start[a]` to `start[a + 1]` are those of account a. A
+version of a fact is known at t when valid_from < t <= valid_to. Loops run in that order and write each
+moment's row alone, so neither the batch nor the order of a frame's rows can change a bit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.numerics import compiled
+from engine.records import DAY_MICROS, Bools, Floats, Ints, Micros
+
+OUTBOUND_DONE, INBOUND_DONE, OUTBOUND_PLANNED, OTHER_EVENT = range(4)
+(OUTBOUND, INBOUND, DAYS_SINCE, DAYS_SINCE_INBOUND, DAYS_UNTIL, RESPONSES, RESPONSE_RATE, OUTCOMES,
+ OUTCOME_VALUE, DAYS_SINCE_OUTCOME, OPTOUTS, PLANNED, NOT_COUNTED) = range(13)  # fmt: skip
+"""The statistics that the loops know, by code; NOT_COUNTED = a column that something else fills."""
+MARKETING, SERVICE, WEB_BEHAVIOUR = range(3)
+ANY = -2
+"""Instead of the code of a channel: all of them. -1 is a channel that the playbook does not have."""
+
+
+class Questions(NamedTuple):
+    """Moments: code of the account and the moment in microseconds; shape (n,)."""
+
+    account: Ints
+    at: Micros
+
+
+class Columns(NamedTuple):
+    """What the columns of a group count: codes of statistics, windows in microseconds and, for a rate, the
+    columns of its numerator and denominator; shape (F,)."""
+
+    statistic: Ints
+    window: Micros
+    numerator: Ints
+    denominator: Ints
+
+
+class Touchpoints(NamedTuple):
+    """Versions of touchpoints; `answers[r]` to `answers[r + 1]` are the positive responses of row r."""
+
+    start: Ints
+    time: Micros
+    valid_from: Micros
+    valid_to: Micros
+    event: Ints
+    channel: Ints
+    topic: Ints
+    treatment: Ints
+    web: Bools
+    answers: Ints
+    answer_from: Micros
+    answer_to: Micros
+
+
+class Occurrences(NamedTuple):
+    """Facts with a time that something counts; codes are -1 where they have none."""
+
+    start: Ints
+    time: Micros
+    valid_from: Micros
+    valid_to: Micros
+    channel: Ints
+    topic: Ints
+    treatment: Ints
+    amount: Floats
+
+
+class Permissions(NamedTuple):
+    """Consent, sorted by (account, contact, since, stored, opt-outs last). `verdict`: 1 or -1."""
+
+    start: Ints
+    contact: Ints
+    since: Micros
+    valid_from: Micros
+    valid_to: Micros
+    channel: Ints
+    purpose: Ints
+    verdict: Ints
+
+
+class Standing(NamedTuple):
+    """Standing facts in the order in which they were stored; `code` says what each is about."""
+
+    start: Ints
+    valid_from: Micros
+    valid_to: Micros
+    code: Ints
+
+
+class Limits(NamedTuple):
+    """Contact limits; `counts[k, t]` says whether treatment t counts, the last column: an unknown one."""
+
+    channel: Ints
+    days: Micros
+    counts: Bools
+
+
+class Pause(NamedTuple):
+    """When a pause begins: `events` of one scope within `window` microseconds.
+
+    `of_event` and `of_treatment` are codes of scopes, -1 = none; `rule` is the place of the suppression.
+    """
+
+    of_event: Ints
+    of_treatment: Ints
+    events: int
+    window: int
+    rule: int
+
+
+class _Met(NamedTuple):
+    """A touchpoint as it counts at a moment; `age` in microseconds is negative for what lies ahead."""
+
+    event: int
+    age: int
+    answered: bool
+
+
+@compiled
+def _count(block: Floats, i: int, s: int, columns: Columns, met: _Met) -> None:
+    event, age, answered = met
+    for j in range(columns.statistic.size):
+        statistic = columns.statistic[j]
+        if event == OUTBOUND_DONE:
+            if statistic == DAYS_SINCE:
+                block[i, s, j] = age / DAY_MICROS
+            elif age <= columns.window[j] and (
+                statistic == OUTBOUND or (statistic == RESPONSES and answered)
+            ):
+                block[i, s, j] += 1.0
+        elif event == INBOUND_DONE:
+            if statistic == DAYS_SINCE_INBOUND:
+                block[i, s, j] = age / DAY_MICROS
+            elif statistic == INBOUND and age <= columns.window[j]:
+                block[i, s, j] += 1.0
+        elif statistic == PLANNED:
+            block[i, s, j] += 1.0
+        elif statistic == DAYS_UNTIL and np.isnan(block[i, s, j]):
+            block[i, s, j] = -age / DAY_MICROS
+
+
+@compiled
+def _rates(block: Floats, i: int, columns: Columns) -> None:
+    for j in range(columns.statistic.size):
+        if columns.statistic[j] == RESPONSE_RATE:
+            for s in range(block.shape[1]):
+                contacts = block[i, s, columns.denominator[j]]
+                if contacts > 0.0:
+                    block[i, s, j] = block[i, s, columns.numerator[j]] / contacts
+
+
+@compiled
+def _answered(touchpoints: Touchpoints, row: int, at: int) -> bool:
+    for k in range(touchpoints.answers[row], touchpoints.answers[row + 1]):
+        if touchpoints.answer_from[k] < at <= touchpoints.answer_to[k]:
+            return True
+    return False
+
+
+@compiled
+def _counts_at(touchpoints: Touchpoints, row: int, at: int, web: bool) -> bool:
+    """Whether a version of a touchpoint is known and means something: done before, or planned for later."""
+    if not touchpoints.valid_from[row] < at <= touchpoints.valid_to[row]:
+        return False
+    event = touchpoints.event[row]
+    if event == OTHER_EVENT or (touchpoints.web[row] and not web):
+        return False
+    return bool((touchpoints.time[row] >= at) == (event == OUTBOUND_PLANNED))
+
+
+@compiled
+def count_touchpoints(
+    questions: Questions,
+    touchpoints: Touchpoints,
+    web: Bools,
+    blocks: tuple[Floats, Floats, Floats, Floats],
+    columns: tuple[Columns, Columns, Columns, Columns],
+) -> None:
+    """Fill the groups any, channel, topic and treatment; `web`: whether web behaviour may be used."""
+    account, channel, topic, message = blocks
+    for i in range(questions.at.size):
+        at, owner = questions.at[i], questions.account[i]
+        for row in range(touchpoints.start[owner], touchpoints.start[owner + 1]):
+            if not _counts_at(touchpoints, row, at, web[i]):
+                continue
+            event = touchpoints.event[row]
+            answered = event == OUTBOUND_DONE and _answered(touchpoints, row, at)
+            met = _Met(event, at - touchpoints.time[row], answered)
+            _count(account, i, 0, columns[0], met)
+            if touchpoints.channel[row] >= 0:
+                _count(channel, i, touchpoints.channel[row], columns[1], met)
+            if touchpoints.topic[row] >= 0:
+                _count(topic, i, touchpoints.topic[row], columns[2], met)
+            if touchpoints.treatment[row] >= 0:
+                _count(message, i, touchpoints.treatment[row], columns[3], met)
+        _rates(account, i, columns[0])
+        _rates(channel, i, columns[1])
+        _rates(topic, i, columns[2])
+        _rates(message, i, columns[3])
+
+
+@compiled
+def count_occurrences(
+    questions: Questions,
+    occurrences: Occurrences,
+    account: Floats,
+    columns: Columns,
+    statistics: tuple[int, int, int],
+) -> None:
+    """Fill the account's columns of three statistics: the count, the amount and the recency."""
+    count, amount, recency = statistics
+    for i in range(questions.at.size):
+        at, owner = questions.at[i], questions.account[i]
+        for row in range(occurrences.start[owner], occurrences.start[owner + 1]):
+            age = at - occurrences.time[row]
+            if age <= 0 or not occurrences.valid_from[row] < at <= occurrences.valid_to[row]:
+                continue
+            for j in range(columns.statistic.size):
+                if columns.statistic[j] == recency:
+                    account[i, 0, j] = age / DAY_MICROS
+                elif age <= columns.window[j] and columns.statistic[j] == count:
+                    account[i, 0, j] += 1.0
+                elif age <= columns.window[j] and columns.statistic[j] == amount:
+                    account[i, 0, j] += occurrences.amount[row]
+
+
+@compiled
+def _settle(latest: Ints, consent: Floats, i: int, web: Floats) -> None:
+    """Take one contact's latest word into the account's: an opt-out of anybody counts for all."""
+    for c in range(consent.shape[1]):
+        for purpose in range(2):
+            if latest[c, purpose] < 0 or consent[i, c, purpose] == 0.0:
+                consent[i, c, purpose] = latest[c, purpose]
+    if latest[consent.shape[1], 0] < 0 or web[i] == 0.0:
+        web[i] = latest[consent.shape[1], 0]
+    latest[:] = 0
+
+
+@compiled
+def _hear(latest: Ints, channel: int, purpose: int, verdict: int) -> None:
+    last = latest.shape[0] - 1
+    if purpose == WEB_BEHAVIOUR:
+        latest[last, 0] = verdict
+    elif channel == ANY:
+        latest[:last, purpose] = verdict
+    elif channel >= 0:
+        latest[channel, purpose] = verdict
+
+
+@compiled
+def read_permissions(questions: Questions, permissions: Permissions, consent: Floats, web: Floats) -> None:
+    """Fill consent (n, C, 2) and that to the use of web behaviour (n,), both given as zeros."""
+    latest = np.zeros((consent.shape[1] + 1, 2), dtype=np.int64)
+    for i in range(questions.at.size):
+        at, owner = questions.at[i], questions.account[i]
+        first = permissions.start[owner]
+        for row in range(first, permissions.start[owner + 1]):
+            if row > first and permissions.contact[row] != permissions.contact[row - 1]:
+                _settle(latest, consent, i, web)
+            known = permissions.valid_from[row] < at <= permissions.valid_to[row]
+            if known and permissions.since[row] < at:
+                _hear(latest, permissions.channel[row], permissions.purpose[row], permissions.verdict[row])
+        _settle(latest, consent, i, web)
+
+
+@compiled
+def latest_known(questions: Questions, standing: Standing) -> Ints:
+    """The row stored last that is known at each moment, -1 = none; shape (n,)."""
+    found = np.full(questions.at.size, -1, dtype=np.int64)
+    for i in range(questions.at.size):
+        at, owner = questions.at[i], questions.account[i]
+        for row in range(standing.start[owner], standing.start[owner + 1]):
+            if standing.valid_from[row] < at <= standing.valid_to[row]:
+                found[i] = row
+    return found
+
+
+@compiled
+def flag_known(questions: Questions, standing: Standing, flags: Floats) -> None:
+    """Set flags[i, code] to 1 for every row known at the moment."""
+    for i in range(questions.at.size):
+        at, owner = questions.at[i], questions.account[i]
+        for row in range(standing.start[owner], standing.start[owner + 1]):
+            if standing.valid_from[row] < at <= standing.valid_to[row]:
+                flags[i, standing.code[row]] = 1.0
+
+
+@compiled
+def flag_snoozed(questions: Questions, answers: Occurrences, until: Micros, snoozed: Floats) -> None:
+    """Whether the latest answer on each treatment still puts it off; `until` is past for other answers."""
+    for i in range(questions.at.size):
+        at, owner = questions.at[i], questions.account[i]
+        for row in range(answers.start[owner], answers.start[owner + 1]):
+            known = answers.valid_from[row] < at <= answers.valid_to[row]
+            if known and answers.time[row] < at:
+                snoozed[i, answers.treatment[row]] = 1.0 if until[row] > at else 0.0
+
+
+@compiled
+def count_limits(questions: Questions, touchpoints: Touchpoints, limits: Limits, used: Floats) -> None:
+    """Contacts done less than `days` before and planned less than `days` ahead, by limit."""
+    for i in range(questions.at.size):
+        at, owner = questions.at[i], questions.account[i]
+        for row in range(touchpoints.start[owner], touchpoints.start[owner + 1]):
+            if touchpoints.event[row] == INBOUND_DONE or not _counts_at(touchpoints, row, at, True):
+                continue
+            away = abs(at - touchpoints.time[row])
+            for k in range(limits.days.size):
+                channel = limits.channel[k] == ANY or limits.channel[k] == touchpoints.channel[row]
+                if away < limits.days[k] and channel and limits.counts[k, touchpoints.treatment[row]]:
+                    used[i, k] += 1.0
+
+
+@compiled
+def begin_pauses(questions: Questions, events: Occurrences, pause: Pause, tracked: Floats) -> None:
+    """Days since the pause last began, for every treatment; `tracked` (n, S, T) is given as NaN."""
+    count = pause.events
+    scopes = 1
+    for code in pause.of_event:
+        scopes = max(scopes, code + 1)
+    for code in pause.of_treatment:
+        scopes = max(scopes, code + 1)
+    recent = np.zeros((scopes, count), dtype=np.int64)
+    seen = np.zeros(scopes, dtype=np.int64)
+    begun = np.zeros(scopes, dtype=np.int64)
+    for i in range(questions.at.size):
+        at, owner = questions.at[i], questions.account[i]
+        seen[:] = 0
+        begun[:] = -1
+        for row in range(events.start[owner], events.start[owner + 1]):
+            key, time = pause.of_event[row], events.time[row]
+            if key < 0 or time >= at or not events.valid_from[row] < at <= events.valid_to[row]:
+                continue
+            recent[key, seen[key] % count] = time
+            seen[key] += 1
+            # The next place to write holds the oldest of the last `count` events.
+            if seen[key] >= count and time - recent[key, seen[key] % count] <= pause.window:
+                begun[key] = row
+        for t, key in enumerate(pause.of_treatment):
+            if key >= 0 and begun[key] >= 0:
+                tracked[i, pause.rule, t] = (at - events.time[begun[key]]) / DAY_MICROS

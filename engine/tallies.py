@@ -1,0 +1,162 @@
+"""The answers of the compiled loops as arrays: what `features_as_of` is put together from."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from engine import kernels
+from engine.encoding import EncodedHistory
+from engine.facts import Group, definitions
+from engine.kernels import Columns, Limits, Pause, Questions
+from engine.playbook import Playbook, Suppression
+from engine.records import DAY_MICROS, Bools, Floats, Ints
+
+GROUPS: tuple[Group, ...] = ("account", "channel", "topic", "message")
+LOOPS: dict[str, int] = {
+    "outbound": kernels.OUTBOUND,
+    "inbound": kernels.INBOUND,
+    "days_since": kernels.DAYS_SINCE,
+    "days_since_inbound": kernels.DAYS_SINCE_INBOUND,
+    "days_until": kernels.DAYS_UNTIL,
+    "responses": kernels.RESPONSES,
+    "response_rate": kernels.RESPONSE_RATE,
+    "outcomes": kernels.OUTCOMES,
+    "outcome_value": kernels.OUTCOME_VALUE,
+    "days_since_outcome": kernels.DAYS_SINCE_OUTCOME,
+    "optouts": kernels.OPTOUTS,
+    "planned_any": kernels.PLANNED,
+}
+"""Statistic of `engine.facts` -> what the loops call it."""
+UNKNOWN_UNTIL_SEEN = frozenset(
+    {"days_since", "days_since_inbound", "days_until", "response_rate", "days_since_outcome"}
+)
+
+
+def micros(days: float) -> int:
+    """Days as microseconds."""
+    return round(days * DAY_MICROS)
+
+
+@cache
+def columns_of(group: Group) -> Columns:
+    """What the columns of a group count, in column order."""
+    defined = definitions(group)
+    places = {(d.statistic, d.window_days): place for place, d in enumerate(defined)}
+    return Columns(
+        np.array([LOOPS[d.statistic] for d in defined], dtype=np.int64),
+        np.array([micros(d.window_days or 0) for d in defined], dtype=np.int64),
+        np.array([places.get(("responses", d.window_days), -1) for d in defined], dtype=np.int64),
+        np.array([places.get(("outbound", d.window_days), -1) for d in defined], dtype=np.int64),
+    )
+
+
+def _block(group: Group, questions: Questions, members: int) -> Floats:
+    empty = [np.nan if d.statistic in UNKNOWN_UNTIL_SEEN else 0.0 for d in definitions(group)]
+    return np.tile(np.array(empty), (questions.at.size, members, 1))
+
+
+def statistics(
+    questions: Questions, facts: EncodedHistory, sizes: tuple[int, int, int], *, web_allowed: Bools
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """The groups account (n, A), channel (n, C, F), topic (n, P, F), message (n, T, F), with attributes.
+
+    Args:
+        questions: Who and when; shape (n,).
+        facts: What is known of them.
+        sizes: How many channels, topics and treatments there are.
+        web_allowed: Whether web behaviour may be used; shape (n,).
+    """
+    account, channel, topic, message = (
+        _block(group, questions, members) for group, members in zip(GROUPS, (1, *sizes), strict=True)
+    )
+    columns = [columns_of(group) for group in GROUPS]
+    kernels.count_touchpoints(
+        questions, facts.touchpoints, web_allowed, (account, channel, topic, message),
+        (columns[0], columns[1], columns[2], columns[3]),
+    )  # fmt: skip
+    worth = (kernels.OUTCOMES, kernels.OUTCOME_VALUE, kernels.DAYS_SINCE_OUTCOME)
+    kernels.count_occurrences(questions, facts.outcomes, account, columns[0], worth)
+    nothing = kernels.NOT_COUNTED
+    kernels.count_occurrences(
+        questions, facts.optouts, account, columns[0], (kernels.OPTOUTS, nothing, nothing)
+    )
+    known = kernels.latest_known(questions, facts.attributes.standing)
+    attributes = facts.attributes.values[known]
+    return np.concatenate([account[:, 0, :], attributes], axis=1), channel, topic, message
+
+
+def permissions(questions: Questions, facts: EncodedHistory, channels: int) -> tuple[Floats, Floats]:
+    """Consent by channel and purpose (n, C, 2) and to the use of web behaviour (n,): 1, 0 or -1."""
+    consent, web = np.zeros((questions.at.size, channels, 2)), np.zeros(questions.at.size)
+    kernels.read_permissions(questions, facts.permissions, consent, web)
+    return consent, web
+
+
+def roles(questions: Questions, facts: EncodedHistory, count: int) -> Floats:
+    """Whether somebody has each role; shape (n, R)."""
+    flags = np.zeros((questions.at.size, count))
+    kernels.flag_known(questions, facts.team, flags)
+    return flags
+
+
+def snoozes(questions: Questions, facts: EncodedHistory, treatments: int) -> Floats:
+    """Whether people put each treatment off and it still is; shape (n, T)."""
+    flags = np.zeros((questions.at.size, treatments))
+    kernels.flag_snoozed(questions, facts.feedback, facts.snoozed_until, flags)
+    return flags
+
+
+def limits(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> Floats:
+    """Contacts that count against each contact limit; shape (n, L)."""
+    places = _places([channel.id for channel in playbook.channels])
+    own = playbook.contact_limits
+    groups = [treatment.group for treatment in playbook.treatments]
+    counts = [[not limit.group or limit.group == group for group in (*groups, None)] for limit in own]
+    used = np.zeros((questions.at.size, len(own)))
+    rules = Limits(
+        np.array([kernels.ANY if limit.channel == "*" else places[limit.channel] for limit in own], np.int64),
+        np.array([micros(limit.days) for limit in own], dtype=np.int64),
+        np.array(counts, dtype=np.bool_).reshape(len(own), len(groups) + 1),
+    )
+    kernels.count_limits(questions, facts.touchpoints, rules, used)
+    return used
+
+
+def pauses(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> Floats:
+    """Days since the latest pause of each suppression and treatment began, else NaN; shape (n, S, T)."""
+    begun = np.full((questions.at.size, len(playbook.suppressions), len(playbook.treatments)), np.nan)
+    for rule, suppression in enumerate(playbook.suppressions):
+        events = facts.tracked[suppression.track]
+        scopes: Ints = getattr(events, suppression.scope)
+        if suppression.channel != "*":
+            channel = _places([c.id for c in playbook.channels])[suppression.channel]
+            scopes = np.where(events.channel == channel, scopes, -1)
+        pause = Pause(
+            scopes, _paused(suppression, playbook), suppression.count, micros(suppression.window_days), rule
+        )
+        kernels.begin_pauses(questions, events, pause, begun)
+    return begun
+
+
+def _paused(suppression: Suppression, playbook: Playbook) -> Ints:
+    """The scope of each treatment that the suppression pauses, -1 for others; shape (T,)."""
+    members = {
+        "treatment": [treatment.id for treatment in playbook.treatments],
+        "topic": [topic.id for topic in playbook.topics],
+        "channel": [channel.id for channel in playbook.channels],
+    }[suppression.scope]
+    places = _places(members)
+    column = "id" if suppression.scope == "treatment" else suppression.scope
+    return np.array(
+        [
+            places.get(getattr(t, column), -1) if suppression.channel in ("*", t.channel) else -1
+            for t in playbook.treatments
+        ],
+        dtype=np.int64,
+    )
+
+
+def _places(ids: list[str]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(ids)}
