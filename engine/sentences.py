@@ -197,8 +197,8 @@ COUNTED: dict[str, dict[str, dict[str, str]]] = {
     },
     "days": {
         "en": {"one": "{n} day", "other": "{n} days"},
-        "ar": {"one": "يوم واحد", "two": "يومين", "few": "{n} أيام", "many": "{n} يومًا", "
-              ""other": "{n} يوم"},
+        "ar": {"one": "يوم واحد", "two": "يومين", "few": "{n} أيام", "many": "{n} يومًا",
+               "other": "{n} يوم"},
         "fa": {"other": "{n} روز"},
     },
     "contacts": {
