@@ -104,7 +104,7 @@ def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Boo
     """
     shape = (len(features.moments), len(playbook.treatments))
     conditions = [c for weight in playbook.context_weights for c in (weight.when, weight.applies)]
-    columns = fact_columns(features, conditions)
+    columns = fact_columns(features, playbook, conditions)
     product = np.ones(shape)
     active = np.zeros((*shape, len(playbook.context_weights)), dtype=bool)
     for index, weight in enumerate(playbook.context_weights):

@@ -137,10 +137,22 @@ def quote_rule(features: Features, playbook: Playbook, rule: Rule, account: int,
     return RULE_KINDS[rule.kind].quote(features, playbook, own, account, treatment)
 
 
-def fact_columns(features: Features, conditions: Iterable[Condition | None]) -> dict[str, FactColumn]:
-    """The facts that some conditions read, each looked up once."""
+def fact_columns(
+    features: Features, playbook: Playbook, conditions: Iterable[Condition | None]
+) -> dict[str, FactColumn]:
+    """The facts that some conditions read, each looked up once.
+
+    A column of accounts that the playbook declares and the store does not have is not known of anybody.
+    """
     names = sorted({name for condition in conditions if condition for name in condition.facts})
-    return {name: features.fact(name) for name in names}
+    return {name: _column(features, playbook, name) for name in names}
+
+
+def _column(features: Features, playbook: Playbook, name: str) -> FactColumn:
+    if name in features.set.sources:
+        return features.fact(name)
+    declared = next(attribute for attribute in playbook.attributes if attribute.name == name)
+    return FactColumn(np.array([[np.nan if declared.levels is None else -1.0]]), declared.levels)
 
 
 def holds(condition: Condition | None, columns: Mapping[str, FactColumn], shape: tuple[int, int]) -> Truth:
@@ -152,6 +164,8 @@ def holds(condition: Condition | None, columns: Mapping[str, FactColumn], shape:
 
 def quote_fact(features: Features, name: str, account: int, treatment: int) -> str | float | None:
     """One fact of one pair as a number or text; None = not known."""
+    if name not in features.set.sources:
+        return None
     column = features.fact(name)
     shape = (len(features.moments), len(features.set.treatments))
     value = float(np.broadcast_to(column.values, shape)[account, treatment])
@@ -224,7 +238,7 @@ def channel_not_outbound(_: Features, playbook: Playbook) -> Iterator[Verdict]:
 
 def _quote_policy(features: Features, playbook: Playbook, own: str, account: int, treatment: int) -> Quoted:
     policy = next(policy for policy in playbook.policies if policy.id == own)
-    read = fact_columns(features, (policy.when, policy.applies))
+    read = fact_columns(features, playbook, (policy.when, policy.applies))
     return {name: quote_fact(features, name, account, treatment) for name in read}
 
 
@@ -233,7 +247,7 @@ def engagement_policies(features: Features, playbook: Playbook) -> Iterator[Verd
     """Where a policy applies (or may apply), what it demands must be known to hold."""
     shape = (len(features.moments), len(playbook.treatments))
     conditions = [c for policy in playbook.policies for c in (policy.when, policy.applies)]
-    columns = fact_columns(features, conditions)
+    columns = fact_columns(features, playbook, conditions)
     for policy in playbook.policies:
         when, applies = holds(policy.when, columns, shape), holds(policy.applies, columns, shape)
         objects = (applies != 0) & (when != 1)

@@ -162,7 +162,7 @@ def context_weight(case: Case) -> Iterator[Reason]:
     for weight in case.active_weights():
         if weight.weight in (0.0, 1.0) or _reads_topic(weight, case.treatment.topic):
             continue
-        read = fact_columns(case.decisions.features, (weight.when, weight.applies))
+        read = fact_columns(case.decisions.features, case.playbook, (weight.when, weight.applies))
         quoted = {name: quote_fact(case.decisions.features, name, case.account, case.index) for name in read}
         facts: Quoted = {"weight_id": weight.id, "weight": weight.weight, **quoted}
         yield Reason("context_weight", facts, case.priority - case.priority / weight.weight)
