@@ -168,9 +168,7 @@ class _Compiler:
         given = {name for name, value in node.args.items() if value}
         for extra in sorted(given - _PARTS - _FLAGS):
             part = node.args[extra]
-            raise _refuse(
-                part if isinstance(part, exp.Expr) and not isinstance(part, exp.Identifier) else node
-            )
+            raise _refuse(part if isinstance(part, exp.Query | exp.Subquery) else node)
         if handler is None:
             raise _refuse(node)
         compiled = handler(self, node)

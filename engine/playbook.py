@@ -6,22 +6,24 @@ below or says in one line what is wrong and what is near it. Everything is check
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from engine.conditions import Condition
-from engine.facts import Attribute
-from engine.records import EngineError
+from engine.conditions import Condition, ConditionError, near, parse_condition
+from engine.facts import Attribute, Fact, FactError, fact_types
+from engine.playbook_text import PlaybookError, Tables, read_tables
+from engine.records import NO_CONTACT
+
+__all__ = [
+    "Channel", "ContactLimit", "ContextWeight", "Playbook", "PlaybookError", "Policy", "Purpose", "Role",
+    "Stage", "Suppression", "Texts", "Topic", "Treatment", "parse_playbook",
+]  # fmt: skip
 
 Stage = Literal["eligibility", "applicability", "suitability"]
 Purpose = Literal["marketing", "service"]
 Texts = Mapping[str, str]
 """Language (ISO 639-1) -> text."""
-
-
-class PlaybookError(EngineError):
-    """The playbook says something that cannot be; names the place, what was got and what is near it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Channel:
 
 @dataclass(frozen=True)
 class Role:
-    """Who acts. `side` keeps medical and commercial apart; `sees` lists the roles whose suggestions it may read."""
+    """Who acts. `side` keeps medical and commercial apart; `sees` are the roles whose suggestions it may
+    read, its own among them."""
 
     id: str
     name: Texts
@@ -180,9 +183,9 @@ class Playbook:
         places: How many suggestions an account has at most.
         per_person_per_day: How many a person's list shows at most.
         optout_loss: What an opt-out loses, in currency.
-        followed: Role -> starting P(followed); floor included.
+        followed: Role -> starting P(followed), at least the floor.
         priority: "value" (caused value in money) or "leaders" (propensity x weight x value x lever).
-        web_topics_need_consent: Whether web behaviour is used only with its own permission.
+        web_behaviour_needs_consent: Whether web behaviour is used only with its own permission.
         attributes: Columns of `accounts` that conditions may name; accounts that lack them: unknown.
     """
 
@@ -216,7 +219,13 @@ class Playbook:
 
     def treatment(self, treatment_id: str) -> Treatment:
         """Raises PlaybookError naming what is near."""
-        raise NotImplementedError
+        for treatment in self.treatments:
+            if treatment.id == treatment_id:
+                return treatment
+        known = [treatment.id for treatment in self.treatments]
+        raise PlaybookError(
+            f"The playbook has no treatment {treatment_id!r}{near(treatment_id, known) or '.'}"
+        )
 
     def horizon(self, issue: str) -> float:
         """Days within which outcomes of that issue are counted."""
@@ -229,4 +238,152 @@ def parse_playbook(text: str) -> Playbook:
     Conditions are parsed and typed here against the facts of the playbook (`engine.facts.fact_types`)
     and the attributes it declares.
     """
-    raise NotImplementedError
+    tables = read_tables(text)
+    of = tables.sections
+    _check_walls(tables)
+    attributes = tuple(Attribute(name, levels) for name, levels in tables.top["attributes"].items())
+    _check_levers(tables)
+    rules = _Rules(_facts(tables, attributes), tables)
+    return Playbook(
+        version=tables.version,
+        horizon_days=_horizons(tables),
+        outcome_worth=tables.top["outcomes"],
+        channels=tuple(Channel(id=key, **table) for key, table in of["channels"].items()),
+        roles=tuple(_role(key, role) for key, role in of["roles"].items()),
+        topics=tuple(Topic(id=key, **table) for key, table in of["topics"].items()),
+        treatments=(_no_contact(), *(_treatment(key, tables) for key in of["treatments"])),
+        policies=tuple(Policy(id=key, **table) for key, table in rules.read("policies")),
+        contact_limits=tuple(ContactLimit(id=key, **table) for key, table in of["contact_limits"].items()),
+        suppressions=tuple(Suppression(id=key, **table) for key, table in of["suppressions"].items()),
+        context_weights=tuple(ContextWeight(id=key, **table) for key, table in rules.read("context_weights")),
+        followed=_followed(tables),
+        attributes=attributes,
+        **_without(tables.top, "outcomes", "horizon_days", "attributes"),
+    )
+
+
+def _without(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in table.items() if name not in names}
+
+
+def _horizons(tables: Tables) -> dict[str, float]:
+    issues = tables.sections["issues"].items()
+    own = {key: issue["horizon_days"] for key, issue in issues if issue["horizon_days"] is not None}
+    return {"": tables.top["horizon_days"]} | own
+
+
+def _followed(tables: Tables) -> dict[str, float]:
+    floor = tables.top["followed_floor"]
+    return {key: max(role["followed"], floor) for key, role in tables.sections["roles"].items()}
+
+
+def _role(key: str, table: Mapping[str, Any]) -> Role:
+    sees = tuple(sorted({key, *table["sees"]}))
+    return Role(id=key, **(_without(table, "followed") | {"sees": sees}))
+
+
+def _no_contact() -> Treatment:
+    return Treatment(
+        id=NO_CONTACT, kind="none", channel="", role="", issue="", group="", action=NO_CONTACT, topic="",
+        purpose="service", value=0.0, starting_uplift=0.0, cost=0.0, minutes=0.0, validity_days=1.0,
+        approval="", approved_until=None, text={}, note={},
+    )  # fmt: skip
+
+
+def _treatment(key: str, tables: Tables) -> Treatment:
+    table, where = dict(tables.sections["treatments"][key]), f"treatments.{key}"
+    if key == NO_CONTACT:
+        raise PlaybookError(f"{where}: {NO_CONTACT!r} always exists and is not declared.")
+    groups = tables.sections["issues"][table["issue"]]["groups"]
+    if table["group"] not in groups:
+        known = f"{table['issue']!r}; it has {', '.join(groups)}"
+        raise PlaybookError(f"{where}.group: {table['group']!r} is no group of issue {known}.")
+    if table["kind"] == "stop":
+        return _stop(key, table, where)
+    return _contact(key, table, tables, where)
+
+
+def _stop(key: str, table: dict[str, Any], where: str) -> Treatment:
+    if not table["stops"]:
+        raise PlaybookError(f'{where}.stops: missing. Say what it ends, such as ["email:marketing"].')
+    # What is stopped costs nothing more; a person's minutes for confirming it may be given.
+    given = {"cost": 0.0, "minutes": 0.0, "starting_uplift": 1.0}
+    return Treatment(id=key, **(table | {k: v for k, v in given.items() if table[k] is None}))
+
+
+def _contact(key: str, table: dict[str, Any], tables: Tables, where: str) -> Treatment:
+    channel, role = tables.sections["channels"][table["channel"]], tables.sections["roles"][table["role"]]
+    if table["stops"]:
+        raise PlaybookError(f'{where}.stops: only a treatment of kind = "stop" ends something.')
+    if table["starting_uplift"] is None:
+        raise PlaybookError(
+            f"{where}.starting_uplift: missing. A contact needs a starting value, such as 0.02."
+        )
+    if channel["automated"] != role["system"]:
+        who, need = (
+            ("automated", "a system role") if channel["automated"] else ("not automated", "a person's role")
+        )
+        raise PlaybookError(f"{where}.role: channel {table['channel']!r} is {who}, so {need} carries it out.")
+    own = {name: channel[name] if table[name] is None else table[name] for name in ("cost", "minutes")}
+    return Treatment(id=key, **(table | own))
+
+
+def _check_walls(tables: Tables) -> None:
+    """A commercial role never reads what medical colleagues are suggested."""
+    roles = tables.sections["roles"]
+    for key, role in roles.items():
+        for seen in role["sees"]:
+            if role["side"] == "commercial" and roles[seen]["side"] == "medical":
+                raise PlaybookError(
+                    f"roles.{key}.sees: {key!r} is commercial and may not see medical {seen!r}."
+                )
+
+
+def _check_levers(tables: Tables) -> None:
+    taxonomy = _taxonomy(tables)
+    names = {"issue": "issue", "group": "action_group", "action": "action"}
+    for kind, key in tables.top["levers"]:
+        known = taxonomy[names[kind]]
+        if key not in known:
+            raise PlaybookError(f"levers.{kind}.{key}: unknown {kind} {key!r}{near(key, known) or '.'}")
+
+
+def _taxonomy(tables: Tables) -> dict[str, list[str]]:
+    treatments, issues = tables.sections["treatments"], tables.sections["issues"]
+    return {
+        "role": list(tables.sections["roles"]),
+        "issue": list(issues),
+        "action_group": sorted({group for issue in issues.values() for group in issue["groups"]}),
+        "action": sorted({NO_CONTACT} | {treatment["action"] for treatment in treatments.values()}),
+        "treatment": [NO_CONTACT, *treatments],
+        "purpose": ["marketing", "service"],
+        "kind": ["contact", "stop", "none"],
+    }
+
+
+def _facts(tables: Tables, attributes: tuple[Attribute, ...]) -> dict[str, Fact]:
+    channels, topics = tables.sections["channels"], tables.sections["topics"]
+    try:
+        return fact_types(channels, topics, attributes, taxonomy=_taxonomy(tables))
+    except FactError as error:
+        raise PlaybookError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """Reads the conditions of a rule's table against the facts of the playbook."""
+
+    facts: Mapping[str, Fact]
+    tables: Tables
+
+    def read(self, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        for key, table in self.tables.sections[section].items():
+            given = {name: table[name] for name in ("when", "applies") if table[name] is not None}
+            where = f"{section}.{key}"
+            yield key, dict(table) | {n: self.condition(text, f"{where}.{n}") for n, text in given.items()}
+
+    def condition(self, text: str, where: str) -> Condition:
+        try:
+            return parse_condition(text, self.facts, where=where)
+        except ConditionError as error:
+            raise PlaybookError(str(error)) from None

@@ -1,0 +1,170 @@
+"""The settings of a playbook: what may stand in its file, what each means, and what is assumed without it.
+
+One place to add a setting: an entry of `SECTIONS`. Reading, checking and the documentation follow it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Final
+
+REQUIRED: Final = object()
+"""Stands where a setting has no default."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of a section.
+
+    Attributes:
+        name: As it stands in the file.
+        kind: Key of `KINDS`: what its value is.
+        meaning: One line for the documentation, with its unit.
+        default: Used where the playbook says nothing; REQUIRED = it must be there.
+        minimum, maximum: Bounds of a number, both allowed.
+        choices: The only texts allowed; () = any.
+        refers: Section whose ids are the only texts allowed ("groups": those of all issues); "" = any text.
+        also: Texts allowed besides.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    default: Any = REQUIRED
+    minimum: float = -math.inf
+    maximum: float = math.inf
+    choices: tuple[str, ...] = ()
+    refers: str = ""
+    also: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """Settings that stand together. `name` "" = the top of the file; else one table per id beneath it."""
+
+    name: str
+    meaning: str
+    settings: tuple[Setting, ...]
+    required: bool = False
+
+
+def _amount(name: str, meaning: str, default: Any = REQUIRED) -> Setting:
+    return Setting(name, "number", meaning, default, minimum=0)
+
+
+def _days(name: str, meaning: str, default: Any = REQUIRED) -> Setting:
+    return Setting(name, "number", meaning, default, minimum=1 / 1440)
+
+
+def _share(name: str, meaning: str, default: Any = REQUIRED) -> Setting:
+    return Setting(name, "number", meaning, default, minimum=0, maximum=1)
+
+
+_CHANNEL = "The channel."
+SECTIONS: tuple[Section, ...] = (
+    Section("", "What holds for the whole playbook.", (
+        Setting("id", "id", "Name of the playbook."),
+        Setting("title", "texts", "What people call it.", {}),
+        Setting("currency", "text", "ISO 4217 code of every amount in the playbook."),
+        Setting("languages", "languages", "ISO 639-1 codes; every text is needed in each of them."),
+        Setting("default_timezone", "text",
+                "IANA time zone of accounts that have none; empty = no outbound contact to them.", ""),
+        _days("horizon_days", "Days after a decision within which outcomes count as caused by it.", 60.0),
+        Setting("outcomes", "amounts", "Kind of outcome -> what one unit of its value is worth."),
+        Setting("attributes", "attributes",
+                "Columns of accounts that rules may name -> number, flag, text or a list of texts.", {}),
+        Setting("levers", "levers",
+                "Percent added to the priority of an issue, a group or an action; they are added up.", {}),
+        Setting("priority", "text", "value = caused value in money; leaders = propensity x value x weight.",
+                "value", choices=("value", "leaders")),
+        Setting("places", "whole", "Suggestions that an account has at most.", 3, minimum=1),
+        Setting("per_person_per_day", "whole", "Suggestions on a person's list at most.", 10, minimum=1),
+        Setting("exploration_share", "number",
+                "Share of accounts a day that get an eligible treatment drawn at random, so that"
+                " effects can be learned; at most 0.5.", 0.02, minimum=0, maximum=0.5),
+        _amount("optout_loss", "What an opt-out loses, in currency.", 0.0),
+        _share("followed_floor", "Least P(followed) that is reckoned with.", 0.05),
+        Setting("salt", "text", "Any text; decides which accounts fall into the control group.", "nextbest"),
+        Setting("web_behaviour_needs_consent", "flag",
+                "Whether visits to the website are used only with a permission of their own.", True),
+    )),
+    Section("channels", "A way to an account.", (
+        Setting("name", "texts", "What people call it."),
+        _amount("cost", "Cost of one contact, in currency.", 0.0),
+        _amount("minutes", "Minutes of a person's time for one contact.", 0.0),
+        Setting("outbound", "flag", "Whether we can use it; a website is only visited.", True),
+        Setting("automated", "flag", "Whether the system dispatches it, without a person.", False),
+        Setting("needs_opt_in", "flag",
+                "Whether contact needs a recorded permission; otherwise only an opt-out forbids it.", False),
+        _share("fatigue", "Added probability of an opt-out by one more contact; a starting value.", 0.0),
+    ), required=True),
+    Section("roles", "Who acts.", (
+        Setting("name", "texts", "What people call it."),
+        Setting("side", "text", "Keeps medical and commercial apart.",
+                choices=("commercial", "medical", "both")),
+        Setting("sees", "list", "Roles whose suggestions it may read.", refers="roles"),
+        Setting("system", "flag", "Whether it is the system and not a person.", False),
+        _share("followed", "Probability that a suggestion to it is followed; a starting value.", 1.0),
+    ), required=True),
+    Section("topics", "What a message is about.", (
+        Setting("name", "texts", "What people call it."),
+    )),
+    Section("issues", "The upper level of the taxonomy of actions.", (
+        Setting("groups", "ids", "The lower level: groups of actions within the issue."),
+        _days("horizon_days", "Days within which its outcomes count; else the playbook's.", None),
+    ), required=True),
+    Section("treatments", "An action through a channel with a message: what a decision chooses.", (
+        Setting("kind", "text", "contact, or stop = ends a kind of contact.", "contact",
+                choices=("contact", "stop")),
+        Setting("channel", "text", "Channel of the contact; of a stop, the one that is stopped.",
+                refers="channels"),
+        Setting("role", "text", "Who carries it out; of a stop, who confirms it.", refers="roles"),
+        Setting("issue", "text", "Upper level of the taxonomy.", refers="issues"),
+        Setting("group", "text", "Lower level of the taxonomy; a group of the issue.", refers="groups"),
+        Setting("action", "id", "What is done; the same action may go through several channels."),
+        Setting("topic", "text", "What it is about; empty = nothing in particular.", "", refers="topics"),
+        Setting("purpose", "text", "Which permission it needs.", "marketing",
+                choices=("marketing", "service")),
+        _amount("value", "Of a positive outcome; of a stop what it saves. In currency, a starting value."),
+        _share("starting_uplift",
+               "Added probability of that outcome, a starting value. Stops: 1.", None),
+        _amount("cost", "Cost of one, in currency; else that of the channel.", None),
+        _amount("minutes", "Minutes of a person's time; else those of the channel.", None),
+        _days("validity_days", "Days for which a suggestion of it stays posted.", 7.0),
+        Setting("approval", "text", "Number of the approved text; empty = none needed.", ""),
+        Setting("approved_until", "moment",
+                "Last day (UTC) or moment (with offset) on which the text may be used; else no end.", None),
+        Setting("text", "template", "What the suggestion says; {name} and {when} are filled in."),
+        Setting("note", "texts", "Small print beneath the suggestion.", {}),
+        Setting("stops", "stops", "Of a stop: what it ends, such as [\"email:marketing\"].", ()),
+    ), required=True),
+    Section("policies", "Where `applies` holds, `when` must hold, or it is not suggested.", (
+        Setting("stage", "text", "eligibility = may we ever, applicability = relevant now, suitability = in"
+                " the customer's interest.", choices=("eligibility", "applicability", "suitability")),
+        Setting("applies", "condition", "Which candidates it is about; else all.", None),
+        Setting("when", "condition", "What must hold for them; unknown does not."),
+        Setting("text", "texts", "Why a candidate was removed, for people."),
+    )),
+    Section("contact_limits", "At most so many contacts by us within some days, planned ones included.", (
+        Setting("channel", "text", "The channel; * = over all channels.", refers="channels", also=("*",)),
+        Setting("group", "text", "Only contacts of this group; empty = all.", "", refers="groups"),
+        Setting("count", "whole", "Contacts at most.", minimum=0),
+        _days("days", "Length of the period in days."),
+    )),
+    Section("suppressions", "A pause after something has happened too often.", (
+        Setting("track", "text", "What is counted.",
+                choices=("contacts", "rejections", "dismissals", "opt_outs")),
+        Setting("scope", "text", "What is counted and paused, one by one.",
+                choices=("treatment", "topic", "channel")),
+        Setting("count", "whole", "How often starts the pause.", minimum=1),
+        _days("window_days", "Days within which it is counted."),
+        _days("suppress_days", "Length of the pause in days."),
+        Setting("channel", "text", "Only this channel; * = all.", "*", refers="channels", also=("*",)),
+    )),
+    Section("context_weights", "Where the condition holds, the priority is multiplied.", (
+        Setting("applies", "condition", "Which candidates it is about; else all.", None),
+        Setting("when", "condition", "When it holds."),
+        _amount("weight", "The factor; no unit."),
+    )),
+)  # fmt: skip
