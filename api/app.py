@@ -1,0 +1,50 @@
+"""The service as an application: the one place where its parts are joined."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from api.decider import LiveDecider
+from api.problems import install
+from api.routes import events, health, suggestions
+from api.service import Service
+from data.ledger.ledger import Ledger
+from data.settings import Settings
+from data.times import now_micros
+
+
+def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> FastAPI:
+    """The application on a home's ledger, history and releases.
+
+    Args:
+        clock: Microseconds UTC; given by tests.
+
+    Raises (when it starts): what is wrong with ledger, history, playbook or release, in one line.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        home = settings.as_home()
+        ledger = Ledger.open(home.ledger_url)
+        try:
+            decider = LiveDecider(home, ledger, settings.playbook, settings.seed)
+            decider()
+            app.state.service = Service(ledger, decider, clock)
+            yield
+        finally:
+            ledger.close()
+
+    app = FastAPI(
+        title="nextbest",
+        summary="What to do next for every account, through which channel, by whom - and why.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    install(app)
+    for router in (suggestions.router, events.router, health.router):
+        app.include_router(router, prefix="/v1")
+    return app

@@ -1,0 +1,176 @@
+"""The commands that keep, decide and serve.
+
+Heavy imports stand inside the commands, so that `nextbest --help` is quick.
+"""
+
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.progress import reporting
+from data.settings import Settings
+from data.times import now_micros, parse_time
+
+HomeOption = Annotated[Path | None, typer.Option("--home", help="State directory (NEXTBEST_HOME).")]
+ModelsOption = Annotated[
+    Path | None, typer.Option("--models", help="Folder of the releases (NEXTBEST_MODELS).")
+]
+PlaybookOption = Annotated[
+    str | None, typer.Option("--playbook", help="Shipped playbook or TOML file (NEXTBEST_PLAYBOOK).")
+]
+AsOfOption = Annotated[
+    str | None, typer.Option("--as-of", help="Moment, ISO 8601 with zone; a date is its midnight UTC.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    imports = typer.Typer(help="Turn a public data set into a folder of the contract.", no_args_is_help=True)
+    imports.command("starbucks")(import_starbucks)
+    app.add_typer(imports, name="import")
+    for command in (ingest, world, nightly, serve, token, migrate):
+        app.command()(command)
+
+
+def ingest(
+    folder: Annotated[Path, typer.Argument(help="Folder with the tables of the contract.")],
+    max_rejected: Annotated[
+        float | None, typer.Option(help="Share of a table's rows that may be rejected.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Load a folder of the data contract (CSV or Parquet): all or nothing."""
+    from data.ingest import ingest as load
+
+    settings = Settings(home=home, max_rejected=max_rejected)
+    with reporting() as report:
+        found = load(
+            folder,
+            settings.as_home(),
+            loaded_at=now_micros(),
+            max_rejected=settings.max_rejected,
+            progress=report,
+        )
+    for table, counts in found.counts.items():
+        defaulted = (
+            f", {counts.defaulted_stored_at:,} without stored_at" if counts.defaulted_stored_at else ""
+        )
+        typer.echo(
+            f"{table:<14}{counts.new:>10,} new, {counts.changed:,} changed, {counts.unchanged:,} unchanged, "
+            f"{counts.rejected:,} rejected{defaulted}"
+        )
+    if found.rejects is not None:
+        typer.echo(f"Rejected rows with their reasons: {found.rejects}")
+    typer.echo(f"{found.snapshot.accounts:,} accounts in {settings.home}, {found.seconds:.1f} s")
+
+
+def world(
+    accounts: Annotated[int, typer.Option(help="How many accounts.", min=1)] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same world.", min=0)] = 0,
+    out: Annotated[Path, typer.Option(help="Folder to write the tables to.")] = Path("world"),
+    until: Annotated[str | None, typer.Option(help="End of its history, ISO 8601 with zone.")] = None,
+) -> None:
+    """Simulate accounts, people and contacts with known truth, as tables of the contract."""
+    from data.times import to_datetime
+    from data.world import WorldSettings, write_world
+
+    settings = WorldSettings(accounts=accounts, seed=seed)
+    if until is not None:
+        settings = replace(settings, until=to_datetime(_moment(until)))
+    with reporting() as report:
+        write_world(settings, out, report)
+    typer.echo(f"{accounts:,} accounts written to {out}. Load them: nextbest ingest {out}")
+
+
+def import_starbucks(
+    source: Annotated[Path, typer.Argument(help="Folder with transcript, portfolio and profile.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the tables to.")],
+) -> None:
+    """Map the Starbucks reward log to the contract."""
+    from data.datasets.starbucks import convert
+
+    with reporting() as report:
+        convert(source, out, report)
+    typer.echo(f"Written to {out}. Load it: nextbest ingest {out}; decide with --playbook starbucks")
+
+
+def nightly(
+    *,
+    as_of: AsOfOption = None,
+    playbook: PlaybookOption = None,
+    processes: Annotated[int | None, typer.Option(help="Processes; default all cores.", min=1)] = None,
+    ignore_freshness: Annotated[
+        bool, typer.Option("--ignore-freshness", help="Decide although a source has not delivered.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    home: HomeOption = None,
+    models: ModelsOption = None,
+) -> None:
+    """Decide every account and publish the lists. Killed and started again, it goes on."""
+    from api.night_summary import lines
+    from api.nightly import run_night
+
+    settings = Settings(home=home, models=models, playbook=playbook, processes=processes)
+    moment = None if as_of is None else _moment(as_of)
+    with reporting() as report:
+        found = run_night(settings, as_of=moment, ignore_freshness=ignore_freshness, report=report)
+    if as_json:
+        typer.echo(json.dumps(dict(found.summary) | {"already_complete": found.already}, ensure_ascii=False))
+        return
+    if found.already:
+        typer.echo(f"Run {found.run_id} is already complete; nothing was changed.")
+        return
+    for line in lines(found.summary):
+        typer.echo(line)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port; 0 takes a free one.", min=0, max=65535)] = None,
+    playbook: PlaybookOption = None,
+    home: HomeOption = None,
+    models: ModelsOption = None,
+) -> None:
+    """Serve suggestions, worklists, feedback and events over HTTP."""
+    from api.server import run_server
+
+    run_server(Settings(host=host, port=port, playbook=playbook, home=home, models=models))
+
+
+def token(
+    user_id: Annotated[str, typer.Argument(help="User of the ledger.")],
+    days: Annotated[float | None, typer.Option(help="How long it lasts.", min=0.001)] = None,
+    job: Annotated[
+        bool, typer.Option("--job", help="Make a technical user who may send events of every account.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Issue a bearer token to a user; it is shown once."""
+    from api.tokens import issue
+
+    settings = Settings(home=home, token_days=days)
+    typer.echo(issue(settings, user_id, job=job))
+
+
+def migrate(home: HomeOption = None) -> None:
+    """Make the ledger, or bring it up to date with this version."""
+    from data.ledger.ledger import Ledger
+
+    settings = Settings(home=home)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    Ledger.create(settings.as_home().ledger_url).close()
+    typer.echo("The ledger is up to date.")
+
+
+def _moment(text: str) -> int:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None

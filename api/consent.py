@@ -1,0 +1,99 @@
+"""What a withdrawn consent ends at once: plans that are ahead; and what it comes too late for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from data.ledger.types import TailRow
+from data.live import known_rows
+from data.times import micros
+from engine.decide import Decisions
+from engine.playbook import Playbook
+from engine.records import DAY_MICROS, TABLES, TIME, History, Kind, Status
+
+PURPOSES = ("marketing", "service")
+"""In the order of `Features.consent`."""
+
+Ended = frozenset[tuple[str, str]]
+"""(channel, purpose) through which, and for which, no contact is allowed any more."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A contact that cannot be taken back: its channel, treatment and time (microseconds UTC)."""
+
+    channel: str
+    treatment: str | None
+    at: int
+
+
+def ended_by(rows: Iterable[TailRow], playbook: Playbook) -> Ended:
+    """What these new preferences end."""
+    channels = [channel.id for channel in playbook.channels]
+    return frozenset(
+        (channel, str(row.content["purpose"]))
+        for row in rows
+        if row.table == "preferences"
+        and (row.content.get("kind"), row.content.get("status")) == ("permission", "opt_out")
+        for channel in (channels if row.content["channel"] == "*" else [row.content["channel"]])
+    )
+
+
+def ended_in(decisions: Decisions, row: int) -> Ended:
+    """What is ended for an account as a decision knew it."""
+    consent = decisions.features.consent[row]
+    return frozenset(
+        (channel, purpose)
+        for c, channel in enumerate(decisions.features.set.channels)
+        for p, purpose in enumerate(PURPOSES)
+        if consent[c, p] < 0
+    )
+
+
+def cancellations(history: History, ended: Ended, playbook: Playbook, now: int) -> list[TailRow]:
+    """A cancelled version of every plan that is ahead of `now` and not allowed any more."""
+    ahead = pl.col("occurred_at") >= pl.lit(now).cast(TIME)
+    plans = _outbound(history, Status.PLANNED, now).filter(ahead)
+    rows = [plan for plan in plans.iter_rows(named=True) if _is_ended(plan, ended, playbook)]
+    return [
+        TailRow(
+            event_id=f"cancel:{plan['touchpoint_id']}:{micros(plan['stored_at'])}",
+            table="touchpoints",
+            account_id=plan["account_id"],
+            content=_content(plan) | {"status": Status.CANCELLED.value},
+        )
+        for plan in rows
+    ]
+
+
+def already_sent(history: History, ended: Ended, playbook: Playbook, now: int) -> list[Sent]:
+    """What went out in the day before `now` and cannot be taken back, oldest first."""
+    recent = pl.col("occurred_at").is_between(
+        pl.lit(now - DAY_MICROS).cast(TIME), pl.lit(now).cast(TIME), closed="left"
+    )
+    done = _outbound(history, Status.DONE, now).filter(recent).sort("occurred_at", "touchpoint_id")
+    return [
+        Sent(row["channel"], row["treatment"], micros(row["occurred_at"]))
+        for row in done.iter_rows(named=True)
+        if _is_ended(row, ended, playbook)
+    ]
+
+
+def _outbound(history: History, status: Status, now: int) -> pl.DataFrame:
+    rows = known_rows(history["touchpoints"], now)
+    return rows.filter((pl.col("direction") == "outbound") & (pl.col("status") == status.value))
+
+
+def _is_ended(touchpoint: Mapping[str, Any], ended: Ended, playbook: Playbook) -> bool:
+    """A contact whose treatment the playbook does not know counts as marketing: fail closed."""
+    purposes = {t.id: t.purpose for t in playbook.treatments}
+    return (touchpoint["channel"], purposes.get(touchpoint["treatment"], "marketing")) in ended
+
+
+def _content(row: Mapping[str, Any]) -> dict[str, Any]:
+    columns = [c for c in TABLES["touchpoints"].columns if not c.personal]
+    return {c.name: micros(row[c.name]) if c.kind is Kind.TIME else row[c.name] for c in columns}

@@ -1,0 +1,192 @@
+"""What decides: playbook, features and scorer joined, for the live path and for the night alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from data.artifacts import read_release
+from data.history import HistoryStore, Snapshot
+from data.home import DataError, Home
+from data.ledger.ledger import Ledger
+from data.ledger.types import AccountState, LoggedDecision, Proposal, ReleaseInUse
+from data.live import current_team, history_of, newest_stored
+from data.playbooks import read_playbook
+from engine.decide import Decisions, decide
+from engine.explanation import why
+from engine.features import FeatureSet
+from engine.playbook import Playbook
+from engine.records import DAY_MICROS, History, Moments
+from engine.scoring import Scorer, StartingScorer, learned_scorer
+
+
+class NoHistoryError(DataError):
+    """Nothing was loaded yet, so that there is nothing to decide on."""
+
+    exit_code = 2
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(f"There is no history in {home.history}. Load one first: nextbest ingest FOLDER")
+
+
+@dataclass(frozen=True)
+class Decider:
+    """Everything that a decision needs besides facts and a moment."""
+
+    playbook: Playbook
+    features: FeatureSet
+    scorer: Scorer
+    seed: int
+
+    @property
+    def learned(self) -> bool:
+        """Whether a release decides, rather than the playbook's starting values."""
+        return not isinstance(self.scorer, StartingScorer)
+
+    def decide(self, history: History, moments: Moments) -> Decisions:
+        """Decide for each account at its moment."""
+        return decide(
+            history,
+            moments,
+            playbook=self.playbook,
+            features=self.features,
+            scorer=self.scorer,
+            seed=self.seed,
+        )
+
+
+def read_scorer(home: Home, in_use: ReleaseInUse | None, playbook: Playbook) -> Scorer:
+    """The release in use, every hash checked; the playbook's starting values where there is none."""
+    if in_use is None:
+        return StartingScorer(playbook)
+    release = read_release(home.models, in_use.release_id, manifest_hash=in_use.manifest_hash)
+    return learned_scorer(release.manifest, release.texts, release.arrays, playbook)
+
+
+def read_decider(
+    home: Home, playbook: str, in_use: ReleaseInUse | None, snapshot: Snapshot, *, seed: int
+) -> Decider:
+    """Join playbook, release and the store's attributes; raises what is wrong with any of them."""
+    parsed = read_playbook(playbook)
+    features = FeatureSet.of(parsed, snapshot.attributes)
+    return Decider(parsed, features, read_scorer(home, in_use, parsed), seed)
+
+
+class LiveDecider:
+    """The decider in use now: read again when another release is promoted or another history loaded."""
+
+    def __init__(self, home: Home, ledger: Ledger, playbook: str, seed: int) -> None:
+        self._home, self._ledger, self._playbook, self._seed = home, ledger, playbook, seed
+        self._store = HistoryStore(home.history)
+        self._lock = threading.Lock()
+        self._read: tuple[tuple[str, ReleaseInUse | None], Decider] | None = None
+
+    def __call__(self) -> Decider:
+        """Raises NoHistoryError, CorruptReleaseError or PlaybookError."""
+        with self._lock:
+            snapshot = self._store.current()
+            if snapshot is None:
+                raise NoHistoryError(self._home)
+            state = (snapshot.id, self._ledger.release_in_use())
+            if self._read is None or self._read[0] != state:
+                decider = read_decider(self._home, self._playbook, state[1], snapshot, seed=self._seed)
+                self._read = (state, decider)
+            return self._read[1]
+
+
+def decision_id(account_id: str, decided_at: int, trigger: str) -> str:
+    """The same decision has the same id, however often it is taken."""
+    text = json.dumps([account_id, decided_at, trigger])
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def proposals_of(
+    decisions: Decisions, row: int, playbook: Playbook, team: Mapping[str, str]
+) -> list[Proposal]:
+    """The places of one decision as suggestions to post, each with its reasons and its person.
+
+    Args:
+        row: Which of the moments.
+        team: Role -> user_id of the account.
+    """
+    decided_at = int(decisions.moments.as_of[row])
+    placed = [int(index) for index in decisions.ranking.places[row] if index > 0]
+    result = []
+    for rank, index in enumerate(placed, start=1):
+        treatment = playbook.treatments[index]
+        result.append(
+            Proposal(
+                treatment=treatment.id,
+                role=treatment.role,
+                user_id=team.get(treatment.role),
+                channel=treatment.channel,
+                rank=rank,
+                priority=float(decisions.priority.priority[row, index]),
+                expires_at=decided_at + round(treatment.validity_days * DAY_MICROS),
+                reasons=[asdict(reason) | {"facts": dict(reason.facts)}
+                         for reason in why(decisions, row, index, playbook)],
+            )
+        )  # fmt: skip
+    return result
+
+
+def logged(decisions: Decisions, row: int, *, trigger: str, record: Mapping[str, Any]) -> LoggedDecision:
+    """The part of one decision that the ledger keeps; `record` as `live_record` gives it."""
+    account_id = decisions.moments.account_ids[row]
+    decided_at = int(decisions.moments.as_of[row])
+    first = max(int(decisions.ranking.places[row, 0]), 0)
+    return LoggedDecision(
+        decision_id=decision_id(account_id, decided_at, trigger),
+        account_id=account_id,
+        decided_at=decided_at,
+        treatment=decisions.treatments[first],
+        probability=float(decisions.ranking.probability[row]),
+        explored=bool(decisions.ranking.explored[row]),
+        playbook=decisions.playbook,
+        release=decisions.release,
+        seed=decisions.seed,
+        trigger=trigger,
+        record=record,
+    )
+
+
+def live_record(decisions: Decisions) -> Mapping[str, Any]:
+    """The full record of decisions as JSON values: column -> values."""
+    frame = decisions.record()
+    times = [name for name, dtype in frame.schema.items() if dtype.is_temporal()]
+    return {
+        name: (frame[name].to_physical() if name in times else frame[name]).to_list()
+        for name in frame.columns
+    }
+
+
+@dataclass(frozen=True)
+class LiveDecision:
+    """One account decided from what the ledger has of it at that moment."""
+
+    history: History
+    decisions: Decisions
+    logged: LoggedDecision
+    proposals: list[Proposal]
+
+
+def decide_live(decider: Decider, state: AccountState, *, trigger: str, not_before: int) -> LiveDecision:
+    """Decide for one account, one microsecond after the newest fact that is stored of it.
+
+    Args:
+        not_before: Microseconds UTC; the decision is not older than that.
+    """
+    history = history_of(state)
+    moments = Moments.at([state.account_id], max(not_before, newest_stored(history) + 1))
+    decisions = decider.decide(history, moments)
+    team = current_team(history, int(moments.as_of[0])).get(state.account_id, {})
+    return LiveDecision(
+        history,
+        decisions,
+        logged(decisions, 0, trigger=trigger, record=live_record(decisions)),
+        proposals_of(decisions, 0, decider.playbook, team),
+    )

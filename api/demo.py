@@ -1,0 +1,132 @@
+"""From nothing to explained suggestions in one command, on a simulated company.
+
+Heavy imports stand inside, so that `nextbest --help` is quick.
+"""
+
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.progress import reporting
+from data.ledger.ledger import Ledger
+from data.ledger.types import User
+from data.settings import Settings
+from data.times import now_micros, to_datetime
+from engine.records import DAY_MICROS
+
+DEMO_ROLE = "account_manager"
+DEMO_PLAYBOOK = "pharma"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command; training is called through the assembled commands, which know it."""
+
+    @app.command()
+    def demo(
+        accounts: Annotated[int, typer.Option(help="How many accounts.", min=20)] = 2000,
+        home: Annotated[Path, typer.Option(help="State directory of the demo.")] = Path("var/demo"),
+        no_serve: Annotated[bool, typer.Option("--no-serve", help="Do all but serve.")] = False,
+        seed: Annotated[int, typer.Option(help="Of the simulated world.", min=0)] = 0,
+        port: Annotated[int | None, typer.Option(help="Port to serve at.", min=0, max=65535)] = None,
+    ) -> None:
+        """Simulate a company, load it, learn, decide a night, and serve."""
+        settings = Settings(home=home, models=home / "models", playbook=DEMO_PLAYBOOK, port=port)
+        if not no_serve:
+            _hold_early(settings)
+        if settings.as_home().history.exists():
+            typer.echo(f"Going on with the world in {home}; remove that folder to begin anew.")
+        else:
+            _load_world(settings, accounts, seed)
+        _train(app, settings)
+        _night(settings)
+        user, token = _introduce(settings)
+        if not no_serve:
+            _serve(settings, user, token)
+
+
+def _hold_early(settings: Settings) -> None:
+    """Say that the port is taken before minutes of work, not after."""
+    from api.server import hold_port
+
+    hold_port(settings.host, settings.port).close()
+
+
+def _load_world(settings: Settings, accounts: int, seed: int) -> None:
+    """A year that ends at today's midnight, so that the night finds it fresh."""
+    from data.ingest import ingest
+    from data.world import WorldSettings, write_world
+
+    until = to_datetime(now_micros() // DAY_MICROS * DAY_MICROS)
+    folder = settings.home / "world"
+    with reporting() as report:
+        write_world(WorldSettings(accounts=accounts, seed=seed, until=until), folder, report)
+        found = ingest(folder, settings.as_home(), loaded_at=now_micros(), progress=report)
+    touchpoints = found.snapshot.rows.get("touchpoints", 0)
+    typer.echo(f"Loaded {found.snapshot.accounts:,} accounts with {touchpoints:,} touchpoints.")
+
+
+def _train(app: typer.Typer, settings: Settings) -> None:
+    """`nextbest train` on the demo's home, unless a release is in use already."""
+    ledger = Ledger.open(settings.as_home().ledger_url)
+    in_use = ledger.release_in_use()
+    ledger.close()
+    if in_use is not None:
+        return
+    os.environ |= {
+        "NEXTBEST_HOME": str(settings.home),
+        "NEXTBEST_MODELS": str(settings.models),
+        "NEXTBEST_PLAYBOOK": settings.playbook,
+    }
+    app(["train"], standalone_mode=False)
+
+
+def _night(settings: Settings) -> None:
+    """An earlier world is not fresh any more; a demo may show it all the same."""
+    from api.night_summary import lines
+    from api.nightly import run_night
+
+    with reporting() as report:
+        found = run_night(settings, ignore_freshness=True, report=report)
+    for line in lines(found.summary):
+        typer.echo(line)
+
+
+def _introduce(settings: Settings) -> tuple[User, str]:
+    """Print what one account manager finds in the morning; returns her and a token for her."""
+    from api.schemas import suggestion_out
+    from data.playbooks import read_playbook
+
+    playbook, now = read_playbook(settings.playbook), now_micros()
+    ledger = Ledger.open(settings.as_home().ledger_url)
+    try:
+        users = sorted((u for u in ledger.users() if u.role == DEMO_ROLE), key=lambda u: u.user_id)
+        lists = {u.user_id: ledger.worklist(u.user_id, now=now, limit=3) for u in users}
+        user = max(users, key=lambda u: len(lists[u.user_id]))
+        token = ledger.issue_token(
+            user.user_id, now=now, expires_at=now + round(settings.token_days * DAY_MICROS)
+        )
+    finally:
+        ledger.close()
+    typer.echo(f"\nThis morning's list of {user.name} ({user.user_id}):")
+    for place, suggestion in enumerate(lists[user.user_id], start=1):
+        shown = suggestion_out(suggestion, language="en", now=now, playbook=playbook)
+        typer.echo(f"{place}. {shown.headline}  [{shown.priority:,.2f} {shown.currency}]")
+        for reason in shown.reasons:
+            typer.echo(f"   - {reason.text}")
+    return user, token
+
+
+def _serve(settings: Settings, user: User, token: str) -> None:
+    from api.server import run_server
+
+    def announce(address: str) -> None:
+        typer.echo(f"\nServing at {address} (stop with Ctrl-C). Token of {user.name}: {token}")
+        typer.echo(f"  curl -H 'Authorization: Bearer {token}' '{address}/v1/worklist?limit=3'")
+
+    run_server(settings, announce=announce)

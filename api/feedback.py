@@ -1,0 +1,177 @@
+"""What a person answers to a suggestion, and the facts that follow from it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from data.ledger.types import Suggestion, TailRow, User, Verb
+from engine.playbook import Playbook, Treatment
+from engine.records import DAY_MICROS, DISMISS_REASONS, EngineError
+
+COOL_DOWN_DAYS: dict[str, float] = {"wrong_time": 7.0}
+"""How long a dismissal keeps the treatment away; days by reason."""
+OTHER_COOL_DOWN_DAYS = 30.0
+MAX_SNOOZE_DAYS = 90.0
+PLAN_AHEAD_DAYS = 1.0
+"""An accepted suggestion without a date is planned for the next day."""
+
+
+class AnswerError(EngineError):
+    """An answer lacks something or contradicts itself; nothing was stored."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the customer said about contact: a permission by channel ("*" = all) and purpose."""
+
+    channel: str
+    purpose: Literal["marketing", "service", "web_behaviour"]
+    status: Literal["opt_in", "opt_out"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A person's answer.
+
+    Attributes:
+        reason: Of a dismissal, one of `DISMISS_REASONS`.
+        until: End of a snooze, microseconds UTC.
+        at: When it was done (complete) or is planned for (accept), microseconds UTC.
+        result: The customer's response, for complete.
+        wishes: What the customer said about contact, for complete.
+        note: Free text, for complete; kept apart as personal.
+    """
+
+    verb: Verb
+    reason: str | None = None
+    until: int | None = None
+    at: int | None = None
+    result: str | None = None
+    wishes: tuple[Wish, ...] = ()
+    note: str | None = None
+
+
+def check_answer(answer: Answer, now: int) -> None:
+    """Raises AnswerError where a verb lacks what it needs or is given what it cannot use."""
+    if answer.verb == "dismiss" and answer.reason not in DISMISS_REASONS:
+        raise AnswerError(
+            f"A dismissal needs a reason, one of {', '.join(DISMISS_REASONS)}; got {answer.reason!r}."
+        )
+    latest = now + MAX_SNOOZE_DAYS * DAY_MICROS
+    if answer.verb == "snooze" and not now < (answer.until or now) <= latest:
+        raise AnswerError(f"A snooze needs `until`, a time ahead of now by at most {MAX_SNOOZE_DAYS:g} days.")
+    if answer.verb == "complete" and answer.at is not None and answer.at > now:
+        raise AnswerError("What is completed lies in the past; leave `at` out for now.")
+    if answer.verb == "accept" and answer.at is not None and answer.at <= now:
+        raise AnswerError("What is accepted lies ahead; leave `at` out for tomorrow.")
+    if answer.verb != "complete" and (answer.result or answer.wishes or answer.note):
+        raise AnswerError("A result, preferences and a note belong to `complete`.")
+
+
+def ends_at(answer: Answer, now: int) -> int | None:
+    """Until when the treatment is kept away; None = not at all."""
+    if answer.verb == "snooze":
+        return answer.until
+    if answer.verb == "dismiss":
+        days = COOL_DOWN_DAYS.get(answer.reason or "", OTHER_COOL_DOWN_DAYS)
+        return now + round(days * DAY_MICROS)
+    return None
+
+
+def facts_of(
+    answer: Answer, suggestion: Suggestion, user: User, playbook: Playbook, now: int
+) -> list[TailRow]:
+    """The rows that an answer leaves: feedback, and the touchpoint, response and preferences that follow."""
+    treatment = playbook.treatment(suggestion.treatment)
+    rows = [_feedback(answer, suggestion, user, now)]
+    if treatment.kind == "stop":
+        if answer.verb in {"accept", "complete"}:
+            wishes = tuple(Wish(channel, purpose, "opt_out") for channel, purpose in treatment.stops)
+            rows += _preferences(wishes, suggestion, f"stop:{suggestion.suggestion_id}", now)
+    elif answer.verb == "accept":
+        at = answer.at if answer.at is not None else now + round(PLAN_AHEAD_DAYS * DAY_MICROS)
+        rows.append(_touchpoint("planned", at, suggestion, treatment, user))
+    elif answer.verb == "complete" or answer.reason == "already_done":
+        at = answer.at if answer.at is not None else now
+        rows.append(_touchpoint("done", at, suggestion, treatment, user, note=answer.note))
+        if answer.result is not None:
+            rows.append(_response(answer.result, suggestion, now))
+    elif suggestion.state == "accepted":
+        rows.append(_touchpoint("cancelled", now, suggestion, treatment, user))
+    if answer.reason == "customer_asked_to_stop":
+        rows += _preferences((Wish(treatment.channel, treatment.purpose, "opt_out"),), suggestion,
+                             f"dismissal:{suggestion.suggestion_id}", now)  # fmt: skip
+    return rows + _preferences(answer.wishes, suggestion, f"result:{suggestion.suggestion_id}", now)
+
+
+def _feedback(answer: Answer, suggestion: Suggestion, user: User, now: int) -> TailRow:
+    feedback_id = f"{suggestion.suggestion_id}:{answer.verb}"
+    if answer.verb == "snooze":
+        feedback_id += f":{answer.until}"
+    content = {
+        "feedback_id": feedback_id,
+        "account_id": suggestion.account_id,
+        "suggestion_id": suggestion.suggestion_id,
+        "treatment": suggestion.treatment,
+        "role": user.role,
+        "user_id": user.user_id,
+        "occurred_at": now,
+        "verb": answer.verb,
+        "reason": answer.reason,
+        "until": ends_at(answer, now),
+    }
+    return TailRow(feedback_id, "feedback", suggestion.account_id, content)
+
+
+def _touchpoint(
+    status: str, at: int, suggestion: Suggestion, treatment: Treatment, user: User, *, note: str | None = None
+) -> TailRow:
+    """The contact that the suggestion led to: planned when accepted, done when completed; one id for both."""
+    content: dict[str, Any] = {
+        "touchpoint_id": _touchpoint_id(suggestion),
+        "account_id": suggestion.account_id,
+        "occurred_at": at,
+        "direction": "outbound",
+        "channel": treatment.channel,
+        "treatment": treatment.id,
+        "topic": treatment.topic or None,
+        "role": treatment.role,
+        "user_id": user.user_id,
+        "status": status,
+        "decision_id": suggestion.decision_id,
+    }
+    if note is not None:
+        content["details"] = json.dumps({"note": note}, ensure_ascii=False)
+    return TailRow(f"{_touchpoint_id(suggestion)}:{status}", "touchpoints", suggestion.account_id, content)
+
+
+def _touchpoint_id(suggestion: Suggestion) -> str:
+    return f"of-{suggestion.suggestion_id}"
+
+
+def _response(result: str, suggestion: Suggestion, now: int) -> TailRow:
+    touchpoint_id = _touchpoint_id(suggestion)
+    content = {"touchpoint_id": touchpoint_id, "responded_at": now, "response": result}
+    return TailRow(f"{touchpoint_id}:{result}", "responses", suggestion.account_id, content)
+
+
+def _preferences(wishes: tuple[Wish, ...], suggestion: Suggestion, source: str, now: int) -> list[TailRow]:
+    return [
+        TailRow(
+            f"{source}:{wish.channel}:{wish.purpose}:{wish.status}",
+            "preferences",
+            suggestion.account_id,
+            {
+                "account_id": suggestion.account_id,
+                "channel": wish.channel,
+                "purpose": wish.purpose,
+                "kind": "permission",
+                "status": wish.status,
+                "since": now,
+                "source": source,
+            },
+        )
+        for wish in wishes
+    ]

@@ -1,0 +1,141 @@
+"""The unit of the night's work: one bucket of accounts, decided and written, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import polars as pl
+
+from api.consent import cancellations, ended_in
+from api.decider import Decider, logged, proposals_of, read_decider
+from data.history import Snapshot
+from data.home import Home
+from data.ledger.types import LoggedDecision, Proposal, ReleaseInUse
+from data.live import current_team
+from data.nights import NightFolder
+from engine.decide import Decisions
+from engine.records import TIME, History, Moments
+
+
+@dataclass(frozen=True)
+class Night:
+    """What all buckets of a run share; goes to the processes as it is.
+
+    Attributes:
+        as_of: Microseconds UTC: what is stored strictly before it is known.
+        folder: Where the run's files go.
+    """
+
+    run_id: str
+    as_of: int
+    home: Home
+    playbook: str
+    release: ReleaseInUse | None
+    snapshot: Snapshot
+    seed: int
+    folder: NightFolder
+
+
+@dataclass(frozen=True)
+class AccountList:
+    """One account of a bucket as decided.
+
+    Attributes:
+        redecide: Whether facts of it were stored at or after the night's moment, or a plan stands against a
+            withdrawn consent: such an account is decided again on all its facts before anything is shown.
+    """
+
+    decision: LoggedDecision
+    proposals: list[Proposal]
+    redecide: bool
+
+
+_read: dict[tuple[Any, ...], Decider] = {}
+"""The decider of the run this process works for."""
+
+
+def decide_bucket(night: Night, bucket: int) -> int:
+    """Decide a bucket's accounts and write record, lists and funnel; nothing where that is done already.
+
+    Returns how many accounts the bucket has.
+    """
+    accounts = night.snapshot.account_ids(bucket)
+    if accounts and not night.folder.has(bucket):
+        history = night.snapshot.read(bucket)
+        decider = _decider(night)
+        decisions = decider.decide(history, Moments.at(accounts, night.as_of))
+        night.folder.write(bucket, "funnel", decisions.funnel())
+        night.folder.write(bucket, "lists", _lists(night, decider, history, decisions))
+        night.folder.write(bucket, "record", decisions.record())
+    return len(accounts)
+
+
+def read_lists(night: Night, bucket: int) -> Iterator[AccountList]:
+    """What a bucket's accounts were decided, by account id."""
+    for row in night.folder.read(bucket, "lists").iter_rows(named=True):
+        proposals = [Proposal(**proposal) for proposal in json.loads(row["proposals"])]
+        yield AccountList(LoggedDecision(**json.loads(row["decision"])), proposals, row["redecide"])
+
+
+def _decider(night: Night) -> Decider:
+    key = (night.home, night.playbook, night.release, night.snapshot.id, night.seed)
+    if key not in _read:
+        _read.clear()
+        _read[key] = read_decider(night.home, night.playbook, night.release, night.snapshot, seed=night.seed)
+    return _read[key]
+
+
+def _lists(night: Night, decider: Decider, history: History, decisions: Decisions) -> pl.DataFrame:
+    teams = current_team(history, night.as_of)
+    later = _changed_since(history, night.as_of) | _against_consent(decider, history, decisions, night.as_of)
+    eligible = decisions.objections.eligible[:, 1:].sum(axis=1)
+    rows = []
+    for row, account in enumerate(decisions.moments.account_ids):
+        decision = logged(decisions, row, trigger=f"night:{night.run_id}", record={"night": night.run_id})
+        proposals = proposals_of(decisions, row, decider.playbook, teams.get(account, {}))
+        rows.append(
+            {
+                "account_id": account,
+                "explored": decision.explored,
+                "options": int(eligible[row]),
+                "redecide": account in later,
+                "decision": json.dumps(asdict(decision)),
+                "proposals": json.dumps([asdict(proposal) for proposal in proposals]),
+            }
+        )
+    return pl.DataFrame(rows, schema=_LIST_SCHEMA)
+
+
+_LIST_SCHEMA = {
+    "account_id": pl.String(),
+    "explored": pl.Boolean(),
+    "options": pl.Int64(),
+    "redecide": pl.Boolean(),
+    "decision": pl.String(),
+    "proposals": pl.String(),
+}
+
+
+def _changed_since(history: History, as_of: int) -> frozenset[str]:
+    """Accounts of which facts were stored that the night's moment does not know."""
+    later = pl.col("stored_at") >= pl.lit(as_of).cast(TIME)
+    return frozenset(
+        account
+        for frame in history.frames.values()
+        for account in frame.filter(later)["account_id"].unique().to_list()
+    )
+
+
+def _against_consent(decider: Decider, history: History, decisions: Decisions, as_of: int) -> frozenset[str]:
+    """Accounts with a plan that a withdrawn consent does not allow any more."""
+    planned = history["touchpoints"].filter(pl.col("status") == "planned")
+    rows = {account: row for row, account in enumerate(decisions.moments.account_ids)}
+    found = set()
+    for (account,), plans in planned.partition_by("account_id", as_dict=True).items():
+        ended = ended_in(decisions, rows[account]) if account in rows else frozenset()
+        if cancellations(History({"touchpoints": plans}), ended, decider.playbook, as_of):
+            found.add(str(account))
+    return frozenset(found)

@@ -1,0 +1,204 @@
+"""The night: every account decided, bucket by bucket, and published at once when all are done.
+
+One run at a time. A run that was killed goes on where it stopped, with the facts it began with; accounts of
+which something new is known are decided again on all of it before they are published. Yesterday's lists are
+shown until today's are complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from joblib import Parallel, delayed
+
+from api.decider import LiveDecider, NoHistoryError, read_decider
+from api.night_bucket import AccountList, Night, decide_bucket, read_lists
+from api.night_summary import summarise
+from api.progress import Report, silent
+from api.service import Service
+from data.history import HistoryStore, Snapshot
+from data.home import DataError, Home
+from data.ingest import take_over
+from data.ledger.ledger import Ledger
+from data.nights import NightFolder, night_folders
+from data.settings import Settings
+from data.times import now_micros, to_iso
+from engine.playbook import Playbook
+from engine.records import DAY_MICROS
+
+CHUNK = 200
+"""Accounts published in one transaction, so that live writes wait only shortly."""
+
+_HOUR_MICROS = 3_600_000_000
+
+
+class NotFreshError(DataError):
+    """A source has not delivered for too long to decide on it."""
+
+    exit_code = 4
+
+
+@dataclass(frozen=True)
+class NightReport:
+    """A run that is complete. `already` = it was so before."""
+
+    run_id: str
+    already: bool
+    summary: Mapping[str, Any]
+
+
+def run_night(settings: Settings, *, as_of: int | None = None, ignore_freshness: bool = False,
+              report: Report = silent, clock: Callable[[], int] = now_micros) -> NightReport:  # fmt: skip
+    """Decide all accounts and publish their lists.
+
+    Args:
+        as_of: Microseconds UTC; None = an interrupted run's moment, else now.
+        clock: Microseconds UTC.
+
+    Raises:
+        NotFreshError, NoHistoryError, AlreadyRunningError, CorruptReleaseError, PlaybookError, LedgerError.
+    """
+    home = settings.as_home()
+    ledger = Ledger.open(home.ledger_url)
+    try:
+        with ledger.exclusive("nightly"):
+            return _run(
+                settings, ledger, as_of, ignore_freshness=ignore_freshness, report=report, clock=clock
+            )
+    finally:
+        ledger.close()
+
+
+def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshness: bool, report: Report,
+         clock: Callable[[], int]) -> NightReport:  # fmt: skip
+    started = clock()
+    hours = {} if ignore_freshness else settings.freshness_hours()
+    night, playbook = _begin(settings, ledger, as_of, hours=hours, report=report, clock=clock)
+    run = ledger.begin_run(night.run_id, night.as_of, now=clock())
+    if run.state == "complete":
+        night.folder.write_state(dict(night.folder.state() or {}) | {"state": "complete"})
+        return NightReport(night.run_id, already=True, summary=run.summary)
+    service = Service(ledger, LiveDecider(night.home, ledger, settings.playbook, settings.seed), clock)
+    buckets = [b for b in range(night.snapshot.buckets) if night.snapshot.account_ids(b)]
+    again = 0
+    for done, bucket in enumerate(_decided(night, buckets, settings.processes), start=1):
+        again += _publish(night, bucket, ledger, service, clock)
+        report("deciding and publishing", done, len(buckets))
+    previous = ledger.current_run()
+    before = None if previous is None else NightFolder(night.home.nights / previous.run_id)
+    summary = summarise(night, buckets, playbook, before) | {
+        "decided_again": again, "seconds": round((clock() - started) / 1e6, 1),
+    }  # fmt: skip
+    ledger.complete_run(night.run_id, summary=summary, now=clock())
+    night.folder.write_state(dict(night.folder.state() or {}) | {"state": "complete", "summary": summary})
+    return NightReport(night.run_id, already=False, summary=summary)
+
+
+def check_freshness(snapshot: Snapshot, as_of: int, hours: Mapping[str, float]) -> None:
+    """Raises NotFreshError naming the first source whose newest row was stored too long before `as_of`."""
+    for source, limit in sorted(hours.items()):
+        newest = snapshot.newest.get(source)
+        if newest is not None and as_of - newest > limit * _HOUR_MICROS:
+            raise NotFreshError(
+                f"{source}: the newest row was stored at {to_iso(newest)}, "
+                f"{(as_of - newest) / _HOUR_MICROS:,.0f} hours before {to_iso(as_of)}; {limit:g} may be. "
+                f"Load newer data, raise NEXTBEST_FRESHNESS_{source.upper()}_HOURS or use --ignore-freshness."
+            )
+
+
+def run_id_of(as_of: int, playbook: str, release: str, snapshot: str, seed: int) -> str:
+    """The run's name: its moment and a hash of all that it depends on."""
+    text = json.dumps([as_of, playbook, release, snapshot, seed])
+    day = to_iso(as_of)[:10]
+    return f"{day}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
+
+
+def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapping[str, float],
+           report: Report, clock: Callable[[], int]) -> tuple[Night, Playbook]:  # fmt: skip
+    """The interrupted run of the same moment, playbook, release and seed; else a new one on what is known."""
+    home, in_use = settings.as_home(), ledger.release_in_use()
+    store = HistoryStore(home.history)
+    current = store.current()
+    if current is None:
+        raise NoHistoryError(home)
+    decider = read_decider(home, settings.playbook, in_use, current, seed=settings.seed)
+    playbook, release = decider.playbook.version, decider.scorer.release
+    depends = [playbook, release, settings.seed]
+    interrupted = _interrupted(home, store, depends, as_of, clock())
+    if interrupted is not None:
+        folder, snapshot, moment = interrupted
+    else:
+        versions, moment = ledger.versions(), clock() if as_of is None else as_of
+        snapshot = take_over(home, ledger, clock(), report)
+        check_freshness(snapshot, moment, hours)
+        run_id = run_id_of(moment, playbook, release, snapshot.id, settings.seed)
+        folder = NightFolder(home.nights / run_id)
+        if folder.state() is None:
+            folder.write_versions(versions)
+            folder.write_state(
+                {"state": "running", "as_of": moment, "snapshot": snapshot.id, "depends": depends}
+            )
+    night = Night(folder.path.name, moment, home, settings.playbook, in_use, snapshot, settings.seed, folder)
+    return night, decider.playbook
+
+
+def _interrupted(home: Home, store: HistoryStore, depends: list[Any], as_of: int | None, now: int
+                 ) -> tuple[NightFolder, Snapshot, int] | None:  # fmt: skip
+    """A run that was begun and not completed; without a moment given, one of the last day."""
+    for folder in reversed(night_folders(home.nights)):
+        state = folder.state()
+        if state is None or state["state"] != "running" or state["depends"] != depends:
+            continue
+        if state["as_of"] != as_of and (as_of is not None or now - state["as_of"] > DAY_MICROS):
+            continue
+        snapshot = store.find(state["snapshot"])
+        if snapshot is not None:
+            return folder, snapshot, state["as_of"]
+    return None
+
+
+def _decided(night: Night, buckets: list[int], processes: int) -> Iterator[int]:
+    """The buckets, each as soon as it is decided."""
+    if processes == 1 or len(buckets) == 1:
+        for bucket in buckets:
+            decide_bucket(night, bucket)
+            yield bucket
+        return
+    jobs = Parallel(n_jobs=processes, return_as="generator")(
+        delayed(decide_bucket)(night, bucket) for bucket in buckets
+    )
+    for bucket, _ in zip(buckets, jobs, strict=True):
+        yield bucket
+
+
+def _publish(night: Night, bucket: int, ledger: Ledger, service: Service, clock: Callable[[], int]) -> int:
+    """Stage a bucket's lists in chunks; returns how many accounts were decided again on newer facts."""
+    staged, versions = ledger.staged(night.run_id), night.folder.versions()
+    left = iter([found for found in read_lists(night, bucket) if found.decision.account_id not in staged])
+    again = 0
+    while chunk := list(islice(left, CHUNK)):
+        current = [found for found in chunk if not found.redecide]
+        moved = ledger.stage(night.run_id, [_as_staged(found, versions) for found in current], now=clock())
+        for account in [*moved, *(found.decision.account_id for found in chunk if found.redecide)]:
+            _publish_fresh(night, account, ledger, service, clock)
+            again += 1
+    return again
+
+
+def _as_staged(found: AccountList, versions: Mapping[str, int]) -> Any:
+    return found.decision, found.proposals, versions.get(found.decision.account_id, -1)
+
+
+def _publish_fresh(
+    night: Night, account: str, ledger: Ledger, service: Service, clock: Callable[[], int]
+) -> None:
+    """Decide on all that is known of the account and stage that, until nothing new comes in between."""
+    while True:
+        live, version = service.fresh(account, trigger=f"night:{night.run_id}", not_before=night.as_of)
+        if not ledger.stage(night.run_id, [(live.logged, live.proposals, version)], now=clock()):
+            return

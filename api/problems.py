@@ -1,0 +1,136 @@
+"""Errors as RFC 9457 problems: the status belongs to the class of the error, the sentence to the error."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from data.home import DataError
+from data.ledger.types import ConflictError, LedgerError, UnknownError
+from engine.records import EngineError
+
+MEDIA_TYPE = "application/problem+json"
+MAX_BODY_BYTES = 1_000_000
+
+_log = logging.getLogger("nextbest.api")
+
+_STATUS: tuple[tuple[type[Exception], HTTPStatus], ...] = (
+    (UnknownError, HTTPStatus.NOT_FOUND),
+    (ConflictError, HTTPStatus.CONFLICT),
+    (LedgerError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (DataError, HTTPStatus.SERVICE_UNAVAILABLE),
+    (EngineError, HTTPStatus.UNPROCESSABLE_ENTITY),
+)
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] | None = None
+
+
+class HttpProblem(Exception):  # noqa: N818 - an answer, not a fault of ours
+    """A problem to answer with."""
+
+    def __init__(self, status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.headers = status, detail, headers
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    errors: list[dict[str, str]] | None = None,
+    headers: dict[str, str] | None = None,
+) -> JSONResponse:
+    """The answer for a problem."""
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error as a problem."""
+    app.add_exception_handler(HttpProblem, _of_http_problem)
+    app.add_exception_handler(HTTPException, _of_http_exception)
+    app.add_exception_handler(RequestValidationError, _of_validation)
+    app.add_exception_handler(DataError, _of_known)
+    app.add_exception_handler(EngineError, _of_known)
+    app.add_exception_handler(Exception, _of_unknown)
+    app.add_middleware(BodyLimit)
+
+
+async def _of_http_problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HttpProblem)
+    return problem(error.status, error.detail, headers=error.headers)
+
+
+async def _of_http_exception(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}) or None)
+
+
+async def _of_validation(request: Request, error: Exception) -> JSONResponse:
+    """What was sent is not repeated: it may be personal."""
+    assert isinstance(error, RequestValidationError)
+    errors = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in error.errors()[:20]]
+    first = f"{errors[0]['where']}: {errors[0]['what']}" if errors else "The request is not valid."
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, first, errors=errors)
+
+
+async def _of_known(request: Request, error: Exception) -> JSONResponse:
+    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    if status is HTTPStatus.SERVICE_UNAVAILABLE:
+        _log.error("%s %s: %s", request.method, request.scope["route"].path, error)
+    return problem(status, str(error))
+
+
+async def _of_unknown(request: Request, error: Exception) -> JSONResponse:
+    """The log has the details, the answer has not."""
+    return problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something went wrong on our side; it has been logged.")
+
+
+class BodyLimit:
+    """Refuses bodies above `MAX_BODY_BYTES`, announced or not, before anything reads them whole."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count what arrives."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+            await _too_large()(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > MAX_BODY_BYTES:
+                raise HttpProblem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
+            return message
+
+        await self.app(scope, counted, send)
+
+
+_TOO_LARGE = f"The body is larger than {MAX_BODY_BYTES:,} bytes; send less at a time."
+
+
+def _too_large() -> JSONResponse:
+    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)

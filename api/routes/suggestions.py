@@ -1,0 +1,117 @@
+"""What to do next: for an account, for a person; what she answers; and why not something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from api.access import AnswerableSuggestion, ReadableAccount, Serving, SignedIn, roles_seen
+from api.problems import HttpProblem, Problem
+from api.schemas import (
+    FeedbackIn,
+    FeedbackOut,
+    ObjectionOut,
+    SuggestionOut,
+    WhyNotOut,
+    feedback_out,
+    reason_out,
+    suggestion_out,
+)  # fmt: skip
+from api.service import Service
+from data.ledger.types import Suggestion, User
+from data.times import to_datetime
+from engine.explanation import objection_words
+from engine.playbook import Playbook, PlaybookError
+
+router = APIRouter(tags=["suggestions"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
+
+Limit = Annotated[int | None, Query(ge=1, le=200, description="At most so many.")]
+TreatmentId = Annotated[str, Path(min_length=1, max_length=200, description="A treatment of the playbook.")]
+
+
+@router.get("/accounts/{account_id}/suggestions")
+def list_suggestions(
+    account: ReadableAccount, user: SignedIn, service: Serving, limit: Limit = None
+) -> list[SuggestionOut]:
+    """The best next actions for one account, best first, each with its reasons."""
+    playbook, now = service.decider().playbook, service.clock()
+    found = service.ledger.suggestions(account, now=now, roles=roles_seen(playbook, user))
+    return _shown(found[: limit or playbook.places], user, playbook, now)
+
+
+@router.get("/worklist")
+def my_worklist(user: SignedIn, service: Serving, limit: Limit = None) -> list[SuggestionOut]:
+    """What is for me over all my accounts: what I accepted first, then by priority."""
+    playbook, now = service.decider().playbook, service.clock()
+    found = service.ledger.worklist(user.user_id, now=now, limit=limit or playbook.per_person_per_day)
+    seen = roles_seen(playbook, user)
+    return _shown([s for s in found if s.role in seen], user, playbook, now)
+
+
+@router.post("/suggestions/{suggestion_id}/feedback")
+def answer(
+    suggestion: AnswerableSuggestion, body: FeedbackIn, user: SignedIn, service: Serving
+) -> FeedbackOut:
+    """Accept, dismiss with a reason, snooze, or complete with result and preferences."""
+    _check_channels(body, service)
+    return feedback_out(service.answer(suggestion, body.answer(), user))
+
+
+@router.get("/accounts/{account_id}/why-not/{treatment}")
+def why_not(account: ReadableAccount, treatment: TreatmentId, user: SignedIn, service: Serving) -> WhyNotOut:
+    """Why a treatment is not suggested for the account at this moment: every rule that objects."""
+    playbook, now = service.decider().playbook, service.clock()
+    try:
+        role = playbook.treatment(treatment).role
+    except PlaybookError as error:
+        raise HttpProblem(HTTPStatus.NOT_FOUND, str(error)) from None
+    if role not in roles_seen(playbook, user):
+        raise HttpProblem(
+            HTTPStatus.FORBIDDEN, f"{treatment!r} is for the role {role or 'none'!r}, not for yours."
+        )
+    found = service.why_not(account, treatment)
+    language = language_of(user, playbook)
+    return WhyNotOut(
+        account_id=account,
+        treatment=treatment,
+        suggested=bool(found.reasons),
+        decided_at=to_datetime(found.decided_at),
+        objections=[
+            ObjectionOut(
+                stage=objection.stage,
+                rule=objection.rule,
+                unknown=objection.unknown,
+                text=objection_words(objection, language=language, now=now, playbook=playbook),
+                facts=dict(objection.facts),
+            )
+            for objection in found.objections
+        ],
+        reasons=[reason_out(r, language=language, now=now, playbook=playbook) for r in found.reasons],
+    )
+
+
+def language_of(user: User, playbook: Playbook) -> str:
+    """The user's language where the playbook has it, else the playbook's first."""
+    return user.language if user.language in playbook.languages else playbook.languages[0]
+
+
+def _shown(found: Iterable[Suggestion], user: User, playbook: Playbook, now: int) -> list[SuggestionOut]:
+    """Treatments that the playbook no longer has are left out until the next night replaces them."""
+    known = {treatment.id for treatment in playbook.treatments}
+    language = language_of(user, playbook)
+    return [
+        suggestion_out(suggestion, language=language, now=now, playbook=playbook)
+        for suggestion in found
+        if suggestion.treatment in known
+    ]
+
+
+def _check_channels(body: FeedbackIn, service: Service) -> None:
+    known = ["*", *(channel.id for channel in service.decider().playbook.channels)]
+    for preference in body.preferences:
+        if preference.channel not in known:
+            detail = f"Unknown channel {preference.channel!r}; known are {', '.join(known)}."
+            raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)

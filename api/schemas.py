@@ -1,0 +1,227 @@
+"""What goes in and out over HTTP. Times go in and out as ISO 8601 with a zone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api.consent import Sent
+from api.feedback import Answer, Wish
+from api.service import Answered
+from data.ledger.types import Suggestion
+from data.times import micros, to_datetime
+from engine.explanation import Reason, headline, words
+from engine.playbook import Playbook
+
+Identifier = Annotated[str, Field(min_length=1, max_length=200)]
+MAX_EVENTS = 200
+
+
+class Strict(BaseModel):
+    """What comes in: an unknown field is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReasonOut(BaseModel):
+    """One reason: its sentence as of now, and what it quotes."""
+
+    code: str
+    text: str
+    facts: dict[str, Any]
+    amount: float | None = Field(description="What it adds to the priority in currency, where known.")
+
+
+class SuggestionOut(BaseModel):
+    """A suggestion as it is shown."""
+
+    suggestion_id: str
+    account_id: str
+    account_name: str
+    treatment: str
+    channel: str
+    role: str
+    state: str
+    rank: int = Field(description="Place on the account's list, 1 = first.")
+    headline: str
+    note: str
+    reasons: list[ReasonOut]
+    priority: float = Field(description="In the currency beside it.")
+    currency: str
+    new: bool = Field(description="First listed by the last night, or live since.")
+    posted_at: datetime
+    expires_at: datetime
+    snoozed_until: datetime | None
+    decision_id: str
+
+
+class EventIn(Strict):
+    """A fact that has just come to be known: a row of the data contract with an id of its own."""
+
+    event_id: Identifier
+    table: Identifier = Field(description="touchpoints, responses, outcomes, preferences or offers.")
+    account_id: Identifier
+    row: dict[str, Any] = Field(
+        max_length=40, description="Columns of the contract; times ISO 8601 with zone."
+    )
+
+
+Events = Annotated[list[EventIn], Field(min_length=1, max_length=MAX_EVENTS)]
+
+
+class StoredOut(BaseModel):
+    """An event as stored; one sent before keeps its first moment."""
+
+    event_id: str
+    account_id: str
+    stored_at: datetime
+    decision_id: str
+
+
+class EventsOut(BaseModel):
+    """All events of the request."""
+
+    stored: list[StoredOut]
+
+
+class PreferenceIn(Strict):
+    """What the customer said about contact."""
+
+    channel: Identifier = Field(description="A channel of the playbook, or * for all.")
+    purpose: Literal["marketing", "service", "web_behaviour"] = "marketing"
+    status: Literal["opt_in", "opt_out"]
+
+
+class FeedbackIn(Strict):
+    """A person's answer to a suggestion."""
+
+    verb: Literal["accept", "dismiss", "snooze", "complete"]
+    reason: Identifier | None = Field(None, description="Of a dismissal; typed.")
+    until: AwareDatetime | None = Field(None, description="End of a snooze.")
+    at: AwareDatetime | None = Field(
+        None, description="accept: planned for; complete: done at. Default: tomorrow; now."
+    )
+    result: Literal["replied", "attended", "accepted", "rejected"] | None = None
+    preferences: list[PreferenceIn] = Field(default_factory=list, max_length=20)
+    note: Annotated[str, Field(max_length=4000)] | None = None
+
+    def answer(self) -> Answer:
+        """The answer in the service's words."""
+        return Answer(
+            verb=self.verb,
+            reason=self.reason,
+            until=None if self.until is None else micros(self.until),
+            at=None if self.at is None else micros(self.at),
+            result=self.result,
+            wishes=tuple(Wish(p.channel, p.purpose, p.status) for p in self.preferences),
+            note=self.note,
+        )
+
+
+class SentOut(BaseModel):
+    """What went out already and cannot be taken back."""
+
+    channel: str
+    treatment: str | None
+    at: datetime
+
+
+class FeedbackOut(BaseModel):
+    """What an answer did, said honestly."""
+
+    suggestion_id: str
+    state: str
+    withdrawn: int = Field(description="Open suggestions and plans that a withdrawn consent ended.")
+    withdrawn_suggestions: int
+    withdrawn_plans: int
+    already_sent: list[SentOut]
+
+
+class ObjectionOut(BaseModel):
+    """One rule that keeps a treatment away."""
+
+    stage: str
+    rule: str
+    unknown: bool = Field(description="Whether it objects because a fact is not known.")
+    text: str
+    facts: dict[str, Any]
+
+
+class WhyNotOut(BaseModel):
+    """Why a treatment is not suggested; where it is, the reasons why."""
+
+    account_id: str
+    treatment: str
+    suggested: bool
+    decided_at: datetime
+    objections: list[ObjectionOut]
+    reasons: list[ReasonOut]
+
+
+class HealthOut(BaseModel):
+    """Whether the service can do its work, and with what."""
+
+    status: Literal["ok", "unavailable"]
+    ledger: str
+    release: str
+    learned: bool = Field(description="False = the playbook's starting values decide.")
+    playbook: str
+    playbook_version: str
+    night: str | None = Field(description="The last complete run.")
+
+
+def reason_out(reason: Reason, *, language: str, now: int, playbook: Playbook) -> ReasonOut:
+    """A reason with its sentence."""
+    text = words(reason, language=language, now=now, playbook=playbook)
+    return ReasonOut(code=reason.code, text=text, facts=dict(reason.facts), amount=reason.amount)
+
+
+def suggestion_out(suggestion: Suggestion, *, language: str, now: int, playbook: Playbook) -> SuggestionOut:
+    """A suggestion in the reader's language, its sentences aged to `now` (microseconds UTC)."""
+    reasons = tuple(Reason(r["code"], r["facts"], r.get("amount")) for r in suggestion.reasons)
+    note = playbook.treatment(suggestion.treatment).note
+    return SuggestionOut(
+        suggestion_id=suggestion.suggestion_id,
+        account_id=suggestion.account_id,
+        account_name=suggestion.account_name,
+        treatment=suggestion.treatment,
+        channel=suggestion.channel,
+        role=suggestion.role,
+        state=suggestion.state,
+        rank=suggestion.rank,
+        headline=headline(
+            suggestion.treatment,
+            reasons,
+            name=suggestion.account_name,
+            language=language,
+            now=now,
+            playbook=playbook,
+        ),
+        note=note.get(language, note.get(playbook.languages[0], "")),
+        reasons=[reason_out(r, language=language, now=now, playbook=playbook) for r in reasons],
+        priority=suggestion.priority,
+        currency=playbook.currency,
+        new=suggestion.new,
+        posted_at=to_datetime(suggestion.posted_at),
+        expires_at=to_datetime(suggestion.expires_at),
+        snoozed_until=None if suggestion.snoozed_until is None else to_datetime(suggestion.snoozed_until),
+        decision_id=suggestion.decision_id,
+    )
+
+
+def feedback_out(answered: Answered) -> FeedbackOut:
+    """What an answer did."""
+    return FeedbackOut(
+        suggestion_id=answered.suggestion.suggestion_id,
+        state=answered.suggestion.state,
+        withdrawn=answered.withdrawn + answered.cancelled,
+        withdrawn_suggestions=answered.withdrawn,
+        withdrawn_plans=answered.cancelled,
+        already_sent=[_sent_out(sent) for sent in answered.already_sent],
+    )
+
+
+def _sent_out(sent: Sent) -> SentOut:
+    return SentOut(channel=sent.channel, treatment=sent.treatment, at=to_datetime(sent.at))

@@ -1,0 +1,61 @@
+"""uvicorn around the application, started so that what is wrong is one line."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from api.app import create_app
+from api.decider import LiveDecider
+from data.home import DataError
+from data.ledger.ledger import Ledger
+from data.settings import Settings
+
+
+def run_server(settings: Settings, *, announce: Callable[[str], None] | None = None) -> None:
+    """Serve until interrupted.
+
+    Args:
+        announce: Called with the address once the port is held.
+
+    Raises:
+        DataError: Ledger, history, playbook or release cannot be used, or the port is taken.
+    """
+    check_startable(settings)
+    held = hold_port(settings.host, settings.port)
+    address = f"http://{settings.host}:{held.getsockname()[1]}"
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    if announce is not None:
+        announce(address)
+    config = uvicorn.Config(create_app(settings), log_level=settings.log_level, access_log=False)
+    uvicorn.Server(config).run(sockets=[held])
+
+
+def check_startable(settings: Settings) -> None:
+    """Read all that serving needs, once: uvicorn would bury the reason in a traceback."""
+    home = settings.as_home()
+    ledger = Ledger.open(home.ledger_url)
+    try:
+        LiveDecider(home, ledger, settings.playbook, settings.seed)()
+    finally:
+        ledger.close()
+
+
+def hold_port(host: str, port: int) -> socket.socket:
+    """A socket bound to the address. Raises DataError when somebody else has it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    held = socket.socket(family, socket.SOCK_STREAM)
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        held.bind((host, port))
+    except OSError as error:
+        held.close()
+        why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise DataError(f"{host}:{port} {why}; choose another with --port or NEXTBEST_PORT.") from None
+    return held

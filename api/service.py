@@ -1,0 +1,153 @@
+"""What the ways in ask for: record what happened, decide again, answer, explain.
+
+Stored first, then decided: a fact that was taken is never lost, and whoever decides meanwhile makes the
+other decide again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from api.consent import Ended, Sent, already_sent, cancellations, ended_by, ended_in
+from api.decider import Decider, LiveDecision, decide_live
+from api.feedback import Answer, check_answer, ends_at, facts_of
+from data.ledger.ledger import Ledger
+from data.ledger.types import ConflictError, Suggestion, TailRow, User
+from data.live import history_of
+from engine.explanation import Objection, Reason, why, why_not
+
+ATTEMPTS = 20
+"""How often an account is decided again because something new came in between, before it is said."""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """An account after a live decision: what is shown of it now."""
+
+    decision_id: str
+    suggestions: list[Suggestion]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What an answer did.
+
+    Attributes:
+        suggestion: As it stands now.
+        withdrawn: Open suggestions that a withdrawn consent ended.
+        cancelled: Plans that it ended.
+        already_sent: What went out in the last day and cannot be taken back.
+    """
+
+    suggestion: Suggestion
+    withdrawn: int
+    cancelled: int
+    already_sent: list[Sent]
+
+
+@dataclass(frozen=True)
+class WhyNot:
+    """Why a treatment is not suggested for an account; `reasons` where it is."""
+
+    decided_at: int
+    objections: tuple[Objection, ...]
+    reasons: tuple[Reason, ...]
+
+
+class Service:
+    """One per process, shared by threads. `clock` gives microseconds UTC."""
+
+    def __init__(self, ledger: Ledger, decider: Callable[[], Decider], clock: Callable[[], int]) -> None:
+        self.ledger, self.decider, self.clock = ledger, decider, clock
+
+    def record(self, rows: Sequence[TailRow]) -> tuple[tuple[TailRow, ...], dict[str, Decided]]:
+        """Store events (all or none; the same event twice is one) and decide their accounts again.
+
+        Returns:
+            The rows as stored, and by account what is shown now.
+        """
+        now = self.clock()
+        playbook = self.decider().playbook
+        ends = ended_by(rows, playbook)
+        cancelled = [
+            row
+            for account in sorted({row.account_id for row in rows if row.table == "preferences"})
+            for row in cancellations(history_of(self.ledger.account_state(account)), ends, playbook, now)
+        ]
+        stored = self.ledger.append([*rows, *cancelled], now=now)[: len(rows)]
+        triggers = {row.account_id: f"event:{row.event_id}" for row in stored}
+        return stored, {account: self.decide(account, trigger=t) for account, t in triggers.items()}
+
+    def decide(self, account_id: str, *, trigger: str) -> Decided:
+        """Decide for an account now and show it; again, when a newer fact came in between."""
+        for _ in range(ATTEMPTS):
+            live, version = self.fresh(account_id, trigger=trigger, not_before=self.clock())
+            try:
+                shown = self.ledger.post(
+                    live.logged, live.proposals, version=version, now=live.logged.decided_at
+                )
+            except ConflictError:
+                continue
+            return Decided(live.logged.decision_id, shown)
+        raise ConflictError(f"Account {account_id!r} changes too fast to be decided; its facts are stored.")
+
+    def fresh(self, account_id: str, *, trigger: str, not_before: int) -> tuple[LiveDecision, int]:
+        """A decision on what the ledger has now, with the account's version; plans that are not allowed any
+        more are cancelled first."""
+        decider = self.decider()
+        while True:
+            state = self.ledger.account_state(account_id)
+            live = decide_live(decider, state, trigger=trigger, not_before=not_before)
+            ended = ended_in(live.decisions, 0)
+            rows = cancellations(live.history, ended, decider.playbook, live.logged.decided_at)
+            if not rows:
+                return live, state.version
+            self.ledger.append(rows, now=live.logged.decided_at)
+
+    def answer(self, suggestion: Suggestion, answer: Answer, user: User) -> Answered:
+        """Take a person's answer with all that follows from it in one transaction, then decide again.
+
+        Raises AnswerError; ConflictError when the suggestion cannot be answered so any more.
+        """
+        now, playbook = self.clock(), self.decider().playbook
+        check_answer(answer, now)
+        facts = facts_of(answer, suggestion, user, playbook, now)
+        ended = ended_by(facts, playbook)
+        history = history_of(self.ledger.account_state(suggestion.account_id))
+        cancelled = cancellations(history, ended, playbook, now)
+        answered = self.ledger.answer(
+            suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],
+            until=ends_at(answer, now), now=now,
+        )  # fmt: skip
+        self.decide(suggestion.account_id, trigger=f"answer:{suggestion.suggestion_id}:{answer.verb}")
+        return Answered(
+            answered,
+            self._withdrawn(suggestion.account_id, ended, after=now - 1),
+            len(cancelled),
+            already_sent(history, ended, playbook, now),
+        )
+
+    def why_not(self, account_id: str, treatment: str) -> WhyNot:
+        """Decide for the account now, without showing it, and say what kept the treatment away.
+
+        Raises PlaybookError naming what is near; UnknownError.
+        """
+        decider = self.decider()
+        index = decider.playbook.treatments.index(decider.playbook.treatment(treatment))
+        state = self.ledger.account_state(account_id)
+        live = decide_live(decider, state, trigger="why_not", not_before=self.clock())
+        decisions = live.decisions
+        placed = index in decisions.ranking.places[0].tolist()
+        return WhyNot(
+            live.logged.decided_at,
+            () if placed else why_not(decisions, 0, index, decider.playbook),
+            why(decisions, 0, index, decider.playbook) if placed else (),
+        )
+
+    def _withdrawn(self, account_id: str, ended: Ended, *, after: int) -> int:
+        if not ended:
+            return 0
+        purposes = {t.id: t.purpose for t in self.decider().playbook.treatments}
+        withdrawn = self.ledger.withdrawn_since(account_id, after=after)
+        return sum((s.channel, purposes.get(s.treatment, "marketing")) in ended for s in withdrawn)

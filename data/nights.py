@@ -1,0 +1,96 @@
+"""The files of the nights: <home>/nights/<run>/, the full record of every bucket and what the run began with.
+
+Each file is complete or absent (written beside, then renamed), so that a run that was killed goes on with
+what is there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import polars as pl
+
+from data.home import DataError
+
+Part = Literal["record", "lists", "funnel"]
+"""record: every pair with all that was computed, written last; lists: what is published; funnel: counts."""
+
+
+@dataclass(frozen=True)
+class NightFolder:
+    """The folder of one run."""
+
+    path: Path
+
+    def has(self, bucket: int) -> bool:
+        """Whether a bucket is finished."""
+        return self._file(bucket, "record").exists()
+
+    def finished(self) -> list[int]:
+        """The buckets that are finished."""
+        names = [path.stem for path in self.path.glob("bucket_*.parquet")] if self.path.is_dir() else []
+        return sorted(int(name.removeprefix("bucket_")) for name in names if "." not in name)
+
+    def write(self, bucket: int, part: Part, frame: pl.DataFrame) -> None:
+        """Write one part of a bucket, completely or not at all."""
+        target = self._file(bucket, part)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_suffix(".parquet.tmp")
+        frame.write_parquet(beside)
+        os.replace(beside, target)
+
+    def read(self, bucket: int, part: Part) -> pl.DataFrame:
+        """One part of a finished bucket."""
+        return pl.read_parquet(self._file(bucket, part))
+
+    def write_state(self, state: Mapping[str, Any]) -> None:
+        """What the run began with and how it stands, as JSON values."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        beside = self.path / "run.json.tmp"
+        beside.write_text(json.dumps(state, indent=1, sort_keys=True), encoding="utf-8")
+        os.replace(beside, self.path / "run.json")
+
+    def state(self) -> Mapping[str, Any] | None:
+        """As written; None where the run has not begun. Raises DataError when it is damaged."""
+        file = self.path / "run.json"
+        if not file.exists():
+            return None
+        try:
+            state = json.loads(file.read_text(encoding="utf-8"))
+        except ValueError:
+            raise DataError(f"{file} is damaged; remove the folder {self.path} and run again.") from None
+        if not isinstance(state, dict):
+            raise DataError(f"{file} is damaged; remove the folder {self.path} and run again.")
+        return state
+
+    def write_versions(self, versions: Mapping[str, int]) -> None:
+        """The accounts' versions at the moment of the take-over."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        frame = pl.DataFrame(
+            {"account_id": list(versions), "version": list(versions.values())},
+            schema={"account_id": pl.String(), "version": pl.Int64()},
+        )
+        beside = self.path / "versions.parquet.tmp"
+        frame.write_parquet(beside)
+        os.replace(beside, self.path / "versions.parquet")
+
+    def versions(self) -> dict[str, int]:
+        """As written."""
+        frame = pl.read_parquet(self.path / "versions.parquet")
+        return dict(zip(frame["account_id"].to_list(), frame["version"].to_list(), strict=True))
+
+    def _file(self, bucket: int, part: Part) -> Path:
+        suffix = "" if part == "record" else f".{part}"
+        return self.path / f"bucket_{bucket:04d}{suffix}.parquet"
+
+
+def night_folders(nights: Path) -> list[NightFolder]:
+    """The folders of all runs, by name."""
+    return (
+        [NightFolder(path) for path in sorted(nights.iterdir()) if path.is_dir()] if nights.is_dir() else []
+    )
