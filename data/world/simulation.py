@@ -1,0 +1,156 @@
+"""From settings to a world, and from a world to a folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import polars as pl
+
+from data.world.course import Course, run_course
+from data.world.events import decisions_table, outcomes_table, responses_table
+from data.world.scene import Scene
+from data.world.settings import WorldError, WorldSettings
+from data.world.tables import (
+    Contacts,
+    accounts_table,
+    decision_ids,
+    frame,
+    moments,
+    preferences_table,
+    touchpoints_table,
+)  # fmt: skip
+from data.world.truth import Truth, caused_within_horizon, expected_otherwise
+from engine.records import TABLES, TIME
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class World:
+    """A simulated world.
+
+    Attributes:
+        settings: What it was made from.
+        tables: Of the data contract, by name.
+        truth: About every decision.
+        traits: What is hidden about the accounts, one row each.
+    """
+
+    settings: WorldSettings
+    tables: Mapping[str, pl.DataFrame]
+    truth: Truth
+    traits: pl.DataFrame
+
+    def write(self, folder: Path) -> None:
+        """Write the tables as <folder>/<table>.parquet and the truth into <folder>/truth.
+
+        Raises:
+            WorldError: The folder cannot be written.
+        """
+        try:
+            (folder / "truth").mkdir(parents=True, exist_ok=True)
+            for stale in set(TABLES) - set(self.tables):
+                (folder / f"{stale}.parquet").unlink(missing_ok=True)
+            for name, rows in self.tables.items():
+                rows.write_parquet(folder / f"{name}.parquet")
+            self._write_truth(folder / "truth")
+        except OSError as error:
+            raise WorldError(f"The world cannot be written to {folder}: {error.strerror}.") from error
+
+    def _write_truth(self, folder: Path) -> None:
+        truth = self.truth
+        about = pl.DataFrame({
+            "decision_id": truth.decision_ids, "account_id": truth.account_ids,
+            "decided_at": moments(truth.decided_at),
+        })  # fmt: skip
+        names = list(truth.treatments)
+        about.hstack(pl.from_numpy(truth.expected, schema=names)).write_parquet(folder / "expected.parquet")
+        about.with_columns(
+            treatment=pl.Series(names).gather(truth.choice), probability=truth.probability,
+            baseline=truth.baseline, optout=truth.optout,
+        ).write_parquet(folder / "decisions.parquet")  # fmt: skip
+        about.select("decision_id").hstack(
+            pl.from_numpy(truth.eligible, schema=names)
+        ).write_parquet(folder / "eligible.parquet")  # fmt: skip
+        pl.DataFrame({"treatment": names, "cost": truth.cost}).write_parquet(folder / "treatments.parquet")
+        self.traits.write_parquet(folder / "traits.parquet")
+        settings = json.dumps(asdict(self.settings), default=str, indent=2)
+        (folder / "settings.json").write_text(settings + "\n", encoding="utf-8")
+
+
+def simulate(settings: WorldSettings, progress: Progress = lambda stage, done, of: None) -> World:
+    """Simulate a world. The same settings give the same world.
+
+    Args:
+        settings: Checked when they were made.
+        progress: Called with (stage, done, of).
+
+    Raises:
+        WorldError: `new_treatment` is not in the playbook.
+    """
+    progress("accounts", 0, 4)
+    scene = Scene.draw(settings)
+    progress("contacts", 1, 4)
+    course = run_course(scene)
+    progress("tables", 2, 4)
+    tables = _tables(scene, course)
+    progress("truth", 3, 4)
+    truth = _truth(scene, course)
+    progress("truth", 4, 4)
+    return World(settings, tables, truth, _traits(scene))
+
+
+def write_world(
+    settings: WorldSettings, folder: Path, progress: Progress = lambda stage, done, of: None
+) -> World:
+    """Simulate a world and write it to a folder. Raises WorldError."""
+    world = simulate(settings, progress)
+    world.write(folder)
+    return world
+
+
+def _tables(scene: Scene, course: Course) -> dict[str, pl.DataFrame]:
+    contacts = Contacts(course, scene.catalogue)
+    begin = pl.lit(scene.settings.start_micros).cast(TIME)
+    users, team = scene.staff.users(scene.settings), scene.staff.team(scene.people)
+    tables = {
+        "accounts": accounts_table(scene),
+        "users": frame("users", users.with_columns(stored_at=begin).to_dict()),
+        "account_team": frame("account_team", team.with_columns(stored_at=begin).to_dict()),
+        "touchpoints": touchpoints_table(scene, course, contacts),
+        "responses": responses_table(scene, course, contacts),
+        "outcomes": outcomes_table(scene, course),
+        "preferences": preferences_table(scene, course),
+    }
+    if scene.settings.assignment != "targeted":
+        tables["decisions"] = decisions_table(scene, course)
+    return tables
+
+
+def _truth(scene: Scene, course: Course) -> Truth:
+    catalogue, rounds, count = scene.catalogue, scene.settings.rounds, scene.decisions
+    return Truth(
+        decision_ids=decision_ids(scene),
+        account_ids=pl.select(pl.Series(scene.people.account_ids).repeat_by(rounds).explode()).to_series(),
+        decided_at=course.decided_at.ravel(),
+        treatments=catalogue.ids,
+        cost=catalogue.cost,
+        expected=caused_within_horizon(course, scene).reshape(count, -1),
+        baseline=expected_otherwise(course, scene).ravel(),
+        optout=course.optout.ravel(),
+        eligible=course.eligible.reshape(count, -1),
+        choice=course.choice.ravel(),
+        probability=course.probability.ravel(),
+    )
+
+
+def _traits(scene: Scene) -> pl.DataFrame:
+    people, catalogue = scene.people, scene.catalogue
+    columns = {"account_id": pl.Series(people.account_ids), "openness": pl.Series(people.openness),
+               "frailty": pl.Series(people.frailty)}  # fmt: skip
+    for names, tastes in ((catalogue.channels, people.channel_taste), (catalogue.topics, people.topic_taste)):
+        columns |= {f"taste_{name}": pl.Series(tastes[:, i]) for i, name in enumerate(names)}
+    return pl.DataFrame(columns)
