@@ -1,16 +1,35 @@
-"""The ledger as one object; its parts are in the files beside this one."""
+"""The ledger as one object: a list of what it can do, each method one transaction.
+
+The how is in the files beside this one: facts, people, releases, runs, posting, suggestions, answers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import islice
 from typing import Any
 
 import polars as pl
 
+from data.ledger import answers, facts, people, posting, releases, runs, suggestions
+from data.ledger.connection import Database
 from data.ledger.types import (
-    AccountState, LoggedDecision, Proposal, ReleaseInUse, Run, Suggestion, TailRow, User, Verb,
-)  # fmt: skip
+    AccountState,
+    LoggedDecision,
+    Proposal,
+    ReleaseInUse,
+    Run,
+    Suggestion,
+    TailRow,
+    User,
+    Verb,
+)
+from data.ledger.upgrade import require_current, upgrade
+
+TIMEOUT_SECONDS = 5.0
+"""How long to wait for somebody else's transaction before LedgerLockedError."""
+_BLOCKS_AT_ONCE = 300
 
 
 class Ledger:
@@ -20,114 +39,173 @@ class Ledger:
     by the caller (microseconds UTC); the ledger has no clock.
     """
 
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
     @classmethod
-    def create(cls, url: str) -> Ledger:
+    def create(cls, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:
         """Make it or bring it up to date (Alembic upgrade to head), then open."""
-        raise NotImplementedError
+        database = Database(url, timeout_seconds=timeout_seconds)
+        upgrade(database)
+        return cls(database)
 
     @classmethod
-    def open(cls, url: str) -> Ledger:
-        raise NotImplementedError
+    def open(cls, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:
+        """Open what `create` made, at this program's version."""
+        database = Database(url, timeout_seconds=timeout_seconds)
+        database.require()
+        require_current(database)
+        return cls(database)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give all connections back."""
+        self._database.close()
 
     # -- facts -------------------------------------------------------------------------------------
     def replace_blocks(self, blocks: Iterable[tuple[str, bytes]], *, watermark: int) -> None:
         """(account_id, block) that contain the tail up to `watermark`: those tail rows go. In short
         transactions of some hundred accounts; restartable. Names and languages come by `put_accounts`."""
-        raise NotImplementedError
+        remaining = iter(blocks)
+        while chunk := list(islice(remaining, _BLOCKS_AT_ONCE)):
+            with self._database.writing() as connection:
+                facts.replace_blocks(connection, chunk, watermark=watermark)
 
     def put_accounts(self, accounts: pl.DataFrame) -> None:
         """account_id, name, language, timezone, territory: personal text under a random subject key."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            facts.put_accounts(connection, accounts)
 
     def put_personal(self, table: str, rows: pl.DataFrame) -> None:
-        """Other personal columns of the contract (contacts, details of touchpoints): key columns, account_id + text."""
-        raise NotImplementedError
+        """Other personal columns of the contract (contacts, details of touchpoints): the table's key columns,
+        account_id and the texts."""
+        with self._database.writing() as connection:
+            facts.put_personal(connection, table, rows)
 
     def account_state(self, account_id: str) -> AccountState:
         """Raises UnknownError."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return facts.account_state(connection, account_id)
 
     def versions(self) -> Mapping[str, int]:
-        """Account -> version, for all accounts."""
-        raise NotImplementedError
+        """Account -> version, for all accounts.
+
+        A night reads them before it takes the tail over: taking over is no news and leaves them as they are,
+        while a row that arrives after it makes `stage` leave the account out.
+        """
+        with self._database.reading() as connection:
+            return facts.versions(connection)
 
     def append(self, rows: Sequence[TailRow], *, now: int) -> tuple[TailRow, ...]:
-        """Store live rows, all or none, and return them as stored. A row whose event_id is known with the same content is
-        returned as first stored; with other content: ConflictError. Unknown account: UnknownError."""
-        raise NotImplementedError
+        """Store live rows, all or none, and return them as stored: personal columns are kept apart.
+
+        A row whose event_id is known with the same content is returned as first stored, also when history has
+        taken it over; with other content: ConflictError. Unknown account: UnknownError.
+        """
+        with self._database.writing() as connection:
+            return facts.append(connection, rows, now=now)
 
     def tail(self, *, after: int = 0) -> list[TailRow]:
         """Live rows that history may not have, oldest first: what the night takes over."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            return facts.read_tail(connection, after=after)
 
     # -- people ------------------------------------------------------------------------------------
     def put_users(self, users: pl.DataFrame) -> None:
-        raise NotImplementedError
+        """Insert or update; a row with `deleted` takes a colleague away, her tokens and places in teams too."""
+        with self._database.writing() as connection:
+            people.put_users(connection, users)
 
     def put_team(self, team: pl.DataFrame) -> None:
-        """account_id, role, user_id: who may see and serve an account, as it stands now."""
-        raise NotImplementedError
+        """account_id, role, user_id: who may see and serve an account, as it stands now.
+
+        A row replaces whoever had that role for that account; with `deleted` it takes the place away.
+        """
+        with self._database.writing() as connection:
+            people.put_team(connection, team)
 
     def users(self) -> list[User]:
-        raise NotImplementedError
+        """All colleagues by id."""
+        with self._database.reading() as connection:
+            return people.users(connection)
 
     def issue_token(self, user_id: str, *, now: int, expires_at: int) -> str:
         """A new random bearer token (shown once; only its SHA-256 is kept). Raises UnknownError."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            return people.issue_token(connection, user_id, now=now, expires_at=expires_at)
 
     def user_of_token(self, token: str, *, now: int) -> User | None:
-        raise NotImplementedError
+        """Whose token it is; None when it is unknown or expired."""
+        with self._database.reading() as connection:
+            return people.user_of_token(connection, token, now=now)
 
     def serves(self, user_id: str, account_id: str) -> bool:
         """Whether the user is on the account's team (or manages somebody who is)."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return people.serves(connection, user_id, account_id)
 
     def team(self, account_id: str) -> Mapping[str, str]:
         """Role -> user_id."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return people.team(connection, account_id)
 
     # -- releases ----------------------------------------------------------------------------------
     def release_in_use(self) -> ReleaseInUse | None:
-        raise NotImplementedError
+        """The release promoted last; None before the first."""
+        with self._database.reading() as connection:
+            return next(iter(releases.log(connection, limit=1)), None)
 
     def put_release_in_use(self, release_id: str, manifest_hash: str, *, now: int, by: str) -> None:
-        raise NotImplementedError
+        """Promote a release: it decides from now on."""
+        with self._database.writing() as connection:
+            releases.promote(connection, release_id, manifest_hash, now=now, by=by)
 
     def release_log(self) -> list[ReleaseInUse]:
         """Every promotion, newest first; rollback promotes the one before."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return releases.log(connection)
 
     # -- runs --------------------------------------------------------------------------------------
     def exclusive(self, name: str) -> AbstractContextManager[None]:
         """Hold a named lock that goes with the process, however it ends (flock beside the SQLite file,
         advisory lock on PostgreSQL). Raises AlreadyRunningError."""
-        raise NotImplementedError
+        return self._database.exclusive(name)
 
     def begin_run(self, run_id: str, as_of: int, *, now: int) -> Run:
         """The run of that id, begun now or earlier."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            return runs.begin(connection, run_id, as_of, now=now)
 
     def current_run(self) -> Run | None:
         """The last complete run: its lists are shown."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return runs.current(connection)
 
     def staged(self, run_id: str) -> frozenset[str]:
         """Accounts that are already published to that run."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return runs.published(connection, run_id)
 
-    def stage(self, run_id: str, accounts: Sequence[tuple[LoggedDecision, Sequence[Proposal], int]], *, now: int
-              ) -> list[str]:  # fmt: skip
+    def stage(
+        self, run_id: str, accounts: Sequence[tuple[LoggedDecision, Sequence[Proposal], int]], *, now: int
+    ) -> list[str]:
         """Publish some accounts to a run, in one short transaction; not shown before the run is complete.
         The int is the account's version at which it was decided; accounts that changed since are not staged
         and returned. The same run and account twice: no duplicates."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            return posting.stage(connection, run_id, accounts, now=now)
 
     def complete_run(self, run_id: str, *, summary: Mapping[str, Any], now: int) -> None:
-        """Show the run's lists instead of the earlier ones, at once; open suggestions that it does not list are withdrawn
-        or expired; unanswered snoozes, accepted ones live on."""
-        raise NotImplementedError
+        """Show the run's lists instead of the earlier ones, at once.
+
+        Open suggestions that it does not list are withdrawn or expired; snoozed and accepted ones live on.
+        Runs that were begun and given up are forgotten. Twice: the second changes nothing. UnknownError.
+        """
+        with self._database.writing() as connection:
+            runs.complete(connection, run_id, summary=summary, now=now)
+        more = True
+        while more:
+            with self._database.writing() as connection:
+                more = runs.sweep(connection)
 
     # -- suggestions -------------------------------------------------------------------------------
     def post(
@@ -136,32 +214,51 @@ class Ledger:
         """Replace the account's list after a live decision, in the run shown and in one being staged. What is
         open and no longer proposed is withdrawn. Reserves caps by being posted. Raises ConflictError when the
         account's version has moved on (decide again)."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            posting.post(connection, decision, proposals, version=version, now=now)
+            return suggestions.of_account(connection, decision.account_id, now=now)
 
     def suggestions(
         self, account_id: str, *, now: int, roles: Sequence[str] | None = None
     ) -> list[Suggestion]:
         """What is shown for an account, best first; roles None = all."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return suggestions.of_account(connection, account_id, now=now, roles=roles)
 
     def worklist(self, user_id: str, *, now: int, limit: int) -> list[Suggestion]:
-        """What is shown to a person over all her accounts: accepted first, then by priority; only unexpired."""
-        raise NotImplementedError
+        """What is shown to a person over all her accounts: accepted first, then by priority."""
+        with self._database.reading() as connection:
+            return suggestions.of_person(connection, user_id, now=now, limit=limit)
 
     def suggestion(self, suggestion_id: str) -> Suggestion:
         """Raises UnknownError."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return suggestions.find(connection, suggestion_id)
 
-    def answer(self, suggestion_id: str, verb: Verb, *, user_id: str, rows: Sequence[TailRow], until: int | None, now: int
-               ) -> Suggestion:  # fmt: skip
+    def answer(
+        self,
+        suggestion_id: str,
+        verb: Verb,
+        *,
+        user_id: str,
+        rows: Sequence[TailRow],
+        until: int | None,
+        now: int,
+    ) -> Suggestion:
         """A person's answer: new state and the facts that follow from it (feedback, touchpoint, response,
         preference), all in one transaction. Repeating the same answer changes nothing; one that no longer
         applies (withdrawn, completed, expired): ConflictError that says so."""
-        raise NotImplementedError
+        with self._database.writing() as connection:
+            return answers.answer(
+                connection, suggestion_id, verb, user_id=user_id, rows=rows, until=until, now=now
+            )
 
     def withdrawn_since(self, account_id: str, *, after: int) -> list[Suggestion]:
         """Suggestions of the account withdrawn after that moment, for honest confirmations."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return suggestions.withdrawn_since(connection, account_id, after=after)
 
     def decision(self, decision_id: str) -> LoggedDecision:
-        raise NotImplementedError
+        """A decision as logged. Raises UnknownError."""
+        with self._database.reading() as connection:
+            return suggestions.decision(connection, decision_id)

@@ -142,7 +142,10 @@ class LoggedDecision:
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A suggestion as it is shown. `new` = first listed by the current run or live since; times in microseconds UTC."""
+    """A suggestion as it is shown; times in microseconds UTC.
+
+    `new` = first listed by the current run or live since; `expires_at` does not end an accepted one.
+    """
 
     suggestion_id: str
     account_id: str

@@ -1,0 +1,218 @@
+"""How the database is opened: SQLite in WAL mode or PostgreSQL, one transaction per question, clear errors.
+
+SQLite: a writing transaction begins with BEGIN IMMEDIATE, so writers queue instead of failing when they find
+out late that somebody else wrote. PostgreSQL: reading transactions are REPEATABLE READ, so several statements
+see one state.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event, exc
+from sqlalchemy.engine import URL
+
+from data.ledger.types import AlreadyRunningError, LedgerError, LedgerLockedError, LedgerMissingError
+
+_POOL = 8
+_BUSY_STATES = frozenset({"55P03", "40P01"})
+"""PostgreSQL: lock not available within lock_timeout, deadlock detected."""
+
+
+def parse_url(url: str) -> URL:
+    """An address of a ledger with its driver. Raises LedgerError; never repeats a password."""
+    wanted = "write sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+    try:
+        parsed = sa.make_url(url)
+    except exc.ArgumentError:
+        raise LedgerError(f"The ledger's URL cannot be read: {wanted}.") from None
+    backend = parsed.drivername.partition("+")[0]
+    if backend == "sqlite" and parsed.database not in (None, "", ":memory:"):
+        return parsed.set(drivername="sqlite+pysqlite")
+    if backend in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    raise LedgerError(f"The ledger cannot be kept at {shown_url(parsed)!r}: {wanted}.")
+
+
+def shown_url(url: URL) -> str:
+    """The address for people: a file for SQLite; no password, no driver."""
+    if url.drivername.startswith("sqlite"):
+        return str(url.database or url)
+    return url.set(drivername="postgresql").render_as_string(hide_password=True)
+
+
+class Database:
+    """An engine that knows reading from writing; shared by threads.
+
+    Attributes:
+        url: Normalised.
+        engine: SQLAlchemy's.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float) -> None:
+        self.url = parse_url(url)
+        self.timeout_seconds = timeout_seconds
+        self.sqlite = self.url.drivername.startswith("sqlite")
+        self.engine = (
+            _sqlite(self.url, timeout_seconds) if self.sqlite else _postgres(self.url, timeout_seconds)
+        )
+        isolation: dict[str, Any] = (
+            {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        self._reader = self.engine.execution_options(**isolation)
+        self._writer = self.engine.execution_options(immediate=True)
+
+    def __str__(self) -> str:
+        return shown_url(self.url)
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self.engine.dispose()
+
+    def reading(self) -> AbstractContextManager[sa.Connection]:
+        """One consistent state, for as many statements as are needed."""
+        return self._transaction(self._reader)
+
+    def writing(self) -> AbstractContextManager[sa.Connection]:
+        """All or nothing."""
+        return self._transaction(self._writer)
+
+    @contextmanager
+    def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except exc.TimeoutError:
+            raise self._locked() from None
+        except exc.IntegrityError:
+            raise
+        except exc.DatabaseError as error:
+            raise self._explained(error) from None
+
+    def _explained(self, error: exc.DatabaseError) -> Exception:
+        """The driver's complaint as one line, or the error itself when it is a fault of this program."""
+        cause = error.orig
+        name = getattr(cause, "sqlite_errorname", "") or ""
+        if (
+            name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+            or getattr(cause, "sqlstate", "") in _BUSY_STATES
+        ):
+            return self._locked()
+        if name == "SQLITE_NOTADB":
+            return LedgerError(
+                f"{self} is not a ledger: it is not an SQLite file. Check NEXTBEST_LEDGER_URL."
+            )
+        if isinstance(error, exc.OperationalError) and not name.startswith("SQLITE_ERROR"):
+            first = str(cause).strip().partition("\n")[0]
+            return LedgerError(f"The ledger at {self} cannot be used: {first}.")
+        return error
+
+    def _locked(self) -> LedgerLockedError:
+        return LedgerLockedError(
+            f"The ledger at {self} has been locked for more than {self.timeout_seconds:g} s; try again, or "
+            "see which other process holds it."
+        )
+
+    def require(self) -> None:
+        """Raises LedgerMissingError when there is nothing to connect to."""
+        missing = f"There is no ledger at {self}; `nextbest ingest FOLDER` makes one."
+        if self.sqlite:
+            if not Path(str(self.url.database)).is_file():
+                raise LedgerMissingError(missing)
+            return
+        try:
+            self.engine.connect().close()
+        except exc.OperationalError as error:
+            reason = str(error.orig).strip().splitlines()[-1].strip()
+            raise LedgerMissingError(f"The ledger at {self} cannot be reached: {reason}.") from None
+
+    # -- one at a time -----------------------------------------------------------------------------
+    def exclusive(self, name: str) -> AbstractContextManager[None]:
+        """A named lock that goes with the process, however it ends. Raises AlreadyRunningError."""
+        return self._file_lock(name) if self.sqlite else self._advisory_lock(name)
+
+    @contextmanager
+    def _file_lock(self, name: str) -> Iterator[None]:
+        path = f"{self.url.database}.{name}.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise _already_running(name, str(self)) from None
+            yield
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def _advisory_lock(self, name: str) -> Iterator[None]:
+        key = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), signed=True)
+        with self.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            if not connection.scalar(sa.select(sa.func.pg_try_advisory_lock(key))):
+                raise _already_running(name, str(self))
+            try:
+                yield
+            finally:
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+
+def _already_running(name: str, where: str) -> AlreadyRunningError:
+    return AlreadyRunningError(
+        f"Another {name!r} is running on the ledger at {where}; wait until it has ended."
+    )
+
+
+def _sqlite(url: URL, timeout_seconds: float) -> sa.Engine:
+    engine = sa.create_engine(
+        url,
+        pool_size=_POOL,
+        max_overflow=_POOL,
+        pool_timeout=max(30.0, timeout_seconds),
+        connect_args={"timeout": timeout_seconds},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # transactions begin and end by our statements alone
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _postgres(url: URL, timeout_seconds: float) -> sa.Engine:
+    try:
+        engine = sa.create_engine(
+            url,
+            pool_size=_POOL,
+            max_overflow=_POOL,
+            pool_timeout=max(30.0, timeout_seconds),
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": max(2, ceil(timeout_seconds))},
+        )
+    except ModuleNotFoundError:
+        raise LedgerError(
+            "A ledger on PostgreSQL needs psycopg: install nextbest with its extra 'postgres'."
+        ) from None
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _record: Any) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('lock_timeout', %s, false)", (f"{round(timeout_seconds * 1000)}ms",)
+            )
+        connection.commit()
+
+    return engine

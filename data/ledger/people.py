@@ -1,0 +1,104 @@
+"""Colleagues, whom they serve and how they prove who they are."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from data.ledger import schema as t
+from data.ledger.statements import chunks, columns, upsert
+from data.ledger.types import UnknownError, User
+
+_USER = ("user_id", "name", "role", "manager_id", "language", "timezone")
+_CALENDAR = ("absences",)
+
+
+def put_users(connection: sa.Connection, users: pl.DataFrame) -> None:
+    """Insert or update; a row marked `deleted` removes the colleague, her tokens and her places in teams."""
+    present, gone = _split(users)
+    rows = [
+        {name: record.get(name) for name in (*_USER, "gender")} | {"calendar": _calendar(record)}
+        for record in present
+    ]
+    upsert(connection, t.users, rows, update=(*_USER[1:], "gender", "calendar"))
+    for chunk in chunks([record["user_id"] for record in gone]):
+        connection.execute(sa.delete(t.team).where(t.team.c.user_id.in_(chunk)))
+        connection.execute(sa.delete(t.users).where(t.users.c.user_id.in_(chunk)))
+
+
+def _calendar(record: dict[str, Any]) -> dict[str, Any]:
+    """Minutes by weekday and absences."""
+    return {
+        name: value
+        for name, value in record.items()
+        if value is not None and (name in _CALENDAR or name.endswith("_minutes"))
+    }
+
+
+def put_team(connection: sa.Connection, team: pl.DataFrame) -> None:
+    """Insert or update by (account_id, role); a row marked `deleted` takes the place away."""
+    present, gone = _split(team)
+    rows = [{name: record[name] for name in ("account_id", "role", "user_id")} for record in present]
+    upsert(connection, t.team, rows, update=("user_id",))
+    for record in gone:
+        connection.execute(
+            sa.delete(t.team).where(
+                t.team.c.account_id == record["account_id"], t.team.c.role == record["role"]
+            )
+        )
+
+
+def _split(frame: pl.DataFrame) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows that hold and rows that say something no longer does."""
+    rows = list(frame.iter_rows(named=True))
+    return [r for r in rows if not r.get("deleted")], [r for r in rows if r.get("deleted")]
+
+
+def users(connection: sa.Connection) -> list[User]:
+    """All colleagues by id."""
+    query = sa.select(*columns(t.users, *_USER)).order_by(t.users.c.user_id)
+    return [User(*row) for row in connection.execute(query)]
+
+
+def issue_token(connection: sa.Connection, user_id: str, *, now: int, expires_at: int) -> str:
+    """A new token; only its hash is kept. Raises UnknownError."""
+    if connection.scalar(sa.select(t.users.c.user_id).where(t.users.c.user_id == user_id)) is None:
+        raise UnknownError(f"There is no user {user_id!r} in the ledger.")
+    token = secrets.token_urlsafe(32)
+    row = {"token_hash": _hash(token), "user_id": user_id, "issued_at": now, "expires_at": expires_at}
+    connection.execute(sa.insert(t.tokens), row)
+    return token
+
+
+def user_of_token(connection: sa.Connection, token: str, *, now: int) -> User | None:
+    """Whose token it is; None for an unknown or expired one. How long a look-up of a hash takes says nothing
+    about the token."""
+    query = (
+        sa.select(*columns(t.users, *_USER))
+        .join(t.tokens, t.tokens.c.user_id == t.users.c.user_id)
+        .where(t.tokens.c.token_hash == _hash(token), t.tokens.c.expires_at > now)
+    )
+    row = connection.execute(query).one_or_none()
+    return None if row is None else User(*row)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def serves(connection: sa.Connection, user_id: str, account_id: str) -> bool:
+    """Whether the user is on the account's team or above somebody who is, at any distance."""
+    above = sa.select(t.team.c.user_id).where(t.team.c.account_id == account_id).cte("above", recursive=True)
+    # UNION, not UNION ALL: two who manage each other must not run for ever.
+    above = above.union(sa.select(t.users.c.manager_id).join(above, above.c.user_id == t.users.c.user_id))
+    return connection.scalar(sa.select(above.c.user_id).where(above.c.user_id == user_id)) is not None
+
+
+def team(connection: sa.Connection, account_id: str) -> dict[str, str]:
+    """Role -> user_id."""
+    query = sa.select(t.team.c.role, t.team.c.user_id).where(t.team.c.account_id == account_id)
+    return {row.role: row.user_id for row in connection.execute(query.order_by(t.team.c.role))}

@@ -1,0 +1,251 @@
+"""Putting lists in place: which proposal is which suggestion, and what goes because it is no longer proposed.
+
+While it lives, a suggestion is its account, treatment and role: the night that proposes it again finds it as
+people left it (law 7).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from data.ledger import runs
+from data.ledger import schema as t
+from data.ledger.facts import lock_accounts
+from data.ledger.statements import chunks, columns, upsert
+from data.ledger.types import ConflictError, LoggedDecision, Proposal
+
+Identity = tuple[str, str, str]
+"""Account, treatment, role."""
+
+
+@dataclass(frozen=True)
+class _Live:
+    """A suggestion whose identity is taken; `listed` = on the lists on show, `is_new` as shown there."""
+
+    suggestion_id: str
+    account_id: str
+    treatment: str
+    role: str
+    state: str
+    snoozed_until: int | None
+    expires_at: int
+    listed: bool
+    is_new: bool
+
+    @property
+    def identity(self) -> Identity:
+        return self.account_id, self.treatment, self.role
+
+    def over(self, now: int) -> bool:
+        """Whether its time has run out; what a person accepted has no end of its own."""
+        return self.state != "accepted" and max(self.expires_at, self.snoozed_until or 0) <= now
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A proposal on its way to becoming a suggestion."""
+
+    account_id: str
+    decision_id: str
+    proposal: Proposal
+
+    @property
+    def identity(self) -> Identity:
+        return self.account_id, self.proposal.treatment, self.proposal.role
+
+    def row(self) -> dict[str, Any]:
+        """What a listing and a suggestion say of it."""
+        said = {"account_id": self.account_id, "decision_id": self.decision_id, **asdict(self.proposal)}
+        return {name: said[name] for name in ("account_id", *t.PROPOSAL_COLUMNS)}
+
+
+def post(
+    connection: sa.Connection,
+    decision: LoggedDecision,
+    proposals: Sequence[Proposal],
+    *,
+    version: int,
+    now: int,
+) -> None:
+    """Replace the account's list in the run on show and in those being staged. Raises ConflictError."""
+    run_on_show = runs.hold_shown(connection, alone=False)
+    account = decision.account_id
+    found = lock_accounts(connection, [account])[account].version
+    if found != version:
+        raise ConflictError(
+            f"Account {account!r} has changed (version {found}, decided at {version}): decide again."
+        )
+    staging = runs.being_staged(connection)
+    live = _live(connection, [account])
+    wanted = _wanted([(decision, proposals)])
+    ids = _identify(connection, wanted, live, now=now)
+    _withdraw(connection, [one for one in live.values() if one.suggestion_id not in ids.values()], now=now)
+    # What is on show keeps its mark; only what was not on show is new.
+    fresh = {key for key in ids if _is_new(live.get(key), posted_live=True)}
+    for run_id in (run_on_show, *staging):
+        _list(connection, run_id, [account], wanted=wanted, suggestion_ids=ids, fresh=fresh)
+    _publish(connection, staging, [account])
+    _log(connection, [decision])
+
+
+def stage(
+    connection: sa.Connection,
+    run_id: str,
+    accounts: Sequence[tuple[LoggedDecision, Sequence[Proposal], int]],
+    *,
+    now: int,
+) -> list[str]:
+    """Publish accounts to a run that is not complete; those that changed since are left out and returned."""
+    if runs.find(connection, run_id).state == "complete":
+        raise ConflictError(f"Run {run_id!r} is complete; a new night is a new run.")
+    found = lock_accounts(connection, (decision.account_id for decision, _, _ in accounts))
+    unchanged = [(d, p) for d, p, version in accounts if found[d.account_id].version == version]
+    ids = [decision.account_id for decision, _ in unchanged]
+    live = _live(connection, ids)
+    wanted = _wanted(unchanged)
+    suggestion_ids = _identify(connection, wanted, live, now=now)
+    fresh = {key for key in suggestion_ids if _is_new(live.get(key), posted_live=False)}
+    _list(connection, run_id, ids, wanted=wanted, suggestion_ids=suggestion_ids, fresh=fresh)
+    _publish(connection, [run_id], ids)
+    _log(connection, [decision for decision, _ in unchanged])
+    return [d.account_id for d, _, version in accounts if found[d.account_id].version != version]
+
+
+def _wanted(accounts: Iterable[tuple[LoggedDecision, Sequence[Proposal]]]) -> list[_Wanted]:
+    """One per identity, the better place first."""
+    wanted: dict[Identity, _Wanted] = {}
+    for decision, proposals in accounts:
+        for proposal in sorted(proposals, key=lambda p: p.rank):
+            one = _Wanted(decision.account_id, decision.decision_id, proposal)
+            wanted.setdefault(one.identity, one)
+    return list(wanted.values())
+
+
+def _live(connection: sa.Connection, account_ids: Sequence[str]) -> dict[Identity, _Live]:
+    listing, own = t.listings.c, t.suggestions.c
+    on_show = sa.and_(listing.run_id == runs.SHOWN_RUN, listing.suggestion_id == own.suggestion_id)
+    query = (
+        sa.select(
+            *columns(
+                t.suggestions, "suggestion_id", "account_id", "treatment", "role", "state", "snoozed_until"
+            ),
+            sa.func.coalesce(listing.expires_at, own.expires_at),
+            listing.run_id.is_not(None),
+            sa.func.coalesce(listing.is_new, sa.false()),
+        )
+        .select_from(t.suggestions.outerjoin(t.listings, on_show))
+        .where(own.state.in_(t.LIVE_STATES))
+    )
+    found = [
+        _Live(*tuple(row))
+        for chunk in chunks(account_ids)
+        for row in connection.execute(query.where(own.account_id.in_(chunk)))
+    ]
+    return {one.identity: one for one in found}
+
+
+def _is_new(live: _Live | None, *, posted_live: bool) -> bool:
+    if live is None or (live.state == "open" and not live.listed):
+        return True
+    return posted_live and live.is_new
+
+
+def _identify(
+    connection: sa.Connection, wanted: Sequence[_Wanted], live: dict[Identity, _Live], *, now: int
+) -> dict[Identity, str]:
+    """Identity -> suggestion_id; what is over leaves `live`, what is not there is made (open)."""
+    over = [one for one in live.values() if one.over(now)]
+    _end(connection, over, "expired", now=now)
+    for one in over:
+        del live[one.identity]
+    missing = [one for one in wanted if one.identity not in live]
+    earlier = _earlier(connection, {one.account_id for one in missing})
+    made = {one.identity: _suggestion_id(one.identity, earlier.get(one.identity, 0)) for one in missing}
+    rows = [
+        {
+            **one.row(),
+            "suggestion_id": made[one.identity],
+            "treatment": one.proposal.treatment,
+            "role": one.proposal.role,
+            "state": "open",
+            "posted_at": now,
+        }
+        for one in missing
+    ]
+    if rows:
+        connection.execute(sa.insert(t.suggestions), rows)
+    return {one.identity: made.get(one.identity) or live[one.identity].suggestion_id for one in wanted}
+
+
+def _earlier(connection: sa.Connection, account_ids: set[str]) -> dict[Identity, int]:
+    """How often each identity has been a suggestion before."""
+    own = t.suggestions.c
+    identity = columns(t.suggestions, "account_id", "treatment", "role")
+    counts: dict[Identity, int] = {}
+    for chunk in chunks(sorted(account_ids)):
+        query = sa.select(*identity, sa.func.count()).where(own.account_id.in_(chunk)).group_by(*identity)
+        counts |= {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}
+    return counts
+
+
+def _suggestion_id(identity: Identity, earlier: int) -> str:
+    """The n-th suggestion of an identity always has the same id: a night begun again ends the same."""
+    return hashlib.blake2b(t.dumps([*identity, earlier]).encode(), digest_size=16).hexdigest()
+
+
+def _withdraw(connection: sa.Connection, unwanted: Sequence[_Live], *, now: int) -> None:
+    """Open ones that are no longer proposed; one that nobody has seen yet just ends."""
+    unanswered = [one for one in unwanted if one.state == "open"]
+    _end(connection, [one for one in unanswered if one.listed], "withdrawn", now=now)
+    _end(connection, [one for one in unanswered if not one.listed], "expired", now=now)
+
+
+def _end(connection: sa.Connection, ended: Sequence[_Live], state: str, *, now: int) -> None:
+    for chunk in chunks([one.suggestion_id for one in ended]):
+        connection.execute(
+            sa.update(t.suggestions)
+            .where(t.suggestions.c.suggestion_id.in_(chunk))
+            .values(state=state, closed_at=now)
+        )
+
+
+def _list(
+    connection: sa.Connection,
+    run_id: str,
+    account_ids: Sequence[str],
+    *,
+    wanted: Sequence[_Wanted],
+    suggestion_ids: Mapping[Identity, str],
+    fresh: set[Identity],
+) -> None:
+    """The accounts' lists in one run, instead of those it had."""
+    for chunk in chunks(account_ids):
+        of_accounts = sa.and_(t.listings.c.run_id == run_id, t.listings.c.account_id.in_(chunk))
+        connection.execute(sa.delete(t.listings).where(of_accounts))
+    rows = [
+        {
+            **one.row(),
+            "run_id": run_id,
+            "suggestion_id": suggestion_ids[one.identity],
+            "is_new": one.identity in fresh,
+        }
+        for one in wanted
+    ]
+    if rows:
+        connection.execute(sa.insert(t.listings), rows)
+
+
+def _publish(connection: sa.Connection, run_ids: Sequence[str], account_ids: Sequence[str]) -> None:
+    rows = [{"run_id": run_id, "account_id": account} for run_id in run_ids for account in account_ids]
+    upsert(connection, t.published, rows, update=())
+
+
+def _log(connection: sa.Connection, decisions: Sequence[LoggedDecision]) -> None:
+    names = [column.name for column in t.decisions.columns]
+    rows = [{name: getattr(decision, name) for name in names} for decision in decisions]
+    upsert(connection, t.decisions, rows, update=())

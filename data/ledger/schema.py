@@ -1,0 +1,249 @@
+"""The tables of the ledger, as the statements of the package name them; data/migrations makes them.
+
+Times are microseconds UTC. JSON is text with sorted keys, so that equal contents are equal bytes on both
+databases. What says who somebody is stands in `personal` alone (law 3): deleting the rows of a subject key
+erases a person, while the facts, which carry no name and no free text, remain.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+LIVE_STATES = ("open", "accepted", "snoozed")
+"""States in which an identity (account, treatment, role) is taken: proposed again it is the same suggestion."""
+
+
+def dumps(value: Any) -> str:
+    """JSON in one way only: keys sorted, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value as deterministic text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        """To text."""
+        return None if value is None else dumps(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """From text."""
+        return None if value is None else json.loads(value)
+
+
+metadata = MetaData()
+# SQLite counts by itself only in a column that is declared INTEGER.
+_Counter = BigInteger().with_variant(Integer(), "sqlite")
+_live = text("state IN ('open', 'accepted', 'snoozed')")
+
+
+def _account(**options: Any) -> Column[str]:
+    return Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, **options)
+
+
+# -- facts -----------------------------------------------------------------------------------------
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("subject_key", Text, nullable=False, unique=True),
+    Column("language", Text),
+    Column("timezone", Text),
+    Column("territory", Text),
+    Column("version", BigInteger, nullable=False),
+    Column("last_stored_at", BigInteger, nullable=False),
+)
+
+# Beside the accounts, not in them: an append changes a version, and must not rewrite a block for it.
+blocks = Table(
+    "blocks",
+    metadata,
+    _account(primary_key=True),
+    Column("block", LargeBinary, nullable=False),
+    Column("watermark", BigInteger, nullable=False),
+)
+
+# Every live row ever accepted: an id stays known for good, also after history has taken its row over.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", _Counter, primary_key=True, autoincrement=True),
+    Column("event_id", Text, nullable=False, unique=True),
+    _account(),
+    Column("tbl", Text, nullable=False),
+    Column("content_hash", Text, nullable=False),
+    Column("stored_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+tail = Table(
+    "tail",
+    metadata,
+    Column("seq", BigInteger, ForeignKey("events.seq"), primary_key=True, autoincrement=False),
+    _account(index=True),
+    Column("content", Json, nullable=False),
+)
+
+personal = Table(
+    "personal",
+    metadata,
+    Column("subject_key", Text, ForeignKey("accounts.subject_key"), primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("row_key", Text, primary_key=True),
+    Column("content", Json, nullable=False),
+)
+
+# -- people ----------------------------------------------------------------------------------------
+users = Table(
+    "users",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("manager_id", Text),
+    Column("language", Text),
+    Column("timezone", Text),
+    Column("gender", Text),
+    Column("calendar", Json, nullable=False),
+)
+
+team = Table(
+    "team",
+    metadata,
+    _account(primary_key=True),
+    Column("role", Text, primary_key=True),
+    Column("user_id", Text, nullable=False, index=True),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_hash", Text, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.user_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("issued_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+# -- releases and runs -----------------------------------------------------------------------------
+promotions = Table(
+    "promotions",
+    metadata,
+    Column("number", _Counter, primary_key=True, autoincrement=True),
+    Column("release_id", Text, nullable=False),
+    Column("manifest_hash", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+    Column("promoted_by", Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("as_of", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("completed_at", BigInteger),
+    Column("summary", Json, nullable=False),
+)
+
+# One row: whose lists are shown ("live" before the first night). Changing it makes a night visible.
+shown = Table(
+    "shown",
+    metadata,
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("run_id", Text, nullable=False),
+)
+
+# An account without any proposal is published too, so listings alone cannot say how far a run has come.
+published = Table(
+    "published",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    _account(primary_key=True),
+)
+
+# -- suggestions -----------------------------------------------------------------------------------
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("decision_id", Text, primary_key=True),
+    _account(index=True),
+    Column("decided_at", BigInteger, nullable=False),
+    Column("treatment", Text, nullable=False),
+    Column("probability", Double, nullable=False),
+    Column("explored", Boolean, nullable=False),
+    Column("playbook", Text, nullable=False),
+    Column("release", Text, nullable=False),
+    Column("seed", BigInteger, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("record", Json, nullable=False),
+)
+
+
+def _proposal_columns() -> list[Column[Any]]:
+    """What a proposal says; a listing and a suggestion carry the same."""
+    return [
+        Column("user_id", Text),
+        Column("channel", Text, nullable=False),
+        Column("rank", Integer, nullable=False),
+        Column("priority", Double, nullable=False),
+        Column("expires_at", BigInteger, nullable=False),
+        Column("decision_id", Text, nullable=False),
+        Column("reasons", Json, nullable=False),
+    ]
+
+
+PROPOSAL_COLUMNS: tuple[str, ...] = tuple(column.name for column in _proposal_columns())
+
+# Identity, state and what the person answered to (of an open one: what it was first posted with).
+suggestions = Table(
+    "suggestions",
+    metadata,
+    Column("suggestion_id", Text, primary_key=True),
+    _account(index=True),
+    Column("treatment", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("posted_at", BigInteger, nullable=False),
+    Column("snoozed_until", BigInteger),
+    Column("answered_by", Text),
+    Column("closed_at", BigInteger),
+    *_proposal_columns(),
+    Index("ix_suggestions_identity", "account_id", "treatment", "role", unique=True, sqlite_where=_live,
+          postgresql_where=_live),
+    Index("ix_suggestions_person", "user_id", "state"),
+)  # fmt: skip
+
+# What a run shows of it: the lists of the next run grow beside those on show, and one pointer swaps them.
+listings = Table(
+    "listings",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("suggestion_id", Text, ForeignKey("suggestions.suggestion_id"), primary_key=True),
+    _account(),
+    Column("is_new", Boolean, nullable=False),
+    *_proposal_columns(),
+    Index("ix_listings_account", "account_id", "run_id"),
+    Index("ix_listings_person", "run_id", "user_id"),
+)

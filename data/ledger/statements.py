@@ -1,0 +1,48 @@
+"""The few forms of statement that several parts of the ledger need, the same on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+T = TypeVar("T")
+
+CHUNK = 1000
+"""Values in one IN (...) and rows in one upsert: well below what either database takes."""
+
+
+def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
+    """Slices of at most `size`."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
+
+
+def columns(table: sa.Table, *names: str) -> list[sa.Column[Any]]:
+    """Columns of a table, in that order."""
+    return [table.c[name] for name in names]
+
+
+def named(row: sa.Row[Any]) -> dict[str, Any]:
+    """A row by column name."""
+    return row._asdict()  # public in spite of its name, which keeps it apart from columns
+
+
+def upsert(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, update: Sequence[str]
+) -> None:
+    """Insert rows; where the primary key is known, set the columns of `update` (none: leave the row)."""
+    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    key = [column.name for column in table.primary_key.columns]
+    # The same key twice in one statement is an error on PostgreSQL; the later row holds.
+    distinct = list({tuple(row[name] for name in key): row for row in rows}.values())
+    statement = insert(table)
+    if update:
+        changes = {name: statement.excluded[name] for name in update}
+        statement = statement.on_conflict_do_update(index_elements=key, set_=changes)
+    else:
+        statement = statement.on_conflict_do_nothing(index_elements=key)
+    for chunk in chunks(sorted(distinct, key=lambda row: tuple(row[name] for name in key))):
+        connection.execute(statement, [dict(row) for row in chunk])

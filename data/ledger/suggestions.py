@@ -1,0 +1,125 @@
+"""What is shown: the lists of the run on show, and what people accepted or snoozed.
+
+A suggestion is an identity and a state; what it says (rank, priority, reasons, expiry) stands in the listing
+of the run on show. Once answered it keeps what the person answered to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from data.ledger import schema as t
+from data.ledger.facts import HAS_NAME, name_of
+from data.ledger.runs import SHOWN_RUN
+from data.ledger.statements import columns, named
+from data.ledger.types import LoggedDecision, Suggestion, UnknownError
+
+_IDENTITY = ("suggestion_id", "account_id", "treatment", "role", "state", "posted_at", "snoozed_until")
+_DECISION = (
+    "decision_id", "account_id", "decided_at", "treatment", "probability", "explored", "playbook", "release",
+    "seed", "trigger", "record",
+)  # fmt: skip
+_LISTED_ON_SHOW = sa.and_(
+    t.listings.c.run_id == SHOWN_RUN, t.listings.c.suggestion_id == t.suggestions.c.suggestion_id
+)
+
+
+def _listed() -> sa.Select[Any]:
+    """On the lists on show and not ended: with what the listing says."""
+    return _named(t.listings, t.listings.c.is_new).join(t.listings, _LISTED_ON_SHOW)
+
+
+def _kept() -> sa.Select[Any]:
+    """Not (or no longer) from a list: with what the suggestion itself says."""
+    return _named(t.suggestions, sa.false().label("is_new"))
+
+
+def _named(content: sa.Table, is_new: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """One row per suggestion with the account's name."""
+    parts = [*columns(t.suggestions, *_IDENTITY), *columns(content, *t.PROPOSAL_COLUMNS), is_new]
+    return (
+        sa.select(*parts, t.personal.c.content.label("account_name"))
+        .select_from(t.suggestions)
+        .join(t.accounts, t.accounts.c.account_id == t.suggestions.c.account_id)
+        .outerjoin(t.personal, HAS_NAME)
+    )
+
+
+def _shown(now: int, *, account_id: str | None = None, user_id: str | None = None) -> sa.Subquery:
+    """Everything on show of one account or one person."""
+    state = t.suggestions.c.state
+    awake = sa.or_(state != "snoozed", t.suggestions.c.snoozed_until <= now)
+    listed = _listed().where(state.in_(("open", "snoozed")), awake, t.listings.c.expires_at > now)
+    unlisted = ~sa.exists().where(_LISTED_ON_SHOW).correlate(t.suggestions)
+    snoozed = sa.and_(state == "snoozed", awake, t.suggestions.c.expires_at > now, unlisted)
+    kept = _kept().where(sa.or_(state == "accepted", snoozed))
+    if account_id is not None:
+        listed = listed.where(t.listings.c.account_id == account_id)
+        kept = kept.where(t.suggestions.c.account_id == account_id)
+    if user_id is not None:
+        listed = listed.where(t.listings.c.user_id == user_id)
+        kept = kept.where(t.suggestions.c.user_id == user_id)
+    return sa.union_all(listed, kept).subquery()
+
+
+def of_account(
+    connection: sa.Connection, account_id: str, *, now: int, roles: Sequence[str] | None = None
+) -> list[Suggestion]:
+    """What is shown for an account, best first."""
+    on_show = _shown(now, account_id=account_id)
+    query = sa.select(on_show).order_by(
+        on_show.c.state != "accepted", on_show.c.rank, on_show.c.priority.desc(), on_show.c.suggestion_id
+    )
+    if roles is not None:
+        query = query.where(on_show.c.role.in_(roles))
+    return [_suggestion(row) for row in connection.execute(query)]
+
+
+def of_person(connection: sa.Connection, user_id: str, *, now: int, limit: int) -> list[Suggestion]:
+    """A person's list over all her accounts."""
+    on_show = _shown(now, user_id=user_id)
+    query = sa.select(on_show).order_by(
+        on_show.c.state != "accepted", on_show.c.priority.desc(), on_show.c.suggestion_id
+    )
+    return [_suggestion(row) for row in connection.execute(query.limit(limit))]
+
+
+def find(connection: sa.Connection, suggestion_id: str) -> Suggestion:
+    """One suggestion in whatever state, once it has been shown. Raises UnknownError."""
+    this = t.suggestions.c.suggestion_id == suggestion_id
+    waiting = t.suggestions.c.state.in_(("open", "snoozed"))
+    row = connection.execute(_listed().where(this, waiting)).one_or_none()
+    if row is None:
+        row = connection.execute(_kept().where(this, t.suggestions.c.state != "open")).one_or_none()
+    if row is None:
+        raise UnknownError(f"There is no suggestion {suggestion_id!r}.")
+    return _suggestion(row)
+
+
+def withdrawn_since(connection: sa.Connection, account_id: str, *, after: int) -> list[Suggestion]:
+    """Withdrawn after that moment, the latest first."""
+    query = _kept().where(
+        t.suggestions.c.account_id == account_id,
+        t.suggestions.c.state == "withdrawn",
+        t.suggestions.c.closed_at > after,
+    )
+    latest = query.order_by(t.suggestions.c.closed_at.desc(), t.suggestions.c.suggestion_id)
+    return [_suggestion(row) for row in connection.execute(latest)]
+
+
+def decision(connection: sa.Connection, decision_id: str) -> LoggedDecision:
+    """What was decided. Raises UnknownError."""
+    query = sa.select(*columns(t.decisions, *_DECISION)).where(t.decisions.c.decision_id == decision_id)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise UnknownError(f"There is no decision {decision_id!r} in the ledger.")
+    return LoggedDecision(**named(row))
+
+
+def _suggestion(row: sa.Row[Any]) -> Suggestion:
+    values: Mapping[str, Any] = named(row)
+    fields = {name: value for name, value in values.items() if name not in ("account_name", "is_new")}
+    return Suggestion(**fields, account_name=name_of(values["account_name"]), new=bool(values["is_new"]))
