@@ -67,11 +67,11 @@ def parse_condition(text: str, facts: Mapping[str, Fact], *, where: str) -> Cond
         tree = _tree(text)
         compiler = _Compiler(facts)
         test = compiler.test(tree)
+        return Condition(_sql(tree), tuple(compiler.read), test)
     except ConditionError as error:
         raise ConditionError(f"{where}: {error}") from None
     except RecursionError:
         raise ConditionError(f"{where}: the condition is nested too deeply; write several rules.") from None
-    return Condition(_sql(tree), tuple(compiler.read), test)
 
 
 def _tree(text: str) -> exp.Expr:

@@ -196,34 +196,34 @@ def fact_sources(
     Raises FactError: two facts would have the same name, for example of a channel and a topic with one id.
     """
     sources: dict[str, FactSource] = {}
-    for name, source in _named_sources(tuple(channels), tuple(topics), tuple(attributes)):
+    meant: dict[str, str] = {}
+    for name, source, meaning in _named_sources(tuple(channels), tuple(topics), tuple(attributes)):
         if name in sources:
-            first, second = _owner(sources[name], name), _owner(source, name)
-            raise FactError(f"The fact {name!r} would mean two things: {first} and {second}. Rename one.")
-        sources[name] = source
+            raise FactError(
+                f"The fact {name!r} would mean two things: {meant[name]} and {meaning}. Rename one."
+            )
+        sources[name], meant[name] = source, meaning
     return sources
 
 
 def _named_sources(
     channels: tuple[str, ...], topics: tuple[str, ...], attributes: tuple[Attribute, ...]
-) -> Iterator[tuple[str, FactSource]]:
+) -> Iterator[tuple[str, FactSource, str]]:
     members: dict[Group, tuple[str, ...]] = {"channel": channels, "topic": topics}
     for group in SCOPES:
         for definition in definitions(group):
-            yield definition.name, FactSource(group, definition.name)
+            yield definition.name, FactSource(group, definition.name), "a built-in one"
             for member in members.get(group, ()):
                 name = fact_name(definition.statistic, member, definition.window_days)
-                yield name, FactSource(group, definition.name, member)
+                yield name, FactSource(group, definition.name, member), f"one of {group} {member!r}"
     for fact, column in TREATMENT_FACTS.items():
-        yield fact, FactSource("treatment", column)
+        yield fact, FactSource("treatment", column), "a built-in one"
     for attribute in attributes:
-        yield attribute.name, FactSource("account", attribute.name)
-
-
-def _owner(source: FactSource, name: str) -> str:
-    if source.member:
-        return f"{source.group} {source.member!r}"
-    return f"the built-in fact of the {source.group}" if source.column != name else f"column {name!r}"
+        yield (
+            attribute.name,
+            FactSource("account", attribute.name),
+            f"the column {attribute.name!r} of accounts",
+        )
 
 
 def fact_types(
