@@ -5,6 +5,7 @@ All of it is expressions over columns: a fault is a text that says what is wrong
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import polars as pl
@@ -49,7 +50,7 @@ def check_rows(raw: pl.DataFrame, columns: tuple[Column, ...]) -> tuple[pl.DataF
     rejects = typed.filter(fault.is_not_null()).select(
         pl.col(FILE).alias("file"),
         pl.col(LINE).alias("line"),
-        _of_first_fault(columns, lambda name: pl.lit(name)).alias("column"),
+        _of_first_fault(columns, pl.lit).alias("column"),
         _of_first_fault(columns, lambda name: pl.col(f"__raw_{name}")).alias("value"),
         fault.alias("reason"),
     )
@@ -104,18 +105,19 @@ def as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     elif dtype.is_float():
         # Whole numbers that a tool kept as floats (an id beside missing values) are written as such.
         whole = column.cast(pl.Int64(), strict=False)
-        column = pl.when(whole.cast(dtype) == column).then(whole.cast(pl.String())).otherwise(column.cast(pl.String()))
+        column = (
+            pl.when(whole.cast(dtype) == column)
+            .then(whole.cast(pl.String()))
+            .otherwise(column.cast(pl.String()))
+        )
     elif dtype != pl.String:
         column = column.cast(pl.String())
     text = column.str.strip_chars()
     return pl.when(text != "").then(text)
 
 
-def _of_first_fault(columns: tuple[Column, ...], of: object) -> pl.Expr:
-    assert callable(of)
-    return pl.coalesce(
-        pl.when(pl.col(f"__fault_{c.name}").is_not_null()).then(of(c.name)) for c in columns
-    )
+def _of_first_fault(columns: tuple[Column, ...], of: Callable[[str], pl.Expr]) -> pl.Expr:
+    return pl.coalesce(pl.when(pl.col(f"__fault_{c.name}").is_not_null()).then(of(c.name)) for c in columns)
 
 
 def _shown(column: Column, dtype: pl.DataType) -> pl.Expr:
@@ -144,27 +146,30 @@ def _checked(column: Column, dtype: pl.DataType) -> _Parsed:
 
 
 def _parse(kind: Kind, name: str, dtype: pl.DataType) -> _Parsed:
-    text = as_text(name, dtype)
-    match kind:
-        case Kind.NUMBER:
-            return _number(name, text, dtype)
-        case Kind.WHOLE:
-            number = _number(name, text, dtype)
-            whole = number.value.cast(pl.Int64(), strict=False)
-            fraction = pl.when(whole.cast(pl.Float64()) != number.value).then(pl.lit("is not a whole number"))
-            return _Parsed(whole, pl.coalesce(number.fault, fraction))
-        case Kind.FLAG:
-            return _flag(text)
-        case Kind.TIME:
-            return _time(name, text, dtype)
-        case Kind.JSON:
-            valid = text.str.starts_with("{") & text.str.json_path_match("$").is_not_null()
-            return _Parsed(text, pl.when(~valid).then(pl.lit("is not a JSON object")))
-        case Kind.LIST:
-            gap = text.str.contains(r"(^|\|)\s*(\||$)")
-            return _Parsed(text, pl.when(gap).then(pl.lit("has an empty entry between |")))
-        case _:
-            return _Parsed(text, pl.lit(None, pl.String()))
+    """The value by its kind alone."""
+    return _PARSERS.get(kind, _text)(name, as_text(name, dtype), dtype)
+
+
+def _text(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
+    return _Parsed(text, pl.lit(None, pl.String()))
+
+
+def _json(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
+    valid = text.str.starts_with("{") & text.str.json_path_match("$").is_not_null()
+    return _Parsed(text, pl.when(text.is_not_null() & ~valid).then(pl.lit("is not a JSON object")))
+
+
+def _list(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
+    gap = text.str.contains(r"(^|\|)\s*(\||$)")
+    return _Parsed(text, pl.when(gap).then(pl.lit("has an empty entry between |")))
+
+
+def _whole(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
+    number = _number(name, text, dtype)
+    whole = number.value.cast(pl.Int64(), strict=False)
+    differs = whole.is_null() | (whole.cast(pl.Float64()) != number.value)
+    fraction = pl.when(number.value.is_not_null() & differs).then(pl.lit("is not a whole number"))
+    return _Parsed(whole, pl.coalesce(number.fault, fraction))
 
 
 def _number(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
@@ -179,7 +184,7 @@ def _number(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
     return _Parsed(value, fault)
 
 
-def _flag(text: pl.Expr) -> _Parsed:
+def _flag(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
     lower = text.str.to_lowercase()
     value = pl.when(lower.is_in(["true", "1"])).then(True).when(lower.is_in(["false", "0"])).then(False)
     return _Parsed(value, pl.when(value.is_null() & text.is_not_null()).then(pl.lit("is not true or false")))
@@ -202,3 +207,13 @@ def _time(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
         .then(pl.lit("is not an ISO 8601 time such as 2026-01-31T09:30:00Z"))
     )
     return _Parsed(value, fault)
+
+
+_PARSERS: dict[Kind, Callable[[str, pl.Expr, pl.DataType], _Parsed]] = {
+    Kind.NUMBER: _number,
+    Kind.WHOLE: _whole,
+    Kind.FLAG: _flag,
+    Kind.TIME: _time,
+    Kind.JSON: _json,
+    Kind.LIST: _list,
+}

@@ -8,98 +8,244 @@ Personal columns are not here (law 3).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
-from engine.facts import Attribute
-from engine.records import History
+from data.attributes import attributes_of, extra_kinds
+from data.blocks import pack, unpack
+from data.home import DataError
+from data.placing import place_rows
+from data.snapshot import (
+    CHANGED,
+    COMMON,
+    FileFacts,
+    Snapshot,
+    bucket_name,
+    bucket_of,
+    damaged,
+    latest,
+    read_snapshot,
+    sync,
+    totals,
+    write_metadata,
+    write_parquet,
+)  # fmt: skip
+from data.versions import TableCounts, add_versions, live, stored_frame
+from engine.records import HISTORY_TABLES
+
+__all__ = [
+    "HistoryStore", "LoadRunningError", "Progress", "Snapshot", "TableCounts", "bucket_of", "pack", "quiet",
+    "unpack",
+]  # fmt: skip
+
+Progress = Callable[[str, int, int], None]
+ACCOUNTS_PER_BUCKET = 5_000
+LEAST_BUCKETS = 4
 
 
-def bucket_of(account_id: str, buckets: int) -> int:
-    """crc32 of the id modulo the number of buckets: stable over machines and versions."""
-    raise NotImplementedError
+class LoadRunningError(DataError):
+    """Somebody else is changing the history; one at a time."""
+
+    exit_code = 7
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One immutable state of the history.
-
-    Attributes:
-        id: Name of the snapshot; grows.
-        path: Its folder.
-        buckets: How many there are; fixed by the first load.
-        attributes: Columns of accounts that are features, with their levels.
-        rows: Table -> rows (versions) kept.
-        newest: Table -> newest stored_at, microseconds UTC, for the freshness gate.
-        accounts: How many accounts are not deleted.
-        tail_watermark: Sequence number of the last live row of the ledger that is contained.
-    """
-
-    id: str
-    path: Path
-    buckets: int
-    attributes: tuple[Attribute, ...]
-    rows: Mapping[str, int]
-    newest: Mapping[str, int]
-    accounts: int
-    tail_watermark: int
-
-    def read(self, bucket: int, tables: tuple[str, ...] | None = None) -> History:
-        """All facts of a bucket's accounts."""
-        raise NotImplementedError
-
-    def account_ids(self, bucket: int) -> tuple[str, ...]:
-        """Accounts of a bucket that are not deleted or merged away, sorted."""
-        raise NotImplementedError
-
-    def histories(self) -> Iterator[tuple[int, History]]:
-        """Bucket after bucket."""
-        raise NotImplementedError
-
-
-@dataclass(frozen=True)
-class TableCounts:
-    """What a load did to one table: "12,431 new, 318 changed, 4,002 unchanged, 9 rejected"."""
-
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    rejected: int = 0
-    defaulted_stored_at: int = 0
+def quiet(stage: str, done: int, of: int) -> None:
+    """No progress shown."""
 
 
 class HistoryStore:
-    """Opens and replaces the history below a folder."""
+    """Opens and replaces the history below a folder.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: Made by the first load.
+        buckets: For the first load; by default one per 5,000 accounts, at least 4.
+    """
+
+    def __init__(self, folder: Path, *, buckets: int | None = None) -> None:
         self.folder = folder
+        self._buckets = buckets
+        self._held = False
+        self._read: tuple[Snapshot, dict[str, FileFacts]] | None = None
 
     def current(self) -> Snapshot | None:
         """The snapshot in use; None before the first load. Raises DataError when it is damaged."""
-        raise NotImplementedError
+        found = self._current()
+        return found and found[0]
 
-    def add(self, rows: Mapping[str, pl.DataFrame], *, tail_watermark: int | None = None
-            ) -> tuple[Snapshot, Mapping[str, TableCounts], frozenset[str]]:  # fmt: skip
+    def find(self, snapshot_id: str) -> Snapshot | None:
+        """A snapshot that is still kept: the one in use, the one before it. Raises DataError if damaged."""
+        kept = snapshot_id.isalnum() and (self.folder / snapshot_id).is_dir()
+        return read_snapshot(self.folder / snapshot_id)[0] if kept else None
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the history for changes; goes with the process, however it ends. Raises LoadRunningError."""
+        if self._held:
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "LOCK").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                message = f"Somebody else is changing the history in {self.folder}; wait until that is done."
+                raise LoadRunningError(message) from error
+            self._held = True
+            try:
+                yield
+            finally:
+                self._held = False
+
+    def add(
+        self, rows: Mapping[str, pl.DataFrame], *, tail_watermark: int | None = None, progress: Progress = quiet
+    ) -> tuple[Snapshot, Mapping[str, TableCounts], frozenset[str]]:
         """A new snapshot with these rows added as versions; the old one stays until the swap.
 
         Args:
-            rows: Table -> checked rows with stored_at; responses carry account_id. A row equal to the newest version of its key is
-                unchanged and not stored again.
+            rows: Table -> checked rows with stored_at; responses carry account_id. A row equal to the newest
+                version of its key is unchanged and not stored again. Rows of merged accounts go to the target.
+            tail_watermark: Sequence number up to which live rows are among these; None = as before.
 
         Returns:
-            The snapshot, the counts by table and the accounts whose facts changed.
+            The snapshot, the counts by table and the accounts whose facts changed. Where nothing changed,
+            the snapshot is the one that there was.
         """
-        raise NotImplementedError
+        with self.exclusive():
+            found = self._current()
+            old, files = found or (self._beginning(rows), {})
+            watermark = old.tail_watermark if tail_watermark is None else tail_watermark
+            building = _Building(self.folder, old, files, first=found is None)
+            building.fill(rows, progress)
+            if not building.touched and watermark == old.tail_watermark and found is not None:
+                shutil.rmtree(building.folder)
+                return old, building.counts, frozenset()
+            snapshot = building.finish(watermark)
+            progress("swap", 0, 1)
+            self._swap(snapshot)
+            progress("swap", 1, 1)
+            return snapshot, building.counts, frozenset(building.accounts)
+
+    def _current(self) -> tuple[Snapshot, dict[str, FileFacts]] | None:
+        pointer = self.folder / "CURRENT"
+        if not pointer.exists():
+            return None
+        name = pointer.read_text(encoding="utf-8").strip()
+        if not name.isalnum() or not (self.folder / name).is_dir():
+            raise damaged(pointer, f"names {name!r}, which is not there")
+        if self._read is None or self._read[0].id != name:
+            self._read = read_snapshot(self.folder / name)
+        return self._read
+
+    def _beginning(self, rows: Mapping[str, pl.DataFrame]) -> Snapshot:
+        """The empty state before the first load."""
+        accounts = rows["accounts"].get_column("account_id").n_unique() if "accounts" in rows else 0
+        buckets = self._buckets or max(LEAST_BUCKETS, -(-accounts // ACCOUNTS_PER_BUCKET))
+        return Snapshot("", self.folder / "s00000000", buckets, (), {}, {}, 0, 0)
+
+    def _swap(self, snapshot: Snapshot) -> None:
+        """Make it the one in use, then remove what nobody needs any more."""
+        pointer = self.folder / "CURRENT.new"
+        pointer.write_text(snapshot.id + "\n", encoding="utf-8")
+        sync(pointer)
+        pointer.rename(self.folder / "CURRENT")
+        sync(self.folder)
+        kept = {snapshot.id, snapshot.parent}
+        for path in self.folder.iterdir():
+            if path.is_dir() and path.name not in kept:
+                shutil.rmtree(path)
 
 
-def pack(history: History) -> bytes:
-    """The facts of one account as Arrow IPC bytes (the ledger's block)."""
-    raise NotImplementedError
+class _Building:
+    """A snapshot being written beside the one in use."""
 
+    def __init__(self, folder: Path, old: Snapshot, files: Mapping[str, FileFacts], *, first: bool) -> None:
+        number = 1 if first else int(old.id[1:]) + 1
+        self.id = f"s{number:08d}"
+        self.folder = folder / f"{self.id}.building"
+        self.counts: dict[str, TableCounts] = {}
+        self.accounts: set[str] = set()
+        self.touched = False
+        self._old = old
+        self._old_files = files
+        self._files: dict[str, FileFacts] = {}
+        for leftover in (self.folder, folder / self.id):
+            if leftover.exists():
+                shutil.rmtree(leftover)
+        self.folder.mkdir(parents=True)
 
-def unpack(block: bytes) -> History:
-    """The reverse of `pack`, equal to the bit."""
-    raise NotImplementedError
+    def fill(self, rows: Mapping[str, pl.DataFrame], progress: Progress) -> None:
+        """Write every bucket: versions where rows came in, links elsewhere."""
+        placed, common = place_rows(self._old, rows)
+        self.counts = {table: TableCounts() for table in rows}
+        for bucket in range(self._old.buckets):
+            progress("history", bucket, self._old.buckets)
+            for table in HISTORY_TABLES:
+                name = f"{bucket_name(bucket)}/{table}.parquet"
+                before = self._old.table(bucket, table) if (bucket, table) in placed else None
+                self._write(name, table, before, placed.get((bucket, table)))
+        for table in sorted({*common, *(Path(f).stem for f in self._old_files if f.startswith(COMMON))}):
+            before = self._old.common(table) if table in common else None
+            self._write(f"{COMMON}/{table}.parquet", table, before, common.get(table))
+        progress("history", self._old.buckets, self._old.buckets)
+
+    def finish(self, tail_watermark: int) -> Snapshot:
+        """Describe what was written and give the folder its name."""
+        path = self.folder.with_suffix("")
+        snapshot = self._describe(tail_watermark)
+        write_metadata(snapshot, self._files)
+        for folder in (*(p for p in self.folder.iterdir() if p.is_dir()), self.folder):
+            sync(folder)
+        self.folder.rename(path)
+        sync(path.parent)
+        return replace(snapshot, path=path)
+
+    def _write(self, name: str, table: str, before: pl.DataFrame | None, new: pl.DataFrame | None) -> None:
+        """The versions of a file with the new rows, or the file as it was."""
+        if before is not None and new is not None:
+            versioned = add_versions(table, before, new)
+            self.counts[table] = self.counts.get(table, TableCounts()) + versioned.counts
+            self.accounts |= versioned.accounts
+            if versioned.rows is not before:
+                self.touched = True
+                self._files[name] = write_parquet(versioned.rows, self.folder / name)
+                return
+        if name in self._old_files:
+            (self.folder / name).parent.mkdir(exist_ok=True)
+            os.link(self._old.path / name, self.folder / name)
+            self._files[name] = self._old_files[name]
+
+    def _describe(self, tail_watermark: int) -> Snapshot:
+        parts = [stored_frame("accounts")]
+        parts += [
+            pl.read_parquet(self.folder / name) for name in self._files if name.endswith("/accounts.parquet")
+        ]
+        accounts = pl.concat(parts, how="diagonal")
+        there = live(accounts).filter(pl.col("merged_into").is_null())
+        extra = extra_kinds(accounts)
+        if extra != self._old.extra:
+            # A block without a column that has become a feature would be read as a block of another contract.
+            self.accounts |= set(accounts.get_column("account_id"))
+        changed = pl.DataFrame({"account_id": sorted(self.accounts)}, schema={"account_id": pl.String()})
+        changed.write_parquet(self.folder / CHANGED)
+        sync(self.folder / CHANGED)
+        attributes, left_out = attributes_of(accounts)
+        return Snapshot(
+            id=self.id,
+            path=self.folder,
+            buckets=self._old.buckets,
+            attributes=attributes,
+            rows=totals(self._files),
+            newest=latest(self._files),
+            accounts=there.height,
+            tail_watermark=tail_watermark,
+            parent=self._old.id,
+            left_out=left_out,
+            extra=extra,
+        )

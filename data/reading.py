@@ -17,7 +17,8 @@ from engine.records import TABLES
 FILE, LINE = "__file", "__line"
 PLACE = (FILE, LINE)
 REJECT_SCHEMA: dict[str, pl.DataType] = {
-    "file": pl.String(), "line": pl.Int64(), "column": pl.String(), "value": pl.String(), "reason": pl.String(),
+    "file": pl.String(), "line": pl.Int64(), "column": pl.String(), "value": pl.String(),
+    "reason": pl.String(),
 }  # fmt: skip
 _SUFFIXES = (".csv", ".parquet")
 
@@ -98,7 +99,9 @@ def _read_csv(path: Path, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         raise ContractError(f"{name} cannot be read: {_first_line(error)}") from error
     _check_header(rows.columns, name)
     # A quoted text may hold line breaks, so lines are counted, not rows.
-    breaks = pl.sum_horizontal(pl.col(c).str.count_matches("\n", literal=True).fill_null(0) for c in rows.columns)
+    breaks = pl.sum_horizontal(
+        pl.col(c).str.count_matches("\n", literal=True).fill_null(0) for c in rows.columns
+    )
     line = pl.int_range(2, pl.len() + 2, dtype=pl.Int64) + breaks.cum_sum().shift(1, fill_value=0)
     rows = rows.with_columns(pl.lit(name).alias(FILE), line.cast(pl.Int64).alias(LINE))
     blank = pl.all_horizontal(pl.exclude(PLACE).is_null())

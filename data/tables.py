@@ -39,7 +39,7 @@ class Checked:
 
 
 def read_table(folder: Path, table: str, *, extra: Mapping[str, Kind] | None = None) -> Checked | None:
-    """Read and check one table of a folder (table.csv, table.parquet or a folder table/ of such); None = not there.
+    """Read and check a table of a folder: table.csv, table.parquet or a folder table/ of such; None = not there.
 
     Args:
         extra: Kinds of columns beyond the contract that the store knows; others are inferred (only where the
@@ -78,7 +78,9 @@ def _check_columns(columns: list[str], table: Table, name: str) -> None:
             raise ContractError(f"Unknown column {column!r} in {name}.{near(column, free)}")
     missing = [c.name for c in table.columns if c.required and c.name not in given]
     if missing:
-        raise ContractError(f"{name} lacks the required column {missing[0]!r}.{_written_as(missing[0], given)}")
+        raise ContractError(
+            f"{name} lacks the required column {missing[0]!r}.{_written_as(missing[0], given)}"
+        )
 
 
 def _written_as(missing: str, given: list[str]) -> str:

@@ -1,0 +1,131 @@
+"""Between history and ledger: blocks that are up to date, and live rows that become history.
+
+A block holds what the history in use knows of an account. Which snapshot the blocks are at stands in a marker
+beside the snapshots, written after the last block: whoever is killed in between is caught up by the next run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection
+from pathlib import Path
+
+import polars as pl
+
+from data.blocks import pack, split
+from data.history import HistoryStore, Progress, Snapshot, bucket_of, quiet
+from data.home import DataError, Home
+from data.ledger.ledger import Ledger
+from data.live import tail_history
+from data.versions import newest
+
+_MARKER = "LEDGER_AT"
+
+
+def take_over(home: Home, ledger: Ledger, now: int, progress: Progress = quiet) -> Snapshot:
+    """Make history of what happened live: the ledger's tail as versions, and fresh blocks without that tail.
+
+    The rows keep the moment at which they were stored. Killed anywhere and called again it ends the same;
+    called twice, the second call changes nothing.
+
+    Args:
+        now: Microseconds UTC, noted as the moment of the last take-over.
+
+    Raises:
+        DataError: There is no history yet, or it is damaged.
+    """
+    store = HistoryStore(home.history)
+    with store.exclusive():
+        snapshot = store.current()
+        if snapshot is None:
+            raise DataError(
+                f"There is no history in {home.history} yet; load one with `nextbest ingest FOLDER`."
+            )
+        rows = ledger.tail()
+        if rows:
+            watermark = max(snapshot.tail_watermark, rows[-1].seq)
+            facts = tail_history(rows).frames
+            snapshot, _, _ = store.add(facts, tail_watermark=watermark, progress=progress)
+        live = frozenset(row.account_id for row in rows)
+        bring_up(home, ledger, snapshot, now=now, also=live, progress=progress)
+    return snapshot
+
+
+def bring_up(
+    home: Home,
+    ledger: Ledger,
+    snapshot: Snapshot,
+    *,
+    now: int,
+    also: Collection[str] = (),
+    progress: Progress = quiet,
+) -> None:
+    """Bring people and blocks of the ledger to the snapshot: what changed since the marker, what it lacks.
+
+    Args:
+        also: Accounts whose blocks are written anew in any case.
+    """
+    stale = _stale(home, ledger, snapshot) | set(also)
+    users = newest(snapshot.common("users"))
+    if users.height:
+        ledger.put_users(users)
+    refresh_blocks(ledger, snapshot, stale, progress=progress)
+    _write_marker(home, snapshot, now)
+
+
+def refresh_blocks(
+    ledger: Ledger, snapshot: Snapshot, accounts: Collection[str], *, progress: Progress = quiet
+) -> None:
+    """Write the blocks and teams of these accounts anew, bucket by bucket; live rows that they contain go."""
+    by_bucket: dict[int, list[str]] = {}
+    for account in sorted(accounts):
+        by_bucket.setdefault(bucket_of(account, snapshot.buckets), []).append(account)
+    done = 0
+    progress("blocks", 0, len(accounts))
+    for bucket, ids in sorted(by_bucket.items()):
+        history = snapshot.read(bucket)
+        wanted = pl.col("account_id").is_in(ids)
+        columns = ["account_id", "language", "timezone", "territory"]
+        ledger.put_accounts(newest(history["accounts"]).filter(wanted).select(columns))
+        blocks = ((account, pack(facts)) for account, facts in split(history, ids))
+        ledger.replace_blocks(blocks, watermark=snapshot.tail_watermark)
+        ledger.put_team(newest(history["account_team"]).filter(wanted))
+        done += len(ids)
+        progress("blocks", done, len(accounts))
+
+
+def _stale(home: Home, ledger: Ledger, snapshot: Snapshot) -> set[str]:
+    """Accounts whose blocks are not at the snapshot."""
+    everybody = set(snapshot.known_accounts().get_column("account_id"))
+    at = _read_marker(home)
+    if at == snapshot.id:
+        return everybody - ledger.versions().keys()
+    if at and at == snapshot.parent:
+        return set(snapshot.changed()) | (everybody - ledger.versions().keys())
+    return everybody
+
+
+def _read_marker(home: Home) -> str:
+    """The snapshot that this ledger's blocks are at; empty when nobody knows."""
+    try:
+        marker = json.loads(_marker(home).read_text(encoding="utf-8"))
+        return str(marker["snapshot"]) if marker["ledger"] == _fingerprint(home) else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _write_marker(home: Home, snapshot: Snapshot, now: int) -> None:
+    content = {"snapshot": snapshot.id, "ledger": _fingerprint(home), "at": now}
+    beside = _marker(home).with_suffix(".new")
+    beside.write_text(json.dumps(content), encoding="utf-8")
+    beside.rename(_marker(home))
+
+
+def _marker(home: Home) -> Path:
+    return home.history / _MARKER
+
+
+def _fingerprint(home: Home) -> str:
+    """Tells one ledger from another without keeping its address."""
+    return hashlib.sha256(home.ledger_url.encode()).hexdigest()[:16]
