@@ -14,7 +14,7 @@ account's part: account (n, A), account x channel (n, C, F), account x topic (n,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -49,6 +49,7 @@ class FeatureSet:
         channel, topic, message: Names of the groups account x channel, x topic, x treatment.
         treatment: Names of the treatment group (channel, topic, issue, group, role, cost, minutes ...).
         levels: Feature name -> levels, for those that are codes.
+        channel_of, topic_of: Place of each treatment's channel and topic, -1 = it has none; shape (T,).
     """
 
     channels: tuple[str, ...]
@@ -61,6 +62,8 @@ class FeatureSet:
     message: tuple[str, ...]
     treatment: tuple[str, ...]
     levels: Mapping[str, tuple[str, ...]]
+    channel_of: Ints = field(compare=False)
+    topic_of: Ints = field(compare=False)
 
     @classmethod
     def of(cls, playbook: Playbook, attributes: tuple[Attribute, ...]) -> FeatureSet:
@@ -83,6 +86,8 @@ class FeatureSet:
             message_names(),
             treatment_names(),
             {a.name: a.levels for a in attributes if a.levels is not None} | texts,
+            _places(channels, [treatment.channel for treatment in playbook.treatments]),
+            _places(topics, [treatment.topic for treatment in playbook.treatments]),
         )
 
     @property
@@ -130,16 +135,6 @@ class Features:
     tracked: Floats
     snoozed: Floats
 
-    @cached_property
-    def channel_of(self) -> Ints:
-        """Place of each treatment's channel in the set, -1 = it has none; shape (T,)."""
-        return self._places("treatment_channel", self.set.channels)
-
-    @cached_property
-    def topic_of(self) -> Ints:
-        """Place of each treatment's topic in the set, -1 = it has none; shape (T,)."""
-        return self._places("treatment_topic", self.set.topics)
-
     def row_matrix(self, treatment_index: Ints) -> Floats:
         """One model row per moment for the treatment given for each; shape (n, len(set.names)).
 
@@ -150,8 +145,8 @@ class Features:
         return np.concatenate(
             [
                 self.account,
-                _own(self.channel, rows, self.channel_of[chosen]),
-                _own(self.topic, rows, self.topic_of[chosen]),
+                _own(self.channel, rows, self.set.channel_of[chosen]),
+                _own(self.topic, rows, self.set.topic_of[chosen]),
                 self.message[rows, chosen],
                 self.treatment[chosen],
             ],
@@ -167,12 +162,6 @@ class Features:
             return FactColumn(values)
         return FactColumn(np.where(np.isnan(values), UNKNOWN_CODE, values), levels)
 
-    def _places(self, column: str, members: tuple[str, ...]) -> Ints:
-        levels = self.set.levels[column]
-        codes = self.treatment[:, self.set.treatment.index(column)]
-        names = [levels[int(code)] for code in codes]
-        return np.array([members.index(name) if name in members else -1 for name in names], dtype=np.int64)
-
     def _column(self, source: FactSource) -> Floats:
         column = getattr(self.set, source.group).index(source.column)
         if source.group == "account":
@@ -182,8 +171,8 @@ class Features:
         if source.group == "message":
             return self.message[:, :, column]
         if source.group == "channel":
-            return _member(self.channel[:, :, column], self.set.channels, self.channel_of, source.member)
-        return _member(self.topic[:, :, column], self.set.topics, self.topic_of, source.member)
+            return _member(self.channel[:, :, column], self.set.channels, self.set.channel_of, source.member)
+        return _member(self.topic[:, :, column], self.set.topics, self.set.topic_of, source.member)
 
 
 def features_as_of(
@@ -224,6 +213,10 @@ def features_as_of(
         tracked=tallies.pauses(asked, facts, playbook),
         snoozed=tallies.snoozes(asked, facts, len(features.treatments)),
     )  # fmt: skip
+
+
+def _places(members: tuple[str, ...], named: list[str]) -> Ints:
+    return np.array([members.index(name) if name in members else -1 for name in named], dtype=np.int64)
 
 
 def _candidate_facts(treatments: tuple[Treatment, ...]) -> Mapping[str, list[str | float]]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any, Protocol
 
+import numpy as np
+
+from engine import numerics
 from engine.features import Features
+from engine.forest import Forest, parse_forest
 from engine.playbook import Playbook
-from engine.records import Floats, Ints
+from engine.records import NO_CONTACT, EngineError, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,9 @@ class Scorer(Protocol):
     """Anything that scores. `release` names it in every decision."""
 
     @property
-    def release(self) -> str: ...
+    def release(self) -> str:
+        """Its name."""
+        ...
 
     def score(self, features: Features) -> Scores:
         """Row i depends on row i of the features alone, to the bit."""
@@ -49,7 +57,260 @@ class StartingScorer:
 
     @property
     def release(self) -> str:
+        """The name of having none."""
         return "starting-values"
 
     def score(self, features: Features) -> Scores:
-        raise NotImplementedError
+        """The same for all accounts: a starting uplift times a starting value; without contact 0."""
+        own = self.playbook.treatments
+        return Scores(
+            value=_alike(features, starting_values(self.playbook)),
+            response=_alike(features, np.array([t.starting_uplift for t in own])),
+            optout=_alike(features, starting_optout(self.playbook)),
+            followed=_alike(features, starting_followed(self.playbook)),
+            evidence=np.zeros(len(own), dtype=np.int64),
+        )
+
+
+def starting_values(playbook: Playbook) -> Floats:
+    """What each treatment is assumed to cause (a stop: to save), in currency; shape (T,)."""
+    return np.array([t.starting_uplift * t.value for t in playbook.treatments], dtype=np.float64)
+
+
+def starting_optout(playbook: Playbook) -> Floats:
+    """Added P(opt-out) by one more contact: the channel's fatigue; shape (T,). A stop adds none."""
+    fatigue = {channel.id: channel.fatigue for channel in playbook.channels}
+    return np.array([fatigue[t.channel] if t.kind == "contact" else 0.0 for t in playbook.treatments])
+
+
+def starting_followed(playbook: Playbook) -> Floats:
+    """P(followed) by the role of each treatment, not below the floor; the system does it; shape (T,)."""
+    system = {role.id for role in playbook.roles if role.system}
+    floor = playbook.followed_floor
+    return np.array(
+        [
+            1.0 if t.kind == "none" or t.role in system else max(playbook.followed.get(t.role, floor), floor)
+            for t in playbook.treatments
+        ],
+        dtype=np.float64,
+    )
+
+
+def _alike(features: Features, values: Floats) -> Floats:
+    return np.tile(np.asarray(values, dtype=np.float64), (len(features.moments), 1))
+
+
+VALUE_FOREST = "value.forest.txt"
+RESPONSE_FOREST = "response.forest.txt"
+FORMAT = 1
+
+
+def value_forest_of(treatment: str) -> str:
+    """The file of a treatment's own forest in a release of the T-learner."""
+    return f"value.{treatment}.forest.txt"
+
+
+@dataclass(frozen=True)
+class ReleaseParts:
+    """A release as scoring reads it; arrays have an entry per treatment of the release.
+
+    Attributes:
+        id: Of the release.
+        learner: What its values come from.
+        treatments: Those that it has learned, "none" among them.
+        feature_names: What a row had when it was trained.
+        levels: Feature -> levels, whose places are the codes that its forests know.
+        evidence: Treatment -> cases.
+        forests: File -> forest; each gives one score per pair.
+        value, uplift, response: What holds for all accounts alike: worth in currency, worth beyond no
+            contact, P(positive response).
+    """
+
+    id: str
+    learner: str
+    treatments: tuple[str, ...]
+    feature_names: tuple[str, ...]
+    levels: Mapping[str, tuple[str, ...]]
+    evidence: Mapping[str, int]
+    forests: Mapping[str, Forest]
+    value: Floats
+    uplift: Floats
+    response: Floats
+
+
+Values = Callable[[ReleaseParts, Features, Ints, Ints], Floats]
+"""release, features in its codes, places in the playbook and in the release -> worth in currency, (n, m)."""
+
+
+def _fixed_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
+    return _alike(features, release.value[theirs])
+
+
+def _forest_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
+    return release.forests[VALUE_FOREST].predict_pairs(features, own)
+
+
+def _forests_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
+    none = release.forests[value_forest_of(NO_CONTACT)].predict_pairs(features, own[:1])[:, 0]
+    values = np.empty((len(features.moments), len(own)))
+    for column, (place, learned) in enumerate(zip(own, theirs, strict=True)):
+        forest = release.forests.get(value_forest_of(release.treatments[learned]))
+        asked = own[column : column + 1]
+        predicted = (
+            none + release.uplift[learned] if forest is None else forest.predict_pairs(features, asked)[:, 0]
+        )
+        values[:, column] = none if place == 0 else predicted
+    return values
+
+
+LEARNERS: Mapping[str, tuple[Values, tuple[str, ...]]] = {
+    "best_fixed": (_fixed_values, ()),
+    "s_learner": (_forest_values, (VALUE_FOREST,)),
+    "t_learner": (_forests_values, (value_forest_of(NO_CONTACT),)),
+}
+"""Learner of a release -> how its values are read, and the forests that it cannot do without."""
+
+
+@dataclass(frozen=True)
+class LearnedScorer:
+    """A release under a playbook. What it has not learned has no contact's value plus the starting one."""
+
+    parts: ReleaseParts
+    playbook: Playbook
+
+    @property
+    def release(self) -> str:
+        """Its id."""
+        return self.parts.id
+
+    def score(self, features: Features) -> Scores:
+        """Score all pairs. Raises EngineError when a feature of the release is missing."""
+        theirs = _recoded(features, self.parts)
+        learned = {treatment: place for place, treatment in enumerate(self.parts.treatments)}
+        kinds = [(t.id in learned and t.kind != "stop") for t in self.playbook.treatments]
+        own = np.flatnonzero(kinds)
+        places = np.array([learned[self.playbook.treatments[t].id] for t in own], dtype=np.int64)
+        return Scores(
+            value=self._values(theirs, own, places),
+            response=self._responses(theirs, own, places),
+            optout=_alike(features, starting_optout(self.playbook)),
+            followed=_alike(features, starting_followed(self.playbook)),
+            evidence=np.array(
+                [self.parts.evidence.get(t.id, 0) for t in self.playbook.treatments], dtype=np.int64
+            ),
+        )
+
+    def _values(self, features: Features, own: Ints, places: Ints) -> Floats:
+        read, _ = LEARNERS[self.parts.learner]
+        learned = read(self.parts, features, own, places)
+        values = learned[:, :1] + starting_values(self.playbook)[None, :]
+        values[:, own] = learned
+        return values
+
+    def _responses(self, features: Features, own: Ints, places: Ints) -> Floats:
+        responses = _alike(features, np.array([t.starting_uplift for t in self.playbook.treatments]))
+        forest = self.parts.forests.get(RESPONSE_FOREST)
+        if forest is None:
+            responses[:, own] = self.parts.response[places]
+        else:
+            responses[:, own] = numerics.sigmoid(forest.predict_pairs(features, own))
+        responses[:, 0] = 0.0
+        return responses
+
+
+def learned_scorer(
+    manifest: Mapping[str, Any],
+    texts: Mapping[str, str],
+    arrays: Mapping[str, Mapping[str, Any]],
+    playbook: Playbook,
+) -> LearnedScorer:
+    """Read a release.
+
+    Args:
+        manifest: format 1, learner, release, treatments ("none" among them), feature_names, levels, evidence.
+        texts: File -> forest text: value.forest.txt (S-learner), value.<treatment>.forest.txt (T-learner;
+            a treatment without one has no contact's value plus its uplift), response.forest.txt (optional).
+        arrays: "values" -> value, uplift, response; an entry per treatment of the release.
+        playbook: Under which it is to score.
+
+    Raises:
+        EngineError: Another format, an unknown learner, a missing file or arrays of another shape.
+    """
+    if manifest.get("format") != FORMAT:
+        raise EngineError(f"Got a release of format {manifest.get('format')!r}, but format {FORMAT} is read.")
+    wanted = ("release", "learner", "treatments", "feature_names", "levels", "evidence")
+    missing = [key for key in wanted if key not in manifest]
+    if missing:
+        raise EngineError(f"The release's manifest has no {missing[0]!r}: it is damaged.")
+    treatments = tuple(manifest["treatments"])
+    parts = ReleaseParts(
+        id=str(manifest["release"]),
+        learner=_known_learner(str(manifest["learner"]), texts),
+        treatments=treatments,
+        feature_names=tuple(manifest["feature_names"]),
+        levels={name: tuple(levels) for name, levels in manifest["levels"].items()},
+        evidence={str(name): int(count) for name, count in manifest["evidence"].items()},
+        forests={name: parse_forest(text) for name, text in texts.items() if name.endswith(".forest.txt")},
+        **{name: _constants(arrays, name, len(treatments)) for name in ("value", "uplift", "response")},
+    )
+    if NO_CONTACT not in treatments:
+        raise EngineError("The release has not learned no contact ('none'), so it cannot say what is caused.")
+    return LearnedScorer(parts, playbook)
+
+
+def _known_learner(learner: str, texts: Mapping[str, str]) -> str:
+    if learner not in LEARNERS:
+        near = get_close_matches(learner, LEARNERS, n=1)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise EngineError(f"The release is of learner {learner!r}, which is not known here.{hint}")
+    for name in LEARNERS[learner][1]:
+        if name not in texts:
+            raise EngineError(f"The release of learner {learner!r} has no {name!r}: it is incomplete.")
+    return learner
+
+
+def _constants(arrays: Mapping[str, Mapping[str, Any]], name: str, count: int) -> Floats:
+    found = np.asarray(arrays.get("values", {}).get(name, ()), dtype=np.float64)
+    if found.shape != (count,) or not np.isfinite(found).all():
+        raise EngineError(
+            f"The release's array {name!r} has shape {found.shape}, but needs {count} finite numbers, "
+            "one for each of its treatments."
+        )
+    return found
+
+
+def _recoded(features: Features, release: ReleaseParts) -> Features:
+    """The features with texts as the release codes them; a level that it does not know is NaN."""
+    own = features.set
+    for name in release.feature_names:
+        if name not in own.names:
+            near = get_close_matches(name, own.names, n=1)
+            hint = f", near {near[0]!r}" if near else ""
+            raise EngineError(
+                f"The release reads feature {name!r}, which is not known here{hint}; train a new release."
+            )
+        if (name in own.levels) != (name in release.levels):
+            raise EngineError(f"Feature {name!r} is a text here and a number in the release, or the reverse.")
+    return replace(
+        features,
+        account=_group_recoded(features.account, own.account, own.levels, release.levels),
+        treatment=_group_recoded(features.treatment, own.treatment, own.levels, release.levels),
+    )
+
+
+def _group_recoded(
+    group: Floats,
+    names: tuple[str, ...],
+    own: Mapping[str, tuple[str, ...]],
+    theirs: Mapping[str, tuple[str, ...]],
+) -> Floats:
+    recoded = group
+    for column, name in enumerate(names):
+        levels = own.get(name, ())
+        if name in theirs and levels != theirs[name]:
+            recoded = recoded.copy() if recoded is group else recoded
+            codes = {level: float(code) for code, level in enumerate(theirs[name])}
+            table = np.array([*(codes.get(level, np.nan) for level in levels), np.nan])
+            place = np.where(np.isnan(group[:, column]), len(levels), group[:, column]).astype(np.int64)
+            recoded[:, column] = table[place]
+    return recoded
