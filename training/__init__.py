@@ -1,3 +1,1 @@
-"""Learns. Offline; never imported by api."""
-
-import data  # noqa: F401 - points numba at its cache before the engine is imported
+"""Learns. Offline: history to cases, learners, an honest comparison, a release. Never imported by api."""

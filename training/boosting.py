@@ -1,0 +1,137 @@
+"""LightGBM, set so that the same cases give the same forest: the one place of the project that imports it.
+
+Category codes come from the feature set's levels, never from the batch; column names and order are the
+feature set's, so that the engine can read the forest's text without guessing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from engine.features import Features, FeatureSet
+from engine.records import Floats, Ints
+from training.errors import TrainingError
+
+CHUNK_ROWS = 100_000
+"""Rows of a model's matrix made at a time."""
+_UNUSABLE = frozenset('"[]{},:')
+"""What LightGBM does not take in the name of a column."""
+
+
+@dataclass(frozen=True)
+class Boosting:
+    """How forests are grown. The defaults are modest on purpose: outcomes are noisy and effects small.
+
+    Attributes:
+        rounds: Trees.
+        leaves: Of a tree at most.
+        learning_rate: Share of each tree that is taken.
+        seed: Of the draws of columns; the only randomness.
+        threads: Of LightGBM; the forest does not depend on it.
+    """
+
+    rounds: int = 120
+    leaves: int = 15
+    learning_rate: float = 0.05
+    seed: int = 0
+    threads: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+    def parameters(self, objective: str, n: int) -> dict[str, Any]:
+        """LightGBM's parameters for n rows: at least 20 rows a leaf, more where there are many."""
+        return {
+            "objective": objective,
+            "num_leaves": self.leaves,
+            "learning_rate": self.learning_rate,
+            "min_data_in_leaf": int(min(max(n / 200, 20), 500)),
+            "min_data_per_group": 20,
+            "lambda_l2": 1.0,
+            "feature_fraction": 0.7,
+            "deterministic": True,
+            "force_row_wise": True,
+            "zero_as_missing": False,
+            "seed": self.seed % 2**31,
+            "num_threads": self.threads,
+            "verbosity": -1,
+        }
+
+
+def grow(
+    rows: Floats, label: Floats, features: FeatureSet, boosting: Boosting, *, objective: str = "regression"
+) -> Any:
+    """A forest over model rows; a `lightgbm.Booster`.
+
+    Args:
+        rows: Shape (n, len(features.names)).
+        label: Shape (n,).
+        features: Names and levels of the columns.
+        boosting: Size and seed.
+        objective: "regression" or "binary".
+
+    Raises:
+        TrainingError: A column's name cannot be stored in a forest's text.
+    """
+    _check_names(features)
+    parameters = boosting.parameters(objective, len(rows))
+    return grow_named(
+        rows,
+        label,
+        names=features.names,
+        categories=set(features.levels),
+        parameters=parameters,
+        rounds=boosting.rounds,
+    )
+
+
+def grow_named(
+    rows: Floats,
+    label: Floats,
+    *,
+    names: Sequence[str],
+    categories: Collection[str],
+    parameters: Mapping[str, Any],
+    rounds: int,
+) -> Any:
+    """The same over columns of any names with any parameters."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    import lightgbm  # noqa: PLC0415 - slow to import, and only training needs it
+
+    data = lightgbm.Dataset(
+        rows,
+        label=label,
+        feature_name=list(names),
+        categorical_feature=[name for name in names if name in categories],
+        params={"feature_pre_filter": False, "verbosity": -1},
+    )
+    return lightgbm.train(dict(parameters), data, num_boost_round=rounds)
+
+
+def each_pair(booster: Any, features: Features, treatments: Ints) -> Floats:
+    """Raw score of every occasion for some treatments; shape (n, len(treatments))."""
+    n = len(features.moments)
+    scores = np.empty((n, len(treatments)))
+    for column, treatment in enumerate(treatments):
+        scores[:, column] = raw_scores(booster, features.row_matrix(np.full(n, treatment, dtype=np.int64)))
+    return scores
+
+
+def raw_scores(booster: Any, rows: Floats) -> Floats:
+    """Raw score of model rows; shape (n,)."""
+    parts = [
+        booster.predict(rows[start : start + CHUNK_ROWS], raw_score=True)
+        for start in range(0, len(rows), CHUNK_ROWS)
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
+
+
+def _check_names(features: FeatureSet) -> None:
+    for name in features.names:
+        if _UNUSABLE & set(name) or name != "_".join(name.split()):
+            raise TrainingError(
+                f"The column {name!r} cannot be a feature's name: rename it in the accounts table "
+                "(letters, digits and underscores)."
+            )

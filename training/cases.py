@@ -1,0 +1,319 @@
+"""The table to learn from: what was known at each occasion, what was done, and what followed.
+
+Features come from `engine.features.features_as_of` and from nowhere else (law 2), bucket by bucket. What
+followed is counted from the occasion itself, for all arms alike: outcomes in [as_of, as_of + horizon).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from data.history import Snapshot
+from engine.features import Features, FeatureSet, features_as_of
+from engine.playbook import Playbook
+from engine.policies import object_to
+from engine.records import DAY_MICROS, Bools, Floats, History, Ints, Micros, Moments, Status
+from training.consequences import responses, rewards
+from training.errors import TooFewCasesError
+from training.occasions import LandmarkSettings, decided, known, landmarks
+
+Progress = Callable[[str, int, int], None]
+
+_SHARED = frozenset({"set", "treatment"})
+_GATES = ("consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed")
+"""What policies read of `Features` and learners do not."""
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Occasions with what was known, done and what followed; n rows, T treatments of the playbook.
+
+    Attributes:
+        playbook: Under which treatments are numbered.
+        features: What was known at each occasion, without the parts that only policies read.
+        action: Index of the treatment that followed; shape (n,).
+        probability: With which it was chosen; NaN where that was not logged; shape (n,).
+        eligible: What could have been chosen, as logged or else by the playbook's policies; shape (n, T).
+        reward: Worth of the outcomes within the horizon, in currency, costs not deducted; shape (n,).
+        responded: Whether the treatment had a positive response within the horizon; shape (n,).
+        matured: Whether the whole horizon was known when the cases were made; shape (n,).
+        horizon_days: The window of outcomes, the same for all arms.
+        basis: Where the occasions come from.
+        left_out: Why occasions are missing -> how many.
+        known_until: Newest moment of which outcomes are known, microseconds UTC.
+    """
+
+    playbook: Playbook
+    features: Features
+    action: Ints
+    probability: Floats
+    eligible: Bools
+    reward: Floats
+    responded: Bools
+    matured: Bools
+    horizon_days: float
+    basis: str
+    left_out: Mapping[str, int]
+    known_until: int
+
+    def __len__(self) -> int:
+        return len(self.action)
+
+    @property
+    def account_ids(self) -> tuple[str, ...]:
+        """Whose case each row is."""
+        return self.features.moments.account_ids
+
+    @property
+    def as_of(self) -> Micros:
+        """When each row's occasion was; shape (n,)."""
+        return self.features.moments.as_of
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """Ids of the playbook's treatments, in its order."""
+        return tuple(treatment.id for treatment in self.playbook.treatments)
+
+    @property
+    def cost(self) -> Floats:
+        """Of carrying out each treatment, in currency; shape (T,)."""
+        return np.array([treatment.cost for treatment in self.playbook.treatments])
+
+    @property
+    def counts(self) -> Ints:
+        """How many cases each treatment has; shape (T,)."""
+        return np.bincount(self.action, minlength=len(self.treatments))
+
+    def take(self, rows: Bools | Ints) -> Cases:
+        """Some of the rows."""
+        columns = ("action", "probability", "eligible", "reward", "responded", "matured")
+        changed = {name: getattr(self, name)[rows] for name in columns}
+        return replace(self, features=take(self.features, rows), **changed)
+
+    def overlap(self) -> float:
+        """Share of cases whose outcome window begins before that of the account's earlier case has ended."""
+        frame = pl.DataFrame({"account": self.account_ids, "as_of": self.as_of}).sort("account", "as_of")
+        gap = frame.select(pl.col("as_of").diff().over("account"))["as_of"]
+        overlapping = (gap < int(self.horizon_days * DAY_MICROS)).fill_null(value=False)
+        return int(overlapping.sum()) / max(len(self), 1)
+
+    def frame(self) -> pl.DataFrame:
+        """The cases as one table, for those who want a model of their own."""
+        rows = self.features.row_matrix(self.action)
+        known_columns = {
+            "account_id": self.account_ids,
+            "as_of": pl.Series(self.as_of).cast(pl.Datetime("us", "UTC")),
+            "treatment": [self.treatments[index] for index in self.action],
+            "probability": pl.Series(self.probability).fill_nan(None),
+            "eligible": ["|".join(np.array(self.treatments)[row]) for row in self.eligible],
+            "reward": self.reward,
+            "cost": self.cost[self.action],
+            "responded": self.responded,
+            "matured": self.matured,
+        }
+        return pl.DataFrame(known_columns | dict(_named_columns(self.features.set, rows)))
+
+
+def _named_columns(features: FeatureSet, rows: Floats) -> list[tuple[str, pl.Series]]:
+    named = []
+    for column, name in enumerate(features.names):
+        values = pl.Series(rows[:, column]).fill_nan(None)
+        levels = features.levels.get(name)
+        if levels is not None:
+            codes = values.cast(pl.Int64)
+            texts = pl.Series(levels, dtype=pl.String)
+            values = texts.gather(codes.set(codes < 0, None)) if len(texts) else pl.Series([None] * len(rows))
+        named.append((f"feature:{name}", values))
+    return named
+
+
+def take(features: Features, rows: Bools | Ints) -> Features:
+    """Some of the rows of features."""
+    ids = np.array(features.moments.account_ids, dtype=object)
+    moments = Moments(tuple(ids[rows]), features.moments.as_of[rows])
+    names = [field.name for field in fields(Features) if field.name not in _SHARED | {"moments"}]
+    return replace(features, moments=moments, **{name: getattr(features, name)[rows] for name in names})
+
+
+def lean(features: Features) -> Features:
+    """Features without the parts that only policies read, which at many cases are much of the memory."""
+    empty: dict[str, Any] = {name: np.empty((len(features.moments), 0)) for name in _GATES}
+    return replace(features, **empty)
+
+
+def stack(parts: Sequence[Features]) -> Features:
+    """Features of different occasions, one below the other; at least one part."""
+    moments = Moments(
+        tuple(account for part in parts for account in part.moments.account_ids),
+        np.concatenate([part.moments.as_of for part in parts]),
+    )
+    names = [field.name for field in fields(Features) if field.name not in _SHARED | {"moments"}]
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in names
+    }
+    return replace(parts[0], moments=moments, **columns)
+
+
+def build_cases(
+    snapshot: Snapshot,
+    playbook: Playbook,
+    *,
+    at: int | None = None,
+    landmark: LandmarkSettings | None = None,
+    progress: Progress = lambda stage, done, of: None,
+) -> Cases:
+    """All cases of the history as it was known at a time.
+
+    Logged decisions where there are any, else landmarks. Left out and counted: treatments that the playbook
+    does not have, contacts that name none, occasions before anything was known of anybody.
+
+    Args:
+        snapshot: The history.
+        playbook: Treatments, worth of outcomes, horizon, policies.
+        at: When the training takes place, microseconds UTC; None = just after the newest row stored.
+        landmark: How landmarks are laid.
+        progress: Called with (stage, done, of).
+
+    Raises:
+        TooFewCasesError: There is neither a decision nor a touchpoint to learn from.
+    """
+    at = max(snapshot.newest.values(), default=0) + 1 if at is None else at
+    span = _span(snapshot, at)
+    features = FeatureSet.of(playbook, snapshot.attributes)
+    builder = _Builder(playbook, features, span, at, landmark or LandmarkSettings())
+    parts = []
+    for done, (bucket, history) in enumerate(snapshot.histories()):
+        progress("cases", done, snapshot.buckets)
+        part = builder.of_bucket(history, snapshot.account_ids(bucket))
+        if part is not None:
+            parts.append(part)
+    if not parts:
+        reasons = "; ".join(f"{count:,} {reason}" for reason, count in builder.left_out.items() if count)
+        raise TooFewCasesError(
+            "There is no case to learn from" + (f" (left out: {reasons})" if reasons else "") + ": load "
+            "touchpoints or decisions, and outcomes, for the treatments of the playbook."
+        )
+    return _joined(parts, builder.left_out)
+
+
+@dataclass(frozen=True)
+class _Span:
+    """From when to when the history speaks, microseconds UTC, and whether decisions were logged."""
+
+    first: int
+    outcomes_until: int
+    logged: bool
+
+
+def _span(snapshot: Snapshot, at: int) -> _Span:
+    """When the first fact occurred, until when outcomes are known, whether there are decisions."""
+    first: list[int] = []
+    last: list[int] = []
+    logged = False
+    for bucket in range(snapshot.buckets):
+        history = snapshot.read(bucket, ("outcomes", "touchpoints", "decisions"))
+        outcomes = known(history, "outcomes", at)["occurred_at"].to_physical().to_numpy()
+        touchpoints = known(history, "touchpoints", at).filter(pl.col("status") == Status.DONE)
+        contacts = touchpoints["occurred_at"].to_physical().to_numpy()
+        first += [int(times.min()) for times in (outcomes, contacts) if len(times)]
+        last += [int(outcomes.max())] if len(outcomes) else []
+        logged = logged or not known(history, "decisions", at).is_empty()
+    return _Span(min(first, default=0), min(at, max(last, default=0)), logged)
+
+
+class _Builder:
+    """Makes the cases of one bucket after the other and counts what it leaves out."""
+
+    def __init__(
+        self, playbook: Playbook, features: FeatureSet, span: _Span, at: int, landmark: LandmarkSettings
+    ) -> None:
+        self.playbook, self.features, self.span, self.at = playbook, features, span, at
+        self.landmark = landmark
+        self.index = {treatment.id: place for place, treatment in enumerate(playbook.treatments)}
+        self.horizon = int(playbook.horizon("") * DAY_MICROS)
+        self.left_out: Counter[str] = Counter()
+
+    def of_bucket(self, history: History, account_ids: tuple[str, ...]) -> Cases | None:
+        """The cases of a bucket's accounts; None = there are none."""
+        occasions = self._usable(self._occasions(history, account_ids), account_ids)
+        if occasions.is_empty():
+            return None
+        moments = Moments(tuple(occasions["account_id"]), occasions["as_of"].to_numpy())
+        everything = features_as_of(history, moments, playbook=self.playbook, features=self.features)
+        action = occasions["treatment"].replace_strict(self.index, return_dtype=pl.Int64).to_numpy()
+        return Cases(
+            playbook=self.playbook,
+            features=lean(everything),
+            action=action,
+            probability=occasions["probability"].fill_null(float("nan")).to_numpy(),
+            eligible=self._eligible(occasions["eligible"], everything, action),
+            reward=rewards(history, occasions, self.playbook, at=self.at, horizon=self.horizon),
+            responded=responses(history, occasions, at=self.at, horizon=self.horizon),
+            matured=moments.as_of + self.horizon <= self.span.outcomes_until,
+            horizon_days=self.playbook.horizon(""),
+            basis="decisions" if self.span.logged else "landmarks",
+            left_out={},
+            known_until=self.span.outcomes_until,
+        )
+
+    def _occasions(self, history: History, account_ids: tuple[str, ...]) -> pl.DataFrame:
+        if self.span.logged:
+            return decided(history, self.at)
+        period = int(self.landmark.period_days * DAY_MICROS)
+        start, until = self.span.first + period, self.span.outcomes_until
+        return landmarks(history, account_ids, start=start, until=until, at=self.at, settings=self.landmark)
+
+    def _usable(self, occasions: pl.DataFrame, account_ids: tuple[str, ...]) -> pl.DataFrame:
+        reasons = (
+            ("of an account that is gone", ~pl.col("account_id").is_in(list(account_ids))),
+            ("the contact names no treatment", pl.col("treatment").is_null()),
+            ("before anything was known of anybody", pl.col("as_of") <= self.span.first),
+            ("after the time of training", pl.col("as_of") >= self.at),
+        )
+        for reason, wrong in reasons:
+            self.left_out[reason] += occasions.filter(wrong).height
+            occasions = occasions.filter(~wrong)
+        strangers = occasions.filter(~pl.col("treatment").is_in(list(self.index)))
+        for treatment, count in strangers.group_by("treatment").len().iter_rows():
+            self.left_out[f"treatment {treatment!r} is not in the playbook"] += count
+        return occasions.filter(pl.col("treatment").is_in(list(self.index))).sort("account_id", "as_of")
+
+    def _eligible(self, logged: pl.Series, features: Features, action: Ints) -> Bools:
+        lists = logged.to_list()
+        allowed = object_to(features, self.playbook).eligible.copy() if None in lists else None
+        masks = {text: self._mask(text) for text in set(lists) if text is not None}
+        rows = [masks[text] if text is not None else allowed[i] for i, text in enumerate(lists)]  # type: ignore[index]
+        eligible = np.array(rows, dtype=np.bool_).reshape(len(action), len(self.index))
+        eligible[:, 0] = True
+        eligible[np.arange(len(action)), action] = True
+        return eligible
+
+    def _mask(self, text: str) -> Bools:
+        named = [part.strip() for part in text.split("|")]
+        mask = np.zeros(len(self.index), dtype=np.bool_)
+        mask[[self.index[name] for name in named if name in self.index]] = True
+        return mask
+
+
+def _joined(parts: Sequence[Cases], left_out: Counter[str]) -> Cases:
+    columns = ("action", "probability", "eligible", "reward", "responded", "matured")
+    stacked: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in columns
+    }
+    reasons = {reason: count for reason, count in sorted(left_out.items()) if count}
+    return replace(parts[0], features=stack([part.features for part in parts]), left_out=reasons, **stacked)
+
+
+def write_cases(cases: Cases, out: Path) -> None:
+    """Write the cases as one Parquet file, complete or not at all."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = out.with_name(out.name + ".tmp")
+    cases.frame().write_parquet(unfinished)
+    unfinished.replace(out)

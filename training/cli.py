@@ -1,0 +1,239 @@
+"""The commands of learning: train, release list | promote | rollback, cases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from data.home import Home
+    from data.ledger.ledger import Ledger
+    from training.evaluate import Evaluation
+    from training.run import Outcome
+
+HomeOption = Annotated[Path | None, typer.Option(help="State directory; default NEXTBEST_HOME or ./var.")]
+ModelsOption = Annotated[Path | None, typer.Option(help="Folder of releases; default NEXTBEST_MODELS.")]
+PlaybookOption = Annotated[str | None, typer.Option(help="Name of a shipped playbook, or a TOML file.")]
+AsOfOption = Annotated[
+    str | None,
+    typer.Option(help="Learn as if it were this time (ISO 8601 with zone); default: all is known."),
+]
+
+releases = typer.Typer(help="Releases: which there are, which is in use.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this folder to `nextbest`."""
+    app.command()(train)
+    app.command()(cases)
+    app.add_typer(releases, name="release")
+
+
+def train(  # noqa: PLR0917 - typer names them all
+    playbook: PlaybookOption = None,
+    as_of: AsOfOption = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of splits, forests and resamples.")] = 0,
+    promote: Annotated[bool, typer.Option(help="Put it in use if it passes the gate.")] = True,
+    home: HomeOption = None,
+    models: ModelsOption = None,
+) -> None:
+    """Learn from the history what each treatment causes, and write a release with its report."""
+    from data.playbooks import read_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
+    from data.settings import Settings  # noqa: PLC0415
+    from training import run  # noqa: PLC0415
+
+    settings = Settings(home=home, models=models, playbook=playbook)
+    chosen = read_playbook(settings.playbook)
+    wanted = run.Settings(made_at=_now(), at=_micros(as_of), seed=seed, promote=promote)
+    outcome = run.train(settings.as_home(), chosen, wanted, progress=_Progress())
+    _print_outcome(outcome, chosen.currency)
+
+
+def cases(
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    playbook: PlaybookOption = None,
+    as_of: AsOfOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Write the table that training learns from, immature cases included, for a model of your own."""
+    from data.playbooks import read_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
+    from data.settings import Settings  # noqa: PLC0415
+    from training.cases import build_cases, write_cases  # noqa: PLC0415
+    from training.run import loaded  # noqa: PLC0415
+
+    settings = Settings(home=home, playbook=playbook)
+    built = build_cases(
+        loaded(settings.as_home()), read_playbook(settings.playbook), at=_micros(as_of), progress=_Progress()
+    )
+    write_cases(built, out)
+    typer.echo(
+        f"{len(built):,} cases ({int(built.matured.sum()):,} mature) from {built.basis} written to {out}."
+    )
+    _print_left_out(built.left_out)
+
+
+@releases.command("list")
+def list_all(home: HomeOption = None, models: ModelsOption = None) -> None:
+    """All releases, oldest first; the one in use is marked with *."""
+    from data.artifacts import list_releases  # noqa: PLC0415
+
+    place = _home(home, models)
+    found = list_releases(place.models)
+    if not found:
+        typer.echo("There is no release yet: `nextbest train` makes one.")
+        return
+    with _Ledger(place) as ledger:
+        used = ledger.release_in_use()
+    for release in found:
+        mark = "*" if used is not None and used.release_id == release.id else " "
+        typer.echo(f"{mark} {release.id}  {release.manifest['learner']:<11} {_value_text(release.manifest)}")
+
+
+@releases.command("promote")
+def promote_one(
+    release: Annotated[str, typer.Argument(help="Id of the release.")],
+    home: HomeOption = None,
+    models: ModelsOption = None,
+) -> None:
+    """Put a release in use, after every file's hash has been checked."""
+    place = _home(home, models)
+    with _Ledger(place) as ledger:
+        _put_in_use(place, ledger, release, by="nextbest release promote")
+
+
+@releases.command("rollback")
+def roll_back(home: HomeOption = None, models: ModelsOption = None) -> None:
+    """Put the release before the present one in use again."""
+    from training.errors import TrainingError  # noqa: PLC0415
+
+    place = _home(home, models)
+    with _Ledger(place) as ledger:
+        used = ledger.release_in_use()
+        earlier = [entry for entry in ledger.release_log() if used and entry.release_id != used.release_id]
+        if not earlier:
+            raise TrainingError("No other release has been in use before: there is nothing to go back to.")
+        _put_in_use(place, ledger, earlier[0].release_id, by="nextbest release rollback")
+
+
+def _put_in_use(place: Home, ledger: Ledger, release_id: str, *, by: str) -> None:
+    from data.artifacts import read_release  # noqa: PLC0415
+
+    release = read_release(place.models, release_id)
+    ledger.put_release_in_use(release.id, release.manifest_hash, now=_now(), by=by)
+    typer.echo(f"In use: {release.id} ({release.manifest['learner']}).")
+
+
+class _Ledger:
+    """The ledger of a home for the length of a command."""
+
+    def __init__(self, place: Home) -> None:
+        from data.ledger.ledger import Ledger  # noqa: PLC0415
+
+        self.ledger = Ledger.open(place.ledger_url)
+
+    def __enter__(self) -> Ledger:
+        return self.ledger
+
+    def __exit__(self, *_: object) -> None:
+        self.ledger.close()
+
+
+class _Progress:
+    """One line a stage."""
+
+    def __init__(self) -> None:
+        self.stage = ""
+
+    def __call__(self, stage: str, done: int, of: int) -> None:
+        if stage != self.stage:
+            typer.echo(f"... {stage}", err=True)
+            self.stage = stage
+
+
+def _home(home: Path | None, models: Path | None) -> Home:
+    from data.settings import Settings  # noqa: PLC0415
+
+    return Settings(home=home, models=models).as_home()
+
+
+def _now() -> int:
+    return round(datetime.now(UTC).timestamp() * 1_000_000)
+
+
+def _micros(text: str | None) -> int | None:
+    from training.errors import BadTimeError  # noqa: PLC0415
+
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise BadTimeError(
+            f"Got the time {text!r}, need ISO 8601 with a zone, such as 2026-01-05T02:00:00+00:00."
+        )
+    return round(moment.timestamp() * 1_000_000)
+
+
+def _print_outcome(outcome: Outcome, currency: str) -> None:
+    _print_evaluation(outcome.evaluation, outcome.selection.chosen, currency)
+    if outcome.by_time is not None:
+        _print_evaluation(outcome.by_time, outcome.selection.chosen, currency)
+    _print_left_out(outcome.cases.left_out)
+    typer.echo(outcome.selection.sentence)
+    typer.echo(f"Release {outcome.release.id} ({outcome.selection.chosen}).")
+    for check in outcome.gate.failed:
+        typer.echo(f"Gate, {check.name}: {check.sentence}")
+    if outcome.promoted:
+        typer.echo("It is in use now.")
+    elif outcome.gate.passed:
+        typer.echo(f"Not put in use: `nextbest release promote {outcome.release.id}` does.")
+    else:
+        typer.echo("It did not pass the gate: what was in use stays in use.")
+    typer.echo(f"Report: {outcome.report}")
+
+
+def _print_evaluation(evaluation: Evaluation, chosen: str, currency: str) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
+    from training.report import interval_text  # noqa: PLC0415
+
+    table = Table(
+        title=f"{currency} per decision net of cost, held out by {evaluation.name}: "
+        f"{evaluation.decisions:,} decisions of {evaluation.accounts:,} accounts"
+    )
+    for heading in ("policy", "doubly robust (95 %)", "self-normalised (95 %)", "effective", "verdict"):
+        table.add_column(heading, justify="left" if heading in ("policy", "verdict") else "right")
+    for value in evaluation.policies:
+        mark = "* " if value.policy == chosen else "  "
+        table.add_row(
+            mark + value.policy, interval_text(value.doubly_robust), interval_text(value.snips),
+            f"{value.effective:,.0f}", value.verdict.level,
+        )  # fmt: skip
+    Console(width=None if Console().is_terminal else 110).print(table)
+
+
+def _print_left_out(left_out: object) -> None:
+    if isinstance(left_out, dict) and left_out:
+        typer.echo(
+            "Left out: " + "; ".join(f"{count:,} {reason}" for reason, count in left_out.items()) + "."
+        )
+
+
+def _value_text(manifest: object) -> str:
+    """The held-out value of the release's learner, as far as the manifest tells it."""
+    if not isinstance(manifest, dict):
+        return ""
+    policies = manifest.get("evaluation", {}).get("accounts", {}).get("policies", [])
+    for value in policies:
+        if value["policy"] == manifest["learner"]:
+            figures = value["doubly_robust"]
+            return (
+                f"{figures['estimate']:,.2f} ({figures['low']:,.2f} to {figures['high']:,.2f}) per decision"
+            )
+    return ""

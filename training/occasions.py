@@ -1,0 +1,154 @@
+"""When something was decided, and what: logged decisions, or landmarks where only touchpoints exist.
+
+An occasion is an account at a moment with the treatment that followed. Landmarks give every arm the same
+clock (design: as_of = start of the period, action = the first outbound contact within the grace window or
+"none"), so that "none" is not the arm of those who lived long enough not to be contacted:
+
+- the grid: the same moments for all accounts, a period apart;
+- a contact begun by the account opens an occasion of its own, just after we knew of it; grid moments that
+  have such a contact within the grace window before or after are left out, whatever followed, because
+  what was done there answered the contact.
+
+Here everything known at the time of training may be used; what was known at the occasion is the business of
+`engine.features.features_as_of` alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from engine.records import DAY_MICROS, NO_CONTACT, Direction, History, Status
+
+COLUMNS: dict[str, pl.DataType] = {
+    "account_id": pl.String(),
+    "as_of": pl.Int64(),
+    "treatment": pl.String(),
+    "probability": pl.Float64(),
+    "eligible": pl.String(),
+    "decision_id": pl.String(),
+}
+"""as_of in microseconds UTC; probability and eligible are null where they were not logged; treatment is null
+for a contact that names none."""
+
+
+@dataclass(frozen=True)
+class LandmarkSettings:
+    """How landmarks are laid.
+
+    Attributes:
+        period_days: From one moment of the grid to the next.
+        grace_days: Within which the first outbound contact is taken as the action.
+    """
+
+    period_days: float = 28.0
+    grace_days: float = 7.0
+
+
+def known(history: History, table: str, at: int) -> pl.DataFrame:
+    """The versions of a table's facts that hold as known strictly before `at` (microseconds UTC)."""
+    moment = pl.lit(at, dtype=pl.Int64)
+    stored = pl.col("stored_at").to_physical()
+    superseded = pl.col("superseded_at").to_physical()
+    holds = (stored < moment) & (superseded.is_null() | (superseded >= moment))
+    return history[table].filter(holds & ~pl.col("deleted").fill_null(value=False))
+
+
+def decided(history: History, at: int) -> pl.DataFrame:
+    """Occasions that were logged as decisions; only place 1, which alone has a probability."""
+    rows = known(history, "decisions", at).filter(pl.col("place").fill_null(1) == 1)
+    return rows.select(
+        "account_id",
+        pl.col("decided_at").to_physical().alias("as_of"),
+        "treatment",
+        "probability",
+        "eligible",
+        "decision_id",
+    ).sort("account_id", "as_of", "decision_id")
+
+
+def landmarks(
+    history: History,
+    account_ids: tuple[str, ...],
+    *,
+    start: int,
+    until: int,
+    at: int,
+    settings: LandmarkSettings,
+) -> pl.DataFrame:
+    """Occasions laid over the touchpoints of some accounts.
+
+    Args:
+        history: Facts of at least these accounts.
+        account_ids: Whose.
+        start: First moment of the grid, microseconds UTC.
+        until: No moment of the grid lies at or after it.
+        at: When the training takes place, microseconds UTC; later facts are not known.
+        settings: Period and grace.
+    """
+    grace = int(settings.grace_days * DAY_MICROS)
+    touchpoints = known(history, "touchpoints", at).filter(pl.col("status") == Status.DONE)
+    touchpoints = touchpoints.with_columns(pl.col("occurred_at").to_physical().alias("at"))
+    triggers = _triggers(touchpoints, account_ids, grace)
+    grid = _grid(account_ids, start, until, int(settings.period_days * DAY_MICROS))
+    moments = pl.concat([_without_triggers(grid, triggers, grace), triggers]).sort("as_of", "account_id")
+    return _with_action(moments, touchpoints, grace).select(COLUMNS)
+
+
+def _grid(account_ids: tuple[str, ...], start: int, until: int, period: int) -> pl.DataFrame:
+    moments = pl.DataFrame({"as_of": range(start, until, period)}, schema={"as_of": pl.Int64})
+    accounts = pl.DataFrame({"account_id": account_ids}, schema={"account_id": pl.String})
+    return accounts.join(moments, how="cross")
+
+
+def _triggers(touchpoints: pl.DataFrame, account_ids: tuple[str, ...], grace: int) -> pl.DataFrame:
+    """One moment for each burst of inbound contacts: the first after a pause longer than the grace window."""
+    inbound = touchpoints.filter(
+        (pl.col("direction") == Direction.INBOUND) & pl.col("account_id").is_in(list(account_ids))
+    )
+    moments = inbound.select(
+        "account_id", (pl.max_horizontal("at", pl.col("stored_at").to_physical()) + 1).alias("as_of")
+    ).sort("account_id", "as_of")
+    pause = pl.col("as_of").diff().over("account_id")
+    return moments.filter(pause.is_null() | (pause > grace))
+
+
+def _without_triggers(grid: pl.DataFrame, triggers: pl.DataFrame, grace: int) -> pl.DataFrame:
+    if triggers.is_empty():
+        return grid
+    near = grid.sort("as_of").join_asof(
+        triggers.sort("as_of").with_columns(pl.col("as_of").alias("trigger")),
+        on="as_of",
+        by="account_id",
+        strategy="nearest",
+        check_sortedness=False,
+    )
+    distance = (pl.col("as_of") - pl.col("trigger")).abs()
+    return near.filter(distance.is_null() | (distance >= grace)).select(grid.columns)
+
+
+def _with_action(moments: pl.DataFrame, touchpoints: pl.DataFrame, grace: int) -> pl.DataFrame:
+    outbound = touchpoints.filter(pl.col("direction") == Direction.OUTBOUND).select(
+        "account_id",
+        pl.col("at").alias("as_of"),
+        pl.col("at").alias("contacted"),
+        "treatment",
+        "touchpoint_id",
+    )
+    first = moments.join_asof(
+        outbound.sort("as_of", "touchpoint_id").unique(
+            ["account_id", "as_of"], keep="first", maintain_order=True
+        ),
+        on="as_of",
+        by="account_id",
+        strategy="forward",
+        check_sortedness=False,
+    )
+    within = (pl.col("contacted") - pl.col("as_of") < grace).fill_null(value=False)
+    return first.with_columns(
+        pl.when(within).then(pl.col("treatment")).otherwise(pl.lit(NO_CONTACT)).alias("treatment"),
+        pl.lit(None, dtype=pl.Float64).alias("probability"),
+        pl.lit(None, dtype=pl.String).alias("eligible"),
+        pl.lit(None, dtype=pl.String).alias("decision_id"),
+    )

@@ -1,0 +1,93 @@
+"""The pictures of a training report, as PNG: values by policy, cases, calibration, importance, arrival."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine.records import Floats
+from training.errors import TrainingError
+from training.evaluate import Decile, Evaluation
+
+INK, LIGHT, ACCENT = "#22313f", "#b8c4ce", "#0b7a75"
+
+
+def values_by_policy(evaluation: Evaluation, chosen: str, currency: str) -> bytes:
+    """Doubly robust value of each policy with its 95 % interval."""
+
+    def draw(axes: Any) -> None:
+        policies = evaluation.policies[::-1]
+        for row, value in enumerate(policies):
+            interval = value.doubly_robust
+            colour = ACCENT if value.policy == chosen else INK
+            axes.plot([interval.low, interval.high], [row, row], color=colour, linewidth=3, alpha=0.5)
+            axes.plot(interval.estimate, row, "o", color=colour)
+        axes.set_yticks(range(len(policies)), [value.policy for value in policies])
+        axes.set_xlabel(f"{currency} per decision, net of cost")
+
+    return _picture(draw, height=0.5 * len(evaluation.policies) + 1.2)
+
+
+def cases_by_treatment(counts: Mapping[str, int]) -> bytes:
+    """How often each treatment was chosen in the log."""
+    return _bars(list(counts), [float(count) for count in counts.values()], "cases")
+
+
+def importance(gains: Mapping[str, float], most: int = 20) -> bytes:
+    """The features that split most, by gain, as shares."""
+    total = sum(gains.values()) or 1.0
+    top = sorted(gains.items(), key=lambda item: (-item[1], item[0]))[:most]
+    return _bars([name for name, _ in top], [gain / total for _, gain in top], "share of gain")
+
+
+def calibration(deciles: Sequence[Decile], currency: str) -> bytes:
+    """Expected beside observed on the policy's own choices."""
+
+    def draw(axes: Any) -> None:
+        expected = [decile.expected for decile in deciles]
+        observed = [decile.observed for decile in deciles]
+        ends = [min(expected + observed, default=0.0), max(expected + observed, default=1.0)]
+        axes.plot(ends, ends, color=LIGHT, linewidth=1)
+        axes.plot(expected, observed, "o-", color=ACCENT)
+        axes.set_xlabel(f"expected, {currency} per decision")
+        axes.set_ylabel("observed (weighted)")
+
+    return _picture(draw, height=3.6)
+
+
+def arrival(days: Floats, horizon_days: float) -> bytes:
+    """How many days after the occasion outcomes come in."""
+
+    def draw(axes: Any) -> None:
+        axes.hist(days, bins=np.linspace(0.0, horizon_days, 31), color=INK)
+        axes.set_xlabel("days after the occasion")
+        axes.set_ylabel("outcomes")
+
+    return _picture(draw, height=2.8)
+
+
+def _bars(names: Sequence[str], sizes: Sequence[float], label: str) -> bytes:
+    def draw(axes: Any) -> None:
+        rows = range(len(names))[::-1]
+        axes.barh(list(rows), sizes, color=INK)
+        axes.set_yticks(list(rows), names, fontsize=8)
+        axes.set_xlabel(label)
+
+    return _picture(draw, height=0.24 * len(names) + 1.0)
+
+
+def _picture(draw: Callable[[Any], None], *, height: float) -> bytes:
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import, only reports need it
+    except ModuleNotFoundError:
+        raise TrainingError("Training needs MLflow and matplotlib: pip install 'nextbest[train]'.") from None
+    figure = Figure(figsize=(7.0, height), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    draw(axes)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=110, metadata={"Software": None})
+    return content.getvalue()

@@ -1,0 +1,185 @@
+"""From what was learned to the files of a release, and the gate that a new release must pass to be used.
+
+A release is LightGBM text, npz and JSON; `engine.scoring.learned_scorer` reads it and nothing is unpickled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from data.artifacts import Release
+from engine.estimation import Resamples, doubly_robust_terms
+from engine.records import EngineError, Floats
+from engine.scoring import learned_scorer
+from training.boosting import Boosting
+from training.cases import Cases
+from training.evaluate import Judged
+from training.learners import Fitted, learn_response
+from training.select import greedy, logged_of
+
+FORMAT = 1
+SCORED_ROWS = 20_000
+TOLERANCE = 0.05
+"""How much less than the release in use a new one may earn at its lower bound, as a share of what that earns:
+with finitely many held-out cases no bound is ever exactly zero."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The learned part of a release: forest texts by file name, and arrays of `values.npz`."""
+
+    texts: Mapping[str, str]
+    arrays: Mapping[str, Floats]
+
+    @property
+    def hash(self) -> str:
+        """Of the content: the same data, playbook and seed give the same eight digits."""
+        digest = hashlib.sha256()
+        for name in sorted(self.texts):
+            digest.update(name.encode() + b"\0" + self.texts[name].encode() + b"\0")
+        for name in sorted(self.arrays):
+            digest.update(name.encode() + b"\0" + self.arrays[name].tobytes() + b"\0")
+        return digest.hexdigest()[:8]
+
+    def files(self) -> dict[str, bytes]:
+        """File name -> content."""
+        packed = io.BytesIO()
+        np.savez(packed, allow_pickle=False, **dict(self.arrays))
+        return {name: text.encode() for name, text in self.texts.items()} | {"values.npz": packed.getvalue()}
+
+
+def parts_of(fitted: Fitted, cases: Cases, boosting: Boosting) -> Parts:
+    """What scoring reads: values by forest and constants, and the response model if there is one."""
+    texts = dict(fitted.texts())
+    response = learn_response(cases, boosting)
+    if response is not None:
+        texts["response.forest.txt"] = response
+    known = fitted.constants
+    return Parts(texts, {"value": known.value, "uplift": known.uplift, "response": known.response})
+
+
+def release_id(made_at: int, parts: Parts) -> str:
+    """Time and content: 20260105T020000-1f3a9c0e.
+
+    Args:
+        made_at: Microseconds UTC.
+        parts: What was learned.
+    """
+    moment = datetime.fromtimestamp(made_at / 1_000_000, tz=UTC)
+    return f"{moment:%Y%m%dT%H%M%S}-{parts.hash}"
+
+
+def manifest_of(
+    learner: str, fitted: Fitted, cases: Cases, identity: str, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The manifest without the files' hashes.
+
+    Args:
+        learner: Name in the registry.
+        fitted: What it learned from all matured cases.
+        cases: Those cases.
+        identity: Id of the release.
+        facts: More to keep: times, snapshot, evaluation, selection.
+    """
+    known, treatments = fitted.constants, cases.treatments
+    learned = [treatments[index] for index in known.learned]
+    return {
+        "format": FORMAT,
+        "release": identity,
+        "learner": learner,
+        "playbook": cases.playbook.version,
+        "playbook_id": cases.playbook.id,
+        "treatments": learned,
+        "feature_names": list(cases.features.set.names),
+        "levels": {name: list(levels) for name, levels in cases.features.set.levels.items()},
+        "evidence": dict(zip(learned, map(int, known.evidence), strict=True)),
+        "horizon_days": cases.horizon_days,
+        **facts,
+    }
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of the gate."""
+
+    name: str
+    passed: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Whether a release may replace the one in use."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        """All checks are."""
+        return all(check.passed for check in self.checks)
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """Those that say no."""
+        return tuple(check for check in self.checks if not check.passed)
+
+
+def judge(judged: Judged, chosen: str, in_use: Release | None, *, seed: int) -> Gate:
+    """The gate: evidence that the log can speak of, and not worse than the release in use.
+
+    Args:
+        judged: The policies on held-out accounts.
+        chosen: The learner of the new release.
+        in_use: The release in use, if there is one that can be read.
+        seed: Of the resamples.
+    """
+    found = judged.evaluation.of(chosen).verdict
+    evidence = Check("evidence", found.level != "outside scope", f"{found.level}: {found.sentence}")
+    if in_use is None:
+        return Gate((evidence, Check("difference", True, "No release is in use to compare with.")))
+    return Gate((evidence, _difference(judged, chosen, in_use, seed=seed)))
+
+
+def _difference(judged: Judged, chosen: str, in_use: Release, *, seed: int) -> Check:
+    cases = judged.cases
+    try:
+        old = greedy(released_values(in_use, cases), cases.cost, cases.eligible)
+    except EngineError as error:
+        sentence = f"The release in use cannot score with this playbook and history: {error}"
+        return Check("difference", True, sentence)
+    logged = logged_of(cases, judged.assignment)
+    new_terms = doubly_robust_terms(logged, judged.targets[chosen], judged.model)
+    old_terms = doubly_robust_terms(logged, old, judged.model)
+    gap = Resamples.of(logged.cluster, seed=seed).difference(new_terms, old_terms)
+    tolerance = TOLERANCE * abs(old_terms.value)
+    figures = f"{gap.estimate:+,.2f} per decision, 95 % interval {gap.low:+,.2f} to {gap.high:+,.2f}"
+    return Check(
+        "difference",
+        bool(gap.low >= -tolerance),
+        f"Against the release in use ({in_use.id}): {figures}; the lower bound may be {-tolerance:,.2f}.",
+    )
+
+
+def released_values(release: Release, cases: Cases) -> Floats:
+    """Expected worth by a release for every case; NaN for treatments that it did not learn; shape (n, T).
+
+    Raises:
+        EngineError: It cannot score these features under this playbook.
+    """
+    scorer = learned_scorer(release.manifest, release.texts, release.arrays, cases.playbook)
+    learned = set(release.manifest["treatments"])
+    strangers = np.array([treatment not in learned for treatment in cases.treatments])
+    parts = []
+    for start in range(0, len(cases), SCORED_ROWS):
+        rows = np.arange(start, min(start + SCORED_ROWS, len(cases)))
+        parts.append(scorer.score(cases.take(rows).features).value)
+    values = np.concatenate(parts)
+    values[:, strangers] = np.nan
+    return values

@@ -1,0 +1,175 @@
+"""The report and the card of a release: pictures first, the verdict in words, what was not proven."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from data.history import Snapshot
+from engine.estimation import Interval
+from engine.records import DAY_MICROS, Floats
+from training import pictures
+from training.behaviour import Assignment, overlap_by_treatment
+from training.cases import Cases
+from training.evaluate import AS_LOGGED, Evaluation, Judged, calibration
+from training.learners import Fitted
+from training.occasions import known
+from training.release import Gate
+from training.select import Selection
+
+SAMPLED_CASES = 20_000
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that a report tells.
+
+    Attributes:
+        manifest: Of the release.
+        selection: How the learner was chosen.
+        judged: The policies on held-out accounts.
+        by_time: The policies on later occasions, where there are enough.
+        gate: Whether the release may be used.
+        cases, assignment: What was learned from.
+        fitted: The learner of the release.
+        arrival_days: Days from occasion to outcome.
+        at: When the training took place, microseconds UTC.
+    """
+
+    manifest: Mapping[str, Any]
+    selection: Selection
+    judged: Judged
+    by_time: Evaluation | None
+    gate: Gate
+    cases: Cases
+    assignment: Assignment
+    fitted: Fitted
+    arrival_days: Floats
+    at: int
+
+
+def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    """The release's report.html and card.md, and the pictures by file name."""
+    drawn = _pictures(findings)
+    context = _context(findings, drawn)
+    documents = {name: _render(name, context).encode() for name in ("report.html", "card.md")}
+    return documents, {f"{name}.png": content for name, content in drawn.items()}
+
+
+def arrival_days(snapshot: Snapshot, cases: Cases, at: int) -> Floats:
+    """Days from an occasion to each outcome in its window, over some thousand occasions; shape (m,)."""
+    asked = pl.DataFrame({"account_id": cases.account_ids, "as_of": cases.as_of})
+    asked = asked.gather_every(max(1, len(cases) // SAMPLED_CASES))
+    horizon = int(cases.horizon_days * DAY_MICROS)
+    later = pl.col("occurred_at").to_physical() - pl.col("as_of")
+    found = []
+    for bucket in range(snapshot.buckets):
+        outcomes = known(snapshot.read(bucket, ("outcomes",)), "outcomes", at)
+        pairs = outcomes.join(asked, on="account_id").select(after=later)
+        found.append(pairs.filter((pl.col("after") >= 0) & (pl.col("after") < horizon))["after"].to_numpy())
+    return np.concatenate(found) / DAY_MICROS if found else np.empty(0)
+
+
+def interval_text(interval: Interval) -> str:
+    """12.34 (11.20 to 13.50)."""
+    return f"{interval.estimate:,.2f} ({interval.low:,.2f} to {interval.high:,.2f})"
+
+
+def _pictures(findings: Findings) -> dict[str, bytes]:
+    currency, chosen = findings.cases.playbook.currency, findings.selection.chosen
+    counts = {name: int(n) for name, n in zip(findings.cases.treatments, findings.cases.counts, strict=True)}
+    drawn = {
+        "values_accounts": pictures.values_by_policy(findings.judged.evaluation, chosen, currency),
+        "cases": pictures.cases_by_treatment(counts),
+        "calibration": pictures.calibration(calibration(findings.judged, chosen), currency),
+        "arrival": pictures.arrival(findings.arrival_days, findings.cases.horizon_days),
+    }
+    if findings.by_time is not None:
+        drawn["values_time"] = pictures.values_by_policy(findings.by_time, chosen, currency)
+    gains = findings.fitted.importance()
+    if gains:
+        drawn["importance"] = pictures.importance(gains)
+    return drawn
+
+
+def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
+    inline = {name: base64.b64encode(content).decode() for name, content in drawn.items()}
+    evaluations = [(findings.judged.evaluation, inline["values_accounts"])]
+    if findings.by_time is not None:
+        evaluations.append((findings.by_time, inline["values_time"]))
+    return {
+        "manifest": findings.manifest,
+        "selection": findings.selection,
+        "gate": findings.gate,
+        "evaluations": evaluations,
+        "pictures": inline,
+        "mix": _mix(findings),
+        "overlap": overlap_by_treatment(findings.cases, findings.assignment),
+        "cases": len(findings.cases),
+        "accounts": len(set(findings.cases.account_ids)),
+        "basis": "logged decisions" if findings.cases.basis == "decisions" else "landmarks over touchpoints",
+        "currency": findings.cases.playbook.currency,
+        "left_out": findings.cases.left_out,
+        "as_of": f"{datetime.fromtimestamp(findings.at / 1_000_000, tz=UTC):%Y-%m-%d %H:%M UTC}",
+        "notes": notes(findings),
+    }
+
+
+def _mix(findings: Findings) -> list[tuple[str, float, float]]:
+    logged = findings.judged.evaluation.of(AS_LOGGED).mix
+    chosen = findings.judged.evaluation.of(findings.selection.chosen).mix
+    names = [name for name in findings.cases.treatments if name in logged or name in chosen]
+    return [(name, logged.get(name, 0.0), chosen.get(name, 0.0)) for name in names]
+
+
+def notes(findings: Findings) -> list[str]:
+    """What a reader must know to read the figures rightly."""
+    cases, assignment = findings.cases, findings.assignment
+    said = [
+        "The figures say what this one decision would have earned, everything later staying as it was "
+        "logged. The effect of the whole programme shows only against a control group.",
+        "The release was learned once more from all matured cases; the figures are those of the same learner "
+        "before that, on accounts that it had not seen.",
+        "One window of outcomes, that of the playbook's general horizon, holds for all treatments.",
+    ]
+    if cases.overlap() > 0:
+        said.append(
+            f"{cases.overlap():.0%} of the outcome windows begin before the account's earlier one has ended: "
+            "an outcome can count for several occasions. Intervals resample whole accounts for that reason."
+        )
+    if not assignment.logged:
+        said.append(
+            f"For {assignment.estimated:.0%} of the cases no assignment probability was logged. It was "
+            "estimated from what was recorded; what was not recorded may explain part of any difference."
+        )
+    if cases.basis == "landmarks":
+        said.append(
+            "Occasions were laid over the touchpoints. Those in whose grace window the account turned to us "
+            "were replaced by one just after that, so contacts that answer an enquiry are compared with "
+            "enquiries left unanswered."
+        )
+    starting = sorted(set(cases.treatments) - set(findings.manifest["treatments"]))
+    if starting:
+        said.append(f"Too few cases to learn from, so starting values are used: {', '.join(starting)}.")
+    return said
+
+
+def _render(name: str, context: Mapping[str, Any]) -> str:
+    from jinja2 import Environment, StrictUndefined  # noqa: PLC0415 - commands that render nothing do not wait
+
+    environment = Environment(
+        autoescape=name.endswith(".html"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["interval"] = interval_text
+    source = files("training").joinpath("templates", name).read_text(encoding="utf-8")
+    return environment.from_string(source).render(context)

@@ -1,0 +1,254 @@
+"""One training run from the history to a release, its report and, if it passes the gate, its use."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.artifacts import CorruptReleaseError, Release, read_release, write_release
+from data.history import HistoryStore, Snapshot
+from data.home import Home
+from data.ledger.ledger import Ledger
+from engine.playbook import Playbook
+from training import report
+from training.behaviour import Assignment, assignment_of
+from training.boosting import Boosting
+from training.cases import Cases, build_cases
+from training.errors import NoHistoryError, TooFewCasesError
+from training.evaluate import Evaluation, Judged, evaluate, evaluate_by_time
+from training.learners import LEARNERS, learnable
+from training.release import Gate, judge, manifest_of, parts_of, release_id
+from training.select import Selection, select
+from training.splits import held_out
+from training.tracking import Run, record
+
+LEAST_CASES = 200
+LEAST_ACCOUNTS = 20
+HELD_OUT = 0.3
+"""Share of accounts on which nothing is learned or chosen before the final figures."""
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of one training run.
+
+    Attributes:
+        made_at: The present, microseconds UTC; becomes part of the release's id.
+        at: What was stored before is known, microseconds UTC; None = everything.
+        seed: Of splits, forests and resamples.
+        promote: Put the release in use if it passes the gate.
+        boosting: Size of the forests.
+    """
+
+    made_at: int
+    at: int | None = None
+    seed: int = 0
+    promote: bool = True
+    boosting: Boosting = Boosting()  # noqa: RUF009 - frozen
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training run did."""
+
+    release: Release
+    selection: Selection
+    evaluation: Evaluation
+    by_time: Evaluation | None
+    gate: Gate
+    promoted: bool
+    cases: Cases
+    report: Path
+    mlflow_run: str
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """What the cases say, before anything is written."""
+
+    cases: Cases
+    assignment: Assignment
+    selection: Selection
+    judged: Judged
+    by_time: Evaluation | None
+
+
+def train(home: Home, playbook: Playbook, settings: Settings, *, progress: Progress) -> Outcome:
+    """Learn from the history, compare, write a release with its report, and put it in use if it may be.
+
+    Args:
+        home: History, ledger, releases and MLflow.
+        playbook: Under which to learn.
+        settings: Time, seed and size.
+        progress: Called with (stage, done, of).
+
+    Raises:
+        NoHistoryError: Nothing has been loaded.
+        TooFewCasesError: Too few or immature cases, or one action only.
+        LedgerError: The ledger cannot be opened; nothing was learned yet.
+    """
+    snapshot = loaded(home)
+    ledger = Ledger.open(home.ledger_url)
+    try:
+        cases = matured(build_cases(snapshot, playbook, at=settings.at, progress=progress))
+        learned = _learn(cases, settings, progress)
+        gate = judge(learned.judged, learned.selection.chosen, _in_use(home, ledger), seed=settings.seed)
+        progress("writing the release", 0, 1)
+        release, run_id = _write(home, snapshot, learned, gate, settings)
+        promoted = settings.promote and gate.passed
+        if promoted:
+            ledger.put_release_in_use(
+                release.id, release.manifest_hash, now=settings.made_at, by="nextbest train"
+            )
+    finally:
+        ledger.close()
+    found = learned.judged.evaluation
+    path = home.models / release.id / "report.html"
+    return Outcome(
+        release, learned.selection, found, learned.by_time, gate, promoted, learned.cases, path, run_id
+    )
+
+
+def loaded(home: Home) -> Snapshot:
+    """The history in use. Raises NoHistoryError."""
+    snapshot = HistoryStore(home.history).current()
+    if snapshot is None:
+        raise NoHistoryError("There is no history yet: load one with `nextbest ingest FOLDER`.")
+    return snapshot
+
+
+def matured(cases: Cases) -> Cases:
+    """The cases whose outcomes are known to the end of the horizon.
+
+    Raises:
+        TooFewCasesError: There are too few of them, of too few accounts, or with one action only.
+    """
+    ripe = cases.take(cases.matured)
+    if not len(ripe):
+        raise TooFewCasesError(
+            f"None of {len(cases):,} cases is mature: outcomes are counted for {cases.horizon_days:g} days, "
+            "and none of the occasions lies that long before the newest outcome. Wait, or shorten "
+            "horizon_days in the playbook."
+        )
+    if len(ripe) < LEAST_CASES:
+        raise TooFewCasesError(
+            f"Got {len(ripe):,} matured cases ({len(cases):,} in all), need at least {LEAST_CASES}: load a "
+            "longer history or more accounts."
+        )
+    accounts = len(set(ripe.account_ids))
+    if accounts < LEAST_ACCOUNTS:
+        raise TooFewCasesError(
+            f"The matured cases are of {accounts} accounts, need at least {LEAST_ACCOUNTS}: accounts are "
+            "held out to see whether what was learned holds for others."
+        )
+    learnable(ripe)
+    return ripe
+
+
+def _learn(cases: Cases, settings: Settings, progress: Progress) -> _Learned:
+    boosting, seed = settings.boosting, settings.seed
+    progress("assignment probabilities", 0, 1)
+    assignment = assignment_of(cases, boosting, seed=seed)
+    held = held_out(cases.account_ids, HELD_OUT, seed=seed)
+    train_cases, known = cases.take(~held), assignment.take(~held)
+    selection = select(train_cases, known, boosting, seed=seed, progress=progress)
+    progress("valuing policies on held-out accounts", 0, 1)
+    fitted = {name: entry.learn(train_cases, known.probability, boosting) for name, entry in LEARNERS.items()}
+    sentence = f"Accounts held out by hash ({HELD_OUT:.0%}); nothing was learned or chosen on them."
+    judged = evaluate(cases.take(held), assignment.take(held), fitted, seed=seed, sentence=sentence)
+    progress("valuing policies on later occasions", 0, 1)
+    by_time = evaluate_by_time(cases, assignment, selection.chosen, boosting, seed=seed)
+    return _Learned(cases, assignment, selection, judged, by_time)
+
+
+def _in_use(home: Home, ledger: Ledger) -> Release | None:
+    """The release in use; None where there is none, or it is damaged and a new one is the way out."""
+    used = ledger.release_in_use()
+    if used is None:
+        return None
+    try:
+        return read_release(home.models, used.release_id, manifest_hash=used.manifest_hash)
+    except CorruptReleaseError:
+        return None
+
+
+def _write(
+    home: Home, snapshot: Snapshot, learned: _Learned, gate: Gate, settings: Settings
+) -> tuple[Release, str]:
+    cases, selection = learned.cases, learned.selection
+    fitted = LEARNERS[selection.chosen].learn(cases, learned.assignment.probability, settings.boosting)
+    parts = parts_of(fitted, cases, settings.boosting)
+    identity = release_id(settings.made_at, parts)
+    at = settings.at if settings.at is not None else cases.known_until
+    manifest = manifest_of(
+        selection.chosen, fitted, cases, identity, _facts(snapshot, learned, gate, settings, at)
+    )
+    findings = report.Findings(
+        manifest, selection, learned.judged, learned.by_time, gate, cases, learned.assignment, fitted,
+        report.arrival_days(snapshot, cases, at), at,
+    )  # fmt: skip
+    documents, drawn = report.files_of(findings)
+    release = write_release(home.models, identity, parts.files() | documents, manifest)
+    with tempfile.TemporaryDirectory() as scratch:
+        run = Run(identity, _params(manifest), _metrics(learned), documents | drawn, settings.made_at)
+        return release, record(home, run, Path(scratch))
+
+
+def _facts(snapshot: Snapshot, learned: _Learned, gate: Gate, settings: Settings, at: int) -> dict[str, Any]:
+    found = [learned.judged.evaluation, *([learned.by_time] if learned.by_time else [])]
+    return {
+        "made_at": settings.made_at,
+        "trained_as_of": at,
+        "snapshot": snapshot.id,
+        "seed": settings.seed,
+        "basis": learned.cases.basis,
+        "cases": len(learned.cases),
+        "accounts": len(set(learned.cases.account_ids)),
+        "left_out": dict(learned.cases.left_out),
+        "selection": learned.selection.sentence,
+        "evaluation": {
+            each.name: {"decisions": each.decisions, "accounts": each.accounts,
+                        "policies": [value.as_json() for value in each.policies]}
+            for each in found
+        },
+        "gate": [{"name": c.name, "passed": c.passed, "sentence": c.sentence} for c in gate.checks],
+        "versions": {name: version(name) for name in ("lightgbm", "numpy", "polars", "numba")},
+    }  # fmt: skip
+
+
+def _params(manifest: dict[str, Any]) -> dict[str, Any]:
+    names = (
+        "learner",
+        "playbook",
+        "playbook_id",
+        "snapshot",
+        "seed",
+        "basis",
+        "cases",
+        "accounts",
+        "horizon_days",
+    )
+    return {name: manifest[name] for name in names}
+
+
+def _metrics(learned: _Learned) -> dict[str, float]:
+    metrics = {"cases": float(len(learned.cases))}
+    for value in learned.judged.evaluation.policies:
+        name = value.policy.replace(" ", "_")
+        interval = value.doubly_robust
+        metrics |= {
+            f"{name}.doubly_robust": interval.estimate,
+            f"{name}.doubly_robust_low": interval.low,
+            f"{name}.doubly_robust_high": interval.high,
+            f"{name}.snips": value.snips.estimate,
+            f"{name}.effective_sample_size": value.effective,
+        }
+    return {name: figure for name, figure in metrics.items() if np.isfinite(figure)}

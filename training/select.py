@@ -1,0 +1,145 @@
+"""Which learner deserves to be used: doubly robust value under cross-fitting, ties to the simpler one.
+
+Only accounts of the training part are looked at. The held-out figures (`training.evaluate`) are reported
+and never choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.estimation import Interval, Logged, Resamples, doubly_robust_terms
+from engine.records import Bools, Floats, Ints
+from training.behaviour import Assignment
+from training.boosting import Boosting
+from training.cases import Cases
+from training.learners import LEARNERS, Learner
+from training.splits import clusters_of, folds_of
+
+FOLDS = 3
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was chosen and why.
+
+    Attributes:
+        chosen: Name of the learner.
+        best: Name of the one with the highest value, before ties went to the simpler.
+        values: Learner -> cross-fitted doubly robust value net of cost, per decision.
+        behind: Learner -> its difference to the best.
+        sentence: For the report.
+    """
+
+    chosen: str
+    best: str
+    values: Mapping[str, Interval]
+    behind: Mapping[str, Interval]
+    sentence: str
+
+
+def greedy(values: Floats, cost: Floats, eligible: Bools) -> Floats:
+    """The policy that takes the eligible treatment worth most net of cost; ties to the first.
+
+    Args:
+        values: Expected worth; NaN = not learned, not taken; shape (n, T).
+        cost: Shape (T,).
+        eligible: Shape (n, T).
+
+    Returns:
+        Probabilities 0 and 1; shape (n, T).
+    """
+    usable = eligible & ~np.isnan(values)
+    net = np.where(usable, np.nan_to_num(values) - cost, -np.inf)
+    target = np.zeros(values.shape)
+    target[np.arange(len(values)), net.argmax(axis=1)] = 1.0
+    return target
+
+
+def logged_of(cases: Cases, assignment: Assignment) -> Logged:
+    """The cases as logged decisions with rewards net of cost, resampled by account."""
+    net = cases.reward - cases.cost[cases.action]
+    return Logged(net, cases.action, assignment.probability, clusters_of(cases.account_ids))
+
+
+def net_model(values: Floats, cost: Floats) -> Floats:
+    """Expected worth net of cost, treatments not learned as no contact; shape (n, T)."""
+    return np.where(np.isnan(values), values[:, :1], values) - cost
+
+
+def cross_fitted(
+    learner: Learner, cases: Cases, assignment: Assignment, folds: Ints, boosting: Boosting
+) -> Floats:
+    """Predictions of every case by a model that has not seen its account; shape (n, T)."""
+    values = np.full((len(cases), len(cases.treatments)), np.nan)
+    for fold in np.unique(folds):
+        own = folds == fold
+        fitted = learner.learn(cases.take(~own), assignment.probability[~own], boosting)
+        values[own] = fitted.predict(cases.take(own).features)
+    return values
+
+
+def select(
+    cases: Cases,
+    assignment: Assignment,
+    boosting: Boosting,
+    *,
+    seed: int,
+    learners: Mapping[str, Learner] = LEARNERS,
+    progress: Callable[[str, int, int], None] = lambda stage, done, of: None,
+) -> Selection:
+    """Choose among learners by their greedy policies' value on accounts that they have not seen.
+
+    All are judged with the same model of the reward: the one with the least squared error on what was
+    logged. The simplest learner within one standard error of the best wins.
+
+    Source:
+        The one standard error rule: Breiman, Friedman, Olshen and Stone (1984), Classification and
+        Regression Trees.
+    """
+    folds = folds_of(cases.account_ids, FOLDS, seed=seed)
+    predicted = {}
+    for done, (name, learner) in enumerate(learners.items()):
+        progress("comparing learners", done, len(learners))
+        predicted[name] = cross_fitted(learner, cases, assignment, folds, boosting)
+    logged = logged_of(cases, assignment)
+    model = net_model(min(predicted.values(), key=lambda values: _squared_error(values, cases)), cases.cost)
+    terms = {
+        name: doubly_robust_terms(logged, greedy(values, cases.cost, cases.eligible), model)
+        for name, values in predicted.items()
+    }
+    resamples = Resamples.of(logged.cluster, seed=seed)
+    intervals = {name: resamples.interval(term) for name, term in terms.items()}
+    best = max(intervals, key=lambda name: intervals[name].estimate)
+    behind = {name: resamples.difference(term, terms[best]) for name, term in terms.items()}
+    near = [name for name, gap in behind.items() if gap.estimate >= -gap.standard_error]
+    chosen = min(near, key=lambda name: learners[name].complexity)
+    return Selection(chosen, best, intervals, behind, _sentence(chosen, best, behind[chosen]))
+
+
+def _squared_error(values: Floats, cases: Cases) -> float:
+    predicted = np.where(np.isnan(values), values[:, :1], values)[np.arange(len(cases)), cases.action]
+    return float(np.mean((cases.reward - predicted) ** 2))
+
+
+def _sentence(chosen: str, best: str, gap: Interval) -> str:
+    if chosen == "best_fixed" and best == chosen:
+        return (
+            "Personalisation does not pay on these data: no learner earned more than the best fixed action "
+            "on accounts that it had not seen. The engine uses the best fixed action."
+        )
+    if chosen == "best_fixed":
+        return (
+            f"Personalisation is not shown to pay on these data: {best} earned {-gap.estimate:,.2f} more per "
+            f"decision, within one standard error ({gap.standard_error:,.2f}) of nothing. The engine uses "
+            "the best fixed action."
+        )
+    if chosen == best:
+        return f"{chosen} earned most per decision on accounts that it had not seen."
+    return (
+        f"{chosen} is the simplest learner within one standard error ({gap.standard_error:,.2f}) of the "
+        f"best, {best}."
+    )
