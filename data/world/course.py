@@ -29,7 +29,7 @@ NEVER = np.iinfo(np.int64).max
 _UNIFORM_SHARE = 0.1
 """Share of targeted decisions that are taken at random, so that everything eligible has a chance."""
 _REACTION_DAYS = 7.0
-MAILING_LIST_HOURS = 8.0
+MAILING_LIST_HOURS = 6.0
 """Who is online longer a week gets most e-mails, up to one at every decision."""
 OPT_OUT_HOURS = 14
 """An opt-out comes so soon after its e-mail that it is known at the next decision, a day later or more."""
@@ -246,11 +246,11 @@ def _targeted(scene: Scene, eligible: Bools, visits: Visits, now: Micros) -> Flo
     good = settings.confounding * (people.potential_score + settings.hidden * people.openness)
     read = 3.0 * settings.trigger * _recent_topics(visits, now, _REACTION_DAYS, nature, noticed=True)
     listed = people.online_hours > MAILING_LIST_HOURS
-    contact = 1.0 / (1.0 + np.exp(-(0.2 + 0.8 * good + 0.7 * read.max(axis=1) + 1.5 * listed)))
+    contact = 1.0 / (1.0 + np.exp(-(0.2 + 0.8 * good + 0.7 * read.max(axis=1) + 2.0 * listed)))
     liking = np.array([NATURES[c].popularity for c in catalogue.channels])[catalogue.channel]
     slope = np.array([NATURES[c].good_accounts for c in catalogue.channels])[catalogue.channel]
     score = liking + slope * good[:, None] + (read + 0.4 * nature.known_interest)[:, catalogue.topic]
-    score += 2.0 * listed[:, None] * catalogue.email
+    score += 2.5 * listed[:, None] * catalogue.email
     weight = np.exp(score) * eligible
     weight[:, 0] = 0.0
     shares = contact[:, None] * weight / weight.sum(axis=1, keepdims=True)
