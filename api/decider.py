@@ -14,7 +14,7 @@ from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
 from data.ledger.ledger import Ledger
 from data.ledger.types import AccountState, LoggedDecision, Proposal, ReleaseInUse
-from data.live import current_team, history_of, newest_stored
+from data.live import current_team, history_in_use, history_of, newest_stored
 from data.playbooks import read_playbook
 from engine.decide import Decisions, decide
 from engine.explanation import why
@@ -81,18 +81,17 @@ class LiveDecider:
 
     def __init__(self, home: Home, ledger: Ledger, playbook: str, seed: int) -> None:
         self._home, self._ledger, self._playbook, self._seed = home, ledger, playbook, seed
-        self._store = HistoryStore(home.history)
         self._lock = threading.Lock()
-        self._read: tuple[tuple[str, ReleaseInUse | None], Decider] | None = None
+        self._read: tuple[tuple[str | None, ReleaseInUse | None], Decider] | None = None
 
     def __call__(self) -> Decider:
         """Raises NoHistoryError, CorruptReleaseError or PlaybookError."""
         with self._lock:
-            snapshot = self._store.current()
-            if snapshot is None:
-                raise NoHistoryError(self._home)
-            state = (snapshot.id, self._ledger.release_in_use())
+            state = (history_in_use(self._home), self._ledger.release_in_use())
             if self._read is None or self._read[0] != state:
+                snapshot = HistoryStore(self._home.history).current()
+                if snapshot is None:
+                    raise NoHistoryError(self._home)
                 decider = read_decider(self._home, self._playbook, state[1], snapshot, seed=self._seed)
                 self._read = (state, decider)
             return self._read[1]

@@ -12,7 +12,7 @@ import polars as pl
 from api.consent import cancellations, ended_in
 from api.decider import Decider, logged, proposals_of, read_decider
 from data.history import Snapshot
-from data.home import Home
+from data.home import DataError, Home
 from data.ledger.types import LoggedDecision, Proposal, ReleaseInUse
 from data.live import current_team
 from data.nights import NightFolder
@@ -65,6 +65,8 @@ def decide_bucket(night: Night, bucket: int) -> int:
     accounts = night.snapshot.account_ids(bucket)
     if accounts and not night.folder.has(bucket):
         history = night.snapshot.read(bucket)
+        if not night.snapshot.path.is_dir():
+            raise DataError("The history was replaced more than once while the night ran; run it again.")
         decider = _decider(night)
         decisions = decider.decide(history, Moments.at(accounts, night.as_of))
         night.folder.write(bucket, "funnel", decisions.funnel())

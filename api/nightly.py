@@ -25,7 +25,7 @@ from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
 from data.ingest import take_over
 from data.ledger.ledger import Ledger
-from data.nights import NightFolder, night_folders
+from data.nights import NightFolder, kept_snapshot, night_folders
 from data.settings import Settings
 from data.times import now_micros, to_iso
 from engine.playbook import Playbook
@@ -41,6 +41,12 @@ class NotFreshError(DataError):
     """A source has not delivered for too long to decide on it."""
 
     exit_code = 4
+
+
+class MomentError(DataError):
+    """The night is asked for a moment that has not come."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,10 @@ def run_night(settings: Settings, *, as_of: int | None = None, ignore_freshness:
 def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshness: bool, report: Report,
          clock: Callable[[], int]) -> NightReport:  # fmt: skip
     started = clock()
+    if as_of is not None and as_of > started:
+        raise MomentError(
+            f"{to_iso(as_of)} lies ahead of now ({to_iso(started)}); a night cannot know what is to come."
+        )
     hours = {} if ignore_freshness else settings.freshness_hours()
     night, playbook = _begin(settings, ledger, as_of, hours=hours, report=report, clock=clock)
     run = ledger.begin_run(night.run_id, night.as_of, now=clock())
@@ -122,14 +132,13 @@ def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapp
            report: Report, clock: Callable[[], int]) -> tuple[Night, Playbook]:  # fmt: skip
     """The interrupted run of the same moment, playbook, release and seed; else a new one on what is known."""
     home, in_use = settings.as_home(), ledger.release_in_use()
-    store = HistoryStore(home.history)
-    current = store.current()
+    current = HistoryStore(home.history).current()
     if current is None:
         raise NoHistoryError(home)
     decider = read_decider(home, settings.playbook, in_use, current, seed=settings.seed)
     playbook, release = decider.playbook.version, decider.scorer.release
     depends = [playbook, release, settings.seed]
-    interrupted = _interrupted(home, store, depends, as_of, clock())
+    interrupted = _interrupted(home, depends, as_of, clock())
     if interrupted is not None:
         folder, snapshot, moment = interrupted
     else:
@@ -147,7 +156,7 @@ def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapp
     return night, decider.playbook
 
 
-def _interrupted(home: Home, store: HistoryStore, depends: list[Any], as_of: int | None, now: int
+def _interrupted(home: Home, depends: list[Any], as_of: int | None, now: int
                  ) -> tuple[NightFolder, Snapshot, int] | None:  # fmt: skip
     """A run that was begun and not completed; without a moment given, one of the last day."""
     for folder in reversed(night_folders(home.nights)):
@@ -156,7 +165,7 @@ def _interrupted(home: Home, store: HistoryStore, depends: list[Any], as_of: int
             continue
         if state["as_of"] != as_of and (as_of is not None or now - state["as_of"] > DAY_MICROS):
             continue
-        snapshot = store.find(state["snapshot"])
+        snapshot = kept_snapshot(home, state["snapshot"])
         if snapshot is not None:
             return folder, snapshot, state["as_of"]
     return None

@@ -120,10 +120,11 @@ class Service:
             suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],
             until=ends_at(answer, now), now=now,
         )  # fmt: skip
+        dropped = self._drop_accepted(suggestion.account_id, ended, user)
         self.decide(suggestion.account_id, trigger=f"answer:{suggestion.suggestion_id}:{answer.verb}")
         return Answered(
             answered,
-            self._withdrawn(suggestion.account_id, ended, after=now - 1),
+            dropped + self._withdrawn(suggestion.account_id, ended, after=now - 1),
             len(cancelled),
             already_sent(history, ended, playbook, now),
         )
@@ -145,9 +146,24 @@ class Service:
             why(decisions, 0, index, decider.playbook) if placed else (),
         )
 
+    def _drop_accepted(self, account_id: str, ended: Ended, user: User) -> int:
+        """End what colleagues had accepted and the customer no longer wants; how many that are."""
+        now, playbook = self.clock(), self.decider().playbook
+        asked = Answer("dismiss", reason="customer_asked_to_stop")
+        shown = self.ledger.suggestions(account_id, now=now)
+        accepted = [s for s in shown if s.state == "accepted" and self._is_ended(s, ended)]
+        for suggestion in accepted:
+            rows = facts_of(asked, suggestion, user, playbook, now)
+            self.ledger.answer(
+                suggestion.suggestion_id, "dismiss", user_id=user.user_id, rows=rows,
+                until=ends_at(asked, now), now=now,
+            )  # fmt: skip
+        return len(accepted)
+
     def _withdrawn(self, account_id: str, ended: Ended, *, after: int) -> int:
-        if not ended:
-            return 0
-        purposes = {t.id: t.purpose for t in self.decider().playbook.treatments}
-        withdrawn = self.ledger.withdrawn_since(account_id, after=after)
-        return sum((s.channel, purposes.get(s.treatment, "marketing")) in ended for s in withdrawn)
+        withdrawn = self.ledger.withdrawn_since(account_id, after=after) if ended else []
+        return sum(self._is_ended(suggestion, ended) for suggestion in withdrawn)
+
+    def _is_ended(self, suggestion: Suggestion, ended: Ended) -> bool:
+        purposes = {t.id: t.purpose for t in self.decider().playbook.treatments if t.kind == "contact"}
+        return (suggestion.channel, purposes.get(suggestion.treatment, "")) in ended

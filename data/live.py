@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from data.history import unpack
+from data.home import Home
 from data.ledger.types import AccountState, TailRow
 from engine.records import HISTORY_TABLES, TABLES, TIME, History, Kind
 
@@ -15,6 +16,12 @@ from engine.records import HISTORY_TABLES, TABLES, TIME, History, Kind
 def history_of(state: AccountState) -> History:
     """All facts of one account as they stand in the ledger: its block and what came after it."""
     return unpack(state.block).append(tail_history(state.tail))
+
+
+def history_in_use(home: Home) -> str | None:
+    """Name of the snapshot in use, read cheaply to see whether it is another; None before the first load."""
+    pointer = home.history / "CURRENT"
+    return pointer.read_text(encoding="utf-8").strip() if pointer.exists() else None
 
 
 def tail_history(rows: Iterable[TailRow]) -> History:

@@ -15,7 +15,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from data.home import DataError
+from data.home import DataError, Home
+from data.snapshot import Snapshot, read_snapshot
 
 Part = Literal["record", "lists", "funnel"]
 """record: every pair with all that was computed, written last; lists: what is published; funnel: counts."""
@@ -94,3 +95,9 @@ def night_folders(nights: Path) -> list[NightFolder]:
     return (
         [NightFolder(path) for path in sorted(nights.iterdir()) if path.is_dir()] if nights.is_dir() else []
     )
+
+
+def kept_snapshot(home: Home, snapshot_id: str) -> Snapshot | None:
+    """The snapshot a run began with; None where later loads have removed it."""
+    path = home.history / snapshot_id
+    return read_snapshot(path)[0] if path.is_dir() else None

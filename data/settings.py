@@ -53,7 +53,7 @@ class Settings(BaseSettings):
         48, gt=0, description="The night stops when the newest touchpoint was stored longer ago."
     )
     freshness_responses_hours: float = Field(
-        24 * 7, gt=0, description="The same for responses; a source without any row is not checked."
+        24 * 14, gt=0, description="The same for responses; a source without any row is not checked."
     )
     freshness_outcomes_hours: float = Field(24 * 14, gt=0, description="The same for outcomes.")
     host: str = Field("127.0.0.1", description="Address on which `nextbest serve` listens.")
