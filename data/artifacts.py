@@ -6,12 +6,26 @@ every file with its SHA-256; the ledger holds the manifest's hash of the release
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
+import re
+import shutil
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from data.home import DataError
+from data.snapshot import sync
+
+MANIFEST = "manifest.json"
+_FILES = "files"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_WAY_OUT = "Promote another release or train anew."
 
 
 class CorruptReleaseError(DataError):
@@ -42,15 +56,144 @@ class Release:
 def write_release(
     models: Path, release_id: str, files: Mapping[str, bytes], manifest: Mapping[str, Any]
 ) -> Release:
-    """Write a release completely or not at all (temporary folder, then rename); adds the file hashes."""
-    raise NotImplementedError
+    """Write a release completely or not at all (temporary folder, then rename); adds the file hashes.
+
+    Args:
+        files: File name (no folders) -> content: forests *.txt in UTF-8, arrays *.npz, documents.
+        manifest: What JSON can say; its key "files" is set here.
+
+    Returns:
+        The release as read back. The same release written twice is the same.
+
+    Raises:
+        DataError: A name is not a plain file name, or another release has that id.
+    """
+    for name in (release_id, *files):
+        if not _is_plain(name) or name == MANIFEST:
+            raise DataError(f"{name!r} cannot be a name in a release: use letters, digits, '.', '_' and '-'.")
+    hashes = {name: _sha256(content) for name, content in sorted(files.items())}
+    text = json.dumps(
+        {**manifest, _FILES: hashes}, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False
+    )
+    folder = models / release_id
+    if folder.exists():
+        return _written_before(models, release_id, _sha256(text.encode()))
+    building = models / f".{release_id}.building"
+    if building.exists():
+        shutil.rmtree(building)
+    building.mkdir(parents=True)
+    for name, content in {**files, MANIFEST: text.encode()}.items():
+        (building / name).write_bytes(content)
+        sync(building / name)
+    sync(building)
+    building.rename(folder)
+    sync(models)
+    return read_release(models, release_id)
 
 
 def read_release(models: Path, release_id: str, *, manifest_hash: str | None = None) -> Release:
     """Read and verify. Raises CorruptReleaseError naming the file that is wrong and what to do."""
-    raise NotImplementedError
+    if not _is_plain(release_id):
+        raise CorruptReleaseError(f"{release_id!r} is not the name of a release.")
+    folder = models / release_id
+    content = _read(folder, MANIFEST, release_id)
+    if manifest_hash is not None and _sha256(content) != manifest_hash:
+        raise CorruptReleaseError(f"Release {release_id} is not the one that was promoted. {_WAY_OUT}")
+    manifest = _manifest_of(content, release_id)
+    verified = {
+        name: _verified(folder, name, expected, release_id) for name, expected in manifest[_FILES].items()
+    }
+    return Release(
+        id=release_id,
+        manifest=manifest,
+        manifest_hash=_sha256(content),
+        texts={n: _text_of(c, n, release_id) for n, c in verified.items() if n.endswith(".txt")},
+        arrays={
+            n.removesuffix(".npz"): _arrays_of(c, n, release_id)
+            for n, c in verified.items()
+            if n.endswith(".npz")
+        },
+    )
 
 
 def list_releases(models: Path) -> list[Release]:
     """All readable releases, oldest first; damaged ones are left out."""
-    raise NotImplementedError
+    found: list[Release] = []
+    if not models.is_dir():
+        return found
+    for path in models.iterdir():
+        if path.is_dir() and _is_plain(path.name):
+            try:
+                found.append(read_release(models, path.name))
+            except CorruptReleaseError:
+                continue
+    return sorted(found, key=lambda release: release.id)
+
+
+def _written_before(models: Path, release_id: str, expected: str) -> Release:
+    """The release that is there already, if it is the same."""
+    release = read_release(models, release_id)
+    if release.manifest_hash != expected:
+        raise DataError(f"There is another release {release_id} in {models}; a release is never overwritten.")
+    return release
+
+
+def _is_plain(name: str) -> bool:
+    return _NAME.fullmatch(name) is not None
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _read(folder: Path, name: str, release_id: str) -> bytes:
+    """The bytes of a file; they are hashed and parsed from memory, so nobody can exchange it in between."""
+    path = folder / name
+    if path.is_symlink() or not path.is_file():
+        raise CorruptReleaseError(f"Release {release_id} is incomplete: {path} is missing. {_WAY_OUT}")
+    return path.read_bytes()
+
+
+def _manifest_of(content: bytes, release_id: str) -> dict[str, Any]:
+    try:
+        manifest = json.loads(content)
+    except ValueError as error:
+        raise _unreadable(release_id, MANIFEST) from error
+    files = manifest.get(_FILES) if isinstance(manifest, dict) else None
+    if not isinstance(files, dict) or not all(isinstance(h, str) for h in files.values()):
+        raise _unreadable(release_id, MANIFEST)
+    for name in files:
+        if not _is_plain(name):
+            raise CorruptReleaseError(
+                f"The manifest of release {release_id} names {name!r}, which is no file of it."
+            )
+    return manifest
+
+
+def _verified(folder: Path, name: str, expected: str, release_id: str) -> bytes:
+    content = _read(folder, name, release_id)
+    if _sha256(content) != expected:
+        raise CorruptReleaseError(
+            f"Release {release_id} is damaged: {name} is not as it was written. {_WAY_OUT}"
+        )
+    return content
+
+
+def _text_of(content: bytes, name: str, release_id: str) -> str:
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _unreadable(release_id, name) from error
+
+
+def _arrays_of(content: bytes, name: str, release_id: str) -> dict[str, Any]:
+    """Arrays by name; an array of objects would be unpickled, so it is refused."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except (ValueError, OSError, AttributeError, zipfile.BadZipFile) as error:
+        raise _unreadable(release_id, name) from error
+
+
+def _unreadable(release_id: str, name: str) -> CorruptReleaseError:
+    return CorruptReleaseError(f"Release {release_id} is damaged: {name} cannot be read. {_WAY_OUT}")

@@ -104,7 +104,11 @@ class HistoryStore:
                 self._held = False
 
     def add(
-        self, rows: Mapping[str, pl.DataFrame], *, tail_watermark: int | None = None, progress: Progress = quiet
+        self,
+        rows: Mapping[str, pl.DataFrame],
+        *,
+        tail_watermark: int | None = None,
+        progress: Progress = quiet,
     ) -> tuple[Snapshot, Mapping[str, TableCounts], frozenset[str]]:
         """A new snapshot with these rows added as versions; the old one stays until the swap.
 

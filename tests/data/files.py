@@ -112,7 +112,9 @@ def write_parquet(folder: Path, tables: Mapping[str, Iterable[Row]]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for table, rows in tables.items():
         frame = pl.DataFrame(list(rows), infer_schema_length=None)
-        times = [c.name for c in TABLES[table].columns if c.kind == "time with zone" and c.name in frame.columns]
+        times = [
+            c.name for c in TABLES[table].columns if c.kind == "time with zone" and c.name in frame.columns
+        ]
         times += ["stored_at"] if "stored_at" in frame.columns else []
         frame = frame.with_columns(pl.col(times).str.to_datetime("%+", time_unit="us", time_zone="UTC"))
         frame.write_parquet(folder / f"{table}.parquet")
