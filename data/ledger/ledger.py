@@ -111,7 +111,7 @@ class Ledger:
 
     # -- people ------------------------------------------------------------------------------------
     def put_users(self, users: pl.DataFrame) -> None:
-        """Insert or update; a row with `deleted` takes a colleague away, her tokens and places in teams too."""
+        """Insert or update; a row with `deleted` takes a colleague away, with tokens and teams."""
         with self._database.writing() as connection:
             people.put_users(connection, users)
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 
 LIVE_STATES = ("open", "accepted", "snoozed")
-"""States in which an identity (account, treatment, role) is taken: proposed again it is the same suggestion."""
+"""States in which an identity (account, treatment, role) is taken: proposed again it is the same one."""
 
 
 def dumps(value: Any) -> str:

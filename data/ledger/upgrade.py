@@ -23,9 +23,14 @@ def upgrade(database: Database) -> None:
 
     Raises:
         LedgerVersionError: It was written by a newer nextbest.
+        LedgerMissingError: PostgreSQL has no such database, or is not there.
     """
-    if database.sqlite:
+    if not database.sqlite:
+        database.require()
+    else:
         Path(str(database.url.database)).parent.mkdir(parents=True, exist_ok=True)
+        with database.reading() as connection:
+            _refuse_newer(database, _version(connection), _script())
         _use_write_ahead_log(database)
     with database.writing() as connection:
         if not database.sqlite:

@@ -7,7 +7,7 @@ from data.ledger.schema import metadata
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    # SQLite can undo DDL too, once the driver leaves transactions to us: killed, a migration leaves nothing half.
+    # SQLite can undo DDL too, once the driver leaves transactions to us: nothing stays half done.
     transactional_ddl=True,
 )
 with context.begin_transaction():
