@@ -18,45 +18,49 @@ What `nextbest ingest FOLDER` reads. This page is generated from the definition 
 (`engine/records.py`): `python -m data.contract_doc` writes it anew.
 
 ## Files
-- One file or one folder per table: `touchpoints.csv`, `touchpoints.parquet`, or a folder `touchpoints/` of such.
+- One file or one folder per table: `touchpoints.csv`, `touchpoints.parquet`, or a folder `touchpoints/`
+  of such.
 - CSV is UTF-8, separated by commas, with a line of column names. An empty field is an empty value.
-- Times are ISO 8601 with a zone (`2026-01-31T09:30:00Z`, `2026-01-31 10:30:00+01:00`) and are kept in UTC. A
-  time without zone is rejected: nobody can know what it means.
+- Times are ISO 8601 with a zone (`2026-01-31T09:30:00Z`, `2026-01-31 10:30:00+01:00`) and are kept in
+  UTC. A time without zone is rejected: nobody can know what it means.
 - Lists are texts separated by `|`; JSON is an object.
-- A first load needs every table that is not marked optional (it may have no rows, but there must be accounts).
-  Later loads may bring any of them, whole or in part: facts that are not mentioned stay as they are.
-- `accounts` may have further columns: numbers, flags or texts. They become features by their type; a text with
-  more than 200 different values, or one that differs for every account, does not. A later load that lacks such a
-  column leaves its values as they are; an empty column of the contract empties it.
+- A first load needs every table that is not marked optional (it may have no rows, but there must be
+  accounts). Later loads may bring any of them, whole or in part: facts that are not mentioned stay as
+  they are.
+- `accounts` may have further columns: numbers, flags or texts. They become features by their type; a
+  text with more than 200 different values, or one that differs for every account, does not. A later load
+  that lacks such a column leaves its values as they are; an empty column of the contract empties it.
 
 ## Facts change and arrive late
 Every table may carry two more columns:
 
 | column | type | meaning |
 |---|---|---|
-| `stored_at` | time with zone | When our side learned of the fact. What was stored after a moment was not known at it. |
-| `deleted` | true or false | A tombstone: the fact no longer holds. The row's required columns must be there. |
+| `stored_at` | time with zone | When our side learned of the fact: before that it was not known. |
+| `deleted` | true or false | A tombstone: the fact no longer holds. Required columns stay required. |
 
-Without `stored_at`: in a first load the event's own time (plans ahead of the load: the time of the load; accounts,
-teams, contacts and users: known from the beginning); in a later load the time of the load. The load says how many.
+Without `stored_at`: in a first load the event's own time (plans ahead of the load: the time of the load;
+accounts, teams, contacts and users: known from the beginning); in a later load the time of the load. The
+load says how many.
 
-The same key with other content is a new version from its `stored_at` on; the same content again is unchanged. Of
-two lines with the same key and moment the later one holds. A version that arrives late is put in its place.
+The same key with other content is a new version from its `stored_at` on; the same content again is
+unchanged. Of two lines with the same key and moment the later one holds. A version that arrives late is
+put in its place.
 
-`merged_into` says that an account turned out to be another one: its facts go on under that account, from the moment
-our side learned of it, with the old id in `merged_from`. Chains are followed.
+`merged_into` says that an account turned out to be another one: its facts go on under that account, from
+the moment our side learned of it, with the old id in `merged_from`. Chains are followed.
 
 ## Rejected rows
-A row with a fault is not loaded; it goes to `<home>/rejects/<time>/<table>.csv` with file, line, column, value and
-reason (values of personal columns are not shown). Faults: an empty required column, a wrong type, a time without
-zone, a value that is not one of the choices, a number that is not finite, a probability outside (0, 1], a fact of an
-unknown account, a response to an unknown touchpoint, an account merged into an unknown one or into itself. If more
-than 1 % of a table's rows (settable) are rejected, nothing is loaded at all. An unknown column stops the load at
-once and says what is near.
+A row with a fault is not loaded; it goes to `<home>/rejects/<time>/<table>.csv` with file, line, column,
+value and reason (values of personal columns are not shown). Faults: an empty required column, a wrong
+type, a time without zone, a value that is not one of the choices, a number that is not finite, a
+probability outside (0, 1], a fact of an unknown account, a response to an unknown touchpoint, an account
+merged into an unknown one or into itself. If more than 1 % of a table's rows (settable) are rejected,
+nothing is loaded at all. An unknown column stops the load at once and says what is near.
 
 ## Personal columns
-Columns marked *personal* say who somebody is or hold free text. They are kept in the ledger under a random key and
-nowhere else, so that they can be erased.
+Columns marked *personal* say who somebody is or hold free text. They are kept in the ledger under a
+random key and nowhere else, so that they can be erased.
 """
 
 
