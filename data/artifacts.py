@@ -100,19 +100,14 @@ def read_release(models: Path, release_id: str, *, manifest_hash: str | None = N
     if manifest_hash is not None and _sha256(content) != manifest_hash:
         raise CorruptReleaseError(f"Release {release_id} is not the one that was promoted. {_WAY_OUT}")
     manifest = _manifest_of(content, release_id)
-    verified = {
-        name: _verified(folder, name, expected, release_id) for name, expected in manifest[_FILES].items()
-    }
+    verified = {n: _verified(folder, n, expected, release_id) for n, expected in manifest[_FILES].items()}
+    packed = [n for n in verified if n.endswith(".npz")]
     return Release(
         id=release_id,
         manifest=manifest,
         manifest_hash=_sha256(content),
         texts={n: _text_of(c, n, release_id) for n, c in verified.items() if n.endswith(".txt")},
-        arrays={
-            n.removesuffix(".npz"): _arrays_of(c, n, release_id)
-            for n, c in verified.items()
-            if n.endswith(".npz")
-        },
+        arrays={n.removesuffix(".npz"): _arrays_of(verified[n], n, release_id) for n in packed},
     )
 
 
@@ -165,17 +160,15 @@ def _manifest_of(content: bytes, release_id: str) -> dict[str, Any]:
     for name in files:
         if not _is_plain(name):
             raise CorruptReleaseError(
-                f"The manifest of release {release_id} names {name!r}, which is no file of it."
+                f"The manifest of release {release_id} names {name!r}: not a file of it."
             )
-    return manifest
+    return dict(manifest)
 
 
 def _verified(folder: Path, name: str, expected: str, release_id: str) -> bytes:
     content = _read(folder, name, release_id)
     if _sha256(content) != expected:
-        raise CorruptReleaseError(
-            f"Release {release_id} is damaged: {name} is not as it was written. {_WAY_OUT}"
-        )
+        raise CorruptReleaseError(f"Release {release_id} is damaged: {name} was changed. {_WAY_OUT}")
     return content
 
 

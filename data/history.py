@@ -114,7 +114,7 @@ class HistoryStore:
 
         Args:
             rows: Table -> checked rows with stored_at; responses carry account_id. A row equal to the newest
-                version of its key is unchanged and not stored again. Rows of merged accounts go to the target.
+                version of its key is unchanged, not stored again. Rows of merged accounts go to the target.
             tail_watermark: Sequence number up to which live rows are among these; None = as before.
 
         Returns:

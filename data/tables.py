@@ -39,7 +39,7 @@ class Checked:
 
 
 def read_table(folder: Path, table: str, *, extra: Mapping[str, Kind] | None = None) -> Checked | None:
-    """Read and check a table of a folder: table.csv, table.parquet or a folder table/ of such; None = not there.
+    """Read and check one table: table.csv, table.parquet or a folder table/ of such. None = not there.
 
     Args:
         extra: Kinds of columns beyond the contract that the store knows; others are inferred (only where the

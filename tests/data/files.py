@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from data.home import Home
-from engine.records import TABLES
+from engine.records import TABLES, TIME
 
 DAY = timedelta(days=1)
 UNTIL = datetime(2026, 1, 1, tzinfo=UTC)
@@ -96,8 +96,8 @@ def small_world(accounts: int = 3) -> dict[str, list[Row]]:
 def write_csv(folder: Path, tables: Mapping[str, Iterable[Row]]) -> Path:
     """Each table as CSV with the columns that its rows have; a table without rows gets its required ones."""
     folder.mkdir(parents=True, exist_ok=True)
-    for table, rows in tables.items():
-        rows = list(rows)
+    for table, given in tables.items():
+        rows = list(given)
         required = [c.name for c in TABLES[table].columns if c.required] if table in TABLES else []
         columns = list(dict.fromkeys([*required, *(c for row in rows for c in row)]))
         with (folder / f"{table}.csv").open("w", encoding="utf-8", newline="") as file:
@@ -112,10 +112,7 @@ def write_parquet(folder: Path, tables: Mapping[str, Iterable[Row]]) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for table, rows in tables.items():
         frame = pl.DataFrame(list(rows), infer_schema_length=None)
-        times = [
-            c.name for c in TABLES[table].columns if c.kind == "time with zone" and c.name in frame.columns
-        ]
-        times += ["stored_at"] if "stored_at" in frame.columns else []
+        times = [c for c, dtype in TABLES[table].schema.items() if dtype == TIME and c in frame.columns]
         frame = frame.with_columns(pl.col(times).str.to_datetime("%+", time_unit="us", time_zone="UTC"))
         frame.write_parquet(folder / f"{table}.parquet")
     return folder
