@@ -184,7 +184,7 @@ def build_cases(
     Raises:
         TooFewCasesError: There is neither a decision nor a touchpoint to learn from.
     """
-    at = max(snapshot.newest.values(), default=0) + 1 if at is None else at
+    at = known_at(snapshot, at)
     span = _span(snapshot, at)
     features = FeatureSet.of(playbook, snapshot.attributes)
     builder = _Builder(playbook, features, span, at, landmark or LandmarkSettings())
@@ -201,6 +201,11 @@ def build_cases(
             "touchpoints or decisions, and outcomes, for the treatments of the playbook."
         )
     return _joined(parts, builder.left_out)
+
+
+def known_at(snapshot: Snapshot, at: int | None) -> int:
+    """When the training takes place: as said, or just after the newest row was stored; microseconds UTC."""
+    return max(snapshot.newest.values(), default=0) + 1 if at is None else at
 
 
 @dataclass(frozen=True)

@@ -21,14 +21,7 @@ import polars as pl
 
 from engine.records import DAY_MICROS, NO_CONTACT, Direction, History, Status
 
-COLUMNS: dict[str, pl.DataType] = {
-    "account_id": pl.String(),
-    "as_of": pl.Int64(),
-    "treatment": pl.String(),
-    "probability": pl.Float64(),
-    "eligible": pl.String(),
-    "decision_id": pl.String(),
-}
+COLUMNS = ("account_id", "as_of", "treatment", "probability", "eligible")
 """as_of in microseconds UTC; probability and eligible are null where they were not logged; treatment is null
 for a contact that names none."""
 
@@ -42,7 +35,7 @@ class LandmarkSettings:
         grace_days: Within which the first outbound contact is taken as the action.
     """
 
-    period_days: float = 28.0
+    period_days: float = 14.0
     grace_days: float = 7.0
 
 
@@ -58,14 +51,8 @@ def known(history: History, table: str, at: int) -> pl.DataFrame:
 def decided(history: History, at: int) -> pl.DataFrame:
     """Occasions that were logged as decisions; only place 1, which alone has a probability."""
     rows = known(history, "decisions", at).filter(pl.col("place").fill_null(1) == 1)
-    return rows.select(
-        "account_id",
-        pl.col("decided_at").to_physical().alias("as_of"),
-        "treatment",
-        "probability",
-        "eligible",
-        "decision_id",
-    ).sort("account_id", "as_of", "decision_id")
+    timed = rows.with_columns(pl.col("decided_at").to_physical().alias("as_of"))
+    return timed.select(COLUMNS).sort("account_id", "as_of")
 
 
 def landmarks(
@@ -150,5 +137,4 @@ def _with_action(moments: pl.DataFrame, touchpoints: pl.DataFrame, grace: int) -
         pl.when(within).then(pl.col("treatment")).otherwise(pl.lit(NO_CONTACT)).alias("treatment"),
         pl.lit(None, dtype=pl.Float64).alias("probability"),
         pl.lit(None, dtype=pl.String).alias("eligible"),
-        pl.lit(None, dtype=pl.String).alias("decision_id"),
     )

@@ -19,7 +19,7 @@ from engine.playbook import Playbook
 from training import report
 from training.behaviour import Assignment, assignment_of
 from training.boosting import Boosting
-from training.cases import Cases, build_cases
+from training.cases import Cases, build_cases, known_at
 from training.errors import NoHistoryError, TooFewCasesError
 from training.evaluate import Evaluation, Judged, evaluate, evaluate_by_time
 from training.learners import LEARNERS, learnable
@@ -187,7 +187,7 @@ def _write(
     fitted = LEARNERS[selection.chosen].learn(cases, learned.assignment.probability, settings.boosting)
     parts = parts_of(fitted, cases, settings.boosting)
     identity = release_id(settings.made_at, parts)
-    at = settings.at if settings.at is not None else cases.known_until
+    at = known_at(snapshot, settings.at)
     manifest = manifest_of(
         selection.chosen, fitted, cases, identity, _facts(snapshot, learned, gate, settings, at)
     )
