@@ -258,12 +258,16 @@ def parse_playbook(text: str) -> Playbook:
         context_weights=tuple(ContextWeight(id=key, **table) for key, table in rules.read("context_weights")),
         followed=_followed(tables),
         attributes=attributes,
-        **_without(tables.top, "outcomes", "horizon_days", "attributes"),
+        **(_without(tables.top, "outcomes", "horizon_days", "attributes") | {"title": _title(tables.top)}),
     )
 
 
 def _without(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in table.items() if name not in names}
+
+
+def _title(top: Mapping[str, Any]) -> Texts:
+    return top["title"] or dict.fromkeys(top["languages"], top["id"])
 
 
 def _horizons(tables: Tables) -> dict[str, float]:
@@ -346,6 +350,15 @@ def _check_levers(tables: Tables) -> None:
         known = taxonomy[names[kind]]
         if key not in known:
             raise PlaybookError(f"levers.{kind}.{key}: unknown {kind} {key!r}{near(key, known) or '.'}")
+    for key, table in tables.sections["treatments"].items():
+        total = _lever_percent(table, tables.top["levers"])
+        if total < -100:
+            raise PlaybookError(f"levers: those of treatments.{key} add up to {total:g}, need at least -100.")
+
+
+def _lever_percent(treatment: Mapping[str, Any], levers: Mapping[tuple[str, str], float]) -> float:
+    issue, group, action = (levers.get((k, treatment[k]), 0.0) for k in ("issue", "group", "action"))
+    return issue + group + action
 
 
 def _taxonomy(tables: Tables) -> dict[str, list[str]]:

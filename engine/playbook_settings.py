@@ -65,8 +65,8 @@ _CHANNEL = "The channel."
 SECTIONS: tuple[Section, ...] = (
     Section("", "What holds for the whole playbook.", (
         Setting("id", "id", "Name of the playbook."),
-        Setting("title", "texts", "What people call it.", {}),
-        Setting("currency", "text", "ISO 4217 code of every amount in the playbook."),
+        Setting("title", "texts", "What people call it; else its id.", {}),
+        Setting("currency", "currency", "ISO 4217 code of every amount in the playbook."),
         Setting("languages", "languages", "ISO 639-1 codes; every text is needed in each of them."),
         Setting("default_timezone", "text",
                 "IANA time zone of accounts that have none; empty = no outbound contact to them.", ""),

@@ -14,7 +14,6 @@ import tomllib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from string import Formatter
 from typing import Any
 
 from engine.conditions import near
@@ -22,6 +21,7 @@ from engine.playbook_settings import REQUIRED, SECTIONS, Section, Setting
 from engine.records import EngineError
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _LANGUAGE = re.compile(r"[a-z]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -165,6 +165,12 @@ def _id(raw: Any, where: str, _: _Context | None = None) -> str:
     return raw
 
 
+def _currency(raw: Any, where: str, _: _Context) -> str:
+    if not isinstance(raw, str) or not _CURRENCY.fullmatch(raw):
+        raise _wrong(raw, where, 'an ISO 4217 code, such as "EUR"')
+    return raw
+
+
 def _number(raw: Any, where: str, _: _Context) -> float:
     if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw):
         raise _wrong(raw, where, "a number")
@@ -220,13 +226,10 @@ def _texts(raw: Any, where: str, context: _Context) -> dict[str, str]:
 def _template(raw: Any, where: str, context: _Context) -> dict[str, str]:
     texts = _texts(raw, where, context)
     for language, text in texts.items():
-        try:
-            fields = {field for _, field, _, _ in Formatter().parse(text) if field is not None}
-        except ValueError:
-            raise PlaybookError(f"{where}.{language}: a brace stands alone in {text!r}.") from None
-        for field in sorted(fields - {"name", "when"}):
+        rest = text.replace("{name}", "").replace("{when}", "")
+        if "{" in rest or "}" in rest:
             raise PlaybookError(
-                f"{where}.{language}: got {{{field}}}, only {{name}} and {{when}} are filled in."
+                f"{where}.{language}: got {text!r}, only {{name}} and {{when}} may stand in braces."
             )
     return texts
 
@@ -291,8 +294,9 @@ def _stops(raw: Any, where: str, context: _Context) -> tuple[tuple[str, str], ..
 
 
 KINDS: Mapping[str, Callable[[Any, str, _Context], Any]] = {
-    "id": _id, "text": _text, "condition": _text, "number": _number, "whole": _whole, "flag": _flag,
-    "list": _list, "ids": _id_list, "languages": _languages, "texts": _texts, "template": _template,
-    "moment": _moment, "amounts": _amounts, "attributes": _attributes, "levers": _levers, "stops": _stops,
+    "id": _id, "text": _text, "currency": _currency, "condition": _text, "number": _number,
+    "whole": _whole, "flag": _flag, "list": _list, "ids": _id_list, "languages": _languages,
+    "texts": _texts, "template": _template, "moment": _moment, "amounts": _amounts,
+    "attributes": _attributes, "levers": _levers, "stops": _stops,
 }  # fmt: skip
 """What the value of a setting may be: each checks it and turns it into the engine's type."""
