@@ -1,0 +1,88 @@
+"""What every kind of reason owes: it is told somewhere, quotes JSON, and can be said in every language."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+
+import pytest
+
+from engine.decide import Decisions
+from engine.explanation import why, words
+from engine.playbook import Playbook
+from engine.reasons import REASON_CODES
+from engine.sentences import LANGUAGES
+from tests.engine.builders import NOW, Row, history, permission, playbook, touchpoint
+from tests.engine.deciding import READY, FixedScorer, decided, index, policy, weight
+
+WORTH = FixedScorer({"visit_safety": 300.0, "stop_email": 40.0})
+CALM = playbook(suppressions=())
+READ = touchpoint(-0.1, channel="website", direction="inbound", topic="safety")
+CALLED = touchpoint(-0.1, channel="visit", direction="inbound", topic="safety")
+MAILS = tuple(touchpoint(-10.0 * i, channel="email", treatment="email_news") for i in range(1, 7))
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where a reason is told of `treatment`."""
+
+    treatment: str = "visit_safety"
+    rows: tuple[Row, ...] = READY
+    rules: Playbook = CALM
+    scorer: FixedScorer = WORTH
+
+    def decided(self) -> Decisions:
+        return decided(history(*self.rows), rules=self.rules, scorer=self.scorer)
+
+
+SCENES: dict[str, Scene] = {
+    "explored": Scene("none", rules=replace(CALM, policies=(policy("p", "1 = 0"),), exploration_share=0.999)),
+    "read_topic": Scene(rows=(*READY, permission(-9.0, purpose="web_behaviour"), READ)),
+    "asked_topic": Scene(rows=(*READY, CALLED)),
+    "stop_no_response": Scene("stop_email", (*READY, *MAILS)),
+    "context_weight": Scene(rules=replace(CALM, context_weights=(weight("w", "1 = 1", 2.0),))),
+    "expected_value": Scene(),
+    "starting_value": Scene(scorer=replace(WORTH, evidence=0)),
+    "expected_saving": Scene("stop_email"),
+    "expected_response": Scene(rules=replace(CALM, priority="leaders")),
+    "nothing_better": Scene("none", scorer=FixedScorer()),
+    "nothing_allowed": Scene("none", rules=replace(CALM, policies=(policy("p", "1 = 0"),))),
+    "response_history": Scene(rows=(*READY, touchpoint(-5.0))),
+    "last_contact": Scene(rows=(*READY, touchpoint(-5.0))),
+    "no_contact_yet": Scene(),
+}
+"""One for each code: a code without a scene fails below, so nothing is added unchecked."""
+
+
+def test_every_code_has_a_scene() -> None:
+    """Whoever adds a reason shows where it is told."""
+    assert set(SCENES) == set(REASON_CODES)
+
+
+@pytest.mark.parametrize("code", sorted(SCENES))
+def test_it_is_told_with_facts_that_are_json(code: str) -> None:
+    """Reasons are stored with the suggestion."""
+    scene = SCENES[code]
+    result = scene.decided()
+
+    told = why(result, 0, index(result, scene.treatment), scene.rules)
+
+    reason = next(reason for reason in told if reason.code == code)
+    assert reason.facts
+    assert json.loads(json.dumps(dict(reason.facts), allow_nan=False)) == dict(reason.facts)
+    assert reason.amount is None or type(reason.amount) is float
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", sorted(SCENES))
+def test_it_can_be_said(code: str, language: str) -> None:
+    """Everything that the sentence wants to quote is among the facts."""
+    scene = SCENES[code]
+    result = scene.decided()
+
+    for reason in why(result, 0, index(result, scene.treatment), scene.rules):
+        sentence = words(reason, language=language, now=NOW, playbook=scene.rules)
+
+        assert sentence
+        assert not re.search(r"[{}]|\bnan\b|not known|نامعلوم|غير معروف", sentence)

@@ -1,0 +1,105 @@
+"""What every kind of rule owes: it objects somewhere, quotes JSON, and has a sentence in every language."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, replace
+
+import pytest
+
+from engine.decide import Decisions
+from engine.explanation import objection_words, why_not
+from engine.playbook import ContactLimit, Playbook, Suppression
+from engine.policies import RULE_KINDS, STAGES
+from engine.sentences import LANGUAGES
+from tests.engine.builders import (
+    NOW,
+    TREATMENTS,
+    Row,
+    answer,
+    history,
+    permission,
+    playbook,
+    team,
+    touchpoint,
+)
+from tests.engine.deciding import READY, decided, index, policy
+
+CALM = playbook(suppressions=())
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Where a kind of rule objects to `treatment`."""
+
+    treatment: str
+    rows: tuple[Row, ...] = READY
+    rules: Playbook = CALM
+
+    def decided(self) -> Decisions:
+        return decided(history(*self.rows), rules=self.rules)
+
+
+def changed(id: str, **values) -> Playbook:
+    return playbook(treatments=tuple(replace(t, **values) if t.id == id else t for t in TREATMENTS))
+
+
+EXPIRED = changed("visit_news", approval="EU-1", approved_until=NOW - 1)
+SCENES: dict[str, Scene] = {
+    "approval_expired": Scene("visit_news", rules=EXPIRED),
+    "no_executor": Scene("visit_news", ()),
+    "channel_not_outbound": Scene("visit_news", rules=changed("visit_news", channel="website")),
+    "policy": Scene("visit_news", rules=playbook(policies=(policy("p", "days_since_visit > 3"),))),
+    "consent": Scene("email_news", (team(), permission(-1.0, "opt_out", "email"))),
+    "nothing_to_stop": Scene("stop_email", (team(), permission(-1.0, "opt_out", "email"))),
+    "snoozed": Scene("visit_news", (*READY, answer(-1.0, "snooze", "visit_news", until=3.0))),
+    "limit": Scene("visit_news", (*READY, touchpoint(-1.0)),
+                   playbook(contact_limits=(ContactLimit("l", "*", "", 1, 7.0),))),
+    "suppression": Scene("visit_news", (*READY, touchpoint(-1.0, treatment="visit_news")),
+                         playbook(suppressions=(Suppression("s", "contacts", "treatment", 1, 7.0, 7.0),))),
+}  # fmt: skip
+"""One for each kind: a kind without a scene fails below, so nothing is added unchecked."""
+
+
+def test_every_kind_of_rule_has_a_scene() -> None:
+    """Whoever adds a kind of rule shows where it objects."""
+    assert set(SCENES) == set(RULE_KINDS)
+
+
+@pytest.mark.parametrize("code", sorted(RULE_KINDS))
+def test_it_objects_with_a_stage_and_facts_that_are_json(code: str) -> None:
+    """An objection is stored and sent: stable id, known stage, numbers and ids only."""
+    scene = SCENES[code]
+    result = scene.decided()
+
+    found = why_not(result, 0, index(result, scene.treatment), scene.rules)
+
+    own = [objection for objection in found if objection.rule.partition(":")[0] == code]
+    assert len(own) == 1
+    assert own[0].stage in STAGES
+    assert own[0].facts
+    assert json.loads(json.dumps(dict(own[0].facts), allow_nan=False)) == dict(own[0].facts)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", sorted(RULE_KINDS))
+def test_it_can_be_said(code: str, language: str) -> None:
+    """Everything that the sentence wants to quote is among the facts."""
+    scene = SCENES[code]
+    result = scene.decided()
+
+    for objection in why_not(result, 0, index(result, scene.treatment), scene.rules):
+        sentence = objection_words(objection, language=language, now=NOW, playbook=scene.rules)
+
+        assert sentence
+        assert not re.search(r"[{}]|\bNone\b|\bnan\b", sentence)
+        assert objection.unknown or "not known" not in sentence
+
+
+@pytest.mark.parametrize("code", sorted(RULE_KINDS))
+def test_it_leaves_no_contact_alone(code: str) -> None:
+    """No rule of any kind may forbid to do nothing."""
+    result = SCENES[code].decided()
+
+    assert not result.objections.objects[:, 0].any()

@@ -1,0 +1,112 @@
+"""Rules only remove, and consent fails closed (laws 3 and 6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.playbook import ContactLimit, Suppression
+from engine.policies import STAGES
+from engine.records import History
+from tests.engine.builders import TREATMENTS, at, moments, permission
+from tests.engine.deciding import decided, policy
+from tests.engine.random_histories import ACCOUNTS, random_history, random_moments
+from tests.properties.laws import SCORER, facts, rules, same_bits
+
+SEEDS = st.integers(0, 2**31 - 1)
+PREDICATES = (
+    "days_since_visit > 7", "outbound_any_30d < 2", "segment = 'A'",
+    "potential_value > 0 or segment is null", "not days_since_inbound_same_topic < 5", "1 = 0", "1 = 1",
+    "channel <> 'email'", "response_rate_any_365d >= 0.5", "days_until_any is null",
+    "kind = 'stop' or purpose = 'service'", "outcomes_90d + outcome_value_30d > 10",
+)  # fmt: skip
+
+
+@given(SEEDS, st.sampled_from(PREDICATES), st.sampled_from([None, *PREDICATES]), st.sampled_from(STAGES[1:4]))
+@settings(max_examples=50, deadline=None)
+def test_a_policy_more_only_removes(seed: int, when: str, applies: str | None, stage) -> None:
+    """A lawyer who adds a rule must be sure that it allows nothing new."""
+    past, asked, base = random_history(seed), random_moments(seed), rules()
+    more = replace(base, policies=(*base.policies, policy("new", when, applies=applies, stage=stage)))
+
+    before, after = (decided(past, asked, rules=book, scorer=SCORER) for book in (base, more))
+
+    assert not (after.objections.eligible & ~before.objections.eligible).any()
+    assert after.objections.eligible[:, 0].all()
+    assert same_bits(before.scores, after.scores) == []
+    assert same_bits(before.priority, after.priority) == []
+
+
+@given(SEEDS, st.integers(1, 4), st.sampled_from(["*", "email", "visit"]))
+@settings(max_examples=25, deadline=None)
+def test_a_limit_or_a_pause_more_only_removes(seed: int, count: int, channel: str) -> None:
+    """The same for contact policies."""
+    past, asked, base = random_history(seed), random_moments(seed), rules()
+    limits = (*base.contact_limits, ContactLimit("new", channel, "", count, 30.0))
+    pauses = (*base.suppressions, Suppression("new", "contacts", "channel", count, 30.0, 30.0, channel))
+    more = replace(base, contact_limits=limits, suppressions=pauses)
+
+    before, after = (decided(past, asked, rules=book, scorer=SCORER) for book in (base, more))
+
+    assert not (after.objections.eligible & ~before.objections.eligible).any()
+
+
+def silent_since_yesterday(seed: int) -> History:
+    """A random history in which nobody has said anything about consent in the last day."""
+    past = random_history(seed)
+    earlier = pl.col("since").cast(pl.Int64) < at(-1.0)
+    frames = dict(past.frames)
+    frames["preferences"] = past["preferences"].filter(earlier)
+    return History(frames)
+
+
+@given(SEEDS, st.sampled_from(["email", "*"]), st.sampled_from([None, "p"]))
+@settings(max_examples=30, deadline=None)
+def test_after_a_withdrawal_no_marketing_email_is_offered_to_anybody(
+    seed: int, channel: str, contact: str | None
+) -> None:
+    """Said once on a visit, it holds for the account in every decision, explored ones included."""
+    withdrawn = [
+        permission(-0.5, "opt_out", channel, account_id=owner, contact_id=contact) for owner in ACCOUNTS
+    ]
+    past = silent_since_yesterday(seed).append(facts(*withdrawn))
+    offers = replace(rules(), exploration_share=0.9)
+
+    result = decided(past, moments(*ACCOUNTS), rules=offers, scorer=SCORER, seed=seed)
+
+    marketing = [i for i, t in enumerate(TREATMENTS) if t.kind == "contact" and t.channel == "email"
+                 and t.purpose == "marketing"]  # fmt: skip
+    assert not result.objections.eligible[:, marketing].any()
+    assert not np.isin(result.ranking.places, marketing).any()
+    assert (result.ranking.target[:, marketing] == 0.0).all()
+
+
+@given(SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_lists_hold_only_what_may_be_done_and_pays(seed: int) -> None:
+    """Whatever the draw: everything listed is eligible, once, and after place 1 worth more than nothing."""
+    past, asked = random_history(seed), random_moments(seed)
+
+    result = decided(past, asked, rules=rules(), scorer=SCORER, seed=seed)
+
+    for row, places in enumerate(result.ranking.places):
+        placed = places[places >= 0]
+        assert len(set(placed.tolist())) == len(placed)
+        assert result.objections.eligible[row, placed].all()
+        assert (result.priority.priority[row, placed[1:]] > 0.0).all()
+        assert (places[0] != 0) or (places[1:] == -1).all()
+        assert_fits(result, row, placed)
+
+
+def assert_fits(result, row: int, placed: np.ndarray) -> None:
+    """The list as a whole keeps every limit of the playbook."""
+    for index, limit in enumerate(rules().contact_limits):
+        used = result.features.limits[row, index]
+        added = sum(
+            TREATMENTS[t].kind == "contact" and limit.channel in ("*", TREATMENTS[t].channel) for t in placed
+        )
+        assert not added or used + added <= limit.count
