@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 
@@ -141,7 +141,9 @@ def _tables(offers: pl.DataFrame, profile: pl.DataFrame, events: pl.DataFrame) -
     return {
         "accounts": accounts,
         "users": _users(),
-        "account_team": accounts.select("account_id", role=pl.lit(SYSTEM), user_id=pl.lit(SYSTEM)),
+        "account_team": accounts.select(
+            "account_id", "stored_at", role=pl.lit(SYSTEM), user_id=pl.lit(SYSTEM)
+        ),
         "touchpoints": touchpoints,
         "responses": _responses(events, touchpoints),
         "outcomes": _outcomes(events),
@@ -161,6 +163,7 @@ def _accounts(profile: pl.DataFrame) -> pl.DataFrame:
         age=pl.when(age != UNKNOWN_AGE).then(age),
         income=pl.col("income").cast(pl.Float64),
         member_days=(pl.lit(BASE.date()) - joined).dt.total_days(),
+        stored_at=pl.lit(BASE - timedelta(days=1)),
     ).sort("account_id")
 
 
