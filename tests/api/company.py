@@ -19,7 +19,17 @@ from data.ledger.ledger import Ledger
 from data.settings import Settings
 from engine.records import DAY_MICROS
 from tests.data.files import (
-    DAY, UNTIL, account, days_before, iso, micros, preference, team_member, touchpoint, user, write_csv,
+    DAY,
+    UNTIL,
+    account,
+    days_before,
+    iso,
+    micros,
+    preference,
+    team_member,
+    touchpoint,
+    user,
+    write_csv,
 )  # fmt: skip
 
 NOW = micros(UNTIL + 6 * timedelta(hours=1))
@@ -51,7 +61,7 @@ def random_name(seed: int) -> str:
 
 
 def tables_of(accounts: Sequence[str], **others: Any) -> dict[str, list[dict[str, Any]]]:
-    """A folder's rows: each account is served by the whole team, permits e-mail and the use of web behaviour."""
+    """A folder's rows: each account has the whole team and permits e-mail and the use of web behaviour."""
     tables: dict[str, list[dict[str, Any]]] = {
         "accounts": [account(a, name=random_name(i), potential_value=40_000) for i, a in enumerate(accounts)],
         "users": [user(user_id, name=f"Colleague {user_id}", role=role) for role, user_id in TEAM.items()]
@@ -60,8 +70,8 @@ def tables_of(accounts: Sequence[str], **others: Any) -> dict[str, list[dict[str
             team_member(a, role=role, user_id=user_id) for a in accounts for role, user_id in TEAM.items()
         ],
         "touchpoints": [
-            touchpoint(f"t-{a}", a, occurred_at=days_before(1), channel="podcast", treatment="podcast_guidelines",
-                       topic="guidelines")
+            touchpoint(f"t-{a}", a, occurred_at=days_before(1), channel="podcast", topic="guidelines",
+                       treatment="podcast_guidelines")
             for a in accounts
         ],
         "responses": [],
@@ -139,7 +149,9 @@ def load(home: Path, tables: dict[str, list[dict[str, Any]]], *, loaded_at: int 
 
 
 @contextmanager
-def served(home: Path, tables: dict[str, list[dict[str, Any]]] | None = None, **settings: Any) -> Iterator[Company]:
+def served(
+    home: Path, tables: dict[str, list[dict[str, Any]]] | None = None, **settings: Any
+) -> Iterator[Company]:
     """The company's history loaded and the service started on it."""
     load(home, tables if tables is not None else tables_of(["a1", "a2"]))
     clock = Clock()
