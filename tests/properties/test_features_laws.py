@@ -1,0 +1,112 @@
+"""Laws 1 and 2 for features: together equals one by one, order means nothing, the future is not known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.features import Features
+from engine.records import TABLES, Floats, History, Moments
+from tests.engine.builders import features
+from tests.engine.random_histories import of_account, random_history, random_moments, shuffled
+
+SEEDS = st.integers(0, 2**31 - 1)
+GROUPS = ("account", "channel", "topic", "message", "consent", "web_behaviour", "has_role", "limits",
+          "tracked", "snoozed")  # fmt: skip
+
+
+def groups_of(known: Features) -> Mapping[str, Floats]:
+    return {name: getattr(known, name) for name in GROUPS}
+
+
+def same_bits(one: Mapping[str, Floats], other: Mapping[str, Floats]) -> bool:
+    return all(
+        one[name].shape == other[name].shape and one[name].tobytes() == other[name].tobytes()
+        for name in GROUPS
+    )
+
+
+def pick(known: Features, rows: list[int]) -> Mapping[str, Floats]:
+    return {name: np.ascontiguousarray(values[rows]) for name, values in groups_of(known).items()}
+
+
+@given(SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_features_of_many_moments_equal_those_of_each_alone(seed: int) -> None:
+    """The night asks for a bucket, a live event for one account: another bit is another decision."""
+    past, asked = random_history(seed), random_moments(seed, 6)
+    together = features(past, asked)
+
+    for i, owner in enumerate(asked.account_ids):
+        alone = features(of_account(past, owner), Moments((owner,), asked.as_of[i : i + 1]))
+
+        assert same_bits(pick(together, [i]), groups_of(alone))
+
+
+@given(SEEDS)
+@settings(max_examples=25, deadline=None)
+def test_the_order_of_rows_and_rows_given_twice_change_nothing(seed: int) -> None:
+    """A block and a tail come in any order, and what is in both must count once."""
+    past, asked = random_history(seed), random_moments(seed)
+
+    mixed = features(shuffled(past, seed), asked)
+
+    assert same_bits(groups_of(features(past, asked)), groups_of(mixed))
+
+
+def as_known_before(past: History, moment: int) -> History:
+    """Without the versions stored at or after a moment; later versions have then superseded nothing yet."""
+    frames = {}
+    for table, frame in past.frames.items():
+        stored = pl.col("stored_at").cast(pl.Int64)
+        superseded = pl.col("superseded_at").cast(pl.Int64)
+        known = frame.filter(stored.is_null() | (stored < moment))
+        frames[table] = known.with_columns(
+            pl.when(superseded < moment).then(pl.col("superseded_at")).alias("superseded_at")
+        )
+    return History(frames)
+
+
+@given(SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_what_is_stored_later_changes_nothing(seed: int) -> None:
+    """A training case must not know what our side learned afterwards: corrections, tombstones, late facts."""
+    past, asked = random_history(seed), random_moments(seed, 4)
+    now = features(past, asked)
+
+    for i, owner in enumerate(asked.account_ids):
+        moment = int(asked.as_of[i])
+        then = features(as_known_before(past, moment), Moments((owner,), asked.as_of[i : i + 1]))
+
+        assert same_bits(pick(now, [i]), groups_of(then))
+
+
+def as_happened_before(past: History, moment: int) -> History:
+    """Without facts that occur at or after a moment, plans aside: the plan itself is a fact of today."""
+    frames = {}
+    for table, frame in past.frames.items():
+        time = TABLES[table].time
+        if time is not None:
+            before = pl.col(time).cast(pl.Int64) < moment
+            plan = (pl.col("status") == "planned") if table == "touchpoints" else pl.lit(value=False)
+            frame = frame.filter(before | plan)  # noqa: PLW2901
+        frames[table] = frame
+    return History(frames)
+
+
+@given(SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_what_occurs_later_changes_nothing(seed: int) -> None:
+    """Neither a touchpoint nor a response, outcome, wish or answer of the future may tell of itself."""
+    past, asked = random_history(seed), random_moments(seed, 4)
+    now = features(past, asked)
+
+    for i, owner in enumerate(asked.account_ids):
+        earlier = as_happened_before(past, int(asked.as_of[i]))
+        then = features(earlier, Moments((owner,), asked.as_of[i : i + 1]))
+
+        assert same_bits(pick(now, [i]), groups_of(then))
