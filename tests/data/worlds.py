@@ -1,0 +1,60 @@
+"""Builders of small simulated worlds and what tests read off them."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import polars as pl
+
+from data.world import Truth, World, WorldSettings, simulate
+from engine.records import DAY_MICROS
+
+
+@cache
+def world(**changes: object) -> World:
+    """A small world; equal settings are simulated once."""
+    return simulate(WorldSettings.named(**({"accounts": 300, "seed": 7} | changes)))
+
+
+def rewards(given: World) -> tuple[np.ndarray, np.ndarray]:
+    """What was prescribed within the horizon of each decision, and whether the horizon is over."""
+    truth, settings = given.truth, given.settings
+    horizon = round(settings.horizon_days * DAY_MICROS)
+    outcomes = given.tables["outcomes"].sort("account_id", "occurred_at")
+    span = (settings.days + 400) * DAY_MICROS
+
+    def key(accounts: pl.Series, at: np.ndarray) -> np.ndarray:
+        return accounts.str.slice(1).cast(pl.Int64).to_numpy() * span + at - settings.start_micros
+
+    known = key(outcomes["account_id"], outcomes["occurred_at"].cast(pl.Int64).to_numpy())
+    total = np.concatenate([[0.0], outcomes["value"].to_numpy().cumsum()])
+    first = np.searchsorted(known, key(truth.account_ids, truth.decided_at))
+    last = np.searchsorted(known, key(truth.account_ids, truth.decided_at + horizon))
+    return total[last] - total[first], truth.decided_at + horizon <= settings.until_micros
+
+
+def chosen(truth: Truth) -> np.ndarray:
+    """The logged choices as a policy."""
+    policy = np.zeros(truth.expected.shape)
+    policy[np.arange(len(truth)), truth.choice] = 1.0
+    return policy
+
+
+def naive_lift(given: World) -> tuple[float, float]:
+    """Mean reward after contacts minus after none, and what the same contacts truly caused."""
+    reward, mature = rewards(given)
+    contacted = given.truth.choice > 0
+    caused = given.truth.expected[np.arange(len(reward)), given.truth.choice]
+    seen = reward[mature & contacted].mean() - reward[mature & ~contacted].mean()
+    return float(seen), float(caused[mature & contacted].mean())
+
+
+def emails_before(given: World, days: int) -> pl.DataFrame:
+    """E-mails with how many came to the account in some days before, and whether it then unsubscribed."""
+    emails = (
+        given.tables["touchpoints"].filter(channel="email", status="done").sort("account_id", "occurred_at")
+    )
+    left = given.tables["responses"].filter(response="unsubscribed")["touchpoint_id"]
+    counted = emails.rolling("occurred_at", period=f"{days}d", group_by="account_id").agg(before=pl.len() - 1)
+    return counted.with_columns(left=emails["touchpoint_id"].is_in(left.implode()))
