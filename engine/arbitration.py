@@ -30,6 +30,7 @@ class Priority:
         weight: Context weight, no unit.
         lever: No unit.
         priority: What is ranked; column 0 (no contact) is 0.
+        active: Which of the playbook's context weights hold; shape (n, T, W).
     """
 
     caused: Floats
@@ -38,6 +39,7 @@ class Priority:
     weight: Floats
     lever: Floats
     priority: Floats
+    active: Bools
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priori
     caused = scores.value - scores.value[:, :1]
     cost = np.broadcast_to(np.array([t.cost for t in playbook.treatments]), shape)
     fatigue = scores.optout * playbook.optout_loss
-    weight = context_weights(features, playbook)[0]
+    weight, active = context_weights(features, playbook)
     lever = np.broadcast_to(np.array([_lever(t, playbook) for t in playbook.treatments]), shape)
     if playbook.priority == "leaders":
         base = scores.response * np.array([t.value for t in playbook.treatments])
@@ -94,7 +96,7 @@ def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priori
         base = (caused - cost - fatigue) * _followed(scores, playbook)
     priority = base * weight * lever
     priority[:, 0] = 0.0
-    return Priority(caused, cost.copy(), fatigue, weight, lever.copy(), priority)
+    return Priority(caused, cost.copy(), fatigue, weight, lever.copy(), priority, active)
 
 
 def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Bools]:

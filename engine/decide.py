@@ -8,11 +8,13 @@ same arguments give the same suggestions, and n accounts together give the same 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
 
 from engine.arbitration import LEFT_OUT, Priority, Ranking, left_out, placed_at, prioritise, rank, together
+from engine.conditions import FactColumn
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import STAGES, Objections, object_to
@@ -34,6 +36,11 @@ class Decisions:
     scores: Scores
     priority: Priority
     ranking: Ranking
+
+    @cached_property
+    def columns(self) -> dict[str, FactColumn]:
+        """Facts looked up for explanations, kept: a night explains every list of its bucket."""
+        return {}
 
     def funnel(self) -> pl.DataFrame:
         """Where candidates drop: columns stage, rule, removed, remaining.

@@ -9,6 +9,7 @@ One place to add a kind of rule: a function decorated with `rule_kind`, and its 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -144,11 +145,11 @@ def fact_columns(
 
     A column of accounts that the playbook declares and the store does not have is not known of anybody.
     """
-    names = sorted({name for condition in conditions if condition for name in condition.facts})
-    return {name: _column(features, playbook, name) for name in names}
+    return {name: fact_column(features, playbook, name) for name in fact_names(conditions)}
 
 
-def _column(features: Features, playbook: Playbook, name: str) -> FactColumn:
+def fact_column(features: Features, playbook: Playbook, name: str) -> FactColumn:
+    """A fact over (n, T), broadcastable; one that the playbook declares and the store lacks is unknown."""
     if name in features.set.sources:
         return features.fact(name)
     declared = next(attribute for attribute in playbook.attributes if attribute.name == name)
@@ -162,15 +163,17 @@ def holds(condition: Condition | None, columns: Mapping[str, FactColumn], shape:
     return np.broadcast_to(condition.evaluate(columns), shape)
 
 
-def quote_fact(features: Features, name: str, account: int, treatment: int) -> str | float | None:
-    """One fact of one pair as a number or text; None = not known."""
-    if name not in features.set.sources:
-        return None
-    column = features.fact(name)
-    shape = (len(features.moments), len(features.set.treatments))
-    value = float(np.broadcast_to(column.values, shape)[account, treatment])
+def fact_names(conditions: Iterable[Condition | None]) -> tuple[str, ...]:
+    """The facts that some conditions read, sorted."""
+    return tuple(sorted({name for condition in conditions if condition for name in condition.facts}))
+
+
+def value_at(column: FactColumn, account: int, treatment: int) -> str | float | None:
+    """One pair's value of a fact as a number or text; None = not known."""
+    rows, columns = column.values.shape
+    value = float(column.values[account if rows > 1 else 0, treatment if columns > 1 else 0])
     if column.levels is None:
-        return None if np.isnan(value) else value
+        return None if math.isnan(value) else value
     return column.levels[int(value)] if 0 <= value < len(column.levels) else None
 
 
@@ -239,7 +242,7 @@ def channel_not_outbound(_: Features, playbook: Playbook) -> Iterator[Verdict]:
 def _quote_policy(features: Features, playbook: Playbook, own: str, account: int, treatment: int) -> Quoted:
     policy = next(policy for policy in playbook.policies if policy.id == own)
     read = fact_columns(features, playbook, (policy.when, policy.applies))
-    return {name: quote_fact(features, name, account, treatment) for name in read}
+    return {name: value_at(column, account, treatment) for name, column in read.items()}
 
 
 @rule_kind("policy", _quote_policy)

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.arbitration import context_weights
 from engine.decide import Decisions
 from engine.playbook import ContextWeight, Playbook, Treatment
-from engine.policies import Quoted, fact_columns, quote_fact
+from engine.policies import Quoted, fact_column, fact_names, value_at
 from engine.records import DAY_MICROS
 
 RECENT_DAYS = 30.0
@@ -59,9 +58,16 @@ class Case:
         """Its priority, in currency."""
         return float(self.decisions.priority.priority[self.account, self.index])
 
+    def fact(self, name: str) -> str | float | None:
+        """A fact of the pair; None = not known."""
+        columns = self.decisions.columns
+        if name not in columns:
+            columns[name] = fact_column(self.decisions.features, self.playbook, name)
+        return value_at(columns[name], self.account, self.index)
+
     def number(self, name: str) -> float | None:
         """A numeric fact of the pair; None = not known."""
-        value = quote_fact(self.decisions.features, name, self.account, self.index)
+        value = self.fact(name)
         return value if isinstance(value, float) else None
 
     def moment_before(self, days: float) -> int:
@@ -70,7 +76,7 @@ class Case:
 
     def active_weights(self) -> list[ContextWeight]:
         """The context weights that hold for the pair."""
-        active = context_weights(self.decisions.features, self.playbook)[1][self.account, self.index]
+        active = self.decisions.priority.active[self.account, self.index]
         return [weight for weight, holds in zip(self.playbook.context_weights, active, strict=True) if holds]
 
 
@@ -162,8 +168,7 @@ def context_weight(case: Case) -> Iterator[Reason]:
     for weight in case.active_weights():
         if weight.weight in (0.0, 1.0) or _reads_topic(weight, case.treatment.topic):
             continue
-        read = fact_columns(case.decisions.features, case.playbook, (weight.when, weight.applies))
-        quoted = {name: quote_fact(case.decisions.features, name, case.account, case.index) for name in read}
+        quoted = {name: case.fact(name) for name in fact_names((weight.when, weight.applies))}
         facts: Quoted = {"weight_id": weight.id, "weight": weight.weight, **quoted}
         yield Reason("context_weight", facts, case.priority - case.priority / weight.weight)
 
