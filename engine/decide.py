@@ -156,14 +156,21 @@ def _each(names: tuple[str | None, ...], index: np.typing.NDArray[np.integer]) -
 
 
 def _rules(objections: Objections) -> pl.Series:
-    """The ids of all rules that object to each pair, separated by |; null where none does."""
+    """The ids of all rules that object to each pair, separated by |; null where none does.
+
+    Pairs share few combinations of rules: each combination is numbered and named once.
+    """
     flags = objections.objects.reshape(-1, len(objections.rules))
-    packed = np.packbits(flags, axis=1)
-    patterns, index = np.unique(packed, axis=0, return_inverse=True)
-    named = tuple(_named(pattern, objections) for pattern in patterns)
-    return _each(named, index.reshape(-1))
+    number = np.zeros(len(flags), dtype=np.int64)
+    for start in range(0, flags.shape[1], 32):
+        bits = flags[:, start : start + 32].astype(np.int64)
+        for place in range(bits.shape[1]):
+            number = number | (bits[:, place] << place)
+        # Renumbered, so that the next 32 rules find room above.
+        number = np.unique(number, return_inverse=True)[1].reshape(-1) << 32
+    _, first, index = np.unique(number, return_index=True, return_inverse=True)
+    return _each(tuple(_named(flags[pair], objections) for pair in first), index.reshape(-1))
 
 
-def _named(pattern: np.typing.NDArray[np.uint8], objections: Objections) -> str | None:
-    objecting: Bools = np.unpackbits(pattern, count=len(objections.rules)).astype(bool)
+def _named(objecting: Bools, objections: Objections) -> str | None:
     return "|".join(rule.id for rule, yes in zip(objections.rules, objecting, strict=True) if yes) or None

@@ -157,3 +157,14 @@ def test_the_probability_in_the_record_is_that_of_place_one() -> None:
     assert np.isin(first["explored"].to_numpy(), [True, False]).all()
     assert first["explored"].any()
     assert index(result, "none") == 0
+
+
+def test_the_record_tells_apart_more_rules_than_a_number_has_bits() -> None:
+    """A large company has a hundred policies; a combination of rules must never be taken for another."""
+    many = tuple(policy(f"p{i:03}", "1 = 0", applies=f"minutes <= {i % 50}") for i in range(130))
+    result = decided(history(*READY), rules=playbook(policies=many), scorer=WORTH)
+
+    for row in result.record().iter_rows(named=True):
+        flags = result.objections.objects[0, index(result, row["treatment"])]
+        rules = [rule.id for rule, flag in zip(result.objections.rules, flags, strict=True) if flag]
+        assert (row["rules"] or "").split("|") == (rules or [""])
