@@ -252,5 +252,5 @@ def features(
 ) -> Features:
     """features_as_of with the small playbook."""
     rules = rules or playbook()
-    asked = asked or moments()
+    asked = moments() if asked is None else asked
     return features_as_of(past, asked, playbook=rules, features=FeatureSet.of(rules, attributes))
