@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -12,9 +13,15 @@ import sqlalchemy as sa
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """Address of a PostgreSQL server of this test process's own; its files go with the session."""
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not below pytest's folder: as root the server runs as another user, and the next test session to start
+    # would shut that user out of pytest's folder again.
+    with TemporaryDirectory(prefix="nextbest-postgres-", ignore_cleanup_errors=True) as folder:
+        yield from _serve(folder)
+
+
+def _serve(folder: str) -> Iterator[str]:
     with warnings.catch_warnings():
         # It wonders where it may put files of its own; ours are all in `folder`.
         warnings.simplefilter("ignore")

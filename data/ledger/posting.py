@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,6 +21,7 @@ from data.ledger.types import ConflictError, LoggedDecision, Proposal
 
 Identity = tuple[str, str, str]
 """Account, treatment, role."""
+_SAID = [name for name in t.PROPOSAL_COLUMNS if name != "decision_id"]
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ class _Wanted:
 
     def row(self) -> dict[str, Any]:
         """What a listing and a suggestion say of it."""
-        said = {"account_id": self.account_id, "decision_id": self.decision_id, **asdict(self.proposal)}
-        return {name: said[name] for name in ("account_id", *t.PROPOSAL_COLUMNS)}
+        said = {name: getattr(self.proposal, name) for name in _SAID}
+        return {"account_id": self.account_id, "decision_id": self.decision_id, **said}
 
 
 def post(

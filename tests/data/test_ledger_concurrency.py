@@ -6,11 +6,15 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from data.ledger.ledger import Ledger
 from data.ledger.types import ConflictError, Suggestion
@@ -165,6 +169,61 @@ def test_live_lists_while_a_night_completes_are_all_shown(ledger: Ledger) -> Non
             one.result()
 
     assert [one.treatment for one in ledger.worklist("u", now=NOON, limit=99)] == ["call"] * len(ids)
+
+
+@contextmanager
+def pausing_after(statement: str) -> Iterator[tuple[Event, Event]]:
+    """The first thread that runs such a statement stops behind it: (it has stopped, let it go on)."""
+    stopped, go_on = Event(), Event()
+
+    def pause(*call: Any) -> None:
+        if call[2].startswith(statement) and not stopped.is_set():
+            stopped.set()
+            go_on.wait(10)
+
+    sa.event.listen(sa.Engine, "after_cursor_execute", pause)
+    try:
+        yield stopped, go_on
+    finally:
+        go_on.set()
+        sa.event.remove(sa.Engine, "after_cursor_execute", pause)
+
+
+@pytest.mark.postgres
+def test_the_tail_waits_for_rows_that_have_a_lower_number(postgres_url: str) -> None:
+    """Row 1 is being stored when row 2 is there already: taking over up to 2 would drop 1 unseen."""
+    ledger = Ledger.create(postgres_url)
+    ledger.put_accounts(accounts("a", "b"))
+    with ThreadPoolExecutor(2) as pool, pausing_after("INSERT INTO events") as (stopped, go_on):
+        slow = pool.submit(ledger.append, [touch("e1", "a")], now=NOON)
+        stopped.wait(10)
+        ledger.append([touch("e2", "b")], now=NOON)
+        tail = pool.submit(ledger.tail)
+        wait([tail], timeout=0.3)
+        go_on.set()
+
+        assert [(row.event_id, row.seq) for row in tail.result()] == [("e1", 1), ("e2", 2)]
+        slow.result()
+    ledger.close()
+
+
+@pytest.mark.postgres
+def test_the_swap_waits_for_a_list_that_is_being_posted(postgres_url: str) -> None:
+    """The list has seen which run is shown and not yet where to write: it must not miss the new one."""
+    ledger = Ledger.create(postgres_url)
+    ledger.put_accounts(accounts("a"))
+    night(ledger, "n1", {"a": [proposal("mail")]}, complete=False)
+    with ThreadPoolExecutor(2) as pool, pausing_after("SELECT shown.run_id") as (stopped, go_on):
+        slow = pool.submit(ledger.post, decision("d1"), [proposal("call")], version=0, now=NOON)
+        stopped.wait(10)
+        swap = pool.submit(ledger.complete_run, "n1", summary={}, now=NOON)
+        wait([swap], timeout=0.3)
+        go_on.set()
+        slow.result()
+        swap.result()
+
+    assert [one.treatment for one in ledger.suggestions("a", now=NOON)] == ["call"]
+    ledger.close()
 
 
 DIES = """
