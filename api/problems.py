@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
-from starlette.exceptions import HTTPException
+from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from data.home import DataError
@@ -63,7 +63,7 @@ def problem(
 def install(app: FastAPI) -> None:
     """Answer every error as a problem."""
     app.add_exception_handler(HttpProblem, _of_http_problem)
-    app.add_exception_handler(HTTPException, _of_http_exception)
+    app.add_exception_handler(StarletteHTTPException, _of_http_exception)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(DataError, _of_known)
     app.add_exception_handler(EngineError, _of_known)
@@ -77,7 +77,7 @@ async def _of_http_problem(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _of_http_exception(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)
+    assert isinstance(error, StarletteHTTPException)
     return problem(error.status_code, str(error.detail), headers=dict(error.headers or {}) or None)
 
 
@@ -123,7 +123,8 @@ class BodyLimit:
             message = await receive()
             read += len(message.get("body", b""))
             if read > MAX_BODY_BYTES:
-                raise HttpProblem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
+                # Of this class alone: FastAPI takes any other for a body that cannot be parsed.
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
             return message
 
         await self.app(scope, counted, send)

@@ -14,8 +14,9 @@ from api.decider import Decider, LiveDecision, decide_live
 from api.feedback import Answer, check_answer, ends_at, facts_of
 from data.ledger.ledger import Ledger
 from data.ledger.types import ConflictError, Suggestion, TailRow, User
-from data.live import history_of
+from data.live import history_of, newest_stored
 from engine.explanation import Objection, Reason, why, why_not
+from engine.records import History
 
 ATTEMPTS = 20
 """How often an account is decided again because something new came in between, before it is said."""
@@ -70,11 +71,10 @@ class Service:
         now = self.clock()
         playbook = self.decider().playbook
         ends = ended_by(rows, playbook)
-        cancelled = [
-            row
-            for account in sorted({row.account_id for row in rows if row.table == "preferences"})
-            for row in cancellations(history_of(self.ledger.account_state(account)), ends, playbook, now)
-        ]
+        cancelled = []
+        for account in sorted({row.account_id for row in rows if row.table == "preferences"}):
+            history = history_of(self.ledger.account_state(account))
+            cancelled += cancellations(history, ends, playbook, _after_all(history, now))
         stored = self.ledger.append([*rows, *cancelled], now=now)[: len(rows)]
         triggers = {row.account_id: f"event:{row.event_id}" for row in stored}
         return stored, {account: self.decide(account, trigger=t) for account, t in triggers.items()}
@@ -115,7 +115,7 @@ class Service:
         facts = facts_of(answer, suggestion, user, playbook, now)
         ended = ended_by(facts, playbook)
         history = history_of(self.ledger.account_state(suggestion.account_id))
-        cancelled = cancellations(history, ended, playbook, now)
+        cancelled = cancellations(history, ended, playbook, _after_all(history, now))
         answered = self.ledger.answer(
             suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],
             until=ends_at(answer, now), now=now,
@@ -126,7 +126,7 @@ class Service:
             answered,
             dropped + self._withdrawn(suggestion.account_id, ended, after=now - 1),
             len(cancelled),
-            already_sent(history, ended, playbook, now),
+            already_sent(history, ended, playbook, _after_all(history, now)),
         )
 
     def why_not(self, account_id: str, treatment: str) -> WhyNot:
@@ -167,3 +167,8 @@ class Service:
     def _is_ended(self, suggestion: Suggestion, ended: Ended) -> bool:
         purposes = {t.id: t.purpose for t in self.decider().playbook.treatments if t.kind == "contact"}
         return (suggestion.channel, purposes.get(suggestion.treatment, "")) in ended
+
+
+def _after_all(history: History, now: int) -> int:
+    """A moment at which all of it is known: stored times grow even while the clock stands."""
+    return max(now, newest_stored(history) + 1)

@@ -1,0 +1,111 @@
+"""Who may see and do what over HTTP."""
+
+from __future__ import annotations
+
+import pytest
+
+from api.tokens import issue
+from tests.api.company import Company
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {"Authorization": "Bearer nonsense"}, {"Authorization": "Basic eDp5"}]
+)
+def test_without_a_valid_token_there_is_nothing(company: Company, headers: dict[str, str]) -> None:
+    """401 with the header that says how to come in (RFC 6750)."""
+    answer = company.client.get("/v1/worklist", headers=headers)
+
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert answer.headers["content-type"] == PROBLEM
+
+
+def test_a_token_expires(company: Company) -> None:
+    """A lost tablet must not stay a key for ever."""
+    with company.ledger() as ledger:
+        token = ledger.issue_token("am", now=company.clock(), expires_at=company.clock() + 1_000_000)
+    headers = {"Authorization": f"Bearer {token}"}
+    before = company.client.get("/v1/worklist", headers=headers).status_code
+    company.clock.pass_time(seconds=2)
+    after = company.client.get("/v1/worklist", headers=headers).status_code
+
+    assert (before, after) == (200, 401)
+
+
+@pytest.mark.parametrize("path", ["/suggestions", "/why-not/visit_dosing"])
+def test_an_account_of_another_team_does_not_exist(company: Company, path: str) -> None:
+    """Whether somebody is a customer is a secret as well: the answers are the same."""
+    foreign = company.client.get(f"/v1/accounts/apart{path}", headers=company.as_("am"))
+    nowhere = company.client.get(f"/v1/accounts/nobody{path}", headers=company.as_("am"))
+
+    assert (foreign.status_code, nowhere.status_code) == (404, 404)
+    assert foreign.json()["detail"].replace("apart", "") == nowhere.json()["detail"].replace("nobody", "")
+
+
+def test_events_of_another_teams_account_are_refused_as_a_whole(company: Company) -> None:
+    """All or nothing: half a list would be sent again and again."""
+    row = {"direction": "inbound", "channel": "website", "status": "done"}
+    events = [
+        {"event_id": f"mixed-{account}", "table": "touchpoints", "account_id": account, "row": row}
+        for account in ("a1", "apart")
+    ]
+
+    answer = company.client.post("/v1/events", headers=company.as_("am"), json=events)
+
+    assert answer.status_code == 404
+    with company.ledger() as ledger:
+        assert "mixed-a1" not in [row.event_id for row in ledger.tail()]
+
+
+def test_what_is_for_medical_is_not_seen_by_commercial(company: Company) -> None:
+    """The wall between medical and commercial roles is law in pharma."""
+    company.reads_page("side_effects", "a2")
+    seen = {user: {s["role"] for s in company.suggestions("a2", user)} for user in ("am", "rs", "ml")}
+    company.reads_page("new_data", "a2")
+    refused = company.client.get("/v1/accounts/a2/why-not/medical_call_new_data", headers=company.as_("am"))
+    allowed = company.client.get("/v1/accounts/a2/why-not/medical_call_new_data", headers=company.as_("ml"))
+
+    assert "medical_liaison" not in seen["am"] | seen["rs"]
+    assert (refused.status_code, allowed.status_code) == (403, 200)
+
+
+def test_only_the_role_that_is_asked_answers(company: Company) -> None:
+    """A colleague may see a visit; taking it off the list is for whom it is."""
+    company.reads_page("side_effects", "a3")
+    visit = company.suggestions("a3", "rs")[0]
+    path = f"/v1/suggestions/{visit['suggestion_id']}/feedback"
+
+    refused = company.client.post(path, headers=company.as_("rs"), json={"verb": "accept"})
+
+    assert refused.status_code == 403
+    assert "account_manager" in refused.json()["detail"]
+
+
+def test_a_suggestion_of_another_team_does_not_exist(company: Company) -> None:
+    """Guessing ids must not tell anything."""
+    company.reads_page("side_effects", "a4")
+    suggestion = company.suggestions("a4")[0]["suggestion_id"]
+    answers = [
+        company.client.post(
+            f"/v1/suggestions/{found}/feedback", headers=company.as_("stranger"), json={"verb": "accept"}
+        )
+        for found in (suggestion, "nothing")
+    ]
+
+    assert [answer.status_code for answer in answers] == [404, 404]
+
+
+def test_a_job_sends_events_of_every_account_and_sees_no_suggestions(company: Company) -> None:
+    """The website reports for everybody and has no business with the lists."""
+    token = issue(company.settings, "website", job=True)
+    headers = {"Authorization": f"Bearer {token}"}
+    row = {"direction": "inbound", "channel": "website", "topic": "dosing", "status": "done"}
+    event = {"event_id": "job-1", "table": "touchpoints", "account_id": "apart", "row": row}
+
+    stored = company.client.post("/v1/events", headers=headers, json=event)
+
+    assert stored.status_code == 200, stored.text
+    assert company.client.get("/v1/accounts/apart/suggestions", headers=headers).status_code == 404
+    assert company.client.get("/v1/worklist", headers=headers).json() == []
