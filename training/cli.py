@@ -180,11 +180,13 @@ def _micros(text: str | None) -> int | None:
 
 
 def _print_outcome(outcome: Outcome, currency: str) -> None:
+    from training.evaluate import claim  # noqa: PLC0415
+
     _print_evaluation(outcome.evaluation, outcome.selection.chosen, currency)
     if outcome.by_time is not None:
         _print_evaluation(outcome.by_time, outcome.selection.chosen, currency)
     _print_left_out(outcome.cases.left_out)
-    typer.echo(outcome.selection.sentence)
+    typer.echo(f"{outcome.selection.sentence} {claim(outcome.evaluation, outcome.selection.chosen)}")
     typer.echo(f"Release {outcome.release.id} ({outcome.selection.chosen}).")
     for check in outcome.gate.failed:
         typer.echo(f"Gate, {check.name}: {check.sentence}")

@@ -214,6 +214,22 @@ class _Judge:
         return {treatment: float(share) for treatment, share in named if share > 0}
 
 
+def claim(evaluation: Evaluation, chosen: str) -> str:
+    """What may be said of the chosen learner beside the best fixed action: only what the interval says."""
+    gap = evaluation.of(chosen).versus_fixed
+    if chosen == "best_fixed" or gap is None:
+        return "No gain by personalisation is claimed."
+    figures = f"{gap.estimate:+,.2f} per decision ({gap.low:+,.2f} to {gap.high:+,.2f})"
+    if gap.low > 0.0:
+        return (
+            f"On held-out accounts {chosen} earns {figures} beyond the best fixed action: more than chance."
+        )
+    return (
+        f"On held-out accounts {chosen} earns {figures} beyond the best fixed action: no more than chance "
+        "explains, so no gain by personalisation is claimed."
+    )
+
+
 def time_split(cases: Cases, *, share: float = 0.7) -> tuple[Bools, Bools]:
     """Cases whose outcomes were all known at a cut in time, and cases after it; each shape (n,).
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from data.artifacts import Release
 from engine.estimation import Resamples, doubly_robust_terms
-from engine.records import EngineError, Floats
+from engine.records import DAY_MICROS, Bools, EngineError, Floats
 from engine.scoring import learned_scorer
 from training.boosting import Boosting
 from training.cases import Cases
@@ -29,6 +29,10 @@ SCORED_ROWS = 20_000
 TOLERANCE = 0.05
 """How much less than the release in use a new one may earn at its lower bound, as a share of what that earns:
 with finitely many held-out cases no bound is ever exactly zero."""
+
+
+LEAST_FRESH, LEAST_FRESH_ACCOUNTS = 500, 50
+"""Cases and accounts, not seen by the release in use, that a comparison with it needs."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +105,7 @@ def manifest_of(
         "levels": {name: list(levels) for name, levels in cases.features.set.levels.items()},
         "evidence": dict(zip(learned, map(int, known.evidence), strict=True)),
         "horizon_days": cases.horizon_days,
+        "known_until": cases.known_until,
         **facts,
     }
 
@@ -148,23 +153,43 @@ def judge(judged: Judged, chosen: str, in_use: Release | None, *, seed: int) -> 
 
 
 def _difference(judged: Judged, chosen: str, in_use: Release, *, seed: int) -> Check:
-    cases = judged.cases
     try:
-        old = greedy(released_values(in_use, cases), cases.cost, cases.eligible)
+        seen, old, who = _opponent(judged, in_use)
     except EngineError as error:
         sentence = f"The release in use cannot score with this playbook and history: {error}"
         return Check("difference", True, sentence)
-    logged = logged_of(cases, judged.assignment)
-    new_terms = doubly_robust_terms(logged, judged.targets[chosen], judged.model)
-    old_terms = doubly_robust_terms(logged, old, judged.model)
+    cases, model = judged.cases.take(~seen), judged.model[~seen]
+    logged = logged_of(cases, judged.assignment.take(~seen))
+    new_terms = doubly_robust_terms(logged, judged.targets[chosen][~seen], model)
+    old_terms = doubly_robust_terms(logged, old, model)
     gap = Resamples.of(logged.cluster, seed=seed).difference(new_terms, old_terms)
     tolerance = TOLERANCE * abs(old_terms.value)
     figures = f"{gap.estimate:+,.2f} per decision, 95 % interval {gap.low:+,.2f} to {gap.high:+,.2f}"
     return Check(
         "difference",
         bool(gap.low >= -tolerance),
-        f"Against the release in use ({in_use.id}): {figures}; the lower bound may be {-tolerance:,.2f}.",
+        f"Against {who}: {figures}; the lower bound may be {-tolerance:,.2f}.",
     )
+
+
+def _opponent(judged: Judged, in_use: Release) -> tuple[Bools, Floats, str]:
+    """Cases to leave out, the policy to compare with on the others, and what it is.
+
+    The release in use was learned from all accounts, so on cases that it has seen it would look better than
+    it is. Where enough have matured since, it is judged on those; else its learner, learned again from the
+    same accounts as the new one, stands in for it.
+    """
+    cases = judged.cases
+    seen = cases.as_of + int(cases.horizon_days * DAY_MICROS) <= int(in_use.manifest["known_until"])
+    fresh = cases.take(~seen)
+    if len(fresh) >= LEAST_FRESH and len(set(fresh.account_ids)) >= LEAST_FRESH_ACCOUNTS:
+        policy = greedy(released_values(in_use, fresh), fresh.cost, fresh.eligible)
+        return seen, policy, f"the release in use ({in_use.id}) on cases matured since"
+    learner = str(in_use.manifest["learner"])
+    if learner not in judged.targets:
+        raise EngineError(f"its learner {learner!r} is not known here.")
+    nothing = np.zeros(len(cases), dtype=np.bool_)
+    return nothing, judged.targets[learner], f"{learner}, the learner of the release in use, learned again"
 
 
 def released_values(release: Release, cases: Cases) -> Floats:

@@ -18,7 +18,7 @@ from engine.records import DAY_MICROS, Floats
 from training import pictures
 from training.behaviour import Assignment, overlap_by_treatment
 from training.cases import Cases
-from training.evaluate import AS_LOGGED, Evaluation, Judged, calibration
+from training.evaluate import AS_LOGGED, Evaluation, Judged, calibration, claim
 from training.learners import Fitted
 from training.occasions import known
 from training.release import Gate
@@ -118,6 +118,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "currency": findings.cases.playbook.currency,
         "left_out": findings.cases.left_out,
         "as_of": f"{datetime.fromtimestamp(findings.at / 1_000_000, tz=UTC):%Y-%m-%d %H:%M UTC}",
+        "claim": claim(findings.judged.evaluation, findings.selection.chosen),
         "notes": notes(findings),
     }
 
@@ -155,7 +156,8 @@ def notes(findings: Findings) -> list[str]:
             "were replaced by one just after that, so contacts that answer an enquiry are compared with "
             "enquiries left unanswered."
         )
-    starting = sorted(set(cases.treatments) - set(findings.manifest["treatments"]))
+    contacts = {treatment.id for treatment in cases.playbook.treatments if treatment.kind == "contact"}
+    starting = sorted(contacts - set(findings.manifest["treatments"]))
     if starting:
         said.append(f"Too few cases to learn from, so starting values are used: {', '.join(starting)}.")
     return said

@@ -65,12 +65,12 @@ def record(home: Home, run: Run, scratch: Path) -> str:
 
 def _client(home: Home) -> Any:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = os.environ["DO_NOT_TRACK"] = "true"
-    for chatty in ("mlflow", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.ERROR)
     try:
         from mlflow.tracking import MlflowClient  # noqa: PLC0415 - slow to import, only training needs it
     except ModuleNotFoundError:
         raise TrainingError("Training needs MLflow and matplotlib: pip install 'nextbest[train]'.") from None
+    for chatty in ("mlflow", "alembic"):  # after the import, which sets its own levels
+        logging.getLogger(chatty).setLevel(logging.ERROR)
     home.root.mkdir(parents=True, exist_ok=True)
     return MlflowClient(tracking_uri=home.mlflow_url)
 

@@ -45,6 +45,7 @@ class LogSettings:
     Attributes:
         accounts, decisions: How many, and how many each has, 20 days apart.
         effect: Scale of what treatments cause.
+        personal: Whether the segments differ; else both are as A.
         logged: Whether decisions with probabilities are written, or touchpoints only.
         until_days: Outcomes are known until so many days after the last decision's window.
     """
@@ -52,6 +53,7 @@ class LogSettings:
     accounts: int = 300
     decisions: int = 3
     effect: float = 1.0
+    personal: bool = True
     seed: int = 0
     logged: bool = True
     until_days: float = 1.0
@@ -66,7 +68,7 @@ def tables(settings: LogSettings | None = None) -> dict[str, pl.DataFrame]:
     segment = np.arange(log.accounts) % 2
     arm = draw.choice(3, n, p=[0.5, 0.25, 0.25])
     at = NOW - (log.decisions - turn) * 40 * DAY_MICROS
-    amount = 100.0 + log.effect * EFFECT[segment[account], arm] + draw.normal(0.0, 10.0, n)
+    amount = 100.0 + log.effect * EFFECT[segment[account] * log.personal, arm] + draw.normal(0.0, 10.0, n)
     ids = np.array([f"a{number:05}" for number in range(log.accounts)])
     contact = arm > 0
     known = {
