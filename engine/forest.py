@@ -24,6 +24,7 @@ CATEGORICAL, DEFAULT_LEFT, MISSING_ZERO, MISSING_NAN = 1, 2, 4, 8
 NEARLY_ZERO = float(np.float32(1e-35))
 """LightGBM reads values up to this size as zero."""
 LARGEST_CATEGORY = 2.0**31
+Words = npt.NDArray[np.uint32]
 
 
 class ForestError(EngineError):
@@ -46,7 +47,7 @@ class Trees(NamedTuple):
     first: Ints
     last: Ints
     leaf: Floats
-    categories: npt.NDArray[np.uint32]
+    categories: Words
 
 
 class Sources(NamedTuple):
@@ -70,7 +71,9 @@ class Forest:
             raise ForestError(
                 f"Got rows of shape {given.shape}, but the forest reads {len(self.feature_names)} columns."
             )
-        return _score_rows(self.trees, given)
+        scores = np.empty(len(given))
+        _score_rows(self.trees, given, scores)
+        return scores
 
     def predict_pairs(self, features: Features, treatments: Ints | None = None) -> Floats:
         """Raw score of (moment, treatment) pairs; shape (n, T), without building the cross product.
@@ -103,43 +106,47 @@ def _unknown_feature(name: str, known: tuple[str, ...]) -> str:
 
 
 @compiled
-def _goes_left(trees: Trees, node: int, value: float) -> bool:
-    decision = trees.decision[node]
-    if decision & CATEGORICAL:
-        if not -1.0 < value < LARGEST_CATEGORY:
-            return False
-        category = int(value)
-        word = trees.first[node] + category // 32
-        return bool(word < trees.last[node] and (trees.categories[word] >> np.uint32(category % 32)) & 1)
+def _in_categories(value: float, categories: Words) -> bool:
+    """Whether a category's bit is set; negative, missing and unseen categories are not."""
+    if not -1.0 < value < LARGEST_CATEGORY:
+        return False
+    category = int(value)
+    word = category // 32
+    return bool(word < categories.size and (categories[word] >> np.uint32(category % 32)) & 1)
+
+
+@compiled
+def _below(value: float, threshold: float, decision: int) -> bool:
+    """Whether a number goes left, missing ones by the split's default."""
     if np.isnan(value):
         if decision & MISSING_NAN:
             return bool(decision & DEFAULT_LEFT)
         value = 0.0
-    elif abs(value) <= NEARLY_ZERO:
-        value = 0.0
-    if value == 0.0 and decision & MISSING_ZERO:
+    if decision & MISSING_ZERO and abs(value) <= NEARLY_ZERO:
         return bool(decision & DEFAULT_LEFT)
-    return bool(value <= trees.threshold[node])
+    return bool((0.0 if abs(value) <= NEARLY_ZERO else value) <= threshold)
 
 
 @compiled
-def _score(trees: Trees, row: Floats) -> float:
-    score = 0.0
+def _score_rows(trees: Trees, rows: Floats, scores: Floats) -> None:
+    """Raw scores of rows into `scores`. Tree after tree, so that a tree stays in the cache for all rows."""
+    # Locals, since reading an array out of the tuple in the inner loop costs ten times the comparison.
+    feature, threshold, decision = trees.feature, trees.threshold, trees.decision
+    left, right, leaf = trees.left, trees.right, trees.leaf
+    first, last, categories = trees.first, trees.last, trees.categories
+    scores[:] = 0.0
     for root in trees.roots:
-        place = root
-        while place >= 0:
-            left = _goes_left(trees, place, row[trees.feature[place]])
-            place = trees.left[place] if left else trees.right[place]
-        score += trees.leaf[~place]
-    return score
-
-
-@compiled
-def _score_rows(trees: Trees, rows: Floats) -> Floats:
-    scores = np.empty(rows.shape[0])
-    for i in range(rows.shape[0]):
-        scores[i] = _score(trees, rows[i])
-    return scores
+        for i in range(rows.shape[0]):
+            place = root
+            while place >= 0:
+                value = rows[i, feature[place]]
+                kind = decision[place]
+                if kind & CATEGORICAL:
+                    goes_left = _in_categories(value, categories[first[place] : last[place]])
+                else:
+                    goes_left = _below(value, threshold[place], kind)
+                place = left[place] if goes_left else right[place]
+            scores[i] += leaf[~place]
 
 
 @compiled
@@ -154,23 +161,24 @@ def _score_pairs(
     groups: tuple[Floats, Floats, Floats, Floats, Floats],
     own: tuple[Ints, Ints, Ints],
 ) -> Floats:
+    """Raw scores of all pairs: an account's rows are laid out for its candidates, scored, and overwritten."""
     account, channel, topic, message, treatment = groups
     channel_of, topic_of, asked = own
     scores = np.empty((account.shape[0], asked.size))
-    row = np.empty(sources.group.size)
+    rows = np.empty((asked.size, sources.group.size))
     for i in range(account.shape[0]):
-        for k, t in enumerate(asked):
-            for j in range(row.size):
-                group, column = sources.group[j], sources.column[j]
+        for j in range(sources.group.size):
+            group, column = sources.group[j], sources.column[j]
+            for k, t in enumerate(asked):
                 if group == 0:
-                    row[j] = account[i, column]
+                    rows[k, j] = account[i, column]
                 elif group == 1:
-                    row[j] = _member(channel, i, channel_of[t], column)
+                    rows[k, j] = _member(channel, i, channel_of[t], column)
                 elif group == 2:
-                    row[j] = _member(topic, i, topic_of[t], column)
+                    rows[k, j] = _member(topic, i, topic_of[t], column)
                 else:
-                    row[j] = message[i, t, column] if group == 3 else treatment[t, column]
-            scores[i, k] = _score(trees, row)
+                    rows[k, j] = message[i, t, column] if group == 3 else treatment[t, column]
+        _score_rows(trees, rows, scores[i])
     return scores
 
 

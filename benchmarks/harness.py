@@ -1,0 +1,69 @@
+"""Two ways to the same result, timed in turn in one process: only their ratio means anything.
+
+The machine is shared and its clock drifts, so both sides run alternately (A B A B ...) and the median of the
+paired ratios is reported with its extremes. A comparison whose outputs differ fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from time import process_time
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was measured; seconds are processor time of the whole process, all threads."""
+
+    what: str
+    peer: str
+    ours_seconds: float
+    peer_seconds: float
+    ratios: tuple[float, ...]
+
+    @property
+    def ratio(self) -> float:
+        """How many times less processor time ours takes: the median over the pairs."""
+        return median(self.ratios)
+
+    def line(self) -> str:
+        """One row of the table."""
+        low, high = min(self.ratios), max(self.ratios)
+        return (
+            f"| {self.what} | {self.peer} | {self.ours_seconds:.3f} s | {self.peer_seconds:.3f} s "
+            f"| {self.ratio:.1f}x ({low:.1f} to {high:.1f}) |"
+        )
+
+
+def compare(
+    what: str,
+    peer: str,
+    ours: Callable[[], Any],
+    theirs: Callable[[], Any],
+    *,
+    same: Callable[[Any, Any], bool],
+    repeats: int = 5,
+) -> Comparison:
+    """Time both sides `repeats` times in turn, after one run each that is checked and not counted.
+
+    Raises:
+        AssertionError: The outputs differ.
+    """
+    if not same(ours(), theirs()):
+        raise AssertionError(f"{what}: the result differs from that of {peer}.")
+    pairs = [(_seconds(ours), _seconds(theirs)) for _ in range(repeats)]
+    return Comparison(
+        what,
+        peer,
+        median(a for a, _ in pairs),
+        median(b for _, b in pairs),
+        tuple(b / a for a, b in pairs),
+    )
+
+
+def _seconds(run: Callable[[], Any]) -> float:
+    start = process_time()
+    run()
+    return process_time() - start
