@@ -113,8 +113,8 @@ class HistoryStore:
         """A new snapshot with these rows added as versions; the old one stays until the swap.
 
         Args:
-            rows: Table -> checked rows with stored_at; responses carry account_id. A row equal to the newest
-                version of its key is unchanged, not stored again. Rows of merged accounts go to the target.
+            rows: Table -> checked rows with stored_at; responses carry account_id. A row that says
+                what the version before it says is not stored again. Rows of merged accounts go to the target.
             tail_watermark: Sequence number up to which live rows are among these; None = as before.
 
         Returns:

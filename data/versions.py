@@ -80,8 +80,8 @@ def live(rows: pl.DataFrame) -> pl.DataFrame:
 def add_versions(table: str, old: pl.DataFrame, new: pl.DataFrame) -> Versioned:
     """Put rows in their place in the chains of versions.
 
-    A row that says what the version before it or the newest version says is unchanged and not kept; of two
-    rows of one load for the same fact and moment the later holds.
+    A row that says what the version before it says is unchanged and not kept; of two rows of one load for
+    the same fact and moment the later holds.
 
     Args:
         old: All versions of the table in a bucket, as stored.
@@ -112,8 +112,8 @@ def in_order(table: Table, rows: pl.DataFrame) -> pl.DataFrame:
     first = stored_frame(table.name).columns
     others = sorted(c for c in rows.columns if c not in first)
     account = ["account_id"] if "account_id" in first else []
-    by = [*account, *([table.time] if table.time else []), *table.key, "stored_at"]
-    return rows.select(first + others).sort(list(dict.fromkeys(by)), maintain_order=True)
+    by = [*account, *([table.time] if table.time else []), *table.key, "stored_at", "superseded_at"]
+    return rows.select(first + others).sort(list(dict.fromkeys(by)), nulls_last=True, maintain_order=True)
 
 
 def _carried(touched: pl.DataFrame, new: pl.DataFrame, key: list[str]) -> pl.DataFrame:
@@ -127,15 +127,14 @@ def _carried(touched: pl.DataFrame, new: pl.DataFrame, key: list[str]) -> pl.Dat
 def _chain(key: list[str], touched: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
     """Old versions and new rows that say something else, by key and time; `__first` = first of its key."""
     parts = [touched.with_columns(pl.lit(False).alias(NEW)), new.with_columns(pl.lit(True).alias(NEW))]
-    chain = pl.concat(parts, how="diagonal_relaxed").sort([*key, "stored_at"], maintain_order=True)
+    # Of versions stored at the same moment only the last holds, and it is the one superseded last.
+    by = [*key, "stored_at", "superseded_at"]
+    chain = pl.concat(parts, how="diagonal_relaxed").sort(by, nulls_last=True, maintain_order=True)
     content = [c for c in chain.columns if c not in _NOT_CONTENT]
-    holds = newest(chain.filter(~pl.col(NEW))).select(content).with_columns(pl.lit(True).alias("__repeats"))
-    chain = chain.join(holds, on=content, how="left", nulls_equal=True, maintain_order="left")
     same_key = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(1)) for c in key)
     same = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift(1)) for c in content)
     chain = chain.with_columns((~same_key).alias("__first"), same.alias("__same"))
-    says_nothing = pl.col(NEW) & (pl.col("__same") | pl.col("__repeats").is_not_null())
-    return chain.filter(~says_nothing).drop("__same", "__repeats")
+    return chain.filter(~(pl.col(NEW) & pl.col("__same"))).drop("__same")
 
 
 def _count(given: int, added: pl.DataFrame) -> TableCounts:

@@ -1,0 +1,97 @@
+"""Loads that die in the middle: the old state or the new one, and the same command again ends right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data.home import Home
+from data.ingest import ingest
+from data.ledger.ledger import Ledger
+from data.live import history_of
+from tests.data.files import (
+    DAY,
+    UNTIL,
+    Row,
+    account,
+    home_at,
+    micros,
+    outcome,
+    small_world,
+    touchpoint,
+    write_csv,
+)  # fmt: skip
+from tests.data.homes import killed, load, state
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return home_at(tmp_path)
+
+
+def edited() -> dict[str, list[Row]]:
+    world = small_world(6)
+    world["touchpoints"] = [touchpoint(f"t-a{n}", f"a{n}", topic="safety") for n in range(1, 7)]
+    world["accounts"] = [account(f"a{n}", name=f"Prof {n}", language="de") for n in range(1, 7)]
+    return world
+
+
+@pytest.fixture(scope="module")
+def unkilled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    home = home_at(tmp_path_factory.mktemp("unkilled"))
+    load(home, small_world(5))
+    load(home, edited(), days=2)
+    return state(home)
+
+
+@pytest.mark.parametrize(
+    ("stage", "count"), [("read", 5), ("history", 2), ("swap", 0), ("swap", 1), ("blocks", 1), ("ledger", 0)]
+)
+def test_a_killed_load_leaves_the_old_history_or_the_new_one_and_its_repetition_ends_right(
+    home: Home, unkilled: dict[str, Any], stage: str, count: int
+) -> None:
+    """Power fails at any moment; the same command again must be all that is needed."""
+    load(home, small_world(5))
+    before = state(home)
+    folder = write_csv(home.root.parent / "edited", edited())
+
+    killed(home, ["ingest", str(folder)], micros(UNTIL + 2 * DAY), stage, count)
+
+    after = state(home)
+    swapped = (stage, count) == ("swap", 1) or stage in {"blocks", "ledger"}
+    assert (after["history"] == before["history"]) is not swapped
+    if not swapped:
+        assert after == before
+    ingest(folder, home, loaded_at=micros(UNTIL + 2 * DAY))
+    assert state(home) == unkilled
+
+
+def test_after_a_kill_behind_the_swap_any_next_load_brings_the_ledger_up_to_date(home: Home) -> None:
+    """Nobody may have to know that a load was killed; blocks that lag would decide on old facts."""
+    load(home, small_world(5))
+    folder = write_csv(home.root.parent / "edited", {"touchpoints": edited()["touchpoints"][:5]})
+    killed(home, ["ingest", str(folder)], micros(UNTIL + 2 * DAY), "blocks", 0)
+    ledger = Ledger.open(home.ledger_url)
+    lagging = history_of(ledger.account_state("a1"))["touchpoints"].height
+
+    load(home, {"outcomes": [outcome("o9", "a5")]}, days=3)
+
+    assert lagging == 1
+    assert [history_of(ledger.account_state(f"a{n}"))["touchpoints"].height for n in range(1, 6)] == [2] * 5
+    ledger.close()
+
+
+def test_a_lost_ledger_is_filled_again_by_the_next_load(home: Home) -> None:
+    """History is the record; the ledger's facts can be made from it."""
+    load(home, small_world(2))
+    for path in home.root.glob("ledger.sqlite*"):
+        path.unlink()
+
+    load(home, {"outcomes": [outcome("o9", "a1")]}, days=2)
+
+    ledger = Ledger.open(home.ledger_url)
+    assert history_of(ledger.account_state("a2"))["touchpoints"].height == 1
+    assert [found.user_id for found in ledger.users()] == ["u1"]
+    ledger.close()
