@@ -29,9 +29,9 @@ class ContractError(DataError):
     exit_code = 2
 
 
-def near(got: str, known: list[str]) -> str:
-    """The hint of an error: " Did you mean 'channel'?", or nothing."""
-    close = get_close_matches(got, known, n=1)
+def near(got: str, known: list[str], *, cutoff: float = 0.6) -> str:
+    """The hint of an error: " Did you mean 'channel'?", or nothing where nothing is as like as the cutoff."""
+    close = get_close_matches(got, known, n=1, cutoff=cutoff)
     return f" Did you mean {close[0]!r}?" if close else ""
 
 
@@ -41,7 +41,8 @@ def check_folder(folder: Path) -> None:
         raise ContractError(f"There is no folder {str(folder)!r}; give the folder that holds the tables.")
     for path in sorted(folder.iterdir()):
         is_table = path.is_dir() or path.suffix.lower() in _SUFFIXES
-        hint = near(path.stem, list(TABLES))
+        # Only what can hardly be anything else: an orders.csv may lie beside the tables.
+        hint = near(path.stem, list(TABLES), cutoff=0.8)
         if is_table and path.stem not in TABLES and hint:
             raise ContractError(f"{path.name!r} is not a table of the contract.{hint}")
 

@@ -97,7 +97,11 @@ class Snapshot:
 
     def changed(self) -> tuple[str, ...]:
         """Accounts whose facts differ from the parent's, sorted."""
-        return tuple(pl.read_parquet(self.path / CHANGED).get_column("account_id"))
+        path = self.path / CHANGED
+        try:
+            return tuple(pl.read_parquet(path, glob=False).get_column("account_id"))
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise damaged(path, "cannot be read") from error
 
 
 def _read(path: Path, table: str, columns: list[str] | None) -> pl.DataFrame:

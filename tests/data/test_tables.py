@@ -268,6 +268,7 @@ def test_a_misspelt_table_is_refused_and_other_files_are_left_alone(tmp_path: Pa
     """A file that is quietly ignored looks like a load that worked."""
     (tmp_path / "notes.txt").write_text("hello", encoding="utf-8")
     (tmp_path / "truth").mkdir()
+    (tmp_path / "orders.csv").write_text("id\n", encoding="utf-8")
     check_folder(tmp_path)
     (tmp_path / "touchpoint.csv").write_text("touchpoint_id\n", encoding="utf-8")
 
