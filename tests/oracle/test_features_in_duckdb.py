@@ -160,7 +160,7 @@ def touchpoint_facts(known: Features, rules: Playbook) -> dict[str, tuple[str, F
 
 
 @given(SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_statistics_of_touchpoints_are_what_sql_counts(seed: int) -> None:
     """Windows, recencies, plans, responses and rates of every channel, topic and treatment, exactly."""
     past, asked, rules = random_history(seed), random_moments(seed), playbook()
@@ -175,7 +175,7 @@ def test_statistics_of_touchpoints_are_what_sql_counts(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_outcomes_and_optouts_are_what_sql_counts(seed: int) -> None:
     """Money is the one number that SQL may add up in another order; counts and recency are exact."""
     past, asked, rules = random_history(seed), random_moments(seed), playbook()
@@ -214,7 +214,7 @@ def test_outcomes_and_optouts_are_what_sql_counts(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_attributes_and_roles_are_the_newest_known(seed: int) -> None:
     """An attribute learned or corrected later is not known; a tombstone makes the account unknown."""
     past, asked, rules = random_history(seed), random_moments(seed), playbook()
@@ -267,7 +267,7 @@ def test_consent_is_the_latest_word_of_every_contact(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_contacts_against_limits_and_snoozes_are_what_sql_finds(seed: int) -> None:
     """A cap that counts wrong sends too much; a snooze that is forgotten costs the user's trust."""
     past, asked, rules = random_history(seed), random_moments(seed), playbook()
@@ -332,7 +332,7 @@ def pauses_sql(suppression: Suppression) -> str:
 
 @given(SEEDS, st.sampled_from(tuple(EVENTS)), st.sampled_from(("treatment", "topic", "channel")),
        st.integers(1, 3), st.sampled_from((5.0, 30.0, 365.0)), st.sampled_from(("*", "email")))  # fmt: skip
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_pauses_begin_when_sql_says(
     seed: int, track: str, scope: str, count: int, window: float, channel: str
 ) -> None:

@@ -35,7 +35,7 @@ def pick(known: Features, rows: list[int]) -> Mapping[str, Floats]:
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_features_of_many_moments_equal_those_of_each_alone(seed: int) -> None:
     """The night asks for a bucket, a live event for one account: another bit is another decision."""
     past, asked = random_history(seed), random_moments(seed, 6)
@@ -48,7 +48,7 @@ def test_features_of_many_moments_equal_those_of_each_alone(seed: int) -> None:
 
 
 @given(SEEDS)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_order_of_rows_and_rows_given_twice_change_nothing(seed: int) -> None:
     """A block and a tail come in any order, and what is in both must count once."""
     past, asked = random_history(seed), random_moments(seed)
@@ -72,7 +72,7 @@ def as_known_before(past: History, moment: int) -> History:
 
 
 @given(SEEDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_what_is_stored_later_changes_nothing(seed: int) -> None:
     """A training case must not know what our side learned afterwards: corrections, tombstones, late facts."""
     past, asked = random_history(seed), random_moments(seed, 4)
@@ -99,7 +99,7 @@ def as_happened_before(past: History, moment: int) -> History:
 
 
 @given(SEEDS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_what_occurs_later_changes_nothing(seed: int) -> None:
     """Neither a touchpoint nor a response, outcome, wish or answer of the future may tell of itself."""
     past, asked = random_history(seed), random_moments(seed, 4)
