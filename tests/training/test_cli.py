@@ -1,0 +1,154 @@
+"""The commands of learning, as somebody types them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from data.artifacts import list_releases, write_release
+from data.home import DataError, Home
+from data.ledger.ledger import Ledger
+from tests.training.builders import LogSettings, stored, tables
+from training.cli import register
+from training.errors import BadTimeError, NoHistoryError, TooFewCasesError, TrainingError
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """An empty home that the commands find by themselves."""
+    monkeypatch.setenv("NEXTBEST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NEXTBEST_MODELS", str(tmp_path / "models"))
+    return Home.at(tmp_path / "home", models=tmp_path / "models")
+
+
+def nextbest(*arguments: str) -> Result:
+    app = typer.Typer()
+    register(app)
+    return CliRunner().invoke(app, arguments)
+
+
+def filled(home: Home, **log) -> None:
+    stored(home.root, tables(LogSettings(**log)))
+    Ledger.create(home.ledger_url).close()
+
+
+def a_release(home: Home, name: str) -> str:
+    """A release of no content that can be promoted."""
+    manifest = {"release": name, "learner": "best_fixed"}
+    return write_release(home.models, name, {"value.forest.txt": name.encode()}, manifest).id
+
+
+def promoted(home: Home, *names: str) -> None:
+    Ledger.create(home.ledger_url).close()
+    for name in names:
+        result = nextbest("release", "promote", a_release(home, name))
+        assert result.exit_code == 0
+
+
+def failure(result: Result, kind: type[DataError]) -> str:
+    """The one line that the command ends with."""
+    assert isinstance(result.exception, kind), result.exception
+    assert "\n" not in str(result.exception)
+    return str(result.exception)
+
+
+def test_training_without_a_history_says_how_to_load_one(home: Home) -> None:
+    """Exit code 2, nothing made."""
+    error = failure(nextbest("train"), NoHistoryError)
+
+    assert "nextbest ingest" in error
+    assert NoHistoryError.exit_code == 2
+    assert not home.models.exists()
+
+
+def test_training_on_too_few_cases_says_how_many_there_are(home: Home) -> None:
+    """Exit code 8, and no release is left behind. The log's treatments are not those of pharma."""
+    filled(home, accounts=30, decisions=2)
+
+    error = failure(nextbest("train"), TooFewCasesError)
+
+    assert "matured cases" in error
+    assert list_releases(home.models) == []
+
+
+def test_a_time_without_zone_is_refused(home: Home) -> None:
+    """Which of 24 moments is meant cannot be guessed."""
+    filled(home, accounts=30)
+
+    error = failure(nextbest("train", "--as-of", "2026-01-05T02:00:00"), BadTimeError)
+
+    assert "with a zone" in error
+
+
+def test_the_table_of_cases_is_written(home: Home, tmp_path: Path) -> None:
+    """Immature cases included, with the reasons why others are missing."""
+    filled(home, accounts=30)
+
+    result = nextbest("cases", "--out", str(tmp_path / "cases.parquet"))
+
+    assert result.exit_code == 0, result.exception
+    table = pl.read_parquet(tmp_path / "cases.parquet")
+    assert f"{table.height:,} cases" in result.output
+    assert "Left out:" in result.output
+    assert "is not in the playbook" in result.output
+
+
+def test_the_release_in_use_is_marked(home: Home) -> None:
+    """One glance: which there are and which decides."""
+    promoted(home, "one", "two")
+
+    lines = nextbest("release", "list").output.splitlines()
+
+    assert [line[:5] for line in lines] == ["  one", "* two"]
+
+
+def test_rolling_back_puts_the_release_before_in_use_again(home: Home) -> None:
+    """The quickest way out of a bad release."""
+    promoted(home, "one", "two")
+
+    result = nextbest("release", "rollback")
+
+    assert "In use: one" in result.output
+    assert "* one" in nextbest("release", "list").output
+
+
+def test_there_is_nothing_to_roll_back_to_after_one_release(home: Home) -> None:
+    """Said, not guessed."""
+    promoted(home, "one")
+
+    assert "nothing to go back to" in failure(nextbest("release", "rollback"), TrainingError)
+
+
+def test_a_damaged_release_is_not_rolled_back_to(home: Home) -> None:
+    """Hashes are checked first; what was in use stays in use; exit code 5."""
+    promoted(home, "one", "two")
+    with (home.models / "one" / "value.forest.txt").open("ab") as file:
+        file.write(b"!")
+
+    result = nextbest("release", "rollback")
+
+    assert isinstance(result.exception, DataError)
+    assert result.exception.exit_code == 5
+    assert "value.forest.txt" in str(result.exception)
+    assert "* two" in nextbest("release", "list").output
+
+
+def test_without_any_release_the_list_says_how_to_make_one(home: Home) -> None:
+    """An empty list is an answer."""
+    assert "nextbest train" in nextbest("release", "list").output
+
+
+def test_registering_the_commands_loads_nothing_heavy() -> None:
+    """`nextbest --help` must be quick: forests and plots are for those who train."""
+    heavy = "lightgbm sklearn mlflow matplotlib polars".split()
+    code = f"import sys, training.cli; print([m for m in {heavy} if m in sys.modules])"
+
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert found.stdout.strip() == "[]"

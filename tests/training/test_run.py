@@ -1,0 +1,174 @@
+"""One training run from history to a release in use, its report and its record in MLflow."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.artifacts import list_releases, read_release
+from data.home import Home
+from data.ledger.ledger import Ledger
+from engine.scoring import learned_scorer
+from tests.training.builders import QUICK, SMALL, LogSettings, cases_of, stored, tables
+from training.behaviour import assignment_of
+from training.evaluate import evaluate
+from training.learners import LEARNERS
+from training.release import judge, released_values
+from training.run import Outcome, Settings, train
+from training.splits import held_out
+
+MADE_AT = 1_767_300_000_000_000
+
+
+def home_with(folder: Path, log: LogSettings) -> Home:
+    """A home with a history and an empty ledger."""
+    home = Home.at(folder / "home", models=folder / "models")
+    stored(home.root, tables(log))
+    Ledger.create(home.ledger_url).close()
+    return home
+
+
+def run(home: Home, **changed) -> Outcome:
+    settings = Settings(**({"made_at": MADE_AT, "boosting": QUICK} | changed))
+    return train(home, SMALL, settings, progress=lambda stage, done, of: None)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Outcome]:
+    """A home after its first training run."""
+    home = home_with(tmp_path_factory.mktemp("trained"), LogSettings(accounts=500))
+    return home, run(home)
+
+
+def in_use(home: Home) -> str | None:
+    ledger = Ledger.open(home.ledger_url)
+    try:
+        used = ledger.release_in_use()
+        return None if used is None else used.release_id
+    finally:
+        ledger.close()
+
+
+def test_the_first_release_is_put_in_use_and_scores(trained: tuple[Home, Outcome]) -> None:
+    """From history to a scorer that serving can read, with nothing unpickled."""
+    home, outcome = trained
+
+    release = read_release(home.models, outcome.release.id)
+
+    assert outcome.promoted
+    assert in_use(home) == release.id
+    scorer = learned_scorer(release.manifest, release.texts, release.arrays, SMALL)
+    assert scorer.release == release.id
+    assert release.manifest["playbook"] == SMALL.version
+    assert release.manifest["evaluation"]["accounts"]["policies"][0]["policy"] == "as logged"
+
+
+def test_the_report_shows_pictures_values_and_verdicts(trained: tuple[Home, Outcome]) -> None:
+    """One file that can be mailed: pictures inline, nothing loaded from elsewhere."""
+    _, outcome = trained
+
+    text = outcome.report.read_text(encoding="utf-8")
+
+    assert text.count("data:image/png;base64,") >= 5
+    assert outcome.selection.sentence in text
+    for word in ("as logged", "no contact", *LEARNERS, "reliable", "How outcomes arrive"):
+        assert word in text
+    assert "http" not in text
+
+
+def test_the_card_says_what_was_learned_from_what(trained: tuple[Home, Outcome]) -> None:
+    """The release explains itself where it lies."""
+    _, outcome = trained
+
+    card = (outcome.report.parent / "card.md").read_text(encoding="utf-8")
+
+    assert outcome.release.id in card
+    assert "1,500 matured cases of 500 accounts, from logged decisions" in card
+    assert "\n\n\n" not in card
+
+
+def test_the_run_is_kept_in_mlflow_inside_the_home(trained: tuple[Home, Outcome]) -> None:
+    """Metrics in a SQLite store, plots and report as artifacts; nothing over the network."""
+    home, outcome = trained
+
+    with sqlite3.connect(home.root / "mlflow.sqlite") as store:
+        metrics = dict(
+            store.execute("select key, value from metrics where run_uuid = ?", [outcome.mlflow_run])
+        )
+        name = store.execute("select name from runs where run_uuid = ?", [outcome.mlflow_run]).fetchone()[0]
+    kept = {path.name for path in (home.root / "mlflow-artifacts").rglob("*.*")}
+
+    assert name == outcome.release.id
+    chosen = outcome.evaluation.of(outcome.selection.chosen)
+    assert metrics[f"{outcome.selection.chosen}.doubly_robust"] == chosen.doubly_robust.estimate
+    assert kept >= {"report.html", "card.md", "values_accounts.png", "calibration.png", "arrival.png"}
+
+
+def test_training_again_on_the_same_data_gives_the_same_release(trained: tuple[Home, Outcome]) -> None:
+    """Same data, no change: the content's hash, the last part of the id, is the same."""
+    home, first = trained
+
+    again = run(home, made_at=MADE_AT + 60_000_000, promote=False)
+
+    assert again.release.id != first.release.id
+    assert again.release.id.split("-")[1] == first.release.id.split("-")[1]
+    assert again.gate.passed
+    assert not again.promoted
+    assert in_use(home) == first.release.id
+    assert [release.id for release in list_releases(home.models)] == [first.release.id, again.release.id]
+
+
+def test_a_release_that_is_worse_on_new_cases_does_not_pass_the_gate(
+    trained: tuple[Home, Outcome], tmp_path: Path
+) -> None:
+    """The old release is good; one that prefers the wrong arm must be stopped, and the reason named."""
+    _, outcome = trained
+    cases = cases_of(tmp_path, LogSettings(accounts=500, seed=9))
+    assignment, held = assignment_of(cases, QUICK, seed=0), held_out(cases.account_ids, 0.5, seed=0)
+    upside_down = replace(cases, reward=-cases.reward)
+    fitted = {
+        name: LEARNERS[name].learn(upside_down.take(~held), assignment.take(~held).probability, QUICK)
+        for name in ("best_fixed", "s_learner")
+    }
+    judged = evaluate(cases.take(held), assignment.take(held), fitted, seed=0)
+    unseen = replace(outcome.release, manifest=dict(outcome.release.manifest) | {"known_until": 0})
+
+    gate = judge(judged, "s_learner", unseen, seed=0)
+
+    assert not gate.passed
+    assert [check.name for check in gate.failed] == ["difference"]
+    assert outcome.release.id in gate.failed[0].sentence
+    assert "cases matured since" in gate.failed[0].sentence
+
+
+def test_a_release_in_use_that_saw_all_cases_is_represented_by_its_learner(
+    trained: tuple[Home, Outcome], tmp_path: Path
+) -> None:
+    """On its own training cases it would look better than it is, and nothing new could ever pass."""
+    _, outcome = trained
+    cases = cases_of(tmp_path, LogSettings(accounts=500))
+    assignment, held = assignment_of(cases, QUICK, seed=0), held_out(cases.account_ids, 0.3, seed=0)
+    fitted = {
+        name: entry.learn(cases.take(~held), assignment.take(~held).probability, QUICK)
+        for name, entry in LEARNERS.items()
+    }
+    judged = evaluate(cases.take(held), assignment.take(held), fitted, seed=0)
+
+    gate = judge(judged, str(outcome.release.manifest["learner"]), outcome.release, seed=0)
+
+    assert gate.passed
+    assert "learned again" in gate.checks[1].sentence
+
+
+def test_a_release_speaks_only_of_what_it_learned(trained: tuple[Home, Outcome], tmp_path: Path) -> None:
+    """Starting values of the other treatments must not enter a comparison as if they were evidence."""
+    _, outcome = trained
+    cases = cases_of(tmp_path, LogSettings(accounts=30))
+
+    values = released_values(outcome.release, cases)
+
+    assert np.isnan(values).all(axis=0).tolist() == [False, False, True, True, False]
