@@ -48,7 +48,7 @@ def postgres_url(postgres_admin: sa.Engine) -> Iterator[str]:
     """An empty database."""
     name = f"test_{uuid4().hex}"
     with postgres_admin.connect() as connection:
-        connection.execute(sa.text(f'CREATE DATABASE "{name}"'))
+        connection.execute(sa.text(f'CREATE DATABASE "{name}" STRATEGY FILE_COPY'))
     # As an operator would write it: without a driver.
     url = postgres_admin.url.set(drivername="postgresql", database=name)
     yield url.render_as_string(hide_password=False)
