@@ -36,6 +36,8 @@ def register(app: typer.Typer) -> None:
         port: Annotated[int | None, typer.Option(help="Port to serve at.", min=0, max=65535)] = None,
     ) -> None:
         """Simulate a company, load it, learn, decide a night, and serve."""
+        # A demo keeps to its own folder, also where a real ledger is set up.
+        os.environ.pop("NEXTBEST_LEDGER_URL", None)
         settings = Settings(home=home, models=home / "models", playbook=DEMO_PLAYBOOK, port=port)
         if not no_serve:
             _hold_early(settings)
@@ -78,12 +80,8 @@ def _train(app: typer.Typer, settings: Settings) -> None:
     ledger.close()
     if in_use is not None:
         return
-    os.environ |= {
-        "NEXTBEST_HOME": str(settings.home),
-        "NEXTBEST_MODELS": str(settings.models),
-        "NEXTBEST_PLAYBOOK": settings.playbook,
-    }
-    app(["train"], standalone_mode=False)
+    places = ["--home", str(settings.home), "--models", str(settings.models), "--playbook", settings.playbook]
+    app(["train", *places], standalone_mode=False)
 
 
 def _night(settings: Settings) -> None:
