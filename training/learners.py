@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,12 @@ from training.errors import TooFewCasesError
 
 LEAST_CASES = 50
 """A treatment with fewer cases is not learned: the playbook's starting values speak for it."""
+LEAST_VARIANCE = 1e-12
+"""Of an effect; equal outcomes of few cases do not make it certain to the last digit."""
 LEAST_FOR_FOREST = 300
 """A treatment with fewer cases has no forest of its own in the T-learner, but a constant effect."""
+LEAVES_APART = 7
+"""Of a tree in the T-learner at most: each of its forests has only a part of the cases."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,8 @@ class Constants:
     Attributes:
         learned: Indices of the treatments learned, "none" first, in the playbook's order.
         value: Expected worth of outcomes, in currency.
-        uplift: The same beyond no contact, among the cases for which the treatment was eligible.
+        uplift: The same beyond no contact, among the cases for which the treatment was eligible; drawn
+            towards the mean of all treatments by as much as it is noise.
         response: P(positive response), smoothed.
         evidence: Cases behind it.
     """
@@ -138,34 +143,69 @@ def learnable(cases: Cases) -> Ints:
 
 
 def constants(cases: Cases, assignment: Floats) -> Constants:
-    """Means by treatment, weighted by inverse assignment probabilities.
+    """Means by treatment, weighted by inverse assignment probabilities, effects pooled over treatments.
 
     A treatment is compared with no contact among the cases for which it was eligible, because those for
     which it was not may be another kind of account.
     """
     learned = learnable(cases)
     weight = 1.0 / assignment
-    none = _weighted_mean(cases.reward, weight, cases.action == 0)
-    uplift = np.array([_uplift(cases, weight, index) for index in learned])
+    none, _ = _weighted_mean(cases.reward, weight, cases.action == 0)
+    compared = np.array([_uplift(cases, weight, index) for index in learned])
+    uplift = np.zeros(len(learned))
+    uplift[learned > 0] = pooled(*compared[learned > 0].T)
     positive = np.array([cases.responded[cases.action == index].sum() for index in learned])
     evidence = cases.counts[learned]
     response = np.where(learned == 0, 0.0, (positive + 1.0) / (evidence + 20.0))
     return Constants(learned, none + uplift, uplift, response, evidence)
 
 
-def _uplift(cases: Cases, weight: Floats, index: int) -> float:
-    if index == 0:
-        return 0.0
+def pooled(effect: Floats, variance: Floats) -> Floats:
+    """Effects of several treatments, each drawn towards their mean by as much as it is noise.
+
+    The best of many noisy effects is mostly the luckiest one; choosing it promises what will not come.
+
+    Args:
+        effect: Estimates; shape (k,).
+        variance: Of each estimate, in the square of its unit; shape (k,).
+
+    Returns:
+        Posterior means, shape (k,): m + t / (t + variance) (effect - m), with m the mean weighted by
+        1 / variance and t the variance between treatments by the method of moments, 0 when noise explains
+        all of it. An infinite variance = no estimate: the mean of the others.
+
+    Source:
+        DerSimonian and Laird (1986), Meta-analysis in clinical trials, for t; Morris (1983), Parametric
+        Empirical Bayes Inference, for the means.
+    """
+    if np.isinf(variance).all():
+        return np.zeros(len(effect))
+    weight = 1.0 / np.maximum(variance, LEAST_VARIANCE)
+    centre = np.average(effect, weights=weight)
+    spread = (weight * (effect - centre) ** 2).sum() - (len(effect) - 1)
+    scale = weight.sum() - (weight**2).sum() / weight.sum()
+    between = max(0.0, spread / scale) if scale > 0.0 else 0.0
+    kept = between * weight / (between * weight + 1.0)
+    found: Floats = centre + kept * (effect - centre)
+    return found
+
+
+def _uplift(cases: Cases, weight: Floats, index: int) -> tuple[float, float]:
+    """Effect of a treatment beside no contact, and its variance."""
     among = cases.eligible[:, index]
     left_alone = among & (cases.action == 0)
-    if not left_alone.any():
-        return 0.0  # nobody to compare with: no effect can be claimed
-    treated = _weighted_mean(cases.reward, weight, among & (cases.action == index))
-    return treated - _weighted_mean(cases.reward, weight, left_alone)
+    if index == 0 or not left_alone.any():
+        return 0.0, np.inf  # nobody to compare with: no effect of its own can be claimed
+    treated, of_treated = _weighted_mean(cases.reward, weight, among & (cases.action == index))
+    alone, of_alone = _weighted_mean(cases.reward, weight, left_alone)
+    return treated - alone, of_treated + of_alone
 
 
-def _weighted_mean(reward: Floats, weight: Floats, among: Bools) -> float:
-    return float(np.average(reward[among], weights=weight[among]))
+def _weighted_mean(reward: Floats, weight: Floats, among: Bools) -> tuple[float, float]:
+    """Self-normalised mean and the variance of it."""
+    own, shares = reward[among], weight[among] / weight[among].sum()
+    mean = float((own * shares).sum())
+    return mean, float((shares**2 * (own - mean) ** 2).sum())
 
 
 class FixedValues(Fitted):
@@ -177,7 +217,7 @@ class FixedValues(Fitted):
 
 @learner("best_fixed", complexity=0)
 def learn_fixed(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
-    """The mean of each treatment."""
+    """The mean of each treatment, its effect pooled with the others'."""
     return FixedValues(constants(cases, assignment), len(cases.treatments))
 
 
@@ -216,14 +256,13 @@ class ForestEach(Fitted):
 def learn_apart(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
     """A regression of what followed on the account, for each treatment alone; "none" always has one."""
     known = constants(cases, assignment)
+    small = replace(boosting, leaves=min(boosting.leaves, LEAVES_APART))
     boosters = {}
     for index, evidence in zip(known.learned, known.evidence, strict=True):
         if index == 0 or evidence >= LEAST_FOR_FOREST:
             mine = cases.take(np.flatnonzero(cases.action == index))
             rows = mine.features.row_matrix(mine.action)
-            boosters[_own_file(cases.treatments[index])] = grow(
-                rows, mine.reward, cases.features.set, boosting
-            )
+            boosters[_own_file(cases.treatments[index])] = grow(rows, mine.reward, cases.features.set, small)
     return ForestEach(known, len(cases.treatments), boosters)
 
 
