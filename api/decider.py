@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import numpy as np
+import polars as pl
 
 from data.artifacts import read_release
 from data.history import HistoryStore, Snapshot
@@ -20,7 +23,7 @@ from engine.decide import Decisions, decide
 from engine.explanation import why
 from engine.features import FeatureSet
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, History, Moments
+from engine.records import DAY_MICROS, History, Moments, join
 from engine.scoring import Scorer, StartingScorer, learned_scorer
 
 
@@ -134,7 +137,7 @@ def proposals_of(
 
 
 def logged(decisions: Decisions, row: int, *, trigger: str, record: Mapping[str, Any]) -> LoggedDecision:
-    """The part of one decision that the ledger keeps; `record` as `live_record` gives it."""
+    """The part of one decision that the ledger keeps; `record` what is needed to recompute it."""
     account_id = decisions.moments.account_ids[row]
     decided_at = int(decisions.moments.as_of[row])
     first = max(int(decisions.ranking.places[row, 0]), 0)
@@ -153,39 +156,48 @@ def logged(decisions: Decisions, row: int, *, trigger: str, record: Mapping[str,
     )
 
 
-def live_record(decisions: Decisions) -> Mapping[str, Any]:
-    """The full record of decisions as JSON values: column -> values."""
-    frame = decisions.record()
-    times = [name for name, dtype in frame.schema.items() if dtype.is_temporal()]
-    return {
-        name: (frame[name].to_physical() if name in times else frame[name]).to_list()
-        for name in frame.columns
-    }
-
-
 @dataclass(frozen=True)
 class LiveDecision:
-    """One account decided from what the ledger has of it at that moment."""
+    """One account decided from what the ledger has of it; `row` is its place in `decisions`."""
 
     history: History
     decisions: Decisions
+    row: int
     logged: LoggedDecision
     proposals: list[Proposal]
 
 
-def decide_live(decider: Decider, state: AccountState, *, trigger: str, not_before: int) -> LiveDecision:
-    """Decide for one account, one microsecond after the newest fact that is stored of it.
+def decide_live(
+    decider: Decider, states: Sequence[AccountState], *, triggers: Mapping[str, str], not_before: int
+) -> list[LiveDecision]:
+    """Decide for accounts together, each one microsecond after the newest fact that is stored of it.
 
     Args:
-        not_before: Microseconds UTC; the decision is not older than that.
+        triggers: Account -> what made it be decided.
+        not_before: Microseconds UTC; no decision is older than that.
     """
-    history = history_of(state)
-    moments = Moments.at([state.account_id], max(not_before, newest_stored(history) + 1))
-    decisions = decider.decide(history, moments)
-    team = current_team(history, int(moments.as_of[0])).get(state.account_id, {})
-    return LiveDecision(
-        history,
-        decisions,
-        logged(decisions, 0, trigger=trigger, record=live_record(decisions)),
-        proposals_of(decisions, 0, decider.playbook, team),
-    )
+    histories = [history_of(state) for state in states]
+    as_of = np.array([max(not_before, newest_stored(h) + 1) for h in histories], dtype=np.int64)
+    decisions = decider.decide(join(histories), Moments(tuple(s.account_id for s in states), as_of))
+    records = decisions.record().partition_by("account_id", as_dict=True)
+    result = []
+    for row, (state, history) in enumerate(zip(states, histories, strict=True)):
+        account = state.account_id
+        team = current_team(history, int(as_of[row])).get(account, {})
+        record = _as_json(records[(account,)])
+        result.append(
+            LiveDecision(
+                history,
+                decisions,
+                row,
+                logged(decisions, row, trigger=triggers[account], record=record),
+                proposals_of(decisions, row, decider.playbook, team),
+            )
+        )
+    return result
+
+
+def _as_json(record: pl.DataFrame) -> Mapping[str, Any]:
+    """The full record of one account as JSON values: column -> values, times as microseconds UTC."""
+    columns = record.with_columns(pl.col(pl.Datetime).to_physical())
+    return columns.to_dict(as_series=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from data.ledger.types import Suggestion, TailRow, User, Verb
@@ -70,6 +70,13 @@ def check_answer(answer: Answer, now: int) -> None:
         raise AnswerError("A result, preferences and a note belong to `complete`.")
 
 
+def as_meant(answer: Answer, treatment: Treatment) -> Answer:
+    """Who accepts a stop has done it: there is nothing left to carry out."""
+    if treatment.kind == "stop" and answer.verb == "accept":
+        return replace(answer, verb="complete", at=None)
+    return answer
+
+
 def ends_at(answer: Answer, now: int) -> int | None:
     """Until when the treatment is kept away; None = not at all."""
     if answer.verb == "snooze":
@@ -87,7 +94,7 @@ def facts_of(
     treatment = playbook.treatment(suggestion.treatment)
     rows = [_feedback(answer, suggestion, user, now)]
     if treatment.kind == "stop":
-        if answer.verb in {"accept", "complete"}:
+        if answer.verb == "complete":
             wishes = tuple(Wish(channel, purpose, "opt_out") for channel, purpose in treatment.stops)
             rows += _preferences(wishes, suggestion, f"stop:{suggestion.suggestion_id}", now)
     elif answer.verb == "accept":

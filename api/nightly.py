@@ -193,9 +193,9 @@ def _publish(night: Night, bucket: int, ledger: Ledger, service: Service, clock:
     while chunk := list(islice(left, CHUNK)):
         current = [found for found in chunk if not found.redecide]
         moved = ledger.stage(night.run_id, [_as_staged(found, versions) for found in current], now=clock())
-        for account in [*moved, *(found.decision.account_id for found in chunk if found.redecide)]:
-            _publish_fresh(night, account, ledger, service, clock)
-            again += 1
+        again += len(moved) + len(chunk) - len(current)
+        older = [found.decision.account_id for found in chunk if found.redecide]
+        _publish_fresh(night, [*moved, *older], ledger, service, clock)
     return again
 
 
@@ -204,10 +204,12 @@ def _as_staged(found: AccountList, versions: Mapping[str, int]) -> Any:
 
 
 def _publish_fresh(
-    night: Night, account: str, ledger: Ledger, service: Service, clock: Callable[[], int]
+    night: Night, accounts: list[str], ledger: Ledger, service: Service, clock: Callable[[], int]
 ) -> None:
-    """Decide on all that is known of the account and stage that, until nothing new comes in between."""
-    while True:
-        live, version = service.fresh(account, trigger=f"night:{night.run_id}", not_before=night.as_of)
-        if not ledger.stage(night.run_id, [(live.logged, live.proposals, version)], now=clock()):
-            return
+    """Decide on all that is known of the accounts and stage that, until nothing new comes in between."""
+    while accounts:
+        triggers = dict.fromkeys(accounts, f"night:{night.run_id}")
+        fresh = service.fresh(triggers, not_before=night.as_of)
+        accounts = ledger.stage(
+            night.run_id, [(live.logged, live.proposals, version) for live, version in fresh], now=clock()
+        )

@@ -6,12 +6,13 @@ other decide again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from api.consent import Ended, Sent, already_sent, cancellations, ended_by, ended_in
 from api.decider import Decider, LiveDecision, decide_live
-from api.feedback import Answer, check_answer, ends_at, facts_of
+from api.feedback import Answer, as_meant, check_answer, ends_at, facts_of
 from data.ledger.ledger import Ledger
 from data.ledger.types import ConflictError, Suggestion, TailRow, User
 from data.live import history_of, newest_stored
@@ -77,33 +78,46 @@ class Service:
             cancelled += cancellations(history, ends, playbook, _after_all(history, now))
         stored = self.ledger.append([*rows, *cancelled], now=now)[: len(rows)]
         triggers = {row.account_id: f"event:{row.event_id}" for row in stored}
-        return stored, {account: self.decide(account, trigger=t) for account, t in triggers.items()}
+        return stored, self.decide(triggers)
 
-    def decide(self, account_id: str, *, trigger: str) -> Decided:
-        """Decide for an account now and show it; again, when a newer fact came in between."""
+    def decide(self, triggers: Mapping[str, str]) -> dict[str, Decided]:
+        """Decide for accounts now and show it; again, where a newer fact came in between.
+
+        Args:
+            triggers: Account -> what makes it be decided.
+        """
+        shown: dict[str, Decided] = {}
         for _ in range(ATTEMPTS):
-            live, version = self.fresh(account_id, trigger=trigger, not_before=self.clock())
-            try:
-                shown = self.ledger.post(
-                    live.logged, live.proposals, version=version, now=live.logged.decided_at
-                )
-            except ConflictError:
-                continue
-            return Decided(live.logged.decision_id, shown)
-        raise ConflictError(f"Account {account_id!r} changes too fast to be decided; its facts are stored.")
+            left = {account: trigger for account, trigger in triggers.items() if account not in shown}
+            if not left:
+                return shown
+            for live, version in self.fresh(left, not_before=self.clock()):
+                decision = live.logged
+                with suppress(ConflictError):
+                    found = self.ledger.post(
+                        decision, live.proposals, version=version, now=decision.decided_at
+                    )
+                    shown[decision.account_id] = Decided(decision.decision_id, found)
+        left_over = sorted(triggers.keys() - shown.keys())
+        raise ConflictError(f"{left_over} change too fast to be decided; their facts are stored.")
 
-    def fresh(self, account_id: str, *, trigger: str, not_before: int) -> tuple[LiveDecision, int]:
-        """A decision on what the ledger has now, with the account's version; plans that are not allowed any
-        more are cancelled first."""
-        decider = self.decider()
-        while True:
-            state = self.ledger.account_state(account_id)
-            live = decide_live(decider, state, trigger=trigger, not_before=not_before)
-            ended = ended_in(live.decisions, 0)
-            rows = cancellations(live.history, ended, decider.playbook, live.logged.decided_at)
-            if not rows:
-                return live, state.version
-            self.ledger.append(rows, now=live.logged.decided_at)
+    def fresh(self, triggers: Mapping[str, str], *, not_before: int) -> list[tuple[LiveDecision, int]]:
+        """Decisions on what the ledger has now, each with the account's version; plans that are not allowed
+        any more are cancelled first."""
+        decider, left = self.decider(), dict(triggers)
+        found = []
+        while left:
+            states = [self.ledger.account_state(account) for account in left]
+            lives = decide_live(decider, states, triggers=triggers, not_before=not_before)
+            for live, state in zip(lives, states, strict=True):
+                ended = ended_in(live.decisions, live.row)
+                rows = cancellations(live.history, ended, decider.playbook, live.logged.decided_at)
+                if rows:
+                    self.ledger.append(rows, now=live.logged.decided_at)
+                else:
+                    found.append((live, state.version))
+                    del left[state.account_id]
+        return found
 
     def answer(self, suggestion: Suggestion, answer: Answer, user: User) -> Answered:
         """Take a person's answer with all that follows from it in one transaction, then decide again.
@@ -112,6 +126,7 @@ class Service:
         """
         now, playbook = self.clock(), self.decider().playbook
         check_answer(answer, now)
+        answer = as_meant(answer, playbook.treatment(suggestion.treatment))
         facts = facts_of(answer, suggestion, user, playbook, now)
         ended = ended_by(facts, playbook)
         history = history_of(self.ledger.account_state(suggestion.account_id))
@@ -121,7 +136,7 @@ class Service:
             until=ends_at(answer, now), now=now,
         )  # fmt: skip
         dropped = self._drop_accepted(suggestion.account_id, ended, user)
-        self.decide(suggestion.account_id, trigger=f"answer:{suggestion.suggestion_id}:{answer.verb}")
+        self.decide({suggestion.account_id: f"answer:{suggestion.suggestion_id}:{answer.verb}"})
         return Answered(
             answered,
             dropped + self._withdrawn(suggestion.account_id, ended, after=now - 1),
@@ -137,7 +152,8 @@ class Service:
         decider = self.decider()
         index = decider.playbook.treatments.index(decider.playbook.treatment(treatment))
         state = self.ledger.account_state(account_id)
-        live = decide_live(decider, state, trigger="why_not", not_before=self.clock())
+        triggers = {account_id: "why_not"}
+        live = decide_live(decider, [state], triggers=triggers, not_before=self.clock())[0]
         decisions = live.decisions
         placed = index in decisions.ranking.places[0].tolist()
         return WhyNot(
