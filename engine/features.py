@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 
 from engine import kernels, tallies
 from engine.conditions import FactColumn
@@ -35,7 +36,7 @@ from engine.facts import (
     treatment_names,
 )  # fmt: skip
 from engine.playbook import Playbook, Treatment
-from engine.records import EngineError, Floats, History, Ints, Moments
+from engine.records import TIME, EngineError, Floats, History, Ints, Moments
 
 UNKNOWN_CODE = -1.0
 
@@ -162,6 +163,32 @@ class Features:
             return FactColumn(values)
         return FactColumn(np.where(np.isnan(values), UNKNOWN_CODE, values), levels)
 
+    def known(self) -> pl.DataFrame:
+        """Everything that was known at each moment, by name: what a decision keeps of its facts.
+
+        Columns: account_id, as_of, every fact of the account, its channels and topics under the name that a
+        rule uses, and for each treatment its own facts as {column}:{treatment}. Codes are written as their
+        level. NaN and null = not known.
+        """
+        frame = pl.DataFrame({"account_id": pl.Series(self.moments.account_ids, dtype=pl.String)})
+        return frame.with_columns(
+            pl.Series("as_of", self.moments.as_of).cast(TIME),
+            *(self._named(name, source) for name, source in self.set.sources.items() if _of_account(source)),
+            *(
+                pl.Series(f"{named}:{treatment}", self.message[:, index, column])
+                for column, named in enumerate(self.set.message)
+                for index, treatment in enumerate(self.set.treatments[1:], start=1)
+            ),
+        )
+
+    def _named(self, name: str, source: FactSource) -> pl.Series:
+        values = self._column(source)[:, 0]
+        levels = self.set.levels.get(source.column)
+        if levels is None:
+            return pl.Series(name, values)
+        places = np.where(np.isnan(values), len(levels), values).astype(np.int64)
+        return pl.Series(name, (*levels, None), dtype=pl.String).gather(places)
+
     def _column(self, source: FactSource) -> Floats:
         column = getattr(self.set, source.group).index(source.column)
         if source.group == "account":
@@ -233,6 +260,11 @@ def _candidates(treatments: tuple[Treatment, ...], levels: Mapping[str, tuple[st
         )
     ]
     return np.array(columns, dtype=np.float64).T.copy()
+
+
+def _of_account(source: FactSource) -> bool:
+    """Whether a fact is one of the account, or of its own channel or topic: the same for all candidates."""
+    return source.group == "account" or bool(source.member)
 
 
 def _own(block: Floats, rows: Ints, member: Ints) -> Floats:

@@ -468,3 +468,20 @@ def test_rows_of_other_accounts_do_no_harm() -> None:
 
     assert fact(features(History({"touchpoints": frame})), "outbound_any_7d") == 1
     assert frame.select(pl.len()).item() == 2
+
+
+def test_what_was_known_is_kept_under_the_names_that_rules_use() -> None:
+    """A decision has to be recomputable from its record: every fact, codes as the text they stand for."""
+    found = known(account(segment="B"), touchpoint(-3.0, channel="visit", treatment="visit_dosing"))
+
+    kept = found.known().row(0, named=True)
+
+    assert kept["account_id"] == "a"
+    assert kept["segment"] == "B"
+    assert kept["outbound_visit_7d"] == fact(found, "outbound_visit_7d") == 1.0
+    for name, source in found.set.sources.items():
+        if source.group == "account" or source.member:
+            assert name in kept
+    for place, treatment in enumerate(found.set.treatments[1:], start=1):
+        column = found.set.message.index("outbound_same_treatment_30d")
+        assert kept[f"outbound_same_treatment_30d:{treatment}"] == found.message[0, place, column]
