@@ -195,7 +195,7 @@ def _print_outcome(outcome: Outcome, currency: str) -> None:
     elif outcome.gate.passed:
         typer.echo(f"Not put in use: `nextbest release promote {outcome.release.id}` does.")
     else:
-        typer.echo("It did not pass the gate: what was in use stays in use.")
+        typer.echo("It did not pass the gate and is not put in use.")
     typer.echo(f"Report: {outcome.report}")
 
 

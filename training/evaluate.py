@@ -215,8 +215,9 @@ class _Judge:
 
 
 def claim(evaluation: Evaluation, chosen: str) -> str:
-    """What may be said of the chosen learner beside the best fixed action: only what the interval says."""
-    gap = evaluation.of(chosen).versus_fixed
+    """What may be said of the chosen learner beside the best fixed action: what interval and verdict allow."""
+    value = evaluation.of(chosen)
+    gap = value.versus_fixed
     if chosen == "best_fixed" or gap is None:
         return "No gain by personalisation is claimed."
     figures = f"{gap.estimate:+,.2f} per decision ({gap.low:+,.2f} to {gap.high:+,.2f})"

@@ -92,9 +92,13 @@ def test_no_gain_is_claimed_where_contacts_cause_nothing(zero: Cases, seed: int)
         assert "no gain by personalisation is claimed" in claim(result.evaluation, name).lower()
 
 
-def test_a_gain_is_claimed_where_there_is_one(personal: Cases) -> None:
-    """Being honest is not the same as never saying anything."""
-    assert "more than chance." in claim(judged(personal).evaluation, "s_learner")
+def test_a_gain_is_claimed_where_there_is_one_and_the_evidence_carries_it(tmp_path: Path) -> None:
+    """Being honest is not the same as never saying anything; of too few cases nothing is claimed."""
+    many = judged(cases_of(tmp_path / "many", LogSettings(accounts=1_200, decisions=4)))
+    few = judged(cases_of(tmp_path / "few", LogSettings(accounts=300)))
+
+    assert "more than chance." in claim(many.evaluation, "s_learner")
+    assert "limited evidence" in claim(few.evaluation, "s_learner")
 
 
 def test_held_out_value_agrees_with_the_truth(personal: Cases) -> None:
