@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -129,7 +129,7 @@ def proposals_of(
                 rank=rank,
                 priority=float(decisions.priority.priority[row, index]),
                 expires_at=decided_at + round(treatment.validity_days * DAY_MICROS),
-                reasons=[asdict(reason) | {"facts": dict(reason.facts)}
+                reasons=[{"code": reason.code, "facts": dict(reason.facts), "amount": reason.amount}
                          for reason in why(decisions, row, index, playbook)],
             )
         )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
@@ -104,8 +104,8 @@ def _lists(night: Night, decider: Decider, history: History, decisions: Decision
                 "explored": decision.explored,
                 "options": int(eligible[row]),
                 "redecide": account in later,
-                "decision": json.dumps(asdict(decision)),
-                "proposals": json.dumps([asdict(proposal) for proposal in proposals]),
+                "decision": json.dumps(vars(decision)),
+                "proposals": json.dumps([vars(proposal) for proposal in proposals]),
             }
         )
     return pl.DataFrame(rows, schema=_LIST_SCHEMA)

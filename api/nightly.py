@@ -34,6 +34,9 @@ from engine.records import DAY_MICROS
 CHUNK = 200
 """Accounts published in one transaction, so that live writes wait only shortly."""
 
+ONE_PROCESS_ACCOUNTS = 5_000
+"""Up to so many accounts are decided sooner than other processes have started."""
+
 _HOUR_MICROS = 3_600_000_000
 
 
@@ -173,7 +176,7 @@ def _interrupted(home: Home, depends: list[Any], as_of: int | None, now: int
 
 def _decided(night: Night, buckets: list[int], processes: int) -> Iterator[int]:
     """The buckets, each as soon as it is decided."""
-    if processes == 1 or len(buckets) == 1:
+    if processes == 1 or len(buckets) == 1 or night.snapshot.accounts <= ONE_PROCESS_ACCOUNTS:
         for bucket in buckets:
             decide_bucket(night, bucket)
             yield bucket

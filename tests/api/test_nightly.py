@@ -225,8 +225,11 @@ def test_a_night_for_tomorrow_is_refused(home: Path) -> None:
         night(home, as_of=NOW + 1)
 
 
-def test_processes_do_not_change_the_answer(home: Path, tmp_path: Path) -> None:
+def test_processes_do_not_change_the_answer(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The unit of work is the bucket; how many are worked on at once is nobody's business."""
+    monkeypatch.setattr("api.nightly.ONE_PROCESS_ACCOUNTS", 0)
     other = shutil.copytree(home, tmp_path / "other")
     alone = night(home)
 
