@@ -215,11 +215,13 @@ class _Judge:
 
 
 def claim(evaluation: Evaluation, chosen: str) -> str:
-    """What may be said of the chosen learner beside the best fixed action: what interval and verdict allow."""
+    """What may be said of the chosen learner beside the best fixed action, by interval and verdict."""
     value = evaluation.of(chosen)
     gap = value.versus_fixed
     if chosen == "best_fixed" or gap is None:
         return "No gain by personalisation is claimed."
+    if value.verdict.level in ("outside scope", "limited evidence"):
+        return f"No gain by personalisation is claimed ({value.verdict.level}): {value.verdict.sentence}"
     figures = f"{gap.estimate:+,.2f} per decision ({gap.low:+,.2f} to {gap.high:+,.2f})"
     if gap.low > 0.0:
         return (
