@@ -29,7 +29,9 @@ def register(app: typer.Typer) -> None:
 
     @app.command()
     def demo(
-        accounts: Annotated[int, typer.Option(help="How many accounts.", min=20)] = 2000,
+        accounts: Annotated[
+            int, typer.Option(help="How many accounts; fewer teach nothing.", min=200)
+        ] = 2000,
         home: Annotated[Path, typer.Option(help="State directory of the demo.")] = Path("var/demo"),
         no_serve: Annotated[bool, typer.Option("--no-serve", help="Do all but serve.")] = False,
         seed: Annotated[int, typer.Option(help="Of the simulated world.", min=0)] = 0,

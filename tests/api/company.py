@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -10,10 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from fastapi.testclient import TestClient
+import httpx
+import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.nightly import NightReport, run_night
+from api.server import hold_port
 from data.ingest import ingest
 from data.ledger.ledger import Ledger
 from data.settings import Settings
@@ -91,7 +96,8 @@ class Company:
 
     settings: Settings
     clock: Clock
-    client: TestClient
+    client: httpx.Client
+    app: FastAPI
     tokens: dict[str, str] = field(default_factory=dict)
 
     def as_(self, user_id: str) -> dict[str, str]:
@@ -152,12 +158,22 @@ def load(home: Path, tables: dict[str, list[dict[str, Any]]], *, loaded_at: int 
 def served(
     home: Path, tables: dict[str, list[dict[str, Any]]] | None = None, **settings: Any
 ) -> Iterator[Company]:
-    """The company's history loaded and the service started on it."""
+    """The company's history loaded and served by uvicorn on a free port of this machine."""
     load(home, tables if tables is not None else tables_of(["a1", "a2"]))
-    clock = Clock()
-    chosen = settings_of(home, **settings)
-    with TestClient(create_app(chosen, clock=clock)) as client:
-        yield Company(chosen, clock, client)
+    clock, chosen = Clock(), settings_of(home, **settings)
+    app = create_app(chosen, clock=clock)
+    held = hold_port("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "The server did not start."
+        time.sleep(0.005)
+    address = f"http://127.0.0.1:{held.getsockname()[1]}"
+    with httpx.Client(base_url=address, timeout=60) as client:
+        yield Company(chosen, clock, client, app)
+    server.should_exit = True
+    thread.join()
 
 
 __all__ = ["DAY", "NOW", "Clock", "Company", "load", "served", "settings_of", "tables_of"]

@@ -39,7 +39,7 @@ def test_two_colleagues_cannot_both_take_the_last_visit(company: Company) -> Non
     """One of two answers at the same moment is told that it came too late."""
     company.reads_page("side_effects", "a21")
     visit = company.suggestions("a21")[0]
-    service = company.client.app.state.service
+    service = company.app.state.service
     suggestion = service.ledger.suggestion(visit["suggestion_id"])
     users = {user.user_id: user for user in service.ledger.users()}
 

@@ -16,7 +16,7 @@ from data.settings import Settings
 from tests.api.company import NOW, load, settings_of, tables_of
 from tests.bad_input.commands import Run, runner
 from tests.data.files import outcome, touchpoint, write_csv
-from tests.scenarios.serving import shipped, without
+from tests.scenarios.playbooks import shipped, without
 
 AS_OF = "2026-01-01T06:00Z"
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.api.company import Company, served, tables_of
 from tests.data.files import DAY, UNTIL, days_before, iso, preference, touchpoint
-from tests.scenarios.serving import real_server, shipped, without
+from tests.scenarios.playbooks import shipped, without
 
 PAGES = ("efficacy", "side_effects", "dosing", "reimbursement", "patient_support", "guidelines", "new_data")
 VISITED_DAYS_AGO = (None, 1, 20)
@@ -124,7 +124,7 @@ def lists(crowd: Crowd, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
 def test_a_page_read_puts_a_visit_first_on_the_account_managers_list(tmp_path: Path) -> None:
     """The flagship: one request from the website, and the tablet shows what to do and why."""
     account = f"dr{random.SystemRandom().randrange(10**8)}"
-    with real_server(tmp_path, tables_of([account, "other"])) as company:
+    with served(tmp_path, tables_of([account, "other"])) as company:
         company.reads_page("side_effects", account)
         worklist = company.get("/worklist")
 

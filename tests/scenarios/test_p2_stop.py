@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from data.playbooks import read_playbook
-from tests.api.company import Company, tables_of
+from tests.api.company import Company, served, tables_of
 from tests.data.files import DAY, UNTIL, days_before, iso, touchpoint
-from tests.scenarios.serving import real_server
 
 ACCOUNTS = [f"dr{n}" for n in random.SystemRandom().sample(range(10**8), 3)]
 STOPPED, OTHER, _ = ACCOUNTS
@@ -54,7 +53,7 @@ def plan_status(company: Company, account: str) -> list[str]:
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Company, dict[str, Any]]]:
     """The visit was suggested, made and completed with the customer's wish."""
-    with real_server(tmp_path_factory.mktemp("stop"), tables()) as company:
+    with served(tmp_path_factory.mktemp("stop"), tables()) as company:
         company.night()
         company.reads_page("side_effects", STOPPED)
         visit = company.suggestions(STOPPED)[0]
@@ -109,7 +108,7 @@ def test_no_night_offers_a_marketing_email_any_more(told: tuple[Company, dict[st
 
 def test_an_unsubscription_that_comes_as_an_event_stops_as_well(tmp_path: Path) -> None:
     """The link at the foot of the e-mail is the way most people say it; plans go too."""
-    with real_server(tmp_path, tables()) as company:
+    with served(tmp_path, tables()) as company:
         row = {"touchpoint_id": f"sent-{OTHER}", "response": "unsubscribed"}
         event = {"event_id": "foot", "table": "responses", "account_id": OTHER, "row": row}
         company.post("/events", event)

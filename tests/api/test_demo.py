@@ -1,0 +1,49 @@
+"""The demo: from nothing to explained suggestions, in one command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bad_input.commands import runner
+
+
+@pytest.mark.slow
+def test_the_demo_shows_three_explained_suggestions_and_goes_on_when_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the first thing that anybody runs; the second time it must not begin anew or fail."""
+    home = tmp_path / "demo"
+    nextbest = runner(tmp_path / "elsewhere", capsys)
+    command = ("demo", "--home", str(home), "--accounts", "250", "--seed", "3", "--no-serve")
+
+    first = nextbest(*command)
+    second = nextbest(*command)
+
+    for ended in (first, second):
+        assert ended.code == 0, ended.err
+        morning = ended.out.split("This morning's list of ")[1].splitlines()
+        assert [line[0] for line in morning if line[:2] in {"1.", "2.", "3."}] == ["1", "2", "3"]
+        assert sum(line.startswith("   - ") for line in morning) >= 3
+    assert "Release" in first.out
+    assert "Going on with the world" in second.out
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_demo_whose_port_is_taken_says_so_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two minutes of work and then "port in use" would be a bad first impression."""
+    from api.server import hold_port
+
+    held = hold_port("127.0.0.1", 0)
+    held.listen()
+    port = str(held.getsockname()[1])
+
+    ended = runner(tmp_path, capsys)("demo", "--home", str(tmp_path / "demo"), "--port", port)
+
+    held.close()
+    assert ended.code == 1
+    assert "is in use" in ended.line
+    assert not (tmp_path / "demo").exists()
