@@ -36,14 +36,14 @@ class ChannelNature:
 
 
 NATURES: dict[str, ChannelNature] = {
-    "visit": ChannelNature(125.0, 0.40, "accepted", 0.0, 0.08, 0.6, 0.9),
-    "remote_call": ChannelNature(45.0, 0.30, "accepted", 0.0, 0.12, 0.3, 0.4),
-    "email": ChannelNature(18.0, 0.10, "clicked", 0.45, 0.0, 1.2, -0.8),
-    "podcast": ChannelNature(14.0, 0.12, "clicked", 0.30, 0.0, -0.4, -0.2),
-    "app": ChannelNature(15.0, 0.15, "clicked", 0.35, 0.0, -0.3, -0.2),
-    "congress": ChannelNature(200.0, 0.35, "attended", 0.0, 0.20, -1.0, 1.0),
-    "medical_call": ChannelNature(85.0, 0.45, "accepted", 0.0, 0.06, -0.6, 0.5),
-    "reimbursement_consultation": ChannelNature(72.0, 0.40, "accepted", 0.0, 0.08, -0.5, 0.3),
+    "visit": ChannelNature(150.0, 0.40, "accepted", 0.0, 0.08, 0.6, 0.9),
+    "remote_call": ChannelNature(75.0, 0.30, "accepted", 0.0, 0.12, 0.3, 0.4),
+    "email": ChannelNature(28.0, 0.10, "clicked", 0.45, 0.0, 1.2, -0.8),
+    "podcast": ChannelNature(22.0, 0.12, "clicked", 0.30, 0.0, -0.4, -0.2),
+    "app": ChannelNature(24.0, 0.15, "clicked", 0.35, 0.0, -0.3, -0.2),
+    "congress": ChannelNature(270.0, 0.35, "attended", 0.0, 0.20, -1.0, 1.0),
+    "medical_call": ChannelNature(125.0, 0.45, "accepted", 0.0, 0.06, -0.6, 0.5),
+    "reimbursement_consultation": ChannelNature(110.0, 0.40, "accepted", 0.0, 0.08, -0.5, 0.3),
 }
 
 

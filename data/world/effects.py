@@ -23,8 +23,8 @@ EARLIEST_DAYS = 5.0
 """No prescription follows a decision sooner."""
 INTEREST_DELAY_DAYS = 10.0
 """Mean time from a visit of the website to the prescriptions that its interest brings anyway."""
-YEARLY_BASELINE = 2_400.0
-PRESCRIPTION = 110.0
+YEARLY_BASELINE = 1_200.0
+PRESCRIPTION = 30.0
 SEASON = 0.15
 EMAIL_FADE = 0.15
 OPTOUT_BASE = 0.0015
@@ -65,7 +65,7 @@ def draw_nature(settings: WorldSettings, people: People, catalogue: Catalogue) -
     )
     affinity = _relative(score, settings.personalisation, linear=settings.linear)
     affinity[:, 0] = 0.0
-    message = np.exp(0.2 * rng.standard_normal(len(catalogue.ids)))
+    message = np.exp(0.1 * rng.standard_normal(len(catalogue.ids)))
     average = np.array([NATURES[c].caused for c in catalogue.channels])[catalogue.channel] * message
     where = people.in_segment(settings.effect_segment)[:, None]
     return Nature(

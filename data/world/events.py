@@ -23,7 +23,7 @@ from data.world.settings import WorldSettings
 from data.world.tables import Contacts, decision_ids, frame, moments, numbered, stored, texts
 from engine.records import DAY_MICROS, Bools, Ints, Micros
 
-_PACK = 45.0
+_PACK = 15.0
 _ANSWERS = ("viewed", "clicked", "attended", "accepted", "rejected", "unsubscribed")
 
 

@@ -74,7 +74,7 @@ class WorldSettings:
     effect: float = 1.0
     personalisation: float = 0.8
     linear: bool = False
-    hidden: float = 0.2
+    hidden: float = 0.1
     confounding: float = 1.0
     noise: float = 1.0
     fatigue: float = 1.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -212,3 +214,16 @@ def test_the_end_of_the_history_can_be_any_day() -> None:
 
     newest = moved.tables["touchpoints"].filter(status="done")["occurred_at"].max()
     assert (today - newest).days < 7  # type: ignore[operator]
+
+
+def test_every_setting_stands_in_the_documentation_with_its_default() -> None:
+    """A knob that is not written down is not used, and a wrong default misleads."""
+    table = (Path(__file__).parents[2] / "docs" / "world.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", table, re.MULTILINE))
+
+    written = {field.name: field.default for field in fields(WorldSettings)}
+
+    assert list(rows) == list(written)
+    for name, default in written.items():
+        if isinstance(default, int | float) and not isinstance(default, bool):
+            assert float(rows[name]) == default, name
