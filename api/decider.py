@@ -7,11 +7,13 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from api.kept_facts import FactLayout
 from data.artifacts import read_release
 from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
@@ -49,6 +51,11 @@ class Decider:
     def learned(self) -> bool:
         """Whether a release decides, rather than the playbook's starting values."""
         return not isinstance(self.scorer, StartingScorer)
+
+    @cached_property
+    def layout(self) -> FactLayout:
+        """Where a live decision finds the facts that it keeps."""
+        return FactLayout.of(self.features)
 
     def decide(self, history: History, moments: Moments) -> Decisions:
         """Decide for each account at its moment."""
@@ -184,7 +191,8 @@ def decide_live(
     for row, (state, history) in enumerate(zip(states, histories, strict=True)):
         account = state.account_id
         team = current_team(history, int(as_of[row])).get(account, {})
-        record = _as_json(records[(account,)])
+        facts = decider.layout.kept(decisions.features, row)
+        record = {**_as_json(records[(account,)]), "facts": facts}
         result.append(
             LiveDecision(
                 history,

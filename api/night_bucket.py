@@ -58,7 +58,7 @@ _read: dict[tuple[Any, ...], Decider] = {}
 
 
 def decide_bucket(night: Night, bucket: int) -> int:
-    """Decide a bucket's accounts and write record, lists and funnel; nothing where that is done already.
+    """Decide a bucket's accounts and write what its folder keeps; nothing where that is done already.
 
     Returns how many accounts the bucket has.
     """
@@ -71,6 +71,7 @@ def decide_bucket(night: Night, bucket: int) -> int:
         decisions = decider.decide(history, Moments.at(accounts, night.as_of))
         night.folder.write(bucket, "funnel", decisions.funnel())
         night.folder.write(bucket, "lists", _lists(night, decider, history, decisions))
+        night.folder.write(bucket, "facts", decisions.features.known())
         night.folder.write(bucket, "record", decisions.record())
     return len(accounts)
 

@@ -18,8 +18,9 @@ import polars as pl
 from data.home import DataError, Home
 from data.snapshot import Snapshot, read_snapshot
 
-Part = Literal["record", "lists", "funnel"]
-"""record: every pair with all that was computed, written last; lists: what is published; funnel: counts."""
+Part = Literal["record", "facts", "lists", "funnel"]
+"""record: every pair with all that was computed, written last; facts: what was known of each account, by
+name; lists: what is published; funnel: counts."""
 
 
 @dataclass(frozen=True)

@@ -275,3 +275,15 @@ def test_a_damaged_run_is_one_line(home: Path) -> None:
 
     with pytest.raises(DataError, match="remove the folder"):
         night(home)
+
+
+def test_every_decision_of_the_night_keeps_the_facts_that_it_was_made_from(home: Path) -> None:
+    """A year later somebody asks why; by then the history says something else."""
+    found = night(home)
+
+    folder = NightFolder(home / "nights" / found.run_id)
+    facts = pl.concat([folder.read(bucket, "facts") for bucket in folder.finished()]).sort("account_id")
+    assert facts["account_id"].to_list() == ACCOUNTS
+    assert set(facts["days_since_podcast"]) == {1.25}
+    assert set(facts["segment"]) == {"A"}
+    assert facts["days_since_visit"].is_nan().all()
