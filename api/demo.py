@@ -99,6 +99,7 @@ def _night(settings: Settings) -> None:
 
 def _introduce(settings: Settings) -> tuple[User, str]:
     """Print what one account manager finds in the morning; returns her and a token for her."""
+    from api.reading import zone_of
     from api.schemas import suggestion_out
     from data.playbooks import read_playbook
 
@@ -115,7 +116,9 @@ def _introduce(settings: Settings) -> tuple[User, str]:
         ledger.close()
     typer.echo(f"\nThis morning's list of {user.name} ({user.user_id}):")
     for place, suggestion in enumerate(lists[user.user_id], start=1):
-        shown = suggestion_out(suggestion, language="en", now=now, playbook=playbook)
+        shown = suggestion_out(
+            suggestion, language="en", zone=zone_of(user, playbook), now=now, playbook=playbook
+        )
         typer.echo(f"{place}. {shown.headline}  [{shown.priority:,.2f} {shown.currency}]")
         for reason in shown.reasons:
             typer.echo(f"   - {reason.text}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -172,14 +172,16 @@ class HealthOut(BaseModel):
     night: str | None = Field(description="The last complete run.")
 
 
-def reason_out(reason: Reason, *, language: str, now: int, playbook: Playbook) -> ReasonOut:
+def reason_out(reason: Reason, *, language: str, zone: tzinfo, now: int, playbook: Playbook) -> ReasonOut:
     """A reason with its sentence."""
-    text = words(reason, language=language, now=now, playbook=playbook)
+    text = words(reason, language=language, now=now, playbook=playbook, zone=zone)
     return ReasonOut(code=reason.code, text=text, facts=dict(reason.facts), amount=reason.amount)
 
 
-def suggestion_out(suggestion: Suggestion, *, language: str, now: int, playbook: Playbook) -> SuggestionOut:
-    """A suggestion in the reader's language, its sentences aged to `now` (microseconds UTC)."""
+def suggestion_out(
+    suggestion: Suggestion, *, language: str, zone: tzinfo, now: int, playbook: Playbook
+) -> SuggestionOut:
+    """A suggestion in the reader's language, its sentences aged to `now` (microseconds UTC) in her zone."""
     reasons = tuple(Reason(r["code"], r["facts"], r.get("amount")) for r in suggestion.reasons)
     note = playbook.treatment(suggestion.treatment).note
     return SuggestionOut(
@@ -198,9 +200,10 @@ def suggestion_out(suggestion: Suggestion, *, language: str, now: int, playbook:
             language=language,
             now=now,
             playbook=playbook,
+            zone=zone,
         ),
         note=note.get(language, note.get(playbook.languages[0], "")),
-        reasons=[reason_out(r, language=language, now=now, playbook=playbook) for r in reasons],
+        reasons=[reason_out(r, language=language, zone=zone, now=now, playbook=playbook) for r in reasons],
         priority=suggestion.priority,
         currency=playbook.currency,
         new=suggestion.new,

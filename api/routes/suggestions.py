@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query
 
 from api.access import AnswerableSuggestion, ReadableAccount, Serving, SignedIn, roles_seen
 from api.problems import HttpProblem, Problem
+from api.reading import language_of, zone_of
 from api.schemas import (
     FeedbackIn,
     FeedbackOut,
@@ -73,7 +74,7 @@ def why_not(account: ReadableAccount, treatment: TreatmentId, user: SignedIn, se
             HTTPStatus.FORBIDDEN, f"{treatment!r} is for the role {role or 'none'!r}, not for yours."
         )
     found = service.why_not(account, treatment)
-    language = language_of(user, playbook)
+    language, zone = language_of(user, playbook), zone_of(user, playbook)
     return WhyNotOut(
         account_id=account,
         treatment=treatment,
@@ -84,26 +85,23 @@ def why_not(account: ReadableAccount, treatment: TreatmentId, user: SignedIn, se
                 stage=objection.stage,
                 rule=objection.rule,
                 unknown=objection.unknown,
-                text=objection_words(objection, language=language, now=now, playbook=playbook),
+                text=objection_words(objection, language=language, now=now, playbook=playbook, zone=zone),
                 facts=dict(objection.facts),
             )
             for objection in found.objections
         ],
-        reasons=[reason_out(r, language=language, now=now, playbook=playbook) for r in found.reasons],
+        reasons=[
+            reason_out(r, language=language, zone=zone, now=now, playbook=playbook) for r in found.reasons
+        ],
     )
-
-
-def language_of(user: User, playbook: Playbook) -> str:
-    """The user's language where the playbook has it, else the playbook's first."""
-    return user.language if user.language in playbook.languages else playbook.languages[0]
 
 
 def _shown(found: Iterable[Suggestion], user: User, playbook: Playbook, now: int) -> list[SuggestionOut]:
     """Treatments that the playbook no longer has are left out until the next night replaces them."""
     known = {treatment.id for treatment in playbook.treatments}
-    language = language_of(user, playbook)
+    language, zone = language_of(user, playbook), zone_of(user, playbook)
     return [
-        suggestion_out(suggestion, language=language, now=now, playbook=playbook)
+        suggestion_out(suggestion, language=language, zone=zone, now=now, playbook=playbook)
         for suggestion in found
         if suggestion.treatment in known
     ]
