@@ -15,6 +15,7 @@ from tests.scenarios.playbooks import shipped, without
 PAGES = ("efficacy", "side_effects", "dosing", "reimbursement", "patient_support", "guidelines", "new_data")
 VISITED_DAYS_AGO = (None, 1, 20)
 PLANNED_IN_DAYS = (None, 3)
+ADDRESSED = ("visit", "remote_call", "email", "medical_call")
 READING = {"direction": "inbound", "channel": "website", "status": "done"}
 
 
@@ -76,10 +77,11 @@ def check_reasons_quote_their_own_facts(crowd: Crowd, lists: dict[str, list[dict
 def check_only_who_read_about_side_effects_hears_of_them(crowd: Crowd, lists: dict[str, list[dict]]) -> None:
     for account, found in lists.items():
         read = crowd.page[account] == "side_effects" and crowd.consents[account]
+        free = crowd.visited[account] != 1
         about = [
             s["treatment"] for s in found if s["treatment"] in ("visit_side_effects", "call_side_effects")
         ]
-        assert bool(about) == read, (account, crowd.page[account], crowd.consents[account], about)
+        assert bool(about) == (read and free), (account, crowd.page[account], crowd.consents[account], about)
 
 
 def check_no_visit_after_a_visit(crowd: Crowd, lists: dict[str, list[dict]]) -> None:
@@ -98,7 +100,9 @@ def check_without_consent_the_visit_stays_unused(crowd: Crowd, lists: dict[str, 
     for account, found in lists.items():
         if not crowd.consents[account]:
             assert "read_topic" not in [reason["code"] for s in found for reason in s["reasons"]]
-            assert not [s for s in found if str(s["treatment"]).endswith("side_effects")]
+            # What lies ready for everybody (a podcast, a page of the app) tells nothing of her visit.
+            told = [s for s in found if s["channel"] in ADDRESSED]
+            assert not [s for s in told if str(s["treatment"]).endswith("side_effects")]
 
 
 CHECKS: tuple[Callable[..., None], ...] = (
