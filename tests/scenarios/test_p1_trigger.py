@@ -77,11 +77,17 @@ def check_reasons_quote_their_own_facts(crowd: Crowd, lists: dict[str, list[dict
 def check_only_who_read_about_side_effects_hears_of_them(crowd: Crowd, lists: dict[str, list[dict]]) -> None:
     for account, found in lists.items():
         read = crowd.page[account] == "side_effects" and crowd.consents[account]
-        free = crowd.visited[account] != 1
+        after_a_visit = crowd.visited[account] == 1
         about = [
             s["treatment"] for s in found if s["treatment"] in ("visit_side_effects", "call_side_effects")
         ]
-        assert bool(about) == (read and free), (account, crowd.page[account], crowd.consents[account], about)
+        # Who was visited the day before may be spared a call too: the playbook says.
+        assert bool(about) == read or (after_a_visit and not about), (
+            account,
+            crowd.page[account],
+            crowd.consents[account],
+            about,
+        )
 
 
 def check_no_visit_after_a_visit(crowd: Crowd, lists: dict[str, list[dict]]) -> None:
