@@ -25,7 +25,7 @@ from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
 from data.ingest import take_over
 from data.ledger.ledger import Ledger
-from data.nights import NightFolder, kept_snapshot, night_folders
+from data.nights import NightFolder, kept_snapshot, night_folders, remove_nights
 from data.settings import Settings
 from data.times import now_micros, to_iso
 from engine.playbook import Playbook
@@ -109,6 +109,8 @@ def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshn
     }  # fmt: skip
     ledger.complete_run(night.run_id, summary=summary, now=clock())
     night.folder.write_state(dict(night.folder.state() or {}) | {"state": "complete", "summary": summary})
+    kept_since = clock() - round(settings.nights_kept_days * DAY_MICROS)
+    remove_nights(night.home.nights, before=kept_since, keep=night.run_id)
     return NightReport(night.run_id, already=False, summary=summary)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from data.snapshot import Snapshot, read_snapshot
 Part = Literal["record", "facts", "lists", "funnel"]
 """record: every pair with all that was computed, written last; facts: what was known of each account, by
 name; lists: what is published; funnel: counts."""
+
+_REMOVED = ".removed-"
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,23 @@ class NightFolder:
 
 def night_folders(nights: Path) -> list[NightFolder]:
     """The folders of all runs, by name."""
-    return (
-        [NightFolder(path) for path in sorted(nights.iterdir()) if path.is_dir()] if nights.is_dir() else []
-    )
+    paths = sorted(nights.iterdir()) if nights.is_dir() else []
+    return [NightFolder(path) for path in paths if path.is_dir() and not path.name.startswith(_REMOVED)]
+
+
+def remove_nights(nights: Path, *, before: int, keep: str) -> None:
+    """Remove the folders of complete runs whose moment is older than `before` (microseconds UTC).
+
+    Args:
+        keep: A run that stays, whatever its moment.
+    """
+    for folder in night_folders(nights):
+        state = folder.state() if folder.path.name != keep else None
+        if state is not None and state["state"] == "complete" and state["as_of"] < before:
+            # Renamed first: half a folder must not look like a run that can be read.
+            folder.path.rename(nights / f"{_REMOVED}{folder.path.name}")
+    for path in nights.glob(f"{_REMOVED}*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def kept_snapshot(home: Home, snapshot_id: str) -> Snapshot | None:

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
         24 * 14, gt=0, description="The same for responses; a source without any row is not checked."
     )
     freshness_outcomes_hours: float = Field(24 * 14, gt=0, description="The same for outcomes.")
+    nights_kept_days: float = Field(
+        30, gt=0, description="A complete night's files are removed after so many days."
+    )
     host: str = Field("127.0.0.1", description="Address on which `nextbest serve` listens.")
     port: int = Field(8000, ge=0, le=65535, description="Its port; 0 takes a free one.")
     token_days: float = Field(90, gt=0, description="How long a new token lasts.")

@@ -287,3 +287,22 @@ def test_every_decision_of_the_night_keeps_the_facts_that_it_was_made_from(home:
     assert set(facts["days_since_podcast"]) == {1.25}
     assert set(facts["segment"]) == {"A"}
     assert facts["days_since_visit"].is_nan().all()
+
+
+def test_old_nights_are_removed_and_interrupted_ones_are_kept(home: Path) -> None:
+    """Full records of a million accounts fill a disk within weeks; 30 days are kept unless said otherwise."""
+    nights, keep = home / "nights", 10 * DAY_MICROS
+    runs = {
+        "old": ("complete", NOW - keep - 1),
+        "young": ("complete", NOW - keep + 1),
+        "halted": ("running", 0),
+    }
+    for name, (state, as_of) in runs.items():
+        NightFolder(nights / name).write_state({"state": state, "as_of": as_of, "depends": []})
+    (nights / ".removed-earlier").mkdir()
+
+    settings = settings_of(home, nights_kept_days=10)
+    own = run_night(settings, as_of=NOW - keep - 5, clock=Clock(NOW), ignore_freshness=True).run_id
+
+    assert {path.name for path in nights.iterdir()} == {"young", "halted", own}
+    assert settings_of(home).nights_kept_days == 30
