@@ -46,12 +46,20 @@ def ended_by(rows: Iterable[TailRow], playbook: Playbook) -> Ended:
 def ended_in(decisions: Decisions, row: int) -> Ended:
     """What is ended for an account as a decision knew it."""
     consent = decisions.features.consent[row]
+    if not (consent < 0).any():
+        return frozenset()
     return frozenset(
         (channel, purpose)
         for c, channel in enumerate(decisions.features.set.channels)
         for p, purpose in enumerate(PURPOSES)
         if consent[c, p] < 0
     )
+
+
+def ended_treatments(ended: Ended, playbook: Playbook) -> list[str]:
+    """The contacts of the playbook that are not allowed any more."""
+    contacts = [t for t in playbook.treatments if t.kind == "contact"] if ended else []
+    return [t.id for t in contacts if (t.channel, t.purpose) in ended]
 
 
 def cancellations(history: History, ended: Ended, playbook: Playbook, now: int) -> list[TailRow]:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from api.consent import ended_in, ended_treatments
 from api.kept_facts import FactLayout
 from data.artifacts import read_release
 from data.history import HistoryStore, Snapshot
@@ -143,7 +144,9 @@ def proposals_of(
     return result
 
 
-def logged(decisions: Decisions, row: int, *, trigger: str, record: Mapping[str, Any]) -> LoggedDecision:
+def logged(
+    decisions: Decisions, row: int, playbook: Playbook, *, trigger: str, record: Mapping[str, Any]
+) -> LoggedDecision:
     """The part of one decision that the ledger keeps; `record` what is needed to recompute it."""
     account_id = decisions.moments.account_ids[row]
     decided_at = int(decisions.moments.as_of[row])
@@ -160,6 +163,7 @@ def logged(decisions: Decisions, row: int, *, trigger: str, record: Mapping[str,
         seed=decisions.seed,
         trigger=trigger,
         record=record,
+        ended=ended_treatments(ended_in(decisions, row), playbook),
     )
 
 
@@ -198,7 +202,7 @@ def decide_live(
                 history,
                 decisions,
                 row,
-                logged(decisions, row, trigger=triggers[account], record=record),
+                logged(decisions, row, decider.playbook, trigger=triggers[account], record=record),
                 proposals_of(decisions, row, decider.playbook, team),
             )
         )

@@ -97,7 +97,9 @@ def _lists(night: Night, decider: Decider, history: History, decisions: Decision
     eligible = decisions.objections.eligible[:, 1:].sum(axis=1)
     rows = []
     for row, account in enumerate(decisions.moments.account_ids):
-        decision = logged(decisions, row, trigger=f"night:{night.run_id}", record={"night": night.run_id})
+        decision = logged(
+            decisions, row, decider.playbook, trigger=f"night:{night.run_id}", record={"night": night.run_id}
+        )
         proposals = proposals_of(decisions, row, decider.playbook, teams.get(account, {}))
         rows.append(
             {

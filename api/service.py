@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from api.consent import Ended, Sent, already_sent, cancellations, ended_by, ended_in
+from api.consent import Ended, Sent, already_sent, cancellations, ended_by, ended_in, ended_treatments
 from api.decider import Decider, LiveDecision, decide_live
 from api.feedback import Answer, as_meant, check_answer, ends_at, facts_of
 from data.ledger.ledger import Ledger
@@ -37,7 +37,7 @@ class Answered:
 
     Attributes:
         suggestion: As it stands now.
-        withdrawn: Open suggestions that a withdrawn consent ended.
+        withdrawn: Suggestions that a withdrawn consent ended, accepted and snoozed ones too.
         cancelled: Plans that it ended.
         already_sent: What went out in the last day and cannot be taken back.
     """
@@ -135,11 +135,10 @@ class Service:
             suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],
             until=ends_at(answer, now), now=now,
         )  # fmt: skip
-        dropped = self._drop_accepted(suggestion.account_id, ended, user)
         self.decide({suggestion.account_id: f"answer:{suggestion.suggestion_id}:{answer.verb}"})
         return Answered(
             answered,
-            dropped + self._withdrawn(suggestion.account_id, ended, after=now - 1),
+            self._withdrawn(suggestion.account_id, ended, after=now - 1),
             len(cancelled),
             already_sent(history, ended, playbook, _after_all(history, now)),
         )
@@ -162,27 +161,10 @@ class Service:
             why(decisions, 0, index, decider.playbook) if placed else (),
         )
 
-    def _drop_accepted(self, account_id: str, ended: Ended, user: User) -> int:
-        """End what colleagues had accepted and the customer no longer wants; how many that are."""
-        now, playbook = self.clock(), self.decider().playbook
-        asked = Answer("dismiss", reason="customer_asked_to_stop")
-        shown = self.ledger.suggestions(account_id, now=now)
-        accepted = [s for s in shown if s.state == "accepted" and self._is_ended(s, ended)]
-        for suggestion in accepted:
-            rows = facts_of(asked, suggestion, user, playbook, now)
-            self.ledger.answer(
-                suggestion.suggestion_id, "dismiss", user_id=user.user_id, rows=rows,
-                until=ends_at(asked, now), now=now,
-            )  # fmt: skip
-        return len(accepted)
-
     def _withdrawn(self, account_id: str, ended: Ended, *, after: int) -> int:
-        withdrawn = self.ledger.withdrawn_since(account_id, after=after) if ended else []
-        return sum(self._is_ended(suggestion, ended) for suggestion in withdrawn)
-
-    def _is_ended(self, suggestion: Suggestion, ended: Ended) -> bool:
-        purposes = {t.id: t.purpose for t in self.decider().playbook.treatments if t.kind == "contact"}
-        return (suggestion.channel, purposes.get(suggestion.treatment, "")) in ended
+        treatments = ended_treatments(ended, self.decider().playbook)
+        found = self.ledger.withdrawn_since(account_id, after=after) if treatments else []
+        return sum(suggestion.treatment in treatments for suggestion in found)
 
 
 def _after_all(history: History, now: int) -> int:

@@ -190,7 +190,8 @@ class Ledger:
     ) -> list[str]:
         """Publish some accounts to a run, in one short transaction; not shown before the run is complete.
         The int is the account's version at which it was decided; accounts that changed since are not staged
-        and returned. The same run and account twice: no duplicates."""
+        and returned. The same run and account twice: no duplicates. What consent does not allow any more is
+        withdrawn at once."""
         with self._database.writing() as connection:
             return posting.stage(connection, run_id, accounts, now=now)
 
@@ -212,7 +213,8 @@ class Ledger:
         self, decision: LoggedDecision, proposals: Sequence[Proposal], *, version: int, now: int
     ) -> list[Suggestion]:
         """Replace the account's list after a live decision, in the run shown and in one being staged. What is
-        open and no longer proposed is withdrawn. Reserves caps by being posted. Raises ConflictError when the
+        open and no longer proposed is withdrawn, and what consent does not allow any more (`decision.ended`)
+        also where it was accepted or snoozed. Reserves caps by being posted. Raises ConflictError when the
         account's version has moved on (decide again)."""
         with self._database.writing() as connection:
             posting.post(connection, decision, proposals, version=version, now=now)

@@ -86,6 +86,7 @@ def post(
     wanted = _wanted([(decision, proposals)])
     ids = _identify(connection, wanted, live, now=now)
     _withdraw(connection, [one for one in live.values() if one.suggestion_id not in ids.values()], now=now)
+    _withdraw_answered(connection, [decision], live, now=now)
     # What is on show keeps its mark; only what was not on show is new.
     fresh = {key for key in ids if _is_new(live.get(key), posted_live=True)}
     for run_id in (run_on_show, *staging):
@@ -110,6 +111,7 @@ def stage(
     live = _live(connection, ids)
     wanted = _wanted(unchanged)
     suggestion_ids = _identify(connection, wanted, live, now=now)
+    _withdraw_answered(connection, [decision for decision, _ in unchanged], live, now=now)
     fresh = {key for key in suggestion_ids if _is_new(live.get(key), posted_live=False)}
     _list(connection, run_id, ids, wanted=wanted, suggestion_ids=suggestion_ids, fresh=fresh)
     _publish(connection, [run_id], ids)
@@ -204,6 +206,20 @@ def _withdraw(connection: sa.Connection, unwanted: Sequence[_Live], *, now: int)
     unanswered = [one for one in unwanted if one.state == "open"]
     _end(connection, [one for one in unanswered if one.listed], "withdrawn", now=now)
     _end(connection, [one for one in unanswered if not one.listed], "expired", now=now)
+
+
+def _withdraw_answered(
+    connection: sa.Connection,
+    decisions: Sequence[LoggedDecision],
+    live: Mapping[Identity, _Live],
+    *,
+    now: int,
+) -> None:
+    """What was accepted or put off stays whatever the lists say, but not against a withdrawn consent."""
+    ended = {(decision.account_id, treatment) for decision in decisions for treatment in decision.ended}
+    answered = [one for one in live.values() if one.state != "open"]
+    over = [one for one in answered if (one.account_id, one.treatment) in ended]
+    _end(connection, over, "withdrawn", now=now)
 
 
 def _end(connection: sa.Connection, ended: Sequence[_Live], state: str, *, now: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -124,7 +124,11 @@ class Proposal:
 
 @dataclass(frozen=True)
 class LoggedDecision:
-    """The part of a decision that the ledger keeps. `record` holds what is needed to recompute a live one."""
+    """The part of a decision that the ledger keeps. `record` holds what is needed to recompute a live one.
+
+    `ended` is not kept: the treatments that consent does not allow any more. Whatever of them somebody has
+    accepted or put off is withdrawn when the decision is posted or staged.
+    """
 
     decision_id: str
     account_id: str
@@ -138,6 +142,7 @@ class LoggedDecision:
     trigger: str
     """"night:<run>" or "event:<event_id>"."""
     record: Mapping[str, Any] = field(default_factory=dict)
+    ended: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

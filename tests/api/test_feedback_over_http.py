@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from data.ledger.types import TailRow
 from engine.records import DISMISS_REASONS
 from tests.api.company import Company
 
@@ -136,6 +137,55 @@ def test_a_visit_that_she_no_longer_wants_leaves_colleagues_lists_too(company: C
 
     assert (said["withdrawn_suggestions"], said["withdrawn_plans"]) == (1, 1)
     assert "visit" not in [s["channel"] for s in company.suggestions("a14")]
+
+
+WAYS = ("preference", "unsubscription", "night")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("verb", ["accept", "snooze"])
+def test_what_consent_no_longer_allows_goes_however_it_was_answered(
+    company: Company, verb: str, way: str
+) -> None:
+    """A colleague at the door after "no more visits" is the worst thing this program could do."""
+    account = f"a{18 + 2 * WAYS.index(way) + (verb == 'snooze')}"
+    visit = visit_for(company, account)
+    until = {"until": company.clock.iso(days=1)} if verb == "snooze" else {}
+    company.answers(visit, verb, **until)
+
+    withdraw(company, account, way)
+
+    company.clock.pass_time(days=1, hours=1)
+    with company.ledger() as ledger:
+        assert ledger.suggestion(visit["suggestion_id"]).state == "withdrawn"
+    assert "visit" not in [s["channel"] for s in company.suggestions(account)]
+    planned = {r["touchpoint_id"]: r["status"] for r in rows_of(company, account, "touchpoints")
+               if r["channel"] == "visit" and r["direction"] == "outbound"}  # fmt: skip
+    assert "planned" not in planned.values()
+
+
+def withdraw(company: Company, account_id: str, way: str) -> None:
+    """No more visits: told to us live, said after a visit, or found by the night."""
+    wish = {"channel": "visit", "purpose": "marketing", "status": "opt_out"}
+    if way == "preference":
+        company.post("/events", {"event_id": f"no-{account_id}", "table": "preferences",
+                                 "account_id": account_id, "row": wish})  # fmt: skip
+    elif way == "unsubscription":
+        done = {"direction": "outbound", "channel": "visit", "status": "done"}
+        company.post("/events", [
+            {"event_id": f"m-{account_id}", "table": "touchpoints", "account_id": account_id, "row": done},
+            {"event_id": f"u-{account_id}", "table": "responses", "account_id": account_id,
+             "row": {"touchpoint_id": f"m-{account_id}", "response": "unsubscribed"}},
+        ])  # fmt: skip
+    else:
+        content = wish | {"account_id": account_id, "kind": "permission", "since": company.clock()}
+        with company.ledger() as ledger:
+            # Stored, and never decided live: as a load leaves it.
+            ledger.append(
+                [TailRow(f"n-{account_id}", "preferences", account_id, content)], now=company.clock()
+            )
+        company.clock.pass_time(minutes=1)
+        company.night(ignore_freshness=True)
 
 
 @pytest.mark.parametrize(

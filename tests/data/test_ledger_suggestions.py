@@ -319,3 +319,23 @@ def test_a_worklist_is_short_and_in_order(ledger: Ledger) -> None:
     assert [(one.account_id, one.treatment) for one in listed] == [("b", "visit"), ("a", "visit")]
     assert listed == ledger.worklist("u", now=NOON, limit=9)[:2]
     assert len(ledger.worklist("u", now=NOON, limit=9)) == 3
+
+
+@pytest.mark.parametrize("verb", ["accept", "snooze"])
+@pytest.mark.parametrize("by", ["post", "stage"])
+def test_what_consent_ended_is_withdrawn_however_it_was_answered(ledger: Ledger, by: str, verb: Verb) -> None:
+    """Accepted and snoozed ones outlive every list; a withdrawn consent they must not outlive."""
+    (visit, _) = post(ledger, "d1", proposal(), proposal("call", rank=2))
+    answer(ledger, visit, verb, until=NOON + DAY if verb == "snooze" else None)
+    version = ledger.account_state("a").version
+    decided = decision("d2", ended=["visit", "letter"])
+
+    if by == "post":
+        ledger.post(decided, [proposal("call")], version=version, now=NOON + 1)
+    else:
+        ledger.begin_run("r", NOON, now=NOON)
+        ledger.stage("r", [(decided, [proposal("call")], version)], now=NOON + 1)
+
+    assert ledger.suggestion(visit.suggestion_id).state == "withdrawn"
+    assert [one.treatment for one in ledger.withdrawn_since("a", after=NOON)] == ["visit"]
+    assert shown(ledger, now=NOON + DAY) == ["call"]
