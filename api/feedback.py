@@ -88,33 +88,38 @@ def ends_at(answer: Answer, now: int) -> int | None:
 
 
 def facts_of(
-    answer: Answer, suggestion: Suggestion, user: User, playbook: Playbook, now: int
+    answer: Answer, suggestion: Suggestion, user: User, playbook: Playbook, now: int, *, attempt: int
 ) -> list[TailRow]:
-    """The rows that an answer leaves: feedback, and the touchpoint, response and preferences that follow."""
+    """The rows that an answer leaves: feedback, and the touchpoint, response and preferences that follow.
+
+    Args:
+        attempt: Another number for each answer to the suggestion: who accepts, puts off and accepts again
+            leaves three rows. (The same answer sent twice is known by the suggestion's state.)
+    """
     treatment = playbook.treatment(suggestion.treatment)
-    rows = [_feedback(answer, suggestion, user, now)]
+    rows = [_feedback(answer, suggestion, user, now, attempt)]
     if treatment.kind == "stop":
         if answer.verb == "complete":
             wishes = tuple(Wish(channel, purpose, "opt_out") for channel, purpose in treatment.stops)
             rows += _preferences(wishes, suggestion, f"stop:{suggestion.suggestion_id}", now)
     elif answer.verb == "accept":
         at = answer.at if answer.at is not None else now + round(PLAN_AHEAD_DAYS * DAY_MICROS)
-        rows.append(_touchpoint("planned", at, suggestion, treatment, user))
+        rows.append(_touchpoint("planned", at, suggestion, treatment, user, attempt=attempt))
     elif answer.verb == "complete" or answer.reason == "already_done":
         at = answer.at if answer.at is not None else now
-        rows.append(_touchpoint("done", at, suggestion, treatment, user, note=answer.note))
+        rows.append(_touchpoint("done", at, suggestion, treatment, user, attempt=attempt, note=answer.note))
         if answer.result is not None:
             rows.append(_response(answer.result, suggestion, now))
     elif suggestion.state == "accepted":
-        rows.append(_touchpoint("cancelled", now, suggestion, treatment, user))
+        rows.append(_touchpoint("cancelled", now, suggestion, treatment, user, attempt=attempt))
     if answer.reason == "customer_asked_to_stop":
         rows += _preferences((Wish(treatment.channel, treatment.purpose, "opt_out"),), suggestion,
                              f"dismissal:{suggestion.suggestion_id}", now)  # fmt: skip
     return rows + _preferences(answer.wishes, suggestion, f"result:{suggestion.suggestion_id}", now)
 
 
-def _feedback(answer: Answer, suggestion: Suggestion, user: User, now: int) -> TailRow:
-    feedback_id = f"{suggestion.suggestion_id}:{answer.verb}"
+def _feedback(answer: Answer, suggestion: Suggestion, user: User, now: int, attempt: int) -> TailRow:
+    feedback_id = f"{suggestion.suggestion_id}:{attempt}:{answer.verb}"
     if answer.verb == "snooze":
         feedback_id += f":{answer.until}"
     content = {
@@ -132,9 +137,8 @@ def _feedback(answer: Answer, suggestion: Suggestion, user: User, now: int) -> T
     return TailRow(feedback_id, "feedback", suggestion.account_id, content)
 
 
-def _touchpoint(
-    status: str, at: int, suggestion: Suggestion, treatment: Treatment, user: User, *, note: str | None = None
-) -> TailRow:
+def _touchpoint(status: str, at: int, suggestion: Suggestion, treatment: Treatment, user: User,
+                *, attempt: int, note: str | None = None) -> TailRow:  # fmt: skip
     """The contact that the suggestion led to: planned when accepted, done when completed; one id for both."""
     content: dict[str, Any] = {
         "touchpoint_id": _touchpoint_id(suggestion),
@@ -151,7 +155,8 @@ def _touchpoint(
     }
     if note is not None:
         content["details"] = json.dumps({"note": note}, ensure_ascii=False)
-    return TailRow(f"{_touchpoint_id(suggestion)}:{status}", "touchpoints", suggestion.account_id, content)
+    event_id = f"{_touchpoint_id(suggestion)}:{attempt}:{status}"
+    return TailRow(event_id, "touchpoints", suggestion.account_id, content)
 
 
 def _touchpoint_id(suggestion: Suggestion) -> str:

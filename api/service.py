@@ -127,9 +127,9 @@ class Service:
         now, playbook = self.clock(), self.decider().playbook
         check_answer(answer, now)
         answer = as_meant(answer, playbook.treatment(suggestion.treatment))
-        facts = facts_of(answer, suggestion, user, playbook, now)
-        ended = ended_by(facts, playbook)
-        history = history_of(self.ledger.account_state(suggestion.account_id))
+        state = self.ledger.account_state(suggestion.account_id)
+        facts = facts_of(answer, suggestion, user, playbook, now, attempt=state.version)
+        ended, history = ended_by(facts, playbook), history_of(state)
         cancelled = cancellations(history, ended, playbook, _after_all(history, now))
         answered = self.ledger.answer(
             suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],

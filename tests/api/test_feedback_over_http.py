@@ -126,6 +126,24 @@ def test_the_same_answer_twice_is_one_and_another_is_a_conflict(company: Company
     assert len(done) == 1
 
 
+def test_who_changes_her_mind_is_taken_at_her_last_word(company: Company) -> None:
+    """Accept, later, accept after all: each is an answer of its own, and each sent twice is one."""
+    visit = visit_for(company, "a24")
+    until = company.clock.iso(hours=2)
+    said = []
+    for answer in [{"verb": "accept"}, {"verb": "snooze", "until": until}, {"verb": "accept"}] * 2:
+        for _ in range(2):
+            said.append(company.answers(visit, **answer)["state"])
+        company.clock.pass_time(minutes=1)
+
+    assert said == ["accepted"] * 2 + ["snoozed"] * 2 + ["accepted"] * 4 + ["snoozed"] * 2 + ["accepted"] * 2
+    verbs = [row["verb"] for row in rows_of(company, "a24", "feedback")]
+    assert verbs == ["accept", "snooze", "accept", "snooze", "accept"]
+    plans = [row for row in rows_of(company, "a24", "touchpoints") if row["channel"] == "visit"]
+    assert [row["status"] for row in plans] == ["planned", "cancelled"] * 2 + ["planned"]
+    assert len({row["touchpoint_id"] for row in plans}) == 1
+
+
 def test_a_visit_that_she_no_longer_wants_leaves_colleagues_lists_too(company: Company) -> None:
     """An accepted visit is withdrawn as well when visits are not wanted any more."""
     visit = visit_for(company, "a14")
