@@ -106,16 +106,16 @@ def promote_one(
 
 @releases.command("rollback")
 def roll_back(home: HomeOption = None, models: ModelsOption = None) -> None:
-    """Put the release before the present one in use again."""
+    """Put the release before the present one in use again; once more goes further back."""
+    from data.ledger.releases import ROLLBACK  # noqa: PLC0415
     from training.errors import TrainingError  # noqa: PLC0415
 
     place = _home(home, models)
     with _Ledger(place) as ledger:
-        used = ledger.release_in_use()
-        earlier = [entry for entry in ledger.release_log() if used and entry.release_id != used.release_id]
-        if not earlier:
+        earlier = ledger.release_before()
+        if earlier is None:
             raise TrainingError("No other release has been in use before: there is nothing to go back to.")
-        _put_in_use(place, ledger, earlier[0].release_id, by="nextbest release rollback")
+        _put_in_use(place, ledger, earlier.release_id, by=ROLLBACK)
 
 
 def _put_in_use(place: Home, ledger: Ledger, release_id: str, *, by: str) -> None:

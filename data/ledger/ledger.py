@@ -160,9 +160,13 @@ class Ledger:
             releases.promote(connection, release_id, manifest_hash, now=now, by=by)
 
     def release_log(self) -> list[ReleaseInUse]:
-        """Every promotion, newest first; rollback promotes the one before."""
+        """Every promotion, newest first; a rollback is the promotion of an earlier one."""
         with self._database.reading() as connection:
             return releases.log(connection)
+
+    def release_before(self) -> ReleaseInUse | None:
+        """What a rollback goes back to; None where nothing lies further back."""
+        return releases.before(self.release_log())
 
     # -- runs --------------------------------------------------------------------------------------
     def exclusive(self, name: str) -> AbstractContextManager[None]:

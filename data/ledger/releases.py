@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 
 from data.ledger import schema as t
 from data.ledger.statements import columns
 from data.ledger.types import ReleaseInUse
+
+ROLLBACK = "nextbest release rollback"
+"""Who promotes when a release is taken back; `before` tells it from a promotion by choice."""
 
 
 def promote(connection: sa.Connection, release_id: str, manifest_hash: str, *, now: int, by: str) -> None:
@@ -17,6 +22,18 @@ def promote(connection: sa.Connection, release_id: str, manifest_hash: str, *, n
 
 def log(connection: sa.Connection, *, limit: int | None = None) -> list[ReleaseInUse]:
     """Promotions, newest first."""
-    query = sa.select(*columns(t.promotions, "release_id", "manifest_hash", "since"))
+    query = sa.select(*columns(t.promotions, "release_id", "manifest_hash", "since", "promoted_by"))
     newest_first = query.order_by(t.promotions.c.number.desc()).limit(limit)
     return [ReleaseInUse(*row) for row in connection.execute(newest_first)]
+
+
+def before(newest_first: Sequence[ReleaseInUse]) -> ReleaseInUse | None:
+    """What was in use before the present release: once taken back, the next rollback goes further."""
+    chosen: list[ReleaseInUse] = []
+    for entry in reversed(newest_first):
+        if entry.by == ROLLBACK:
+            while chosen and chosen[-1].release_id != entry.release_id:
+                chosen.pop()
+        elif not chosen or chosen[-1].release_id != entry.release_id:
+            chosen.append(entry)
+    return chosen[-2] if len(chosen) > 1 else None

@@ -172,11 +172,12 @@ class Suggestion:
 
 @dataclass(frozen=True)
 class ReleaseInUse:
-    """Which release decides, since when, with the hash of its manifest."""
+    """Which release decides, since when, with the hash of its manifest, and what put it in use."""
 
     release_id: str
     manifest_hash: str
     since: int
+    by: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,31 @@ def test_rolling_back_puts_the_release_before_in_use_again(home: Home) -> None:
     assert "* one" in nextbest("release", "list").output
 
 
+def test_rolling_back_again_goes_further_back(home: Home) -> None:
+    """Not to the release that was just taken back; the log keeps every step."""
+    promoted(home, "one", "two", "three")
+
+    said = [nextbest("release", "rollback").output for _ in range(2)]
+
+    assert ["In use: two" in said[0], "In use: one" in said[1]] == [True, True]
+    end = nextbest("release", "rollback")
+    assert "nothing to go back to" in failure(end, TrainingError)
+    assert TrainingError.exit_code != 0
+    assert "* one" in nextbest("release", "list").output
+    ledger = Ledger.open(home.ledger_url)
+    assert [entry.release_id for entry in ledger.release_log()] == ["one", "two", "three", "two", "one"]
+    ledger.close()
+
+
+def test_what_is_promoted_after_a_rollback_goes_back_to_what_it_followed(home: Home) -> None:
+    """Three was taken back and is no way back any more."""
+    promoted(home, "one", "two", "three")
+    nextbest("release", "rollback")
+    promoted(home, "four")
+
+    assert "In use: two" in nextbest("release", "rollback").output
+
+
 def test_there_is_nothing_to_roll_back_to_after_one_release(home: Home) -> None:
     """Said, not guessed."""
     promoted(home, "one")
