@@ -176,10 +176,14 @@ def left_out(priority: Floats, eligible: Bools, ranking: Ranking) -> npt.NDArray
     is_none = np.arange(shape[1])[None, :] == 0
     drawn_alone = ranking.explored & ((first == 0) | (ranking.places.shape[1] == 1))
     beaten = np.where(last > 0, priority[rows, last], np.inf)
+    # Ties go by order: an equal before the last one placed would have been taken if there had been room.
+    better = (priority > beaten[:, None]) | (
+        (priority == beaten[:, None]) & (np.arange(shape[1])[None, :] < last[:, None])
+    )
     reason = np.full(shape, LEFT_OUT.index("outranked"), dtype=np.int8)
-    reason[(priority > beaten[:, None]) | (last < 0)[:, None]] = LEFT_OUT.index("no_room_together")
-    reason[~(priority > 0.0) & ~is_none] = LEFT_OUT.index("below_no_contact")
+    reason[better | (last < 0)[:, None]] = LEFT_OUT.index("no_room_together")
     reason[drawn_alone[:, None] & ~is_none] = LEFT_OUT.index("exploration")
+    reason[~(priority > 0.0) & ~is_none] = LEFT_OUT.index("below_no_contact")
     none_reason = np.where(ranking.explored, LEFT_OUT.index("exploration"), LEFT_OUT.index("outranked"))
     reason[:, 0] = none_reason
     reason[placed | ~eligible] = -1

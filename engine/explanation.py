@@ -137,6 +137,8 @@ def _in_its_way(decisions: Decisions, account: int, treatment: int, playbook: Pl
     placed = placed[placed >= 0]
     if code == "no_room_together":
         limits = together(decisions.features, playbook)
-        shares = (limits.counts[placed] & limits.counts[treatment]).any(axis=1)
+        used = np.count_nonzero(limits.counts[placed], axis=0)
+        full = limits.counts[treatment] & (limits.room[account] <= used)
+        shares = (limits.counts[placed] & full).any(axis=1)
         return int(placed[np.argmax(limits.clash[placed, treatment] | shares)])
     return int(placed[-1] if code == "outranked" and treatment else placed[0])

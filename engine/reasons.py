@@ -70,6 +70,12 @@ class Case:
         value = self.fact(name)
         return value if isinstance(value, float) else None
 
+    @property
+    def trigger_days(self) -> float | None:
+        """Days since the account last turned to what the treatment is about; None = not lately."""
+        days = self.number("days_since_inbound_same_topic") if self.treatment.topic else None
+        return days if days is not None and days <= RECENT_DAYS else None
+
     def moment_before(self, days: float) -> int:
         """The time so many days before the decision, to the microsecond."""
         return int(self.decisions.moments.as_of[self.account]) - round(days * DAY_MICROS)
@@ -132,9 +138,8 @@ def explored(case: Case) -> Iterator[Reason]:
 @reason_kind("read_topic", "asked_topic")
 def turned_to_topic(case: Case) -> Iterator[Reason]:
     """The account has lately read or asked about what the treatment is about."""
-    topic = case.treatment.topic
-    days = case.number("days_since_inbound_same_topic") if topic else None
-    if days is None or days > RECENT_DAYS:
+    topic, days = case.treatment.topic, case.trigger_days
+    if days is None:
         return
     channel = next(
         (c for c in case.playbook.channels if case.number(f"days_since_inbound_{c.id}") == days), None
@@ -165,8 +170,10 @@ def stop_no_response(case: Case) -> Iterator[Reason]:
 @reason_kind("context_weight")
 def context_weight(case: Case) -> Iterator[Reason]:
     """A context weight of the playbook; those that read the topic's trigger are told with the trigger."""
+    triggered = case.trigger_days is not None
     for weight in case.active_weights():
-        if weight.weight in (0.0, 1.0) or _reads_topic(weight, case.treatment.topic):
+        told = triggered and _reads_topic(weight, case.treatment.topic)
+        if weight.weight in (0.0, 1.0) or told:
             continue
         quoted = {name: case.fact(name) for name in fact_names((weight.when, weight.applies))}
         facts: Quoted = {"weight_id": weight.id, "weight": weight.weight, **quoted}

@@ -95,6 +95,9 @@ def number(value: float, reader: Reader, decimals: int = 2) -> str:
     text = f"{value:,.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     text = "0" if text == "-0" else text
+    if text.startswith("-") and reader.spoken in RIGHT_TO_LEFT:
+        # Without the mark the sign is shown behind its number.
+        text = f"\u200e{text}"
     return text.translate(_PERSIAN_DIGITS) if reader.spoken == "fa" else text
 
 

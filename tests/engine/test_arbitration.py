@@ -12,7 +12,7 @@ from engine.playbook import ContactLimit
 from tests.engine.builders import TREATMENTS, history, playbook, touchpoint
 from tests.engine.deciding import READY, FixedScorer, decided, index, listed, weight
 
-IDS = ("none", "a", "b", "c")
+IDS = ("none", "a", "b", "c", "d")
 
 
 def ranked(
@@ -250,7 +250,12 @@ def test_why_left_out_by_hand() -> None:
         "outranked",
         "below_no_contact",
     ]
-    assert [LEFT_OUT[c] if c >= 0 else "" for c in drawn] == ["", *["exploration"] * 3]
+    assert [LEFT_OUT[c] if c >= 0 else "" for c in drawn] == [
+        "",
+        "exploration",
+        "exploration",
+        "below_no_contact",
+    ]
     assert placed_at(plain, 4).tolist() == [[0, 1, 0, 0]]
 
 
@@ -259,3 +264,15 @@ def test_the_treatments_of_the_small_playbook_are_in_the_order_that_ties_rely_on
     ids = [t.id for t in TREATMENTS]
 
     assert ids == ["none", *sorted(ids[1:])]
+
+
+def test_an_equal_that_the_limits_keep_out_is_not_said_to_be_outranked() -> None:
+    """Two are worth the same as the last on the list; the earlier one has no room, the later one lost."""
+    worth = [0.0, 3.0, 2.0, 2.0, 2.0]
+    one_of_both = restrictions([1], [[0], [1], [1], [0], [0]])
+    found = ranked(worth, places=2, together=one_of_both)
+
+    codes = left_out(np.array([worth]), np.ones((1, 5), dtype=bool), found)[0]
+
+    assert found.places.tolist() == [[1, 3]]
+    assert [LEFT_OUT[code] for code in codes[[2, 4]]] == ["no_room_together", "outranked"]

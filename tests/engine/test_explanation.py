@@ -22,7 +22,7 @@ from tests.engine.builders import (
     team,
     touchpoint,
 )
-from tests.engine.deciding import READY, FixedScorer, decided, index, policy, weight
+from tests.engine.deciding import READY, FixedScorer, decided, index, listed, policy, weight
 
 HOUR = 3_600_000_000
 WORTH = FixedScorer({"visit_safety": 300.0, "visit_news": 200.0, "email_news": 50.0})
@@ -368,3 +368,39 @@ def test_a_policy_speaks_in_the_language_of_its_playbook_and_survives_its_remova
         said(objection)
         == "gone_one Not satisfied, because something is not known. (days since visit: not known)"
     )
+
+
+def test_why_not_names_the_neighbour_on_the_full_limit_not_on_one_with_room() -> None:
+    """Both share the limit over all contacts, which has room; the one on visits is full."""
+    limits = (ContactLimit("all", "*", "", 10, 30.0), ContactLimit("v", "visit", "", 1, 7.0))
+    rules = playbook(contact_limits=limits, optout_loss=0.0)
+    worth = FixedScorer({"email_news": 900.0, "visit_safety": 300.0, "visit_news": 200.0})
+    result = decided(history(*READY), rules=rules, scorer=worth)
+
+    (objection,) = against(result, "visit_news", rules)
+
+    assert listed(result) == ["email_news", "visit_safety"]
+    assert (objection.rule, objection.facts["by"]) == ("no_room_together", "visit_safety")
+
+
+def test_a_weight_that_reads_an_old_question_is_told_without_its_trigger() -> None:
+    """The page was read 60 days ago: too old to be told, but what lifts the priority must be."""
+    lifted = weight("asked_once", "inbound_safety_365d >= 1", 2.0, applies="topic = 'safety'")
+    page = touchpoint(-60.0, channel="website", direction="inbound", topic="safety")
+    rules = playbook(context_weights=(lifted,), optout_loss=0.0)
+
+    found = reasons(
+        decided(history(*READY, READ_PAGE[0], page), rules=rules, scorer=WORTH), "visit_safety", rules
+    )
+
+    assert "read_topic" not in found
+    assert found["context_weight"].amount == pytest.approx(210.0)
+
+
+@pytest.mark.parametrize(("language", "spoken"), [("en", "-5"), ("ar", "\u200e-5"), ("fa", "\u200e-۵")])
+def test_a_minus_stands_before_its_number_in_every_direction_of_writing(language: str, spoken: str) -> None:
+    """Right to left, a bare minus is shown behind the number: 5- is no loss of five."""
+    loss = Objection("below_no_contact", "arbitration", False, {"caused": -5.0, "cost": 1.0, "fatigue": 0.0})
+
+    assert f"{spoken} " in said(loss, language)
+    assert said(loss, language).count("\u200e") == spoken.count("\u200e")
