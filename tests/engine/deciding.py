@@ -13,7 +13,7 @@ from engine.facts import fact_types
 from engine.features import Features, FeatureSet
 from engine.playbook import ContextWeight, Playbook, Policy, Stage
 from engine.records import History, Moments
-from engine.scoring import Scores
+from engine.scoring import Scorer, Scores
 from tests.engine.builders import ATTRIBUTES, moments, permission, playbook, team
 
 FACTS = fact_types(("email", "visit", "website"), ("news", "safety"), ATTRIBUTES)
@@ -84,7 +84,7 @@ def decided(
     asked: Moments | None = None,
     *,
     rules: Playbook | None = None,
-    scorer: FixedScorer | None = None,
+    scorer: Scorer | None = None,
     seed: int = 7,
 ) -> Decisions:
     """`decide` with the small playbook and a fixed scorer."""

@@ -15,54 +15,10 @@ from engine import numerics
 from engine.facts import Attribute
 from engine.features import Features
 from engine.records import EngineError, Floats, Moments
-from engine.scoring import LEARNERS, LearnedScorer, StartingScorer, learned_scorer, value_forest_of
+from engine.scoring import LEARNERS, StartingScorer, learned_scorer, value_forest_of
 from tests.engine.builders import account, features, history, moments, playbook
 from tests.engine.random_histories import random_history, random_moments
-
-LEARNED = ("none", "email_news", "visit_news")
-VALUE, UPLIFT, RESPONSE = [10.0, 14.0, 25.0], [0.0, 4.0, 15.0], [0.0, 0.2, 0.3]
-
-
-def known_of(seed: int = 1, count: int = 80) -> Features:
-    return features(random_history(seed), random_moments(seed, count))
-
-
-def grown(known: Features, *, objective: str = "regression", seed: int = 0) -> str:
-    """A small forest over the rows of random actions."""
-    draw = np.random.default_rng(seed)
-    action = draw.integers(0, 6, size=len(known.moments))
-    label = action + known.fact("outbound_any_365d").values[:, 0] + draw.normal(size=len(action))
-    if objective == "binary":
-        label = (label > np.median(label)).astype(np.float64)
-    names = known.set.names
-    data = lightgbm.Dataset(
-        known.row_matrix(action), label, feature_name=list(names),
-        categorical_feature=[name for name in names if name in known.set.levels],
-    )  # fmt: skip
-    parameters = {"objective": objective, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 2}
-    return lightgbm.train(parameters, data, num_boost_round=6).model_to_string()
-
-
-def manifest(known: Features, learner: str = "best_fixed", **values: Any) -> dict[str, Any]:
-    return {
-        "format": 1, "learner": learner, "release": "20260101", "playbook": "0" * 16,
-        "treatments": list(LEARNED), "feature_names": list(known.set.names),
-        "levels": {name: list(levels) for name, levels in known.set.levels.items()},
-        "evidence": {"none": 500, "email_news": 80, "visit_news": 60},
-    } | values  # fmt: skip
-
-
-def arrays(**values: Any) -> dict[str, dict[str, Any]]:
-    given_ = {"value": VALUE, "uplift": UPLIFT, "response": RESPONSE} | values
-    return {"values": {name: np.array(value) for name, value in given_.items()}}
-
-
-def texts_of(learner: str, known: Features) -> dict[str, str]:
-    return {name: grown(known, seed=place) for place, name in enumerate(LEARNERS[learner][1])}
-
-
-def scorer(known: Features, learner: str = "best_fixed", **values: Any) -> LearnedScorer:
-    return learned_scorer(manifest(known, learner, **values), texts_of(learner, known), arrays(), playbook())
+from tests.engine.releases import arrays, grown, known_of, manifest, scorer, texts_of
 
 
 def test_starting_values_are_those_of_the_playbook_for_every_account() -> None:

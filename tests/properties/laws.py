@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 
 import numpy as np
 
 from engine.decide import Decisions
 from engine.playbook import ContactLimit, Playbook, Suppression
-from engine.records import History
+from engine.records import NO_CONTACT, History
+from engine.scoring import RESPONSE_FOREST, VALUE_FOREST, LearnedScorer, learned_scorer, value_forest_of
 from tests.engine.builders import Row, history, playbook
 from tests.engine.deciding import FixedScorer, policy, weight
+from tests.engine.releases import arrays, grown, known_of, manifest
 
 WORTH = {
     "visit_news": 130.0,
@@ -43,6 +46,19 @@ def rules() -> Playbook:
         levers={("group", "promotion"): 20.0},
         exploration_share=0.3,
     )  # fmt: skip
+
+
+@cache
+def release(learner: str) -> LearnedScorer:
+    """A release whose forests, learned on the spot, read what is known of each account and candidate."""
+    known = known_of(count=120)
+    own = {
+        "s_learner": (VALUE_FOREST,),
+        "t_learner": (value_forest_of(NO_CONTACT), value_forest_of("visit_news")),
+    }[learner]
+    texts = {name: grown(known, seed=place) for place, name in enumerate(own)}
+    texts[RESPONSE_FOREST] = grown(known, objective="binary")
+    return learned_scorer(manifest(known, learner), texts, arrays(), rules())
 
 
 def same_bits(

@@ -15,7 +15,7 @@ from engine.records import History
 from tests.engine.builders import TREATMENTS, at, moments, permission
 from tests.engine.deciding import decided, policy
 from tests.engine.random_histories import ACCOUNTS, random_history, random_moments
-from tests.properties.laws import SCORER, facts, rules, same_bits
+from tests.properties.laws import SCORER, facts, release, rules, same_bits
 
 SEEDS = st.integers(0, 2**31 - 1)
 PREDICATES = (
@@ -37,6 +37,22 @@ def test_a_policy_more_only_removes(seed: int, when: str, applies: str | None, s
 
     assert not (after.objections.eligible & ~before.objections.eligible).any()
     assert after.objections.eligible[:, 0].all()
+    assert same_bits(before.scores, after.scores) == []
+    assert same_bits(before.priority, after.priority) == []
+
+
+@given(SEEDS, st.sampled_from(PREDICATES), st.sampled_from(["s_learner", "t_learner"]))
+@settings(max_examples=20, deadline=None)
+def test_a_policy_more_only_removes_under_a_learned_release(seed: int, when: str, learner: str) -> None:
+    """The same with forests: what is forbidden has no chance, what is left is worth what it was before."""
+    past, asked, base, scorer = random_history(seed), random_moments(seed), rules(), release(learner)
+    more = replace(base, policies=(*base.policies, policy("new", when)))
+
+    before, after = (decided(past, asked, rules=book, scorer=scorer) for book in (base, more))
+
+    removed = before.objections.eligible & ~after.objections.eligible
+    assert not (after.objections.eligible & ~before.objections.eligible).any()
+    assert (after.ranking.target[removed] == 0.0).all()
     assert same_bits(before.scores, after.scores) == []
     assert same_bits(before.priority, after.priority) == []
 

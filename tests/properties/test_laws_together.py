@@ -19,7 +19,8 @@ from engine.scoring import StartingScorer
 from tests.engine.builders import history, moments, permission, team, touchpoint
 from tests.engine.deciding import decided
 from tests.engine.random_histories import of_account, random_history, random_moments, shuffled
-from tests.properties.laws import SCORER, rules, same_bits, without_version
+from tests.engine.releases import known_of
+from tests.properties.laws import SCORER, release, rules, same_bits, without_version
 
 SEEDS = st.integers(0, 2**31 - 1)
 
@@ -51,6 +52,30 @@ def test_the_starting_values_decide_together_as_one_by_one(seed: int) -> None:
         alone = decided(past, moment, rules=rules(), scorer=scorer, seed=seed)
 
         assert same_bits(together, alone, (slice(i, i + 1), slice(None))) == []
+
+
+@given(SEEDS, st.sampled_from(["s_learner", "t_learner"]))
+@settings(max_examples=20, deadline=None)
+def test_a_learned_release_decides_together_as_one_by_one_in_any_order(seed: int, learner: str) -> None:
+    """The same with forests, which read every group of features: neither neighbours nor order may matter."""
+    past, asked, scorer = random_history(seed), random_moments(seed, 4), release(learner)
+    together = decided(past, asked, rules=rules(), scorer=scorer, seed=seed)
+
+    for i, owner in enumerate(asked.account_ids):
+        moment = Moments((owner,), asked.as_of[i : i + 1])
+        alone_past = shuffled(of_account(past, owner), seed)
+        alone = decided(alone_past, moment, rules=rules(), scorer=scorer, seed=seed)
+
+        assert same_bits(together, alone, (slice(i, i + 1), slice(None))) == []
+
+
+def test_the_learned_releases_of_these_tests_tell_accounts_apart() -> None:
+    """Forests that say the same of all accounts would prove nothing."""
+    for learner in ("s_learner", "t_learner"):
+        scores = release(learner).score(known_of(count=40))
+
+        assert len(np.unique(scores.value[:, 4] - scores.value[:, 0])) > 5
+        assert len(np.unique(scores.response[:, 1])) > 5
 
 
 @given(SEEDS)
