@@ -5,6 +5,7 @@ What somebody may not see does not exist for her: the answer is 404, not 403.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Annotated
 
@@ -14,7 +15,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.problems import HttpProblem
 from api.service import Service
 from data.ledger.types import Suggestion, UnknownError, User
-from engine.playbook import Playbook
 
 JOB_ROLE = "job"
 """A technical user: may send events of every account and sees no suggestions."""
@@ -56,9 +56,33 @@ ReadableAccount = Annotated[str, Depends(_readable_account)]
 """An account of the user's team."""
 
 
-def roles_seen(playbook: Playbook, user: User) -> tuple[str, ...]:
-    """Roles whose suggestions the user may read; none for a role that the playbook does not have."""
-    return next((role.sees for role in playbook.roles if role.id == user.role), ())
+def roles_seen(service: Service, user: User, account_id: str) -> tuple[str, ...]:
+    """Roles whose suggestions for an account of hers the user may read: those that her own role sees.
+
+    A manager may have a role that the playbook does not have; she sees what those of the account's team see
+    whom she is above. Anybody else without a role of the playbook sees none.
+    """
+    if (own := _sees(service).get(user.role)) is not None:
+        return own
+    serving = set(service.ledger.team(account_id).values())
+    return _seen_by(service, [one for one in service.ledger.managed(user.user_id) if one.user_id in serving])
+
+
+def people_seen(service: Service, user: User) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Whose worklists are hers to read, and of which roles: her own, or as a manager those below her."""
+    if (own := _sees(service).get(user.role)) is not None:
+        return (user.user_id,), own
+    below = service.ledger.managed(user.user_id)
+    return (user.user_id, *(one.user_id for one in below)), _seen_by(service, below)
+
+
+def _sees(service: Service) -> Mapping[str, tuple[str, ...]]:
+    return {role.id: role.sees for role in service.decider().playbook.roles}
+
+
+def _seen_by(service: Service, users: Iterable[User]) -> tuple[str, ...]:
+    sees = _sees(service)
+    return tuple(sorted({role for user in users for role in sees.get(user.role, ())}))
 
 
 def _readable_suggestion(
@@ -73,7 +97,7 @@ def _readable_suggestion(
         raise missing from None
     if not service.ledger.serves(user.user_id, suggestion.account_id):
         raise missing
-    if suggestion.role not in roles_seen(service.decider().playbook, user):
+    if suggestion.role not in roles_seen(service, user, suggestion.account_id):
         raise missing
     return suggestion
 
@@ -83,7 +107,8 @@ ReadableSuggestion = Annotated[Suggestion, Depends(_readable_suggestion)]
 
 
 def _answerable_suggestion(suggestion: ReadableSuggestion, user: SignedIn, service: Serving) -> Suggestion:
-    system = {role.id for role in service.decider().playbook.roles if role.system}
+    roles = service.decider().playbook.roles
+    system = {role.id for role in roles if role.system and user.role in _sees(service)}
     if suggestion.role != user.role and suggestion.role not in system:
         detail = f"This suggestion is for the role {suggestion.role}; you are {user.role}."
         raise HttpProblem(HTTPStatus.FORBIDDEN, detail)
@@ -91,7 +116,8 @@ def _answerable_suggestion(suggestion: ReadableSuggestion, user: SignedIn, servi
 
 
 AnswerableSuggestion = Annotated[Suggestion, Depends(_answerable_suggestion)]
-"""A readable suggestion of the user's own role, or of the system, that she may answer."""
+"""A readable suggestion of the user's own role, or of the system, that she may answer; a manager without a
+role of the playbook only reads."""
 
 
 def may_report(service: Service, user: User, account_id: str) -> bool:

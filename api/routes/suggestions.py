@@ -8,7 +8,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from api.access import AnswerableSuggestion, ReadableAccount, Serving, SignedIn, roles_seen
+from api.access import AnswerableSuggestion, ReadableAccount, Serving, SignedIn, people_seen, roles_seen
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
 from api.schemas import (
@@ -39,16 +39,17 @@ def list_suggestions(
 ) -> list[SuggestionOut]:
     """The best next actions for one account, best first, each with its reasons."""
     playbook, now = service.decider().playbook, service.clock()
-    found = service.ledger.suggestions(account, now=now, roles=roles_seen(playbook, user))
+    found = service.ledger.suggestions(account, now=now, roles=roles_seen(service, user, account))
     return _shown(found[: limit or playbook.places], user, playbook, now)
 
 
 @router.get("/worklist")
 def my_worklist(user: SignedIn, service: Serving, limit: Limit = None) -> list[SuggestionOut]:
-    """What is for me over all my accounts: what I accepted first, then by priority."""
+    """What is for me over all my accounts: what I accepted first, then by priority. For a manager without a
+    role of the playbook: what is for her people, to read."""
     playbook, now = service.decider().playbook, service.clock()
-    found = service.ledger.worklist(user.user_id, now=now, limit=limit or playbook.per_person_per_day)
-    seen = roles_seen(playbook, user)
+    people, seen = people_seen(service, user)
+    found = service.ledger.worklist(*people, now=now, limit=limit or playbook.per_person_per_day)
     return _shown([s for s in found if s.role in seen], user, playbook, now)
 
 
@@ -69,7 +70,7 @@ def why_not(account: ReadableAccount, treatment: TreatmentId, user: SignedIn, se
         role = playbook.treatment(treatment).role
     except PlaybookError as error:
         raise HttpProblem(HTTPStatus.NOT_FOUND, str(error)) from None
-    if role not in roles_seen(playbook, user):
+    if role not in roles_seen(service, user, account):
         raise HttpProblem(
             HTTPStatus.FORBIDDEN, f"{treatment!r} is for the role {role or 'none'!r}, not for yours."
         )

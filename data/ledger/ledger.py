@@ -143,6 +143,11 @@ class Ledger:
         with self._database.reading() as connection:
             return people.serves(connection, user_id, account_id)
 
+    def managed(self, user_id: str) -> list[User]:
+        """Those whom the user is above, at any distance."""
+        with self._database.reading() as connection:
+            return people.managed(connection, user_id)
+
     def team(self, account_id: str) -> Mapping[str, str]:
         """Role -> user_id."""
         with self._database.reading() as connection:
@@ -231,10 +236,11 @@ class Ledger:
         with self._database.reading() as connection:
             return suggestions.of_account(connection, account_id, now=now, roles=roles)
 
-    def worklist(self, user_id: str, *, now: int, limit: int) -> list[Suggestion]:
-        """What is shown to a person over all her accounts: accepted first, then by priority."""
+    def worklist(self, *user_ids: str, now: int, limit: int) -> list[Suggestion]:
+        """What is shown to one person, or to several together, over all their accounts: accepted first, then
+        by priority."""
         with self._database.reading() as connection:
-            return suggestions.of_person(connection, user_id, now=now, limit=limit)
+            return suggestions.of_people(connection, user_ids, now=now, limit=limit)
 
     def suggestion(self, suggestion_id: str) -> Suggestion:
         """Raises UnknownError."""

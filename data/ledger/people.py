@@ -98,6 +98,15 @@ def serves(connection: sa.Connection, user_id: str, account_id: str) -> bool:
     return connection.scalar(sa.select(above.c.user_id).where(above.c.user_id == user_id)) is not None
 
 
+def managed(connection: sa.Connection, user_id: str) -> list[User]:
+    """Those whom the user is above, at any distance, by id."""
+    below = sa.select(t.users.c.user_id).where(t.users.c.manager_id == user_id).cte("below", recursive=True)
+    below = below.union(sa.select(t.users.c.user_id).join(below, t.users.c.manager_id == below.c.user_id))
+    query = sa.select(*columns(t.users, *_USER)).join(below, below.c.user_id == t.users.c.user_id)
+    others = query.where(t.users.c.user_id != user_id).order_by(t.users.c.user_id)
+    return [User(*row) for row in connection.execute(others)]
+
+
 def team(connection: sa.Connection, account_id: str) -> dict[str, str]:
     """Role -> user_id."""
     query = sa.select(t.team.c.role, t.team.c.user_id).where(t.team.c.account_id == account_id)

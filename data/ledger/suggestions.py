@@ -49,8 +49,11 @@ def _named(content: sa.Table, is_new: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 
 def _shown(whose: str) -> sa.Subquery:
-    """Everything on show `now` of the account or the user that is `whose`."""
-    now, this = sa.bindparam("now", type_=sa.BigInteger), sa.bindparam("whose", type_=sa.Text)
+    """Everything on show `now` of the accounts or the users that are `whose`."""
+    now, these = (
+        sa.bindparam("now", type_=sa.BigInteger),
+        sa.bindparam("whose", type_=sa.Text, expanding=True),
+    )
     state = t.suggestions.c.state
     awake = sa.or_(state != "snoozed", t.suggestions.c.snoozed_until <= now)
     listed = _listed().where(state.in_(("open", "snoozed")), awake, t.listings.c.expires_at > now)
@@ -58,7 +61,7 @@ def _shown(whose: str) -> sa.Subquery:
     snoozed = sa.and_(state == "snoozed", awake, t.suggestions.c.expires_at > now, unlisted)
     kept = _kept().where(sa.or_(state == "accepted", snoozed))
     return sa.union_all(
-        listed.where(t.listings.c[whose] == this), kept.where(t.suggestions.c[whose] == this)
+        listed.where(t.listings.c[whose].in_(these)), kept.where(t.suggestions.c[whose].in_(these))
     ).subquery()
 
 
@@ -71,20 +74,22 @@ def _best_first(on_show: sa.Subquery, *order: str) -> sa.Select[Any]:
 
 # Built once: putting these together takes as long as running them.
 _OF_ACCOUNT = _best_first(_shown("account_id"), "rank", "priority")
-_OF_PERSON = _best_first(_shown("user_id"), "priority").limit(sa.bindparam("limit", type_=sa.Integer))
+_OF_PEOPLE = _best_first(_shown("user_id"), "priority").limit(sa.bindparam("limit", type_=sa.Integer))
 
 
 def of_account(
     connection: sa.Connection, account_id: str, *, now: int, roles: Sequence[str] | None = None
 ) -> list[Suggestion]:
     """What is shown for an account, best first."""
-    found = connection.execute(_OF_ACCOUNT, {"now": now, "whose": account_id})
+    found = connection.execute(_OF_ACCOUNT, {"now": now, "whose": [account_id]})
     return [_suggestion(row) for row in found if roles is None or row.role in roles]
 
 
-def of_person(connection: sa.Connection, user_id: str, *, now: int, limit: int) -> list[Suggestion]:
-    """A person's list over all her accounts."""
-    found = connection.execute(_OF_PERSON, {"now": now, "whose": user_id, "limit": limit})
+def of_people(
+    connection: sa.Connection, user_ids: Sequence[str], *, now: int, limit: int
+) -> list[Suggestion]:
+    """What is for these people over all their accounts."""
+    found = connection.execute(_OF_PEOPLE, {"now": now, "whose": list(user_ids), "limit": limit})
     return [_suggestion(row) for row in found]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from api.tokens import issue
@@ -81,6 +82,58 @@ def test_only_the_role_that_is_asked_answers(company: Company) -> None:
 
     assert refused.status_code == 403
     assert "account_manager" in refused.json()["detail"]
+
+
+def put_managers(company: Company) -> None:
+    """The chief is above the head, who is above account manager and liaison; the guest is above nobody."""
+    rows = [
+        ("am", "account_manager", "head"), ("ml", "medical_liaison", "head"), ("head", "sales", "chief"),
+        ("chief", "director", None), ("guest", "auditor", None), ("other", "director", None),
+        ("stranger", "account_manager", "other"),
+    ]  # fmt: skip
+    columns = {"user_id": pl.String, "role": pl.String, "manager_id": pl.String}
+    with company.ledger() as ledger:
+        ledger.put_users(pl.DataFrame(rows, columns, orient="row").with_columns(name=pl.lit("X")))
+
+
+def test_a_manager_reads_what_her_people_see(company: Company) -> None:
+    """Her role is not in the playbook, since nothing is suggested to her; she must know what goes on."""
+    put_managers(company)
+    company.reads_page("side_effects", "a5")
+    seen = {user: company.suggestions("a5", user) for user in ("am", "ml", "rs", "head", "chief")}
+    lists = {
+        user: company.get("/worklist", user, limit=200) for user in ("am", "head", "chief", "guest", "other")
+    }
+
+    roles = {user: {s["role"] for s in found} for user, found in seen.items()}
+    assert roles["head"] == roles["am"] | roles["ml"]
+    assert seen["chief"] == seen["head"] != []
+    ids = {user: {s["suggestion_id"] for s in found} for user, found in lists.items()}
+    assert ids["am"] <= ids["head"] == ids["chief"]
+    assert ids["am"] > set()
+    assert (ids["guest"], ids["other"] & ids["head"]) == (set(), set())
+    assert company.get("/accounts/a5/why-not/visit_dosing", "head")["account_id"] == "a5"
+
+
+def test_a_manager_answers_nothing_and_sees_no_other_team(company: Company) -> None:
+    """Who does it says what came of it; another team's accounts do not exist for her either."""
+    put_managers(company)
+    company.reads_page("side_effects", "a6")
+    statuses = [
+        company.client.post(
+            f"/v1/suggestions/{found['suggestion_id']}/feedback",
+            headers=company.as_("head"),
+            json={"verb": "accept"},
+        ).status_code
+        for found in company.suggestions("a6", "head")
+    ]
+    foreign = [
+        company.client.get(f"/v1/accounts/{account}/suggestions", headers=company.as_(user)).status_code
+        for account, user in (("apart", "head"), ("a6", "other"), ("a6", "guest"), ("apart", "other"))
+    ]
+
+    assert set(statuses) == {403}
+    assert foreign == [404, 404, 404, 200]
 
 
 def test_a_suggestion_of_another_team_does_not_exist(company: Company) -> None:

@@ -32,6 +32,15 @@ def test_whoever_is_on_the_team_or_above_it_serves_the_account(ledger: Ledger) -
     assert not ledger.serves("u", "no such account")
 
 
+def test_a_manager_is_above_all_who_report_to_her_people_too(ledger: Ledger) -> None:
+    """At any distance, and never above herself."""
+    ledger.put_users(users(u="boss", boss="chief", chief="boss"))
+
+    below = {user: [one.user_id for one in ledger.managed(user)] for user in ("chief", "boss", "u", "nobody")}
+
+    assert below == {"chief": ["boss", "u"], "boss": ["chief", "u"], "u": [], "nobody": []}
+
+
 def test_people_who_manage_each_other_do_not_hang_a_request(ledger: Ledger) -> None:
     """Data have errors; a question must still end."""
     ledger.put_users(users(u="v", v="u"))
