@@ -20,7 +20,7 @@ RECENT_DAYS = 30.0
 """Within which a question or a look at a page is worth telling."""
 FRESH_DAYS = 3.0
 """Within which it is the first thing to tell."""
-TRIGGERS: tuple[str, ...] = ("read_topic", "asked_topic")
+TRIGGERS: tuple[str, ...] = ("read_topic", "asked_topic", "topic_of_interest")
 """Codes of what the customer did; their fact `at` is the {when} of a suggestion's text."""
 
 
@@ -135,22 +135,24 @@ def explored(case: Case) -> Iterator[Reason]:
                                   "share": case.playbook.exploration_share})  # fmt: skip
 
 
-@reason_kind("read_topic", "asked_topic")
+@reason_kind(*TRIGGERS)
 def turned_to_topic(case: Case) -> Iterator[Reason]:
-    """The account has lately read or asked about what the treatment is about."""
+    """The account has lately read or asked about what the treatment is about.
+
+    Facts know when the topic came up and when each channel was last used; where no channel's last use is that
+    moment, the channel has been used since for something else, and none is named.
+    """
     topic, days = case.treatment.topic, case.trigger_days
     if days is None:
         return
     channel = next(
         (c for c in case.playbook.channels if case.number(f"days_since_inbound_{c.id}") == days), None
     )
-    code = "read_topic" if channel and not channel.outbound else "asked_topic"
-    facts: Quoted = {
-        "topic": topic,
-        "channel": channel.id if channel else "",
-        "days": days,
-        "at": case.moment_before(days),
-    }
+    facts: Quoted = {"topic": topic, "days": days, "at": case.moment_before(days)}
+    code = "topic_of_interest"
+    if channel:
+        code = "asked_topic" if channel.outbound else "read_topic"
+        facts["channel"] = channel.id
     product = _product([w for w in case.active_weights() if _reads_topic(w, topic)])
     yield Reason(code, facts, None if product == 1.0 else case.priority - case.priority / product)
 

@@ -22,6 +22,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "ورد {at:ago} تواصل بشأن «{topic}» ({channel}).",
         "fa": "{at:ago} دربارهٔ «{topic}» با ما تماس گرفته شد ({channel}).",
     },
+    "topic_of_interest": {
+        "en": "Showed interest in “{topic}” {at:ago}.",
+        "ar": "سُجّل {at:ago} اهتمام بموضوع «{topic}».",
+        "fa": "{at:ago} به «{topic}» توجه نشان داده شد.",
+    },
     "last_contact": {
         "en": "Last contact ({channel}): {at:ago}.",
         "ar": "آخر تواصل ({channel}): {at:ago}.",

@@ -20,6 +20,7 @@ WORTH = FixedScorer({"visit_safety": 300.0, "stop_email": 40.0})
 CALM = playbook(suppressions=())
 READ = touchpoint(-0.1, channel="website", direction="inbound", topic="safety")
 CALLED = touchpoint(-0.1, channel="visit", direction="inbound", topic="safety")
+CALLED_AGAIN = touchpoint(-0.05, channel="visit", direction="inbound", topic="news")
 MAILS = tuple(touchpoint(-10.0 * i, channel="email", treatment="email_news") for i in range(1, 7))
 
 
@@ -40,6 +41,7 @@ SCENES: dict[str, Scene] = {
     "explored": Scene("none", rules=replace(CALM, policies=(policy("p", "1 = 0"),), exploration_share=0.999)),
     "read_topic": Scene(rows=(*READY, permission(-9.0, purpose="web_behaviour"), READ)),
     "asked_topic": Scene(rows=(*READY, CALLED)),
+    "topic_of_interest": Scene(rows=(*READY, CALLED, CALLED_AGAIN)),
     "stop_no_response": Scene("stop_email", (*READY, *MAILS)),
     "context_weight": Scene(rules=replace(CALM, context_weights=(weight("w", "1 = 1", 2.0),))),
     "expected_value": Scene(),

@@ -80,6 +80,16 @@ def test_a_question_is_told_as_a_question() -> None:
     assert said(reason) == "Turned to us about “News” 2 days ago (Visit)."
 
 
+def test_a_channel_that_was_used_again_since_is_not_named() -> None:
+    """The website was visited for something else meanwhile: to name a channel would be a guess."""
+    again = touchpoint(-1 / 1440, channel="website", direction="inbound", topic="news")
+
+    reason = reasons(decided(history(*READY, *READ_PAGE, again), scorer=WORTH), "visit_safety")
+
+    assert "read_topic" not in reason
+    assert said(reason["topic_of_interest"]) == "Showed interest in “Safety” 3 minutes ago."
+
+
 def test_a_trigger_carries_what_its_weight_adds() -> None:
     """Priority (300 - 90) x 4 = 840 instead of 210: the page read adds 630, said once."""
     rules = playbook(
