@@ -6,15 +6,30 @@ import os
 import sys
 import traceback
 from importlib.metadata import entry_points
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from api import commands, demo
 from data.home import DataError
 from engine.records import EngineError
 
 BAD_INPUT = 2
+INTERRUPTED = 130
 GROUP = "nextbest.commands"
+
+
+class _Commands(TyperGroup):
+    """Says that a command was interrupted, before typer ends the process in silence."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("nextbest: interrupted; the same command again completes it.", err=True)
+            raise typer.Exit(INTERRUPTED) from None
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +42,7 @@ def assemble() -> typer.Typer:
     """`nextbest` with the commands of every package of the entry-point group."""
     app = typer.Typer(
         name="nextbest",
+        cls=_Commands,
         help="What to do next for every account, through which channel, by whom - and why.",
         no_args_is_help=True,
         add_completion=False,

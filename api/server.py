@@ -6,6 +6,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import uvicorn
 
@@ -34,7 +35,9 @@ def run_server(settings: Settings, *, announce: Callable[[str], None] | None = N
     if announce is not None:
         announce(address)
     config = uvicorn.Config(create_app(settings), log_level=settings.log_level, access_log=False)
-    uvicorn.Server(config).run(sockets=[held])
+    # It answers what it has begun, ends, and raises the interrupt once more: stopped is not failed.
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[held])
 
 
 def check_startable(settings: Settings) -> None:
