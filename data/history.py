@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from data.attributes import attributes_of, extra_kinds
 from data.blocks import pack, unpack
 from data.home import DataError
 from data.placing import place_rows
+from data.progress import Progress, quiet
 from data.snapshot import (
     CHANGED,
     COMMON,
@@ -41,11 +42,9 @@ from data.versions import TableCounts, add_versions, live, stored_frame
 from engine.records import HISTORY_TABLES
 
 __all__ = [
-    "HistoryStore", "LoadRunningError", "Progress", "Snapshot", "TableCounts", "bucket_of", "pack", "quiet",
-    "unpack",
+    "HistoryStore", "LoadRunningError", "Snapshot", "TableCounts", "bucket_of", "pack", "unpack",
 ]  # fmt: skip
 
-Progress = Callable[[str, int, int], None]
 ACCOUNTS_PER_BUCKET = 5_000
 LEAST_BUCKETS = 4
 
@@ -54,10 +53,6 @@ class LoadRunningError(DataError):
     """Somebody else is changing the history; one at a time."""
 
     exit_code = 7
-
-
-def quiet(stage: str, done: int, of: int) -> None:
-    """No progress shown."""
 
 
 class HistoryStore:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import polars as pl
 
-from data.history import HistoryStore, Progress, Snapshot, TableCounts, quiet
+from data.history import HistoryStore, Snapshot, TableCounts
 from data.home import DataError, Home
 from data.ledger.ledger import Ledger
+from data.progress import Progress, quiet
 from data.reading import check_folder
 from data.references import Tables, check_references
 from data.tables import ContractError, read_table
@@ -161,6 +162,7 @@ def _put_personal(ledger: Ledger, tables: Tables, progress: Progress) -> None:
         for done in range(0, latest.height, _PERSONAL_ROWS):
             progress("ledger", done, latest.height)
             ledger.put_personal(name, latest.slice(done, _PERSONAL_ROWS).select(key + personal))
+        progress("ledger", latest.height, latest.height)
 
 
 def _complete(counts: TableCounts, rejected: int, defaulted: int) -> TableCounts:

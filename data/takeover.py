@@ -14,10 +14,11 @@ from pathlib import Path
 import polars as pl
 
 from data.blocks import pack, split
-from data.history import HistoryStore, Progress, Snapshot, bucket_of, quiet
+from data.history import HistoryStore, Snapshot, bucket_of
 from data.home import DataError, Home
 from data.ledger.ledger import Ledger
 from data.live import tail_history
+from data.progress import Progress, quiet
 from data.versions import newest
 
 _MARKER = "LEDGER_AT"

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from data.progress import Progress, quiet
 from engine.estimation import effective_sample_size
 from engine.records import Bools, Floats, Ints
 from training.boosting import Boosting, grow_named
@@ -47,20 +48,20 @@ class Assignment:
         return replace(self, probability=self.probability[rows], comparable=self.comparable[rows])
 
 
-def assignment_of(cases: Cases, boosting: Boosting, *, seed: int) -> Assignment:
+def assignment_of(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress = quiet) -> Assignment:
     """Logged probabilities where there are any, estimated ones for the other cases."""
     missing = np.isnan(cases.probability)
     enough = cases.counts >= LEAST_CASES
     if not missing.any():
         return Assignment(cases.probability, cases.eligible & enough, 0.0)
-    estimated = estimate(cases, boosting, seed=seed)
+    estimated = estimate(cases, boosting, seed=seed, progress=progress)
     chosen = estimated[np.arange(len(cases)), cases.action]
     probability = np.where(missing, np.clip(chosen, LEAST_PROBABILITY, 1.0), cases.probability)
     likely = (estimated >= LEAST_PROBABILITY) | ~missing[:, None]
     return Assignment(probability, cases.eligible & enough & likely, float(missing.mean()))
 
 
-def estimate(cases: Cases, boosting: Boosting, *, seed: int) -> Floats:
+def estimate(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress = quiet) -> Floats:
     """P(treatment | what was known) for every case and treatment, cross-fitted by account; shape (n, T).
 
     Multinomial boosting over the account's own facts and those of all channels and topics. Treatments with
@@ -75,6 +76,7 @@ def estimate(cases: Cases, boosting: Boosting, *, seed: int) -> Floats:
     }  # fmt: skip
     found = np.zeros((len(cases), len(cases.treatments)))
     for fold in range(FOLDS):
+        progress("assignment probabilities", fold, FOLDS)
         own, other = folds == fold, folds != fold
         if not own.any():
             continue
@@ -85,6 +87,7 @@ def estimate(cases: Cases, boosting: Boosting, *, seed: int) -> Floats:
         predicted = booster.predict(rows[own])
         for code, members in enumerate(classes):
             found[np.ix_(own, members)] = predicted[:, code : code + 1] / len(members)
+    progress("assignment probabilities", FOLDS, FOLDS)
     return found
 
 

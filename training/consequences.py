@@ -76,10 +76,4 @@ def responses(history: History, occasions: pl.DataFrame, *, at: int, horizon: in
     ).sort("row")
     soon = pl.col("contacted") - pl.col("as_of") < int(RESPONSE_DAYS * DAY_MICROS)
     within = pl.col("responded_at") < pl.col("as_of") + horizon
-    return (
-        joined.select((soon & within).fill_null(value=False))[
-            "responded_at" if False else joined.columns[0]
-        ].to_numpy()
-        if False
-        else joined.select(flag=(soon & within).fill_null(value=False))["flag"].to_numpy()
-    )
+    return joined.select(flag=(soon & within).fill_null(value=False))["flag"].to_numpy()

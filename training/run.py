@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +14,7 @@ from data.artifacts import CorruptReleaseError, Release, read_release, write_rel
 from data.history import HistoryStore, Snapshot
 from data.home import Home
 from data.ledger.ledger import Ledger
+from data.progress import Progress
 from engine.playbook import Playbook
 from training import report
 from training.behaviour import Assignment, assignment_of
@@ -32,8 +32,6 @@ LEAST_CASES = 200
 LEAST_ACCOUNTS = 20
 HELD_OUT = 0.3
 """Share of accounts on which nothing is learned or chosen before the final figures."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
@@ -103,6 +101,7 @@ def train(home: Home, playbook: Playbook, settings: Settings, *, progress: Progr
         gate = judge(learned.judged, learned.selection.chosen, _in_use(home, ledger), seed=settings.seed)
         progress("writing the release", 0, 1)
         release, run_id = _write(home, snapshot, learned, gate, settings)
+        progress("writing the release", 1, 1)
         promoted = settings.promote and gate.passed
         if promoted:
             ledger.put_release_in_use(
@@ -155,17 +154,22 @@ def matured(cases: Cases) -> Cases:
 
 def _learn(cases: Cases, settings: Settings, progress: Progress) -> _Learned:
     boosting, seed = settings.boosting, settings.seed
-    progress("assignment probabilities", 0, 1)
-    assignment = assignment_of(cases, boosting, seed=seed)
+    assignment = assignment_of(cases, boosting, seed=seed, progress=progress)
     held = held_out(cases.account_ids, HELD_OUT, seed=seed)
     train_cases, known = cases.take(~held), assignment.take(~held)
     selection = select(train_cases, known, boosting, seed=seed, progress=progress)
+    fitted = {}
+    for done, (name, entry) in enumerate(LEARNERS.items()):
+        progress("learning for the held-out accounts", done, len(LEARNERS))
+        fitted[name] = entry.learn(train_cases, known.probability, boosting)
+    progress("learning for the held-out accounts", len(LEARNERS), len(LEARNERS))
     progress("valuing policies on held-out accounts", 0, 1)
-    fitted = {name: entry.learn(train_cases, known.probability, boosting) for name, entry in LEARNERS.items()}
     sentence = f"Accounts held out by hash ({HELD_OUT:.0%}); nothing was learned or chosen on them."
     judged = evaluate(cases.take(held), assignment.take(held), fitted, seed=seed, sentence=sentence)
+    progress("valuing policies on held-out accounts", 1, 1)
     progress("valuing policies on later occasions", 0, 1)
     by_time = evaluate_by_time(cases, assignment, selection.chosen, boosting, seed=seed)
+    progress("valuing policies on later occasions", 1, 1)
     return _Learned(cases, assignment, selection, judged, by_time)
 
 

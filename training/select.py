@@ -6,11 +6,12 @@ and never choose.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from data.progress import Progress, quiet
 from engine.estimation import Interval, Logged, Resamples, doubly_robust_terms
 from engine.records import Bools, Floats, Ints
 from training.behaviour import Assignment
@@ -89,7 +90,7 @@ def select(
     *,
     seed: int,
     learners: Mapping[str, Learner] = LEARNERS,
-    progress: Callable[[str, int, int], None] = lambda stage, done, of: None,
+    progress: Progress = quiet,
 ) -> Selection:
     """Choose among learners by their greedy policies' value on accounts that they have not seen.
 
@@ -105,6 +106,7 @@ def select(
     for done, (name, learner) in enumerate(learners.items()):
         progress("comparing learners", done, len(learners))
         predicted[name] = cross_fitted(learner, cases, assignment, folds, boosting)
+    progress("comparing learners", len(learners), len(learners))
     logged = logged_of(cases, assignment)
     model = net_model(min(predicted.values(), key=lambda values: _squared_error(values, cases)), cases.cost)
     terms = {

@@ -1,0 +1,40 @@
+"""Progress of a long command, as it stands in a log."""
+
+from __future__ import annotations
+
+import pytest
+
+from data.progress import reporting
+
+
+def test_away_from_a_terminal_a_stage_is_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    """A bar in a log file is thousands of lines that nobody can read."""
+    with reporting() as report:
+        for done in range(1_001):
+            report("history", done, 1_000)
+        for done in range(2):
+            report("swap", done, 1)
+        report("blocks", 0, 0)
+
+    said = capsys.readouterr()
+
+    assert said.err.splitlines() == ["history: 0 of 1,000", "history: 1,000 of 1,000", "swap", "blocks"]
+    assert not said.out
+
+
+def test_on_a_terminal_it_is_a_bar(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it goes when the command ends, so that the result stands alone."""
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+
+    with reporting() as report:
+        report("history", 500, 1_000)
+
+    said = capsys.readouterr()
+
+    assert "history" in said.err
+    assert "50%" in said.err
+    assert not said.out
