@@ -7,7 +7,6 @@ docs/howto/starbucks.md explains the choices.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -15,6 +14,8 @@ from pathlib import Path
 import polars as pl
 
 from data.datasets import DatasetError
+from data.progress import Progress, quiet
+from data.whole_folder import refuse_occupied, whole_folder
 from engine.records import NO_CONTACT, TABLES, WEEKDAYS
 
 BASE = datetime(2018, 8, 1, tzinfo=UTC)
@@ -28,10 +29,8 @@ _TRANSCRIPT = {"person", "event", "time", "offer_id", "amount", "reward"}
 _PORTFOLIO = {"id", "offer_type", "channels", "difficulty", "duration", "reward"}
 _PROFILE = {"id", "age", "gender", "income", "became_member_on"}
 
-Progress = Callable[[str, int, int], None]
 
-
-def convert(source: Path, out: Path, progress: Progress = lambda stage, done, of: None) -> None:
+def convert(source: Path, out: Path, progress: Progress = quiet) -> None:
     """Map the publisher's three files to a folder of the contract.
 
     Args:
@@ -40,8 +39,10 @@ def convert(source: Path, out: Path, progress: Progress = lambda stage, done, of
         progress: Called with (stage, done, of).
 
     Raises:
+        OccupiedFolderError: `out` holds something else.
         DatasetError: A file is missing, unreadable or not of this data set, or `out` cannot be written.
     """
+    refuse_occupied(out, is_ours=_only_tables, what="a folder of the contract's tables")
     progress("reading", 0, 3)
     offers = _offers(_read(source, "portfolio", _PORTFOLIO))
     profile = _read(source, "profile", _PROFILE)
@@ -256,12 +257,16 @@ def _decisions(accounts: pl.DataFrame, touchpoints: pl.DataFrame, offers: pl.Dat
     )
 
 
+def _only_tables(folder: Path) -> bool:
+    return all(path.suffix == ".parquet" and path.stem in TABLES for path in folder.iterdir())
+
+
 def _write(tables: dict[str, pl.DataFrame], out: Path) -> None:
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        for name, rows in tables.items():
-            schema = TABLES[name].schema
-            typed = [pl.col(column).cast(schema[column]) for column in rows.columns if column in schema]
-            rows.with_columns(typed).write_parquet(out / f"{name}.parquet")
+        with whole_folder(out) as building:
+            for name, rows in tables.items():
+                schema = TABLES[name].schema
+                typed = [pl.col(column).cast(schema[column]) for column in rows.columns if column in schema]
+                rows.with_columns(typed).write_parquet(building / f"{name}.parquet")
     except OSError as error:
         raise DatasetError(f"The tables cannot be written to {out}: {error.strerror}.") from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import polars as pl
 
+from data.progress import Progress, quiet
+from data.whole_folder import refuse_occupied, whole_folder
 from data.world.course import Course, run_course
 from data.world.events import decisions_table, outcomes_table, responses_table
 from data.world.scene import Scene
@@ -23,9 +25,10 @@ from data.world.tables import (
     touchpoints_table,
 )  # fmt: skip
 from data.world.truth import Truth, caused_within_horizon, expected_otherwise
-from engine.records import TABLES, TIME
+from engine.records import TIME
 
-Progress = Callable[[str, int, int], None]
+_SETTINGS = "truth/settings.json"
+"""Only a world has it."""
 
 
 @dataclass(frozen=True)
@@ -45,18 +48,21 @@ class World:
     traits: pl.DataFrame
 
     def write(self, folder: Path) -> None:
-        """Write the tables as <folder>/<table>.parquet and the truth into <folder>/truth.
+        """Write the tables as <folder>/<table>.parquet and the truth into <folder>/truth, or nothing at all.
+
+        A world that was written there before is replaced.
 
         Raises:
+            OccupiedFolderError: There is something else in the folder.
             WorldError: The folder cannot be written.
         """
+        _refuse_occupied(folder)
         try:
-            (folder / "truth").mkdir(parents=True, exist_ok=True)
-            for stale in set(TABLES) - set(self.tables):
-                (folder / f"{stale}.parquet").unlink(missing_ok=True)
-            for name, rows in self.tables.items():
-                rows.write_parquet(folder / f"{name}.parquet")
-            self._write_truth(folder / "truth")
+            with whole_folder(folder) as building:
+                for name, rows in self.tables.items():
+                    rows.write_parquet(building / f"{name}.parquet")
+                (building / "truth").mkdir()
+                self._write_truth(building / "truth")
         except OSError as error:
             raise WorldError(f"The world cannot be written to {folder}: {error.strerror}.") from error
 
@@ -78,10 +84,10 @@ class World:
         pl.DataFrame({"treatment": names, "cost": truth.cost}).write_parquet(folder / "treatments.parquet")
         self.traits.write_parquet(folder / "traits.parquet")
         settings = json.dumps(asdict(self.settings), default=str, indent=2)
-        (folder / "settings.json").write_text(settings + "\n", encoding="utf-8")
+        (folder / Path(_SETTINGS).name).write_text(settings + "\n", encoding="utf-8")
 
 
-def simulate(settings: WorldSettings, progress: Progress = lambda stage, done, of: None) -> World:
+def simulate(settings: WorldSettings, progress: Progress = quiet) -> World:
     """Simulate a world. The same settings give the same world.
 
     Args:
@@ -103,13 +109,16 @@ def simulate(settings: WorldSettings, progress: Progress = lambda stage, done, o
     return World(settings, tables, truth, _traits(scene))
 
 
-def write_world(
-    settings: WorldSettings, folder: Path, progress: Progress = lambda stage, done, of: None
-) -> World:
-    """Simulate a world and write it to a folder. Raises WorldError."""
+def write_world(settings: WorldSettings, folder: Path, progress: Progress = quiet) -> World:
+    """Simulate a world and write it to a folder. Raises WorldError, OccupiedFolderError."""
+    _refuse_occupied(folder)
     world = simulate(settings, progress)
     world.write(folder)
     return world
+
+
+def _refuse_occupied(folder: Path) -> None:
+    refuse_occupied(folder, is_ours=lambda there: (there / _SETTINGS).is_file(), what="a simulated world")
 
 
 def _tables(scene: Scene, course: Course) -> dict[str, pl.DataFrame]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pytest
 
 from data.playbooks import read_playbook
 from data.tables import read_table
+from data.whole_folder import OccupiedFolderError
 from data.world import WorldError, WorldSettings, simulate, write_world
 from engine.records import TABLES
 from tests.data.worlds import emails_before, world
@@ -202,8 +203,34 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("", encoding="utf-8")
 
-    with pytest.raises(WorldError, match="cannot be written to"):
+    with pytest.raises(OccupiedFolderError, match="file is not a folder"):
         write_world(WorldSettings(accounts=5), blocked)
+    with pytest.raises(WorldError, match="cannot be written to"):
+        write_world(WorldSettings(accounts=5), blocked / "below")
+
+
+def test_somebody_elses_folder_is_left_as_it_is(tmp_path: Path) -> None:
+    """--out with the name of a customer's export must not mix the two."""
+    (tmp_path / "accounts.parquet").write_bytes(b"theirs")
+
+    with pytest.raises(OccupiedFolderError, match="not empty and not a simulated world"):
+        world().write(tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["accounts.parquet"]
+
+
+def test_a_world_that_breaks_off_leaves_the_one_before(tmp_path: Path) -> None:
+    """Half of one world and half of another would be measured for days."""
+    out = tmp_path / "world"
+    world().write(out)
+    before = {path: path.read_bytes() for path in out.rglob("*.*")}
+    broken = replace(world(seed=8), traits=None)  # type: ignore[arg-type]
+
+    with pytest.raises(AttributeError):
+        broken.write(out)
+
+    assert {path: path.read_bytes() for path in out.rglob("*.*")} == before
+    assert list(tmp_path.iterdir()) == [out]
 
 
 def test_the_end_of_the_history_can_be_any_day() -> None:
