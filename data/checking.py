@@ -16,6 +16,9 @@ from engine.records import TIME, Column, Kind
 _ZONE = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)"
 _CLOCK = r"^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?"
 _BOUNDS: dict[str, tuple[float, float]] = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 180.0)}
+_FIRST_YEAR = 1970
+_PLACEHOLDER = pl.lit("lies before 1970; leave it empty if it is not known")
+"""Systems write 1900-01-01 for "unknown"; believed, the history would begin there."""
 _HIDDEN = "(personal, not shown)"
 
 
@@ -192,7 +195,8 @@ def _flag(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
 
 def _time(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
     if isinstance(dtype, pl.Datetime) and dtype.time_zone is not None:
-        return _Parsed(pl.col(name).dt.convert_time_zone("UTC").cast(TIME), pl.lit(None, pl.String()))
+        value = pl.col(name).dt.convert_time_zone("UTC").cast(TIME)
+        return _Parsed(value, pl.when(value.dt.year() < _FIRST_YEAR).then(_PLACEHOLDER))
     iso = text.str.replace(r"^(\d{4}-\d{2}-\d{2})[t ]", "${1}T").str.replace(r"\s*[Zz]$", "+00:00")
     value = pl.coalesce(
         iso.str.to_datetime(pattern, strict=False, time_unit="us", time_zone="UTC")
@@ -205,6 +209,8 @@ def _time(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
         .then(pl.lit("is a time without zone; add Z or an offset such as +02:00"))
         .when(value.is_null() & text.is_not_null())
         .then(pl.lit("is not an ISO 8601 time such as 2026-01-31T09:30:00Z"))
+        .when(value.dt.year() < _FIRST_YEAR)
+        .then(_PLACEHOLDER)
     )
     return _Parsed(value, fault)
 

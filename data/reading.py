@@ -21,6 +21,11 @@ REJECT_SCHEMA: dict[str, pl.DataType] = {
     "reason": pl.String(),
 }  # fmt: skip
 _SUFFIXES = (".csv", ".parquet")
+_UNREAD = (
+    ".arrow", ".avro", ".bz2", ".feather", ".gz", ".json", ".jsonl", ".ods", ".orc", ".tsv", ".txt", ".xls",
+    ".xlsx", ".zip", ".zst",
+)  # fmt: skip
+"""Data in a form that is not read: an export that is overlooked would look like one that was loaded."""
 
 
 class ContractError(DataError):
@@ -40,6 +45,7 @@ def check_folder(folder: Path) -> None:
     if not folder.is_dir():
         raise ContractError(f"There is no folder {str(folder)!r}; give the folder that holds the tables.")
     for path in sorted(folder.iterdir()):
+        _check_form(path, path.name.split(".")[0])
         is_table = path.is_dir() or path.suffix.lower() in _SUFFIXES
         # Only what can hardly be anything else: an orders.csv may lie beside the tables.
         hint = near(path.stem, list(TABLES), cutoff=0.8)
@@ -47,11 +53,23 @@ def check_folder(folder: Path) -> None:
             raise ContractError(f"{path.name!r} is not a table of the contract.{hint}")
 
 
+def _check_form(path: Path, table: str) -> None:
+    """Refuse a file or folder of a table in a form that is not read."""
+    if table not in TABLES:
+        return
+    if path.is_dir() and path.suffix.lower() in _SUFFIXES:
+        raise ContractError(f"{path.name!r} is a folder; rename it to {table!r}, without an ending.")
+    if path.is_file() and path.suffix.lower() in _UNREAD:
+        raise ContractError(f"{path.name!r} is not read: save it as {table}.csv or {table}.parquet.")
+
+
 def sources(folder: Path, table: str) -> list[Path]:
     """The files of a table: table.csv, table.parquet or those of a folder table/, in order of their names."""
     found = [path for suffix in _SUFFIXES if (path := folder / f"{table}{suffix}").is_file()]
     nested = folder / table
     if nested.is_dir():
+        for path in nested.iterdir():
+            _check_form(path, table)
         inside = sorted(p for p in nested.iterdir() if p.suffix.lower() in _SUFFIXES)
         if not inside:
             raise ContractError(f"The folder {table}/ holds no .csv or .parquet file.")

@@ -278,6 +278,53 @@ def test_a_misspelt_table_is_refused_and_other_files_are_left_alone(tmp_path: Pa
         check_folder(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["touchpoints.csv.gz", "touchpoints.xlsx", "touchpoints/2026.tsv"])
+def test_a_table_in_a_form_that_is_not_read_is_refused(tmp_path: Path, name: str) -> None:
+    """A later load would look as if it had brought no touchpoints."""
+    write_csv(tmp_path, {"accounts": [account()]})
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"x")
+
+    def load() -> None:
+        check_folder(tmp_path)
+        read_table(tmp_path, "touchpoints")
+
+    with pytest.raises(ContractError, match=r"is not read: save it as touchpoints.csv or touchpoints.parq"):
+        load()
+
+
+def test_a_folder_that_is_named_like_a_file_is_refused(tmp_path: Path) -> None:
+    """Clusters write a folder touchpoints.parquet/ of parts."""
+    (tmp_path / "touchpoints.parquet").mkdir()
+
+    with pytest.raises(ContractError, match=r"is a folder; rename it to 'touchpoints'"):
+        check_folder(tmp_path)
+
+
+def test_a_column_without_a_name_is_refused(tmp_path: Path) -> None:
+    """A comma too many in the header is not a feature."""
+    (tmp_path / "accounts.csv").write_text("account_id,name,\na1,Dr,1\n", encoding="utf-8")
+
+    with pytest.raises(ContractError, match=r"accounts.csv has a column without a name"):
+        read_table(tmp_path, "accounts")
+
+
+def test_an_unknown_column_that_is_like_nothing_says_what_there_is(tmp_path: Path) -> None:
+    """Whoever wrote "date" has to be told of occurred_at."""
+    (tmp_path / "touchpoints.csv").write_text("touchpoint_id,date\n", encoding="utf-8")
+
+    with pytest.raises(ContractError, match=r"'date' in touchpoints.csv. The columns of .* occurred_at"):
+        read_table(tmp_path, "touchpoints")
+
+
+def test_a_date_that_stands_for_unknown_is_rejected(tmp_path: Path) -> None:
+    """Believed, a single 1900-01-01 would stretch the history, and the landmarks, over a century."""
+    checked = read(tmp_path, "touchpoints", touchpoint(occurred_at="1900-01-01T00:00:00Z"), touchpoint("t2"))
+
+    assert checked.rows["touchpoint_id"].to_list() == ["t2"]
+    assert checked.rejects["reason"].to_list() == ["lies before 1970; leave it empty if it is not known"]
+
+
 def test_further_columns_of_accounts_are_typed_by_what_they_hold(tmp_path: Path) -> None:
     """They become features by their type."""
     rows = [
