@@ -14,6 +14,7 @@ import shutil
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,10 @@ def read_release(models: Path, release_id: str, *, manifest_hash: str | None = N
     if not _is_plain(release_id):
         raise CorruptReleaseError(f"{release_id!r} is not the name of a release.")
     folder = models / release_id
+    if not folder.is_dir():
+        raise CorruptReleaseError(
+            f"There is no release {release_id!r} in {models}.{_near(models, release_id)}"
+        )
     content = _read(folder, MANIFEST, release_id)
     if manifest_hash is not None and _sha256(content) != manifest_hash:
         raise CorruptReleaseError(f"Release {release_id} is not the one that was promoted. {_WAY_OUT}")
@@ -123,6 +128,13 @@ def list_releases(models: Path) -> list[Release]:
             except CorruptReleaseError:
                 continue
     return sorted(found, key=lambda release: release.id)
+
+
+def _near(models: Path, release_id: str) -> str:
+    """Which release may be meant, or how to get one."""
+    there = sorted(p.name for p in models.iterdir() if _is_plain(p.name)) if models.is_dir() else []
+    close = get_close_matches(release_id, there, n=1)
+    return f" Did you mean {close[0]!r}?" if close else f" {_WAY_OUT}"
 
 
 def _written_before(models: Path, release_id: str, expected: str) -> Release:

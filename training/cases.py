@@ -7,7 +7,7 @@ followed is counted from the occasion itself, for all arms alike: outcomes in [a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,14 @@ import numpy as np
 import polars as pl
 
 from data.history import Snapshot
+from data.progress import Progress, quiet
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import object_to
 from engine.records import DAY_MICROS, Bools, Floats, History, Ints, Micros, Moments, Status
 from training.consequences import responses, rewards
-from training.errors import TooFewCasesError
+from training.errors import OutputError, TooFewCasesError
 from training.occasions import LandmarkSettings, decided, known, landmarks
-
-Progress = Callable[[str, int, int], None]
 
 _SHARED = frozenset({"set", "treatment"})
 _GATES = ("consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed")
@@ -167,7 +166,7 @@ def build_cases(
     *,
     at: int | None = None,
     landmark: LandmarkSettings | None = None,
-    progress: Progress = lambda stage, done, of: None,
+    progress: Progress = quiet,
 ) -> Cases:
     """All cases of the history as it was known at a time.
 
@@ -194,6 +193,7 @@ def build_cases(
         part = builder.of_bucket(history, snapshot.account_ids(bucket))
         if part is not None:
             parts.append(part)
+    progress("cases", snapshot.buckets, snapshot.buckets)
     if not parts:
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in builder.left_out.items() if count)
         raise TooFewCasesError(
@@ -224,13 +224,19 @@ def _span(snapshot: Snapshot, at: int) -> _Span:
     logged = False
     for bucket in range(snapshot.buckets):
         history = snapshot.read(bucket, ("outcomes", "touchpoints", "decisions"))
-        outcomes = known(history, "outcomes", at)["occurred_at"].to_physical().to_numpy()
+        outcomes = _times(known(history, "outcomes", at), at)
         touchpoints = known(history, "touchpoints", at).filter(pl.col("status") == Status.DONE)
-        contacts = touchpoints["occurred_at"].to_physical().to_numpy()
+        contacts = _times(touchpoints, at)
         first += [int(times.min()) for times in (outcomes, contacts) if len(times)]
         last += [int(outcomes.max())] if len(outcomes) else []
         logged = logged or not known(history, "decisions", at).is_empty()
-    return _Span(min(first, default=0), min(at, max(last, default=0)), logged)
+    return _Span(min(first, default=0), max(last, default=0), logged)
+
+
+def _times(rows: pl.DataFrame, at: int) -> Micros:
+    """When they occurred; a date that lies ahead is a slip and does not say how far the data reach."""
+    times = rows["occurred_at"].to_physical().to_numpy()
+    return times[times < at]
 
 
 class _Builder:
@@ -316,9 +322,21 @@ def _joined(parts: Sequence[Cases], left_out: Counter[str]) -> Cases:
     return replace(parts[0], features=stack([part.features for part in parts]), left_out=reasons, **stacked)
 
 
+def check_out(out: Path) -> None:
+    """Say before any work that a file cannot be written there. Raises OutputError."""
+    if out.is_dir():
+        raise OutputError(
+            f"{out} is a folder; give the name of a Parquet file, such as {out / 'cases.parquet'}."
+        )
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out} cannot be written: {error.strerror}.") from error
+
+
 def write_cases(cases: Cases, out: Path) -> None:
     """Write the cases as one Parquet file, complete or not at all."""
-    out.parent.mkdir(parents=True, exist_ok=True)
+    check_out(out)
     unfinished = out.with_name(out.name + ".tmp")
     cases.frame().write_parquet(unfinished)
     unfinished.replace(out)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from data.progress import reporting
+from data.times import now_micros, parse_time
 
 if TYPE_CHECKING:
     from data.home import Home
@@ -19,7 +21,7 @@ ModelsOption = Annotated[Path | None, typer.Option(help="Folder of releases; def
 PlaybookOption = Annotated[str | None, typer.Option(help="Name of a shipped playbook, or a TOML file.")]
 AsOfOption = Annotated[
     str | None,
-    typer.Option(help="Learn as if it were this time (ISO 8601 with zone); default: all is known."),
+    typer.Option(help="Learn as if it were this time, ISO 8601 with zone; default: all is known."),
 ]
 
 releases = typer.Typer(help="Releases: which there are, which is in use.", no_args_is_help=True)
@@ -47,8 +49,9 @@ def train(  # noqa: PLR0917 - typer names them all
 
     settings = Settings(home=home, models=models, playbook=playbook)
     chosen = read_playbook(settings.playbook)
-    wanted = run.Settings(made_at=_now(), at=_micros(as_of), seed=seed, promote=promote)
-    outcome = run.train(settings.as_home(), chosen, wanted, progress=_Progress())
+    wanted = run.Settings(made_at=now_micros(), at=_micros(as_of), seed=seed, promote=promote)
+    with reporting() as report:
+        outcome = run.train(settings.as_home(), chosen, wanted, progress=report)
     _print_outcome(outcome, chosen.currency)
 
 
@@ -61,13 +64,14 @@ def cases(
     """Write the table that training learns from, immature cases included, for a model of your own."""
     from data.playbooks import read_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
     from data.settings import Settings  # noqa: PLC0415
-    from training.cases import build_cases, write_cases  # noqa: PLC0415
+    from training.cases import build_cases, check_out, write_cases  # noqa: PLC0415
     from training.run import loaded  # noqa: PLC0415
 
     settings = Settings(home=home, playbook=playbook)
-    built = build_cases(
-        loaded(settings.as_home()), read_playbook(settings.playbook), at=_micros(as_of), progress=_Progress()
-    )
+    chosen, at = read_playbook(settings.playbook), _micros(as_of)
+    check_out(out)
+    with reporting() as report:
+        built = build_cases(loaded(settings.as_home()), chosen, at=at, progress=report)
     write_cases(built, out)
     typer.echo(
         f"{len(built):,} cases ({int(built.matured.sum()):,} mature) from {built.basis} written to {out}."
@@ -81,15 +85,18 @@ def list_all(home: HomeOption = None, models: ModelsOption = None) -> None:
     from data.artifacts import list_releases  # noqa: PLC0415
 
     place = _home(home, models)
-    found = list_releases(place.models)
-    if not found:
-        typer.echo("There is no release yet: `nextbest train` makes one.")
-        return
-    with _Ledger(place) as ledger:
-        used = ledger.release_in_use()
+    found, in_use = list_releases(place.models), ""
+    if found or place.root.is_dir():
+        with _Ledger(place) as ledger:
+            used = ledger.release_in_use()
+            in_use = used.release_id if used is not None else ""
     for release in found:
-        mark = "*" if used is not None and used.release_id == release.id else " "
+        mark = "*" if release.id == in_use else " "
         typer.echo(f"{mark} {release.id}  {release.manifest['learner']:<11} {_value_text(release.manifest)}")
+    if in_use and in_use not in [release.id for release in found]:
+        typer.echo(f"! {in_use}  is in use, but missing or damaged: promote another release or train anew.")
+    elif not found:
+        typer.echo("There is no release yet: `nextbest train` makes one.")
 
 
 @releases.command("promote")
@@ -122,7 +129,7 @@ def _put_in_use(place: Home, ledger: Ledger, release_id: str, *, by: str) -> Non
     from data.artifacts import read_release  # noqa: PLC0415
 
     release = read_release(place.models, release_id)
-    ledger.put_release_in_use(release.id, release.manifest_hash, now=_now(), by=by)
+    ledger.put_release_in_use(release.id, release.manifest_hash, now=now_micros(), by=by)
     typer.echo(f"In use: {release.id} ({release.manifest['learner']}).")
 
 
@@ -141,26 +148,10 @@ class _Ledger:
         self.ledger.close()
 
 
-class _Progress:
-    """One line a stage."""
-
-    def __init__(self) -> None:
-        self.stage = ""
-
-    def __call__(self, stage: str, done: int, of: int) -> None:
-        if stage != self.stage:
-            typer.echo(f"... {stage}", err=True)
-            self.stage = stage
-
-
 def _home(home: Path | None, models: Path | None) -> Home:
     from data.settings import Settings  # noqa: PLC0415
 
     return Settings(home=home, models=models).as_home()
-
-
-def _now() -> int:
-    return round(datetime.now(UTC).timestamp() * 1_000_000)
 
 
 def _micros(text: str | None) -> int | None:
@@ -169,14 +160,9 @@ def _micros(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise BadTimeError(
-            f"Got the time {text!r}, need ISO 8601 with a zone, such as 2026-01-05T02:00:00+00:00."
-        )
-    return round(moment.timestamp() * 1_000_000)
+        return parse_time(text)
+    except ValueError as error:
+        raise BadTimeError(str(error)) from None
 
 
 def _print_outcome(outcome: Outcome, currency: str) -> None:

@@ -15,6 +15,12 @@ class BadTimeError(TrainingError):
     exit_code = 2
 
 
+class OutputError(TrainingError):
+    """What was asked for cannot be written there."""
+
+    exit_code = 2
+
+
 class NoHistoryError(TrainingError):
     """Nothing has been loaded yet."""
 

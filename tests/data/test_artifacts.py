@@ -82,8 +82,10 @@ def test_a_missing_file_and_a_missing_release_are_named(tmp_path: Path) -> None:
 
     with pytest.raises(CorruptReleaseError, match=r"values.npz is missing"):
         read_release(tmp_path, release.id)
-    with pytest.raises(CorruptReleaseError, match=r"manifest.json is missing"):
-        read_release(tmp_path, "20250101T000000-none")
+    with pytest.raises(CorruptReleaseError, match=r"no release 'none' in .* Promote another release"):
+        read_release(tmp_path, "none")
+    with pytest.raises(CorruptReleaseError, match=f"Did you mean '{release.id}'"):
+        read_release(tmp_path, release.id[:-1] + "x")
 
 
 def test_a_manifest_other_than_the_promoted_one_is_refused(tmp_path: Path) -> None:

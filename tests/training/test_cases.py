@@ -144,6 +144,24 @@ def test_cases_whose_window_reaches_beyond_the_newest_outcome_are_immature(tmp_p
     assert cases.matured[~last].all()
 
 
+def test_a_date_that_lies_ahead_makes_no_case_mature(tmp_path: Path) -> None:
+    """One outcome of 2099 would make every unfinished window count as a finished one without outcomes."""
+    rows = tables()
+    slip = (
+        rows["outcomes"]
+        .tail(1)
+        .with_columns(pl.lit("slip").alias("outcome_id"), pl.col("occurred_at").dt.offset_by("70y"))
+    )
+    right = build_cases(stored(tmp_path / "right", rows), SMALL)
+
+    wrong = build_cases(
+        stored(tmp_path / "wrong", rows | {"outcomes": pl.concat([rows["outcomes"], slip])}), SMALL
+    )
+
+    assert wrong.known_until == right.known_until
+    assert wrong.matured.tolist() == right.matured.tolist()
+
+
 def test_training_as_of_an_earlier_time_knows_nothing_later(tmp_path: Path) -> None:
     """`--as-of` must give what would have been learned then."""
     snapshot = stored(tmp_path)

@@ -16,7 +16,7 @@ from data.home import DataError, Home
 from data.ledger.ledger import Ledger
 from tests.training.builders import LogSettings, stored, tables
 from training.cli import register
-from training.errors import BadTimeError, NoHistoryError, TooFewCasesError, TrainingError
+from training.errors import BadTimeError, NoHistoryError, OutputError, TooFewCasesError, TrainingError
 
 
 @pytest.fixture
@@ -83,7 +83,26 @@ def test_a_time_without_zone_is_refused(home: Home) -> None:
 
     error = failure(nextbest("train", "--as-of", "2026-01-05T02:00:00"), BadTimeError)
 
-    assert "with a zone" in error
+    assert "without a zone" in error
+
+
+def test_a_date_is_its_midnight_as_in_every_command(home: Home) -> None:
+    """`nightly --as-of` takes it; two readings of one option would be a trap."""
+    filled(home, accounts=30)
+
+    assert "case" in failure(nextbest("train", "--as-of", "2001-01-05"), TooFewCasesError)
+
+
+def test_a_folder_in_place_of_the_table_is_said_before_any_work(home: Home, tmp_path: Path) -> None:
+    """And nothing half done is left beside it."""
+    filled(home, accounts=30)
+    folder = tmp_path / "some"
+    folder.mkdir()
+
+    error = failure(nextbest("cases", "--out", str(folder)), OutputError)
+
+    assert "is a folder" in error
+    assert list(tmp_path.glob("some*")) == [folder]
 
 
 def test_the_table_of_cases_is_written(home: Home, tmp_path: Path) -> None:
@@ -162,6 +181,17 @@ def test_a_damaged_release_is_not_rolled_back_to(home: Home) -> None:
     assert result.exception.exit_code == 5
     assert "value.forest.txt" in str(result.exception)
     assert "* two" in nextbest("release", "list").output
+
+
+def test_the_list_says_that_the_release_in_use_is_damaged(home: Home) -> None:
+    """It would otherwise only be missing from the list."""
+    promoted(home, "one", "two")
+    (home.models / "two" / "value.forest.txt").write_bytes(b"!")
+
+    said = nextbest("release", "list").output
+
+    assert "  one" in said
+    assert "! two  is in use, but missing or damaged" in said
 
 
 def test_without_any_release_the_list_says_how_to_make_one(home: Home) -> None:
