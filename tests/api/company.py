@@ -147,11 +147,13 @@ def settings_of(home: Path, **others: Any) -> Settings:
     return Settings(home=home, models=home / "models", processes=1, **others)
 
 
-def load(home: Path, tables: dict[str, list[dict[str, Any]]], *, loaded_at: int = micros(UNTIL)) -> None:
+def load(
+    home: Path, tables: dict[str, list[dict[str, Any]]], *, loaded_at: int = micros(UNTIL), **settings: Any
+) -> None:
     """Write and ingest a folder."""
     folder = home / "incoming"
     write_csv(folder, tables)
-    ingest(folder, settings_of(home).as_home(), loaded_at=loaded_at)
+    ingest(folder, settings_of(home, **settings).as_home(), loaded_at=loaded_at)
 
 
 @contextmanager
@@ -159,7 +161,7 @@ def served(
     home: Path, tables: dict[str, list[dict[str, Any]]] | None = None, **settings: Any
 ) -> Iterator[Company]:
     """The company's history loaded and served by uvicorn on a free port of this machine."""
-    load(home, tables if tables is not None else tables_of(["a1", "a2"]))
+    load(home, tables if tables is not None else tables_of(["a1", "a2"]), **settings)
     clock, chosen = Clock(), settings_of(home, **settings)
     app = create_app(chosen, clock=clock)
     held = hold_port("127.0.0.1", 0)
