@@ -2,12 +2,16 @@
 
 Every table is cut to the accounts asked for, freed of tombstones and of rows given twice, coded, and put in
 an order that does not depend on the order of the frame's rows.
+
+An operation on a frame costs as much for one row as for thousands, and a live decision has few rows: what has
+nothing to do is skipped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -116,22 +120,20 @@ class _Encoder:
         self, table: str, columns: Iterable[str], *, prefix: str = "", tombstones: bool = False
     ) -> pl.DataFrame:
         """Rows of our accounts, each once, with account code, valid_from and valid_to."""
-        frame, names = self.history[table], tuple(columns)
-        wanted = ("stored_at", "superseded_at", "deleted", *names)
-        missing = [pl.lit(None).alias(name) for name in wanted if name not in frame.columns]
-        rows = (
-            frame.with_columns(missing)
-            .join(self.codes, on="account_id")
-            .select(
-                pl.col("account_code").alias("account"),
-                _micros("stored_at").fill_null(ALWAYS).alias("valid_from"),
-                _micros("superseded_at").fill_null(NEVER).alias("valid_to"),
-                pl.col("deleted").cast(pl.Boolean).fill_null(value=False),
-                *(pl.col(name).alias(prefix + name) for name in names),
-            )
-            .unique()
+        frame = self.history[table]
+        wanted = {name: prefix + name for name in columns}
+        bookkeeping = ("stored_at", "superseded_at", "deleted")
+        missing = [pl.lit(None).alias(name) for name in (*bookkeeping, *wanted) if name not in frame.columns]
+        whole = frame.with_columns(missing) if missing else frame
+        rows = whole.join(self.codes, on="account_id").select(
+            pl.col("account_code").alias("account"),
+            _micros("stored_at").fill_null(ALWAYS).alias("valid_from"),
+            _micros("superseded_at").fill_null(NEVER).alias("valid_to"),
+            pl.col("deleted").cast(pl.Boolean).fill_null(value=False),
+            *(pl.col(name).alias(renamed) for name, renamed in wanted.items()),
         )
-        return rows if tombstones else rows.filter(~pl.col("deleted"))
+        once = rows.unique() if rows.height > 1 else rows
+        return once if tombstones or not once["deleted"].any() else once.filter(~pl.col("deleted"))
 
     def _contacts(self) -> pl.DataFrame:
         """Versions of touchpoints, coded, in the order in which they are counted; `row` is their place."""
@@ -154,24 +156,23 @@ class _Encoder:
         )
         order = ("account", "time", "touchpoint_id", "valid_from", "valid_to", "event", "channel", "topic",
                  "treatment")  # fmt: skip
-        return coded.sort(order).with_row_index("row")
+        return _ordered(coded, *order).with_row_index("row")
 
     def _answers(self, contacts: pl.DataFrame) -> pl.DataFrame:
         """Responses beside each version of their touchpoint, valid while both are known."""
-        touched = contacts.rename({"time": "contact_time"}).drop("deleted")
         both = self._rows("responses", ("touchpoint_id", "responded_at", "response")).join(
-            touched, on=("account", "touchpoint_id"), suffix="_contact"
+            contacts, on=("account", "touchpoint_id"), suffix="_contact"
         )
-        known = pl.max_horizontal("valid_from", "valid_from_contact", "contact_time", _micros("responded_at"))
-        return both.with_columns(
+        known = pl.max_horizontal("valid_from", "valid_from_contact", "time", _micros("responded_at"))
+        answers = both.with_columns(
             _micros("responded_at").alias("time"),
             known.alias("valid_from"),
             pl.min_horizontal("valid_to", "valid_to_contact").alias("valid_to"),
-        ).sort("account", "time", "row", "response", "valid_from", "valid_to")
+        )
+        return _ordered(answers, "account", "time", "row", "response", "valid_from", "valid_to")
 
     def _touchpoints(self, contacts: pl.DataFrame, answers: pl.DataFrame) -> Touchpoints:
-        accepted = pl.col("response").is_in(list(POSITIVE_RESPONSES))
-        positive = answers.filter(accepted).sort("row", maintain_order=True)
+        positive = _ordered(answers.filter(pl.col("response").is_in(list(POSITIVE_RESPONSES))), "row")
         return Touchpoints(
             start=self._start(contacts),
             time=_whole(contacts, "time"),
@@ -190,35 +191,41 @@ class _Encoder:
     def _wishes(self, answers: pl.DataFrame) -> pl.DataFrame:
         """Permissions given and withdrawn, with an opt-out of marketing for every unsubscription."""
         names = ("contact_id", "channel", "purpose", "kind", "status", "since")
+        purposes = ("marketing", "service", "web_behaviour")
+        permission = (pl.col("kind") == "permission") & pl.col("status").is_in(["opt_in", "opt_out"])
         said = (
             self._rows("preferences", names)
-            .filter((pl.col("kind") == "permission") & pl.col("status").is_in(["opt_in", "opt_out"]))
-            .with_columns(
+            .filter(permission & pl.col("purpose").cast(pl.String).is_in(purposes))
+            .select(
+                "account",
                 _micros("since").alias("time"),
+                "valid_from",
+                "valid_to",
+                "contact_id",
                 _coded("channel", self.channels, every="*"),
-                _coded("purpose", ("marketing", "service", "web_behaviour")),
-                pl.when(pl.col("status") == "opt_in").then(1).otherwise(-1).cast(pl.Int64).alias("verdict"),
                 pl.lit(-1, pl.Int64).alias("topic"),
                 pl.lit(-1, pl.Int64).alias("treatment"),
+                _coded("purpose", purposes),
+                pl.when(pl.col("status") == "opt_in").then(1).otherwise(-1).cast(pl.Int64).alias("verdict"),
             )
-            .filter(pl.col("purpose") >= 0)
         )
-        done = answers.filter(pl.col("response").is_in(list(OPT_OUT_RESPONSES))).with_columns(
-            pl.lit(MARKETING, pl.Int64).alias("purpose"), pl.lit(-1, pl.Int64).alias("verdict")
-        )
-        wanted = ("account", "time", "valid_from", "valid_to", "contact_id", "channel", "topic", "treatment",
-                  "purpose", "verdict")  # fmt: skip
-        return pl.concat([said.select(wanted), done.select(wanted)], how="vertical_relaxed")
+        done = answers.filter(pl.col("response").is_in(list(OPT_OUT_RESPONSES)))
+        if done.is_empty():
+            return said
+        marketing = (pl.lit(MARKETING, pl.Int64).alias("purpose"), pl.lit(-1, pl.Int64).alias("verdict"))
+        return pl.concat([said, done.select(*said.columns[:-2], *marketing)], how="vertical_relaxed")
 
     def _permissions(self, wishes: pl.DataFrame) -> Permissions:
         """In the order in which the later word wins; at the same moment an opt-out does."""
         outbound = [k for k, channel in enumerate(self.playbook.channels) if channel.outbound]
         usable = wishes.filter((pl.col("purpose") != WEB_BEHAVIOUR) | ~pl.col("channel").is_in(outbound))
-        rows = usable.with_columns(
+        numbered = usable.with_columns(
             pl.col("contact_id").fill_null("").rank("dense").cast(pl.Int64).alias("contact")
-        ).sort(
-            "account", "contact", "time", "valid_from", -pl.col("verdict"), "channel", "purpose", "valid_to"
         )
+        rows = _ordered(
+            numbered, "account", "contact", "time", "valid_from", -pl.col("verdict"), "channel", "purpose",
+            "valid_to",
+        )  # fmt: skip
         return Permissions(
             start=self._start(rows),
             contact=_whole(rows, "contact"),
@@ -232,6 +239,8 @@ class _Encoder:
 
     def _on_every_channel(self, optouts: pl.DataFrame) -> pl.DataFrame:
         """An opt-out from everything is one from each channel."""
+        if ANY not in _whole(optouts, "channel"):
+            return optouts
         everything = optouts.filter(pl.col("channel") == ANY).drop("channel")
         each = everything.join(
             pl.DataFrame({"channel": range(len(self.channels))}, schema={"channel": pl.Int64}), how="cross"
@@ -264,42 +273,45 @@ class _Encoder:
             )
             .filter(pl.col("treatment") >= 0)
             .with_columns(
-                _looked_up([channels.get(t.channel, -1) for t in own]).alias("channel"),
-                _looked_up([topics.get(t.topic, -1) for t in own]).alias("topic"),
+                _looked_up(tuple(channels.get(t.channel, -1) for t in own)).alias("channel"),
+                _looked_up(tuple(topics.get(t.topic, -1) for t in own)).alias("topic"),
             )
             .sort("account", "time", "id", "valid_from", "valid_to", "channel", "topic", "treatment", "until")
         )
 
     def _occurrences(self, rows: pl.DataFrame) -> Occurrences:
-        defaults = {"channel": -1, "topic": -1, "treatment": -1, "amount": 0.0, "id": ""}
-        missing = [pl.lit(value).alias(name) for name, value in defaults.items() if name not in rows.columns]
         order = ("account", "time", "id", "valid_from", "valid_to", "channel", "topic", "treatment", "amount")
-        full = rows.with_columns(missing).sort(order, maintain_order=True)
+        full = _ordered(rows, *(name for name in order if name in rows.columns))
+        amount = full["amount"] if "amount" in full.columns else np.zeros(full.height)
         return Occurrences(
             start=self._start(full),
             time=_whole(full, "time"),
             valid_from=_whole(full, "valid_from"),
             valid_to=_whole(full, "valid_to"),
-            channel=_whole(full, "channel"),
-            topic=_whole(full, "topic"),
-            treatment=_whole(full, "treatment"),
-            amount=np.array(full["amount"], dtype=np.float64),
+            channel=_code(full, "channel"),
+            topic=_code(full, "topic"),
+            treatment=_code(full, "treatment"),
+            amount=np.array(amount, dtype=np.float64),
         )
 
     def _team(self) -> Standing:
-        rows = self._rows("account_team", ("role", "user_id")).filter(pl.col("user_id").is_not_null())
-        coded = rows.with_columns(_coded("role", tuple(role.id for role in self.playbook.roles)))
-        return self._standing(coded.filter(pl.col("role") >= 0).sort("account", "valid_from", "role"), "role")
+        roles = tuple(role.id for role in self.playbook.roles)
+        somebody = pl.col("user_id").is_not_null() & pl.col("role").cast(pl.String).is_in(roles)
+        rows = self._rows("account_team", ("role", "user_id")).filter(somebody)
+        coded = rows.with_columns(_coded("role", roles))
+        return self._standing(_ordered(coded, "account", "valid_from", "role"), "role")
 
     def _attributes(self, attributes: tuple[Attribute, ...]) -> AttributeVersions:
         names = [attribute.name for attribute in attributes]
         rows = self._rows("accounts", names, prefix="attribute ", tombstones=True)
-        rows = rows.sort("account", "valid_from", "valid_to", "deleted", *(f"attribute {n}" for n in names))
+        rows = _ordered(
+            rows, "account", "valid_from", "valid_to", "deleted", *(f"attribute {name}" for name in names)
+        )
         values = np.full((rows.height + 1, len(names)), np.nan)
-        gone = np.array(rows["deleted"], dtype=np.bool_)
-        for j, attribute in enumerate(attributes):
-            known = _numbers(rows[f"attribute {attribute.name}"], attribute.levels)
-            values[:-1, j] = np.where(gone, np.nan, known)
+        known = rows.select(_numbers(f"attribute {a.name}", a.levels) for a in attributes)
+        for j, column in enumerate(known):
+            values[:-1, j] = column
+        values[:-1][np.array(rows["deleted"], dtype=np.bool_)] = np.nan
         return AttributeVersions(self._standing(rows, "account"), values)
 
     def _standing(self, rows: pl.DataFrame, code: str) -> Standing:
@@ -312,16 +324,20 @@ class _Encoder:
 
 
 _TEXT = {"account_id": pl.String()}
+_built_once = lru_cache(maxsize=1024)
+"""Of expressions, which never change: to build one takes as long as to use it on a few rows."""
 
 
 def _numbered(ids: tuple[str, ...]) -> Iterable[tuple[str, int]]:
     return ((name, code) for code, name in enumerate(ids))
 
 
+@_built_once
 def _micros(column: str) -> pl.Expr:
     return pl.col(column).cast(pl.Datetime("us", "UTC")).cast(pl.Int64)
 
 
+@_built_once
 def _coded(column: str, ids: tuple[str, ...], *, every: str | None = None) -> pl.Expr:
     codes = dict(_numbered(ids)) | ({every: ANY} if every else {})
     return pl.col(column).cast(pl.String).replace_strict(
@@ -329,14 +345,24 @@ def _coded(column: str, ids: tuple[str, ...], *, every: str | None = None) -> pl
     )  # fmt: skip
 
 
-def _looked_up(codes: list[int]) -> pl.Expr:
+@_built_once
+def _looked_up(codes: tuple[int, ...]) -> pl.Expr:
     return pl.col("treatment").replace_strict(
-        list(range(len(codes))), codes, default=-1, return_dtype=pl.Int64
+        list(range(len(codes))), list(codes), default=-1, return_dtype=pl.Int64
     )
+
+
+def _ordered(rows: pl.DataFrame, *by: str | pl.Expr) -> pl.DataFrame:
+    return rows.sort(*by, maintain_order=True) if rows.height > 1 else rows
 
 
 def _whole(rows: pl.DataFrame, column: str) -> Ints:
     return np.array(rows[column], dtype=np.int64)
+
+
+def _code(rows: pl.DataFrame, column: str) -> Ints:
+    """A column of codes; -1 where the table has none such."""
+    return _whole(rows, column) if column in rows.columns else np.full(rows.height, -1, dtype=np.int64)
 
 
 def _starts(owners: Ints, count: int) -> Ints:
@@ -344,12 +370,14 @@ def _starts(owners: Ints, count: int) -> Ints:
     return np.searchsorted(owners, np.arange(count + 1)).astype(np.int64)
 
 
-def _numbers(values: pl.Series, levels: tuple[str, ...] | None) -> Floats:
+@_built_once
+def _numbers(column: str, levels: tuple[str, ...] | None) -> pl.Expr:
+    """A column as numbers, a text as the place among the levels; NaN = not known."""
     if levels is None:
-        return np.array(values.cast(pl.Float64, strict=False).fill_null(np.nan), dtype=np.float64)
+        return pl.col(column).cast(pl.Float64, strict=False).fill_null(np.nan)
     if not levels:
-        return np.full(len(values), np.nan)
-    codes = values.cast(pl.String).replace_strict(
+        return pl.lit(np.nan).alias(column)
+    places = pl.col(column).cast(pl.String).replace_strict(
         list(levels), list(range(len(levels))), default=None, return_dtype=pl.Float64
-    )
-    return np.array(codes.fill_null(np.nan), dtype=np.float64)
+    )  # fmt: skip
+    return places.fill_null(np.nan)
