@@ -45,6 +45,7 @@ class PolicyValue:
         snips, doubly_robust: The two estimates with their intervals.
         versus_logged: Doubly robust difference to what was logged, on the same resamples.
         versus_fixed: The same to the best fixed action; None where there is none to compare with.
+        versus_nobody: The same to contacting nobody.
         effective: Effective sample size of its weights.
         supported: Share of its choices with comparable decisions in the log.
         verdict: On the evidence.
@@ -56,6 +57,7 @@ class PolicyValue:
     doubly_robust: Interval
     versus_logged: Interval
     versus_fixed: Interval | None
+    versus_nobody: Interval
     effective: float
     supported: float
     verdict: Verdict
@@ -144,8 +146,10 @@ def evaluate(
     model = net_model(predicted[_richest(fitted)], cases.cost)
     logged = logged_of(cases, assignment)
     judge = _Judge(cases, assignment, logged, model, Resamples.of(logged.cluster, seed=seed))
+    nobody = doubly_robust_terms(logged, targets[NO_CONTACT_POLICY], model)
     fixed = doubly_robust_terms(logged, targets["best_fixed"], model) if "best_fixed" in targets else None
-    policies = (judge.logging(), *(judge.policy(key, target, fixed) for key, target in targets.items()))
+    values = (judge.policy(key, target, fixed, nobody) for key, target in targets.items())
+    policies = (judge.logging(nobody), *values)
     evaluation = Evaluation(name, sentence, len(cases), judge.resamples.clusters, policies)
     return Judged(evaluation, cases, assignment, targets, predicted, model)
 
@@ -165,7 +169,7 @@ class _Judge:
     model: Floats
     resamples: Resamples
 
-    def logging(self) -> PolicyValue:
+    def logging(self, nobody: Terms) -> PolicyValue:
         terms = logged_terms(self.logged)
         interval = self.resamples.interval(terms)
         counts = self.cases.counts / len(self.cases)
@@ -175,13 +179,14 @@ class _Judge:
             doubly_robust=interval,
             versus_logged=self.resamples.difference(terms, terms),
             versus_fixed=None,
+            versus_nobody=self.resamples.difference(terms, nobody),
             effective=float(len(self.cases)),
             supported=1.0,
             verdict=self._verdict(interval, float(len(self.cases)), 1.0, estimated=False),
             mix=self._mix(counts),
         )
 
-    def policy(self, name: str, target: Floats, fixed: Terms | None) -> PolicyValue:
+    def policy(self, name: str, target: Floats, fixed: Terms | None, nobody: Terms) -> PolicyValue:
         weights = self.logged.weights(target)
         terms = doubly_robust_terms(self.logged, target, self.model)
         interval = self.resamples.interval(terms)
@@ -193,6 +198,7 @@ class _Judge:
             doubly_robust=interval,
             versus_logged=self.resamples.difference(terms, logged_terms(self.logged)),
             versus_fixed=self.resamples.difference(terms, fixed) if fixed is not None else None,
+            versus_nobody=self.resamples.difference(terms, nobody),
             effective=effective,
             supported=supported,
             verdict=self._verdict(interval, effective, supported, estimated=not self.assignment.logged),
@@ -215,7 +221,11 @@ class _Judge:
 
 
 def claim(evaluation: Evaluation, chosen: str) -> str:
-    """What may be said of the chosen learner beside the best fixed action, by interval and verdict."""
+    """What may be said of the chosen learner beside the best fixed action, by interval and verdict.
+
+    Contacting nobody is a fixed action too: whoever earns more than a bad contact for all, but not more than
+    that, has shown nothing.
+    """
     value = evaluation.of(chosen)
     gap = value.versus_fixed
     if chosen == "best_fixed" or gap is None:
@@ -223,6 +233,11 @@ def claim(evaluation: Evaluation, chosen: str) -> str:
     if value.verdict.level in ("outside scope", "limited evidence"):
         return f"No gain by personalisation is claimed ({value.verdict.level}): {value.verdict.sentence}"
     figures = f"{gap.estimate:+,.2f} per decision ({gap.low:+,.2f} to {gap.high:+,.2f})"
+    if gap.low > 0.0 >= value.versus_nobody.low:
+        return (
+            f"On held-out accounts {chosen} earns {figures} beyond the best fixed action, but no more than "
+            "chance explains beyond contacting nobody: no gain by personalisation is claimed."
+        )
     if gap.low > 0.0:
         return (
             f"On held-out accounts {chosen} earns {figures} beyond the best fixed action: more than chance."

@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 
 from data.history import Snapshot
+from data.ingest import BEGINNING
 from engine.estimation import Interval
 from engine.records import DAY_MICROS, Floats
 from training import pictures
@@ -41,6 +42,7 @@ class Findings:
         fitted: The learner of the release.
         arrival_days: Days from occasion to outcome.
         at: When the training took place, microseconds UTC.
+        not_known_as_of: Attributes that were loaded without saying since when they hold.
     """
 
     manifest: Mapping[str, Any]
@@ -53,6 +55,7 @@ class Findings:
     fitted: Fitted
     arrival_days: Floats
     at: int
+    not_known_as_of: tuple[str, ...] = ()
 
 
 def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
@@ -75,6 +78,17 @@ def arrival_days(snapshot: Snapshot, cases: Cases, at: int) -> Floats:
         pairs = outcomes.join(asked, on="account_id").select(after=later)
         found.append(pairs.filter((pl.col("after") >= 0) & (pl.col("after") < horizon))["after"].to_numpy())
     return np.concatenate(found) / DAY_MICROS if found else np.empty(0)
+
+
+def not_known_as_of(snapshot: Snapshot) -> tuple[str, ...]:
+    """Attributes of accounts of which nobody knows since when they hold: loaded first, without stored_at."""
+    found: set[str] = set()
+    names = [attribute.name for attribute in snapshot.attributes]
+    for bucket in range(snapshot.buckets):
+        accounts = snapshot.table(bucket, "accounts")
+        undated = accounts.filter(pl.col("stored_at").to_physical() <= BEGINNING)
+        found |= {name for name in names if undated[name].null_count() < undated.height}
+    return tuple(name for name in names if name in found)
 
 
 def interval_text(interval: Interval) -> str:
@@ -155,6 +169,11 @@ def notes(findings: Findings) -> list[str]:
             "Occasions were laid over the touchpoints. Those in whose grace window the account turned to us "
             "were replaced by one just after that, so contacts that answer an enquiry are compared with "
             "enquiries left unanswered."
+        )
+    if findings.not_known_as_of:
+        said.append(
+            f"Not known as of: {', '.join(findings.not_known_as_of)}. These attributes were loaded without "
+            "stored_at, so what they say counts as known from the beginning, even if it came later."
         )
     contacts = {treatment.id for treatment in cases.playbook.treatments if treatment.kind == "contact"}
     starting = sorted(contacts - set(findings.manifest["treatments"]))

@@ -197,7 +197,7 @@ def _write(
     )
     findings = report.Findings(
         manifest, selection, learned.judged, learned.by_time, gate, cases, learned.assignment, fitted,
-        report.arrival_days(snapshot, cases, at), at,
+        report.arrival_days(snapshot, cases, at), at, report.not_known_as_of(snapshot),
     )  # fmt: skip
     documents, drawn = report.files_of(findings)
     release = write_release(home.models, identity, parts.files() | documents, manifest)

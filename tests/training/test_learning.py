@@ -101,6 +101,21 @@ def test_a_gain_is_claimed_where_there_is_one_and_the_evidence_carries_it(tmp_pa
     assert "limited evidence" in claim(few.evaluation, "s_learner")
 
 
+def test_beating_a_bad_contact_for_all_but_not_no_contact_is_no_gain(personal: Cases) -> None:
+    """The best fixed contact may be worse than leaving everybody alone."""
+    evaluation = judged(personal).evaluation
+    value = evaluation.of("s_learner")
+    sure = replace(value.verdict, level="reliable")
+    nothing = replace(value.versus_nobody, low=-1.0)
+    luck = replace(value, verdict=sure, versus_nobody=nothing)
+    others = tuple(luck if each is value else each for each in evaluation.policies)
+
+    said = claim(replace(evaluation, policies=others), "s_learner")
+
+    assert value.versus_fixed.low > 0.0
+    assert "no more than chance explains beyond contacting nobody" in said
+
+
 def test_held_out_value_agrees_with_the_truth(personal: Cases) -> None:
     """Intervals of every policy hold what it truly earns; the best one comes near the possible gain."""
     result = judged(personal)

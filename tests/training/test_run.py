@@ -80,6 +80,13 @@ def test_the_report_shows_pictures_values_and_verdicts(trained: tuple[Home, Outc
     assert "http" not in text
 
 
+def test_the_report_names_attributes_that_are_not_known_as_of(trained: tuple[Home, Outcome]) -> None:
+    """What was loaded without stored_at may have come later than the decisions that it seems to explain."""
+    page = trained[1].report.read_text(encoding="utf-8")
+
+    assert "Not known as of: segment, potential_value." in page
+
+
 def test_the_card_says_what_was_learned_from_what(trained: tuple[Home, Outcome]) -> None:
     """The release explains itself where it lies."""
     _, outcome = trained
