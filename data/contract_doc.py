@@ -30,6 +30,14 @@ What `nextbest ingest FOLDER` reads. This page is generated from the definition 
 - `accounts` may have further columns: numbers, flags or texts. They become features by their type; a
   text with more than 200 different values, or one that differs for every account, does not. A later load
   that lacks such a column leaves its values as they are; an empty column of the contract empties it.
+- A table in another form (`touchpoints.csv.gz`, `touchpoints.xlsx`, a folder named `touchpoints.parquet`)
+  stops the load; files that are no tables may lie beside them.
+
+A folder is loaded completely or not at all, and is held in memory while it is checked: 20,000 accounts with
+0.4 million touchpoints and 1.9 million outcomes (50 MB of Parquet) took 1.5 GB and one minute on two busy
+cores. Where that is too much, load a longer history in several folders, the oldest first: accounts, users
+and teams with the first one, then touchpoints, responses and outcomes by period, each row with its
+`stored_at`.
 
 ## Facts change and arrive late
 Every table may carry two more columns:
@@ -52,15 +60,17 @@ the moment our side learned of it, with the old id in `merged_from`. Chains are 
 
 ## Rejected rows
 A row with a fault is not loaded; it goes to `<home>/rejects/<time>/<table>.csv` with file, line, column,
-value and reason (values of personal columns are not shown). Faults: an empty required column, a wrong
-type, a time without zone, a value that is not one of the choices, a number that is not finite, a
-probability outside (0, 1], a fact of an unknown account, a response to an unknown touchpoint, an account
-merged into an unknown one or into itself. If more than 1 % of a table's rows (settable) are rejected,
-nothing is loaded at all. An unknown column stops the load at once and says what is near.
+value and reason (values of personal columns are not shown). Faults: an empty required column, a wrong type,
+a time without zone or before 1970 (systems write 1900-01-01 for "unknown"), a value that is not one of the
+choices, a number that is not finite, a probability outside (0, 1], a fact of an unknown account, a response
+to an unknown touchpoint, an account merged into an unknown one or into itself. If more than 1 % of a
+table's rows (settable) are rejected, nothing is loaded at all. An unknown column stops the load at once and
+says what is near.
 
 ## Personal columns
 Columns marked *personal* say who somebody is or hold free text. They are kept in the ledger under a
-random key and nowhere else, so that they can be erased.
+random key and nowhere else, so that they can be erased. They have no versions: a new name replaces the old
+one, and a row in which nothing else differs counts as unchanged.
 """
 
 
