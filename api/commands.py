@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from api.progress import reporting
+from data.progress import reporting
 from data.settings import Settings
 from data.times import now_micros, parse_time
 

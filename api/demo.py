@@ -13,9 +13,9 @@ from typing import Annotated
 
 import typer
 
-from api.progress import reporting
 from data.ledger.ledger import Ledger
 from data.ledger.types import User
+from data.progress import reporting
 from data.settings import Settings
 from data.times import now_micros, to_datetime
 from engine.records import DAY_MICROS

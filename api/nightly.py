@@ -19,13 +19,13 @@ from joblib import Parallel, delayed
 from api.decider import LiveDecider, NoHistoryError, read_decider
 from api.night_bucket import AccountList, Night, decide_bucket, read_lists
 from api.night_summary import summarise
-from api.progress import Report, silent
 from api.service import Service
 from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
 from data.ingest import take_over
 from data.ledger.ledger import Ledger
 from data.nights import NightFolder, kept_snapshot, night_folders, remove_nights
+from data.progress import Progress, quiet
 from data.settings import Settings
 from data.times import now_micros, to_iso
 from engine.playbook import Playbook
@@ -62,7 +62,7 @@ class NightReport:
 
 
 def run_night(settings: Settings, *, as_of: int | None = None, ignore_freshness: bool = False,
-              report: Report = silent, clock: Callable[[], int] = now_micros) -> NightReport:  # fmt: skip
+              report: Progress = quiet, clock: Callable[[], int] = now_micros) -> NightReport:  # fmt: skip
     """Decide all accounts and publish their lists.
 
     Args:
@@ -83,7 +83,7 @@ def run_night(settings: Settings, *, as_of: int | None = None, ignore_freshness:
         ledger.close()
 
 
-def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshness: bool, report: Report,
+def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshness: bool, report: Progress,
          clock: Callable[[], int]) -> NightReport:  # fmt: skip
     started = clock()
     if as_of is not None and as_of > started:
@@ -134,7 +134,7 @@ def run_id_of(as_of: int, playbook: str, release: str, snapshot: str, seed: int)
 
 
 def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapping[str, float],
-           report: Report, clock: Callable[[], int]) -> tuple[Night, Playbook]:  # fmt: skip
+           report: Progress, clock: Callable[[], int]) -> tuple[Night, Playbook]:  # fmt: skip
     """The interrupted run of the same moment, playbook, release and seed; else a new one on what is known."""
     home, in_use = settings.as_home(), ledger.release_in_use()
     current = HistoryStore(home.history).current()
