@@ -14,7 +14,7 @@ import pytest
 from data.playbooks import read_playbook
 from data.tables import read_table
 from data.whole_folder import OccupiedFolderError
-from data.world import WorldError, WorldSettings, simulate, write_world
+from data.world import WorldError, WorldSettings, best_fixed, oracle, policy_value, simulate, write_world
 from engine.records import TABLES
 from tests.data.worlds import emails_before, world
 
@@ -241,6 +241,16 @@ def test_the_end_of_the_history_can_be_any_day() -> None:
 
     newest = moved.tables["touchpoints"].filter(status="done")["occurred_at"].max()
     assert (today - newest).days < 7  # type: ignore[operator]
+
+
+def test_the_figures_of_the_documentation_are_those_of_the_world_that_it_shows() -> None:
+    """They change with every change of the effects, and nobody looks."""
+    page = (Path(__file__).parents[2] / "docs" / "world.md").read_text(encoding="utf-8")
+    said = [int(figure) for figure in re.findall(r"# (\d+): what", page)]
+
+    truth = simulate(WorldSettings(accounts=2_000, seed=1, assignment="randomised", hidden=0.5)).truth
+
+    assert [round(policy_value(truth, policy(truth))) for policy in (oracle, best_fixed)] == said
 
 
 def test_every_setting_stands_in_the_documentation_with_its_default() -> None:
