@@ -76,12 +76,15 @@ def world(
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="Folder to write the tables to.")] = Path("world"),
     until: Annotated[str | None, typer.Option(help="End of its history, ISO 8601 with zone.")] = None,
+    change: Annotated[
+        list[str] | None, typer.Option("--set", help="A setting of docs/world.md: effect=0; may be repeated.")
+    ] = None,
 ) -> None:
     """Simulate accounts, people and contacts with known truth, as tables of the contract."""
     from data.times import to_datetime
     from data.world import WorldSettings, write_world
 
-    settings = WorldSettings(accounts=accounts, seed=seed)
+    settings = WorldSettings.written(change or [], accounts=accounts, seed=seed)
     if until is not None:
         settings = replace(settings, until=to_datetime(_moment(until)))
     with reporting() as report:

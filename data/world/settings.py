@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -99,10 +101,14 @@ class WorldSettings:
     def __post_init__(self) -> None:
         for name, (low, high) in _BOUNDS.items():
             _within(name, getattr(self, name), low, high)
+            if isinstance(_DEFAULTS[name], int) and getattr(self, name) % 1:
+                raise WorldError(f"World setting {name}: got {getattr(self, name)}, need a whole number.")
         _one_of("assignment", self.assignment, get_args(Assignment))
         _one_of("fatigue_segment", self.fatigue_segment, ("", *SEGMENTS))
         _one_of("effect_segment", self.effect_segment, ("", *SEGMENTS))
-        if self.until.tzinfo is None:
+        if self.linear not in (True, False):
+            raise WorldError(f"World setting linear: got {self.linear}, need true or false.")
+        if not isinstance(self.until, datetime) or self.until.tzinfo is None:
             raise WorldError(f"World setting until: got {self.until} without a time zone, give one (UTC).")
         if self.rounds < 1:
             raise WorldError(
@@ -117,6 +123,19 @@ class WorldSettings:
         for name in values:
             _one_of_names(name, known)
         return cls(**values)  # type: ignore[arg-type]
+
+    @classmethod
+    def written(cls, changes: Iterable[str], **values: object) -> WorldSettings:
+        """Settings written as on a command line: "effect=0", "assignment=randomised", "linear=true".
+
+        Raises WorldError: no "=", an unknown name, or a value that the setting cannot have.
+        """
+        for change in changes:
+            name, equals, value = (part.strip() for part in change.partition("="))
+            if not equals or not value:
+                raise WorldError(f"Got the setting {change!r}, need NAME=VALUE, such as effect=0.")
+            values[name] = _value(value)
+        return cls.named(**values)
 
     @property
     def until_micros(self) -> int:
@@ -140,6 +159,14 @@ class WorldSettings:
         )
 
 
+def _value(text: str) -> object:
+    """A number or a truth value where the text is one, else the text."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
 _BOUNDS: dict[str, tuple[float, float]] = {
     "accounts": (1, 10_000_000), "seed": (0, 2**63 - 1), "days": (2, 3_650), "effect": (0, 100),
     "personalisation": (0, 3), "hidden": (0, 1), "confounding": (0, 10), "noise": (0.05, 100),
@@ -151,8 +178,12 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 }  # fmt: skip
 
 
+_DEFAULTS = {field.name: field.default for field in fields(WorldSettings)}
+
+
 def _within(name: str, value: float, low: float, high: float) -> None:
-    if not (math.isfinite(value) and low <= value <= high):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not (is_number and math.isfinite(value) and low <= value <= high):
         raise WorldError(f"World setting {name}: got {value}, need a number from {low:g} to {high:g}.")
 
 

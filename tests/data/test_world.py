@@ -264,3 +264,30 @@ def test_every_setting_stands_in_the_documentation_with_its_default() -> None:
     for name, default in written.items():
         if isinstance(default, int | float) and not isinstance(default, bool):
             assert float(rows[name]) == default, name
+
+
+def test_settings_can_be_written_as_on_a_command_line() -> None:
+    """Numbers, truth values and names, each as the setting needs it."""
+    settings = WorldSettings.written(["effect=0", "linear = true", "assignment=randomised"], accounts=50)
+
+    assert settings == WorldSettings(accounts=50, effect=0, linear=True, assignment="randomised")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("effect", "need NAME=VALUE"),
+        ("effct=0", "'effect'"),
+        ("days=90.5", "days: got 90.5, need a whole number"),
+        ("effect=much", "effect: got much"),
+        ("linear=perhaps", "linear: got perhaps"),
+        ("until=2026-01-01", "until: got 2026-01-01"),
+        ("assignment=random", "'randomised'"),
+    ],
+)
+def test_a_setting_that_cannot_be_is_one_line(change: str, said: str) -> None:
+    """Whoever simulates is told which knob was turned wrongly."""
+    with pytest.raises(WorldError, match=re.escape(said)) as error:
+        WorldSettings.written([change])
+
+    assert "\n" not in str(error.value)
