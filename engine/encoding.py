@@ -35,6 +35,7 @@ from engine.playbook import Playbook
 from engine.records import (
     OPT_OUT_RESPONSES,
     POSITIVE_RESPONSES,
+    Bools,
     Floats,
     History,
     Ints,
@@ -49,10 +50,12 @@ Tracked = Literal["contacts", "rejections", "dismissals", "opt_outs"]
 @dataclass(frozen=True)
 class AttributeVersions:
     """Versions of accounts, tombstones included: `values` shape (rows + 1, attributes), the last row
-    NaN, which is also what a tombstone has; texts as codes into the attribute's levels."""
+    NaN, which is also what a tombstone has; texts as codes into the attribute's levels. `zoned`: whether a
+    time zone is given; shape (rows + 1,)."""
 
     standing: Standing
     values: Floats
+    zoned: Bools
 
 
 @dataclass(frozen=True)
@@ -302,17 +305,19 @@ class _Encoder:
         return self._standing(_ordered(coded, "account", "valid_from", "role"), "role")
 
     def _attributes(self, attributes: tuple[Attribute, ...]) -> AttributeVersions:
-        names = [attribute.name for attribute in attributes]
+        names = sorted({"timezone", *(attribute.name for attribute in attributes)})
         rows = self._rows("accounts", names, prefix="attribute ", tombstones=True)
         rows = _ordered(
             rows, "account", "valid_from", "valid_to", "deleted", *(f"attribute {name}" for name in names)
         )
-        values = np.full((rows.height + 1, len(names)), np.nan)
+        values = np.full((rows.height + 1, len(attributes)), np.nan)
         known = rows.select(_numbers(f"attribute {a.name}", a.levels) for a in attributes)
         for j, column in enumerate(known):
             values[:-1, j] = column
-        values[:-1][np.array(rows["deleted"], dtype=np.bool_)] = np.nan
-        return AttributeVersions(self._standing(rows, "account"), values)
+        gone = np.array(rows["deleted"], dtype=np.bool_)
+        values[:-1][gone] = np.nan
+        zoned = np.array(rows["attribute timezone"].is_not_null(), dtype=np.bool_) & ~gone
+        return AttributeVersions(self._standing(rows, "account"), values, np.append(zoned, False))
 
     def _standing(self, rows: pl.DataFrame, code: str) -> Standing:
         return Standing(

@@ -36,7 +36,7 @@ from engine.facts import (
     treatment_names,
 )  # fmt: skip
 from engine.playbook import Playbook, Treatment
-from engine.records import TIME, EngineError, Floats, History, Ints, Moments
+from engine.records import TIME, Bools, EngineError, Floats, History, Ints, Moments
 
 UNKNOWN_CODE = -1.0
 
@@ -119,6 +119,7 @@ class Features:
         limits: Shape (n, len(contact_limits)): contacts that count against each limit at that moment.
         tracked: Shape (n, len(suppressions), T): days since the pause of (suppression, treatment) began;
             NaN = no pause has been triggered.
+        has_timezone: Shape (n,): whether the account's own time zone is known.
         snoozed: Shape (n, T): whether a snooze or cool-down of feedback on the treatment still lasts.
     """
 
@@ -132,6 +133,7 @@ class Features:
     consent: Floats
     web_behaviour: Floats
     has_role: Floats
+    has_timezone: Bools
     limits: Floats
     tracked: Floats
     snoozed: Floats
@@ -236,6 +238,7 @@ def features_as_of(
         consent=consent,
         web_behaviour=web,
         has_role=tallies.roles(asked, facts, len(playbook.roles)),
+        has_timezone=tallies.zones(asked, facts),
         limits=tallies.limits(asked, facts, playbook),
         tracked=tallies.pauses(asked, facts, playbook),
         snoozed=tallies.snoozes(asked, facts, len(features.treatments)),

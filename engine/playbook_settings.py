@@ -85,7 +85,7 @@ SECTIONS: tuple[Section, ...] = (
                 " effects can be learned; at most 0.5.", 0.02, minimum=0, maximum=0.5),
         _amount("optout_loss", "What an opt-out loses, in currency.", 0.0),
         _share("followed_floor", "Least P(followed) that is reckoned with.", 0.05),
-        Setting("salt", "text", "Any text; decides which accounts fall into the control group.", "nextbest"),
+        Setting("salt", "text", "Any text; reserved for drawing a control group, which is not done yet.", "nextbest"),
         Setting("web_behaviour_needs_consent", "flag",
                 "Whether visits to the website are used only with a permission of their own.", True),
     )),

@@ -236,6 +236,18 @@ def channel_not_outbound(_: Features, playbook: Playbook) -> Iterator[Verdict]:
     yield Verdict(Rule("channel_not_outbound", "availability"), closed[None, :])
 
 
+def _quote_timezone(_: Features, __: Playbook, ___: str, ____: int, _____: int) -> Quoted:
+    return {"timezone": None}
+
+
+@rule_kind("no_timezone", _quote_timezone)
+def no_timezone(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """Neither account nor playbook says where it is: nobody knows whether it is night there."""
+    lost = ~features.has_timezone & (not playbook.default_timezone)
+    contacts = _which(playbook, lambda t: t.kind == "contact")
+    yield Verdict(Rule("no_timezone", "availability"), lost[:, None] & contacts[None, :])
+
+
 # -- engagement policies of the playbook ------------------------------------------------------------
 
 

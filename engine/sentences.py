@@ -108,6 +108,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "لا يوجد {role} لهذا العميل.",
         "fa": "برای این مشتری {role} تعیین نشده است.",
     },
+    "no_timezone": {
+        "en": "No time zone is known for this account.",
+        "ar": "المنطقة الزمنية لهذا العميل غير معروفة.",
+        "fa": "منطقهٔ زمانی این مشتری معلوم نیست.",
+    },
     "channel_not_outbound": {
         "en": "This channel only receives ({channel}).",
         "ar": "هذه القناة للاستقبال فقط ({channel}).",

@@ -94,6 +94,11 @@ def permissions(questions: Questions, facts: EncodedHistory, channels: int) -> t
     return consent, web
 
 
+def zones(questions: Questions, facts: EncodedHistory) -> Bools:
+    """Whether the account's own time zone is known; shape (n,)."""
+    return facts.attributes.zoned[kernels.latest_known(questions, facts.attributes.standing)]
+
+
 def roles(questions: Questions, facts: EncodedHistory, count: int) -> Floats:
     """Whether somebody has each role; shape (n, R)."""
     flags = np.zeros((questions.at.size, count))

@@ -49,6 +49,7 @@ EXPIRED = changed("visit_news", approval="EU-1", approved_until=NOW - 1)
 SCENES: dict[str, Scene] = {
     "approval_expired": Scene("visit_news", rules=EXPIRED),
     "no_executor": Scene("visit_news", ()),
+    "no_timezone": Scene("visit_news", rules=playbook(default_timezone="", suppressions=())),
     "channel_not_outbound": Scene("visit_news", rules=changed("visit_news", channel="website")),
     "policy": Scene("visit_news", rules=playbook(policies=(policy("p", "days_since_visit > 3"),))),
     "consent": Scene("email_news", (team(), permission(-1.0, "opt_out", "email"))),

@@ -142,6 +142,7 @@ def _standing(dice: _Dice, owner: str) -> list[Row]:
         stored=dice.one(None, -50.0),
         segment=dice.one("A", "B", None),
         automated=dice.one(True, False, None),
+        timezone=dice.one("Asia/Tehran", "Asia/Tehran", None),
     )
     found = _versions(dice, first)
     for role in ("rep", "system", "unheard_of"):

@@ -245,3 +245,30 @@ def test_no_moments_give_no_objections() -> None:
 
     assert found.objects.shape[:2] == (0, 6)
     assert found.first_stage.shape == (0, 6)
+
+
+@pytest.mark.parametrize(
+    ("zone", "default", "expected"),
+    [
+        (None, "Europe/Berlin", []),
+        (None, "", ["no_timezone"]),
+        ("Asia/Tehran", "", []),
+    ],
+)
+def test_without_any_time_zone_nobody_is_contacted(
+    zone: str | None, default: str, expected: list[str]
+) -> None:
+    """Nobody knows whether it is night there; to stop something needs no clock."""
+    rules = playbook(suppressions=(), default_timezone=default)
+    there = account(timezone=zone, stored=-50.0)
+
+    assert rules_against("visit_news", there, *READY, rules=rules) == expected
+    assert rules_against("stop_email", there, *READY, rules=rules) == []
+
+
+def test_a_time_zone_counts_from_when_it_is_known() -> None:
+    """Law 2 for this fact as for any other."""
+    rules = playbook(suppressions=(), default_timezone="")
+    later = (account(stored=-50.0), account(timezone="Asia/Tehran", stored=1.0))
+
+    assert rules_against("visit_news", *later, *READY, rules=rules) == ["no_timezone"]

@@ -45,6 +45,7 @@ def rules() -> Playbook:
         ),
         levers={("group", "promotion"): 20.0},
         exploration_share=0.3,
+        default_timezone="",
     )  # fmt: skip
 
 
