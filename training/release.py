@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from data.artifacts import Release
-from engine.estimation import Resamples, doubly_robust_terms
+from engine.estimation import Interval, Resamples, doubly_robust_terms
 from engine.records import DAY_MICROS, Bools, EngineError, Floats
 from engine.scoring import learned_scorer
 from training.boosting import Boosting
@@ -137,7 +137,7 @@ class Gate:
 
 
 def judge(judged: Judged, chosen: str, in_use: Release | None, *, seed: int) -> Gate:
-    """The gate: evidence that the log can speak of, and not worse than the release in use.
+    """The gate: the log can speak of it, it is worth its cost, and not worse than the release in use.
 
     Args:
         judged: The policies on held-out accounts.
@@ -145,11 +145,19 @@ def judge(judged: Judged, chosen: str, in_use: Release | None, *, seed: int) -> 
         in_use: The release in use, if there is one that can be read.
         seed: Of the resamples.
     """
-    found = judged.evaluation.of(chosen).verdict
+    value = judged.evaluation.of(chosen)
+    found = value.verdict
     evidence = Check("evidence", found.level != "outside scope", f"{found.level}: {found.sentence}")
+    worth = _worth(value.versus_nobody)
     if in_use is None:
-        return Gate((evidence, Check("difference", True, "No release is in use to compare with.")))
-    return Gate((evidence, _difference(judged, chosen, in_use, seed=seed)))
+        return Gate((evidence, worth, Check("difference", True, "No release is in use to compare with.")))
+    return Gate((evidence, worth, _difference(judged, chosen, in_use, seed=seed)))
+
+
+def _worth(gap: Interval) -> Check:
+    """Whether more likely than not it earns at least what leaving everybody alone does."""
+    figures = f"{gap.estimate:+,.2f} per decision, 95 % interval {gap.low:+,.2f} to {gap.high:+,.2f}"
+    return Check("worth", gap.estimate >= 0.0, f"Against contacting nobody: {figures}; it may not cost more.")
 
 
 def _difference(judged: Judged, chosen: str, in_use: Release, *, seed: int) -> Check:

@@ -147,9 +147,10 @@ def test_a_release_that_is_worse_on_new_cases_does_not_pass_the_gate(
     gate = judge(judged, "s_learner", unseen, seed=0)
 
     assert not gate.passed
-    assert [check.name for check in gate.failed] == ["difference"]
-    assert outcome.release.id in gate.failed[0].sentence
-    assert "cases matured since" in gate.failed[0].sentence
+    assert [check.name for check in gate.failed] == ["worth", "difference"]
+    assert "contacting nobody" in gate.failed[0].sentence
+    assert outcome.release.id in gate.failed[1].sentence
+    assert "cases matured since" in gate.failed[1].sentence
 
 
 def test_a_release_in_use_that_saw_all_cases_is_represented_by_its_learner(
@@ -168,7 +169,7 @@ def test_a_release_in_use_that_saw_all_cases_is_represented_by_its_learner(
     gate = judge(judged, str(outcome.release.manifest["learner"]), outcome.release, seed=0)
 
     assert gate.passed
-    assert "learned again" in gate.checks[1].sentence
+    assert "learned again" in gate.checks[2].sentence
 
 
 def test_a_release_speaks_only_of_what_it_learned(trained: tuple[Home, Outcome], tmp_path: Path) -> None:
