@@ -71,14 +71,18 @@ def bring_up(
     users = newest(snapshot.common("users"))
     if users.height:
         ledger.put_users(users)
-    refresh_blocks(ledger, snapshot, stale, progress=progress)
+    refresh_blocks(ledger, snapshot, stale, now=now, progress=progress)
     _write_marker(home, snapshot, now)
 
 
 def refresh_blocks(
-    ledger: Ledger, snapshot: Snapshot, accounts: Collection[str], *, progress: Progress = quiet
+    ledger: Ledger, snapshot: Snapshot, accounts: Collection[str], *, now: int, progress: Progress = quiet
 ) -> None:
-    """Write the blocks and teams of these accounts anew, bucket by bucket; live rows that they contain go."""
+    """Write the blocks and teams of these accounts anew, bucket by bucket; live rows that they contain go.
+
+    Accounts that were deleted or merged away lose all their suggestions, and their team, so that nobody sees
+    them any more.
+    """
     by_bucket: dict[int, list[str]] = {}
     for account in sorted(accounts):
         by_bucket.setdefault(bucket_of(account, snapshot.buckets), []).append(account)
@@ -88,10 +92,15 @@ def refresh_blocks(
         history = snapshot.read(bucket)
         wanted = pl.col("account_id").is_in(ids)
         columns = ["account_id", "language", "timezone", "territory"]
-        ledger.put_accounts(newest(history["accounts"]).filter(wanted).select(columns))
+        held = newest(history["accounts"]).filter(wanted)
+        ledger.put_accounts(held.select(columns))
         blocks = ((account, pack(facts)) for account, facts in split(history, ids))
         ledger.replace_blocks(blocks, watermark=snapshot.tail_watermark)
-        ledger.put_team(newest(history["account_team"]).filter(wanted))
+        over = pl.col("deleted").fill_null(value=False) | pl.col("merged_into").is_not_null()
+        closed = held.filter(over).get_column("account_id").to_list()
+        without = pl.col("deleted").fill_null(value=False) | pl.col("account_id").is_in(closed)
+        ledger.put_team(newest(history["account_team"]).filter(wanted).with_columns(without.alias("deleted")))
+        ledger.withdraw(closed, now=now)
         done += len(ids)
         progress("blocks", done, len(accounts))
 

@@ -51,11 +51,12 @@ Tracked = Literal["contacts", "rejections", "dismissals", "opt_outs"]
 class AttributeVersions:
     """Versions of accounts, tombstones included: `values` shape (rows + 1, attributes), the last row
     NaN, which is also what a tombstone has; texts as codes into the attribute's levels. `zoned`: whether a
-    time zone is given; shape (rows + 1,)."""
+    time zone is given; `closed`: whether it is a tombstone or merged into another; shape (rows + 1,)."""
 
     standing: Standing
     values: Floats
     zoned: Bools
+    closed: Bools
 
 
 @dataclass(frozen=True)
@@ -305,7 +306,7 @@ class _Encoder:
         return self._standing(_ordered(coded, "account", "valid_from", "role"), "role")
 
     def _attributes(self, attributes: tuple[Attribute, ...]) -> AttributeVersions:
-        names = sorted({"timezone", *(attribute.name for attribute in attributes)})
+        names = sorted({"timezone", "merged_into", *(attribute.name for attribute in attributes)})
         rows = self._rows("accounts", names, prefix="attribute ", tombstones=True)
         rows = _ordered(
             rows, "account", "valid_from", "valid_to", "deleted", *(f"attribute {name}" for name in names)
@@ -316,8 +317,11 @@ class _Encoder:
             values[:-1, j] = column
         gone = np.array(rows["deleted"], dtype=np.bool_)
         values[:-1][gone] = np.nan
+        merged = np.array(rows["attribute merged_into"].is_not_null(), dtype=np.bool_)
         zoned = np.array(rows["attribute timezone"].is_not_null(), dtype=np.bool_) & ~gone
-        return AttributeVersions(self._standing(rows, "account"), values, np.append(zoned, False))
+        return AttributeVersions(
+            self._standing(rows, "account"), values, np.append(zoned, False), np.append(gone | merged, False)
+        )
 
     def _standing(self, rows: pl.DataFrame, code: str) -> Standing:
         return Standing(

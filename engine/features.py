@@ -120,6 +120,7 @@ class Features:
         tracked: Shape (n, len(suppressions), T): days since the pause of (suppression, treatment) began;
             NaN = no pause has been triggered.
         has_timezone: Shape (n,): whether the account's own time zone is known.
+        closed: Shape (n,): whether the account has been deleted or merged into another.
         snoozed: Shape (n, T): whether a snooze or cool-down of feedback on the treatment still lasts.
     """
 
@@ -134,6 +135,7 @@ class Features:
     web_behaviour: Floats
     has_role: Floats
     has_timezone: Bools
+    closed: Bools
     limits: Floats
     tracked: Floats
     snoozed: Floats
@@ -239,6 +241,7 @@ def features_as_of(
         web_behaviour=web,
         has_role=tallies.roles(asked, facts, len(playbook.roles)),
         has_timezone=tallies.zones(asked, facts),
+        closed=tallies.closed(asked, facts),
         limits=tallies.limits(asked, facts, playbook),
         tracked=tallies.pauses(asked, facts, playbook),
         snoozed=tallies.snoozes(asked, facts, len(features.treatments)),

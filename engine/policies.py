@@ -236,6 +236,16 @@ def channel_not_outbound(_: Features, playbook: Playbook) -> Iterator[Verdict]:
     yield Verdict(Rule("channel_not_outbound", "availability"), closed[None, :])
 
 
+def _quote_closed(_: Features, __: Playbook, ___: str, ____: int, _____: int) -> Quoted:
+    return {"closed": 1}
+
+
+@rule_kind("account_closed", _quote_closed)
+def account_closed(features: Features, _: Playbook) -> Iterator[Verdict]:
+    """The account was deleted or merged: a live event may still arrive for it, a contact may not go out."""
+    yield Verdict(Rule("account_closed", "availability"), features.closed[:, None])
+
+
 def _quote_timezone(_: Features, __: Playbook, ___: str, ____: int, _____: int) -> Quoted:
     return {"timezone": None}
 

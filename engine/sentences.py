@@ -108,6 +108,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "لا يوجد {role} لهذا العميل.",
         "fa": "برای این مشتری {role} تعیین نشده است.",
     },
+    "account_closed": {
+        "en": "This account has been closed.",
+        "ar": "أُغلق هذا الحساب.",
+        "fa": "این حساب بسته شده است.",
+    },
     "no_timezone": {
         "en": "No time zone is known for this account.",
         "ar": "المنطقة الزمنية لهذا العميل غير معروفة.",

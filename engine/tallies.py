@@ -99,6 +99,11 @@ def zones(questions: Questions, facts: EncodedHistory) -> Bools:
     return facts.attributes.zoned[kernels.latest_known(questions, facts.attributes.standing)]
 
 
+def closed(questions: Questions, facts: EncodedHistory) -> Bools:
+    """Whether the account has been deleted or merged into another; shape (n,)."""
+    return facts.attributes.closed[kernels.latest_known(questions, facts.attributes.standing)]
+
+
 def roles(questions: Questions, facts: EncodedHistory, count: int) -> Floats:
     """Whether somebody has each role; shape (n, R)."""
     flags = np.zeros((questions.at.size, count))

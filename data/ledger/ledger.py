@@ -229,6 +229,11 @@ class Ledger:
             posting.post(connection, decision, proposals, version=version, now=now)
             return suggestions.of_account(connection, decision.account_id, now=now)
 
+    def withdraw(self, account_ids: Sequence[str], *, now: int) -> None:
+        """End all suggestions of accounts that are closed, accepted and snoozed ones too."""
+        with self._database.writing() as connection:
+            posting.withdraw(connection, account_ids, now=now)
+
     def suggestions(
         self, account_id: str, *, now: int, roles: Sequence[str] | None = None
     ) -> list[Suggestion]:

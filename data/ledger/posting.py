@@ -201,6 +201,12 @@ def _suggestion_id(identity: Identity, earlier: int) -> str:
     return hashlib.blake2b(t.dumps([*identity, earlier]).encode(), digest_size=16).hexdigest()
 
 
+def withdraw(connection: sa.Connection, account_ids: Sequence[str], *, now: int) -> None:
+    """End everything that lives of these accounts, answered or not: they are closed."""
+    lock_accounts(connection, account_ids)
+    _end(connection, list(_live(connection, account_ids).values()), "withdrawn", now=now)
+
+
 def _withdraw(connection: sa.Connection, unwanted: Sequence[_Live], *, now: int) -> None:
     """Open ones that are no longer proposed; one that nobody has seen yet just ends."""
     unanswered = [one for one in unwanted if one.state == "open"]

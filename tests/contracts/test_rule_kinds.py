@@ -17,6 +17,7 @@ from tests.engine.builders import (
     NOW,
     TREATMENTS,
     Row,
+    account,
     answer,
     history,
     permission,
@@ -49,6 +50,7 @@ EXPIRED = changed("visit_news", approval="EU-1", approved_until=NOW - 1)
 SCENES: dict[str, Scene] = {
     "approval_expired": Scene("visit_news", rules=EXPIRED),
     "no_executor": Scene("visit_news", ()),
+    "account_closed": Scene("visit_news", (account("a", stored=-1.0, deleted=True), team())),
     "no_timezone": Scene("visit_news", rules=playbook(default_timezone="", suppressions=())),
     "channel_not_outbound": Scene("visit_news", rules=changed("visit_news", channel="website")),
     "policy": Scene("visit_news", rules=playbook(policies=(policy("p", "days_since_visit > 3"),))),

@@ -143,6 +143,7 @@ def _standing(dice: _Dice, owner: str) -> list[Row]:
         segment=dice.one("A", "B", None),
         automated=dice.one(True, False, None),
         timezone=dice.one("Asia/Tehran", "Asia/Tehran", None),
+        merged_into=dice.one(None, None, None, "another"),
     )
     found = _versions(dice, first)
     for role in ("rep", "system", "unheard_of"):

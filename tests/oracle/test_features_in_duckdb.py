@@ -223,7 +223,7 @@ def test_attributes_and_roles_are_the_newest_known(seed: int) -> None:
     with database(past, asked, rules) as base:
         columns = ", ".join(f"x.{attribute.name}" for attribute in ATTRIBUTES)
         newest = frame(base, f"""
-            select q.i, {columns}, x.timezone, x.deleted as gone
+            select q.i, {columns}, x.timezone, x.merged_into, x.deleted as gone
             from q left join accounts x on q.account_id = x.account_id
                 and (x.stored_at is null or x.stored_at < q.t)
                 and (x.superseded_at is null or q.t <= x.superseded_at)
@@ -243,6 +243,8 @@ def test_attributes_and_roles_are_the_newest_known(seed: int) -> None:
         column = known.account[:, known.set.account.index(attribute.name)]
         np.testing.assert_array_equal(column, values.to_series().fill_null(np.nan).to_numpy())
     zoned = newest.select(pl.col("timezone").is_not_null() & ~pl.col("gone").fill_null(value=False))
+    over = newest.select(pl.col("gone").fill_null(value=False) | pl.col("merged_into").is_not_null())
+    np.testing.assert_array_equal(known.closed, over.to_series().to_numpy())
     np.testing.assert_array_equal(known.has_timezone, zoned.to_series().to_numpy())
     np.testing.assert_array_equal(known.has_role, np.stack([served[r.id] for r in rules.roles], axis=1))
 

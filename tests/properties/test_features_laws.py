@@ -16,7 +16,7 @@ from tests.engine.random_histories import of_account, random_history, random_mom
 
 SEEDS = st.integers(0, 2**31 - 1)
 GROUPS = ("account", "channel", "topic", "message", "consent", "web_behaviour", "has_role", "has_timezone",
-          "limits", "tracked", "snoozed")  # fmt: skip
+          "closed", "limits", "tracked", "snoozed")  # fmt: skip
 
 
 def groups_of(known: Features) -> Mapping[str, Floats]:
