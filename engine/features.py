@@ -13,7 +13,7 @@ account's part: account (n, A), account x channel (n, C, F), account x topic (n,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -39,6 +39,21 @@ from engine.playbook import Playbook, Treatment
 from engine.records import TIME, Bools, EngineError, Floats, History, Ints, Moments
 
 UNKNOWN_CODE = -1.0
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where facts stand among an account's features laid side by side: account, channels, topics, treatments.
+
+    Attributes:
+        names: Those that a rule uses; {column}:{treatment} for what each treatment has of its own.
+        columns: The column of the group that each is, as a model's row names it.
+        places: Position of each; shape (len(names),).
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[str, ...]
+    places: Ints
 
 
 @dataclass(frozen=True)
@@ -95,6 +110,16 @@ class FeatureSet:
     def names(self) -> tuple[str, ...]:
         """All columns of a model's row, in order: account, channel, topic, message, treatment."""
         return self.account + self.channel + self.topic + self.message + self.treatment
+
+    @cached_property
+    def layout(self) -> Layout:
+        """Every fact that is not the candidate's alone, by name and place; see `Features.known`."""
+        rows = list(_placed(self))
+        return Layout(
+            tuple(name for name, _, _ in rows),
+            tuple(column for _, column, _ in rows),
+            np.array([place for _, _, place in rows], dtype=np.int64),
+        )
 
     @cached_property
     def sources(self) -> Mapping[str, FactSource]:
@@ -174,24 +199,23 @@ class Features:
         rule uses, and for each treatment its own facts as {column}:{treatment}. Codes are written as their
         level. NaN and null = not known.
         """
-        frame = pl.DataFrame({"account_id": pl.Series(self.moments.account_ids, dtype=pl.String)})
-        return frame.with_columns(
-            pl.Series("as_of", self.moments.as_of).cast(TIME),
-            *(self._named(name, source) for name, source in self.set.sources.items() if _of_account(source)),
-            *(
-                pl.Series(f"{named}:{treatment}", self.message[:, index, column])
-                for column, named in enumerate(self.set.message)
-                for index, treatment in enumerate(self.set.treatments[1:], start=1)
-            ),
+        layout = self.set.layout
+        values = self.flat(slice(None))[:, layout.places]
+        return pl.DataFrame(
+            [
+                pl.Series("account_id", self.moments.account_ids, dtype=pl.String),
+                pl.Series("as_of", self.moments.as_of).cast(TIME),
+                *(
+                    _named(name, values[:, place], self.set.levels.get(column))
+                    for place, (name, column) in enumerate(zip(layout.names, layout.columns, strict=True))
+                ),
+            ]
         )
 
-    def _named(self, name: str, source: FactSource) -> pl.Series:
-        values = self._column(source)[:, 0]
-        levels = self.set.levels.get(source.column)
-        if levels is None:
-            return pl.Series(name, values)
-        places = np.where(np.isnan(values), len(levels), values).astype(np.int64)
-        return pl.Series(name, (*levels, None), dtype=pl.String).gather(places)
+    def flat(self, rows: slice) -> Floats:
+        """The groups of some moments side by side, as `FeatureSet.layout` counts them; shape (rows, all)."""
+        blocks = (self.account, self.channel, self.topic, self.message)
+        return np.concatenate([block[rows].reshape(len(block[rows]), -1) for block in blocks], axis=1)
 
     def _column(self, source: FactSource) -> Floats:
         column = getattr(self.set, source.group).index(source.column)
@@ -268,9 +292,32 @@ def _candidates(treatments: tuple[Treatment, ...], levels: Mapping[str, tuple[st
     return np.array(columns, dtype=np.float64).T.copy()
 
 
-def _of_account(source: FactSource) -> bool:
-    """Whether a fact is one of the account, or of its own channel or topic: the same for all candidates."""
-    return source.group == "account" or bool(source.member)
+def _placed(features: FeatureSet) -> Iterator[tuple[str, str, int]]:
+    """Name, column and position of every fact that does not belong to the candidate alone."""
+    of_channel = len(features.account)
+    of_topic = of_channel + len(features.channels) * len(features.channel)
+    of_message = of_topic + len(features.topics) * len(features.topic)
+    for name, source in features.sources.items():
+        column = source.column
+        if source.group == "account":
+            yield name, column, features.account.index(column)
+        elif source.group == "channel" and source.member:
+            member = features.channels.index(source.member)
+            yield name, column, of_channel + member * len(features.channel) + features.channel.index(column)
+        elif source.group == "topic" and source.member:
+            member = features.topics.index(source.member)
+            yield name, column, of_topic + member * len(features.topic) + features.topic.index(column)
+    for place, column in enumerate(features.message):
+        for member, treatment in enumerate(features.treatments[1:], start=1):
+            yield f"{column}:{treatment}", column, of_message + member * len(features.message) + place
+
+
+def _named(name: str, values: Floats, levels: tuple[str, ...] | None) -> pl.Series:
+    """A column of facts, codes written as their level."""
+    if levels is None:
+        return pl.Series(name, values)
+    places = np.where(np.isnan(values), len(levels), values).astype(np.int64)
+    return pl.Series(name, (*levels, None), dtype=pl.String).gather(places)
 
 
 def _own(block: Floats, rows: Ints, member: Ints) -> Floats:
