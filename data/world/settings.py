@@ -101,7 +101,7 @@ class WorldSettings:
     def __post_init__(self) -> None:
         for name, (low, high) in _BOUNDS.items():
             _within(name, getattr(self, name), low, high)
-            if isinstance(_DEFAULTS[name], int) and getattr(self, name) % 1:
+            if isinstance(_DEFAULTS[name], int) and not isinstance(getattr(self, name), int):
                 raise WorldError(f"World setting {name}: got {getattr(self, name)}, need a whole number.")
         _one_of("assignment", self.assignment, get_args(Assignment))
         _one_of("fatigue_segment", self.fatigue_segment, ("", *SEGMENTS))

@@ -278,7 +278,7 @@ def test_settings_can_be_written_as_on_a_command_line() -> None:
     [
         ("effect", "need NAME=VALUE"),
         ("effct=0", "'effect'"),
-        ("days=90.5", "days: got 90.5, need a whole number"),
+        ("days=90.0", "days: got 90.0, need a whole number"),
         ("effect=much", "effect: got much"),
         ("linear=perhaps", "linear: got perhaps"),
         ("until=2026-01-01", "until: got 2026-01-01"),
