@@ -11,9 +11,10 @@ import polars as pl
 from data.ledger.types import TailRow
 from data.live import known_rows
 from data.times import micros
+from engine.contract import TABLES, TIME, Kind, Status
 from engine.decide import Decisions
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, TABLES, TIME, History, Kind, Status
+from engine.records import DAY_MICROS, History
 
 PURPOSES = ("marketing", "service")
 """In the order of `Features.consent`."""

@@ -10,8 +10,9 @@ from typing import Any
 
 from data.ledger.types import TailRow
 from data.times import parse_time, to_iso
+from engine.contract import TABLES, Column, Kind
 from engine.playbook import Playbook
-from engine.records import TABLES, Column, EngineError, Kind
+from engine.records import EngineError
 
 LIVE_TABLES = ("touchpoints", "responses", "outcomes", "preferences", "offers")
 """What may come in live; standing facts (accounts, team, users) come by `nextbest ingest`."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from data.ledger.types import Suggestion, TailRow, User, Verb
+from engine.contract import DISMISS_REASONS
 from engine.playbook import Playbook, Treatment
-from engine.records import DAY_MICROS, DISMISS_REASONS, EngineError
+from engine.records import DAY_MICROS, EngineError
 
 COOL_DOWN_DAYS: dict[str, float] = {"wrong_time": 7.0}
 """How long a dismissal keeps the treatment away; days by reason."""

@@ -16,8 +16,9 @@ from data.home import DataError, Home
 from data.ledger.types import LoggedDecision, Proposal, ReleaseInUse
 from data.live import current_team
 from data.nights import NightFolder
+from engine.contract import TIME
 from engine.decide import Decisions
-from engine.records import TIME, History, Moments
+from engine.records import History, Moments
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from engine.contract import ACCOUNTS, BOOKKEEPING, Kind
 from engine.facts import Attribute
-from engine.records import ACCOUNTS, BOOKKEEPING, Kind
 
 STANDARD: tuple[str, ...] = (
     "territory", "segment", "size", "industry", "language", "country", "potential_value", "automated",

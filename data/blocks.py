@@ -9,7 +9,8 @@ from collections.abc import Iterable, Iterator
 
 import polars as pl
 
-from engine.records import HISTORY_TABLES, History
+from engine.contract import HISTORY_TABLES
+from engine.records import History
 
 _MAGIC = b"nb1\n"
 _HEAD = struct.Struct("<BI")  # place of the table in HISTORY_TABLES, bytes that follow

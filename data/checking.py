@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from data.reading import FILE, LINE, PLACE, REJECT_SCHEMA
-from engine.records import TIME, Column, Kind
+from engine.contract import TIME, Column, Kind
 
 _ZONE = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)"
 _CLOCK = r"^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?"

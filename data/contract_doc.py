@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.records import TABLES, Column, Table
+from engine.contract import TABLES, Column, Table
 
 PAGE = Path("docs/contract.md")
 
@@ -15,7 +15,7 @@ _INTRODUCTION = """\
 # The data contract
 
 What `nextbest ingest FOLDER` reads. This page is generated from the definition that reads and checks
-(`engine/records.py`): `python -m data.contract_doc` writes it anew.
+(`engine/contract.py`): `python -m data.contract_doc` writes it anew.
 
 ## Files
 - One file or one folder per table: `touchpoints.csv`, `touchpoints.parquet`, or a folder `touchpoints/`

@@ -39,7 +39,7 @@ from data.snapshot import (
     write_parquet,
 )  # fmt: skip
 from data.versions import TableCounts, add_versions, live, stored_frame
-from engine.records import HISTORY_TABLES
+from engine.contract import HISTORY_TABLES
 
 __all__ = [
     "HistoryStore", "LoadRunningError", "Snapshot", "TableCounts", "bucket_of", "pack", "unpack",

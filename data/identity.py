@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from data.versions import MERGED_FROM, live
-from engine.records import HISTORY_TABLES, TABLES, TIME
+from engine.contract import HISTORY_TABLES, TABLES, TIME
 
 MOVED_TABLES: tuple[str, ...] = tuple(t for t in HISTORY_TABLES if t not in {"accounts", "account_team"})
 """Facts that follow a merged account; its row stays, and the target has a team of its own."""

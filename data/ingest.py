@@ -18,7 +18,7 @@ from data.reading import check_folder
 from data.references import Tables, check_references
 from data.tables import ContractError, read_table
 from data.takeover import bring_up, refresh_blocks, take_over
-from engine.records import TABLES, TIME
+from engine.contract import TABLES, TIME
 
 __all__ = ["LoadReport", "TooManyRejectsError", "ingest", "refresh_blocks", "take_over"]
 

@@ -10,7 +10,8 @@ import polars as pl
 from data.history import unpack
 from data.home import Home
 from data.ledger.types import AccountState, TailRow
-from engine.records import HISTORY_TABLES, TABLES, TIME, History, Kind
+from engine.contract import HISTORY_TABLES, TABLES, TIME, Kind
+from engine.records import History
 
 
 def history_of(state: AccountState) -> History:

@@ -9,7 +9,7 @@ import polars as pl
 from data.identity import MOVED_TABLES, follow, redirect, resolve_merges, wrongly_placed
 from data.snapshot import Snapshot, bucket_of
 from data.versions import OWN, live, stored_frame, to_stored
-from engine.records import HISTORY_TABLES, TABLES, TIME
+from engine.contract import HISTORY_TABLES, TABLES, TIME
 
 _BUCKET = "__bucket"
 _MOVE = ["target", "known_at"]

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from data.home import DataError
-from engine.records import TABLES
+from engine.contract import TABLES
 
 FILE, LINE = "__file", "__line"
 PLACE = (FILE, LINE)

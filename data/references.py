@@ -11,7 +11,7 @@ from data.identity import resolve_merges
 from data.snapshot import Snapshot
 from data.tables import Checked
 from data.versions import newest
-from engine.records import TABLES
+from engine.contract import TABLES
 
 Tables = dict[str, Checked]
 _LONG_AGO = pl.lit(0).cast(pl.Datetime("us", "UTC"))

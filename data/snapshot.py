@@ -14,8 +14,9 @@ import polars as pl
 
 from data.home import DataError
 from data.versions import live, newest, stored_frame
+from engine.contract import HISTORY_TABLES, Kind
 from engine.facts import Attribute
-from engine.records import HISTORY_TABLES, History, Kind
+from engine.records import History
 
 METADATA = "metadata.json"
 CHANGED = "changed.parquet"

@@ -1,6 +1,6 @@
 """Reading files of the data contract: CSV or Parquet to checked rows, and what was rejected and why.
 
-The definitions of the tables are in `engine.records`; this reads and checks by them and by nothing else.
+The definitions of the tables are in `engine.contract`; this reads and checks by them and by nothing else.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import polars as pl
 
 from data.checking import as_text, check_rows, infer_kind, split_places
 from data.reading import PLACE, REJECT_SCHEMA, ContractError, near, read_raw, sources
-from engine.records import BOOKKEEPING, TABLES, Column, Kind, Table
+from engine.contract import BOOKKEEPING, TABLES, Column, Kind, Table
 
 __all__ = ["Checked", "ContractError", "read_table"]
 

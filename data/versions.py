@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from engine.records import HISTORY_TABLES, TABLES, Table, empty_frame, with_superseded
+from engine.contract import HISTORY_TABLES, TABLES, Table
+from engine.records import empty_frame, with_superseded
 
 OWN, NEW, ORDER = "__own", "__new", "__order"
 MERGED_FROM = "merged_from"

@@ -15,10 +15,11 @@ import polars as pl
 
 from engine.arbitration import LEFT_OUT, Priority, Ranking, left_out, placed_at, prioritise, rank, together
 from engine.conditions import FactColumn
+from engine.contract import TIME
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import STAGES, Objections, object_to
-from engine.records import DAY_MICROS, TIME, Bools, EngineError, History, Moments
+from engine.records import DAY_MICROS, Bools, EngineError, History, Moments
 from engine.scoring import Scorer, Scores
 
 

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from engine.contract import OPT_OUT_RESPONSES, POSITIVE_RESPONSES
 from engine.facts import Attribute
 from engine.kernels import (
     ANY,
@@ -32,15 +33,7 @@ from engine.kernels import (
     Touchpoints,
 )  # fmt: skip
 from engine.playbook import Playbook
-from engine.records import (
-    OPT_OUT_RESPONSES,
-    POSITIVE_RESPONSES,
-    Bools,
-    Floats,
-    History,
-    Ints,
-    Micros,
-)  # fmt: skip
+from engine.records import Bools, Floats, History, Ints, Micros
 
 ALWAYS = np.iinfo(np.int64).min
 NEVER = np.iinfo(np.int64).max

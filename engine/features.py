@@ -22,6 +22,7 @@ import polars as pl
 
 from engine import kernels, tallies
 from engine.conditions import FactColumn
+from engine.contract import TIME
 from engine.encoding import encode_history
 from engine.facts import (
     NUMERIC_TREATMENT_FACTS,
@@ -36,7 +37,7 @@ from engine.facts import (
     treatment_names,
 )  # fmt: skip
 from engine.playbook import Playbook, Treatment
-from engine.records import TIME, Bools, EngineError, Floats, History, Ints, Moments
+from engine.records import Bools, EngineError, Floats, History, Ints, Moments
 
 UNKNOWN_CODE = -1.0
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
+from engine.contract import POSITIVE_RESPONSES, Direction, Status
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, POSITIVE_RESPONSES, Bools, Direction, Floats, History, Status
+from engine.records import DAY_MICROS, Bools, Floats, History
 from training.occasions import known
 
 RESPONSE_DAYS = 7.0

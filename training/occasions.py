@@ -19,7 +19,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from engine.records import DAY_MICROS, NO_CONTACT, Direction, History, Status
+from engine.contract import Direction, Status
+from engine.records import DAY_MICROS, NO_CONTACT, History
 
 COLUMNS = ("account_id", "as_of", "treatment", "probability", "eligible")
 """as_of in microseconds UTC; probability and eligible are null where they were not logged; treatment is null

@@ -16,7 +16,8 @@ import polars as pl
 from data.datasets import DatasetError
 from data.progress import Progress, quiet
 from data.whole_folder import refuse_occupied, whole_folder
-from engine.records import NO_CONTACT, TABLES, WEEKDAYS
+from engine.contract import TABLES, WEEKDAYS
+from engine.records import NO_CONTACT
 
 BASE = datetime(2018, 8, 1, tzinfo=UTC)
 """The log counts hours; hour 0 is set to the first midnight after the last person had joined."""

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from data.ledger import schema as t
 from data.ledger.statements import chunks, columns, named, upsert
 from data.ledger.types import AccountState, ConflictError, LedgerError, TailRow, UnknownError
-from engine.records import HISTORY_TABLES, TABLES
+from engine.contract import HISTORY_TABLES, TABLES
 
 ERASED = "erased"
 """Shown in place of a name whose personal rows are gone."""

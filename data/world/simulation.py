@@ -25,7 +25,7 @@ from data.world.tables import (
     touchpoints_table,
 )  # fmt: skip
 from data.world.truth import Truth, caused_within_horizon, expected_otherwise
-from engine.records import TIME
+from engine.contract import TIME
 
 _SETTINGS = "truth/settings.json"
 """Only a world has it."""

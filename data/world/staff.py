@@ -10,7 +10,8 @@ import polars as pl
 from data.world.names import full_name
 from data.world.people import COUNTRIES, People
 from data.world.settings import WorldSettings
-from engine.records import WEEKDAYS, Ints
+from engine.contract import WEEKDAYS
+from engine.records import Ints
 
 _TERRITORIES_OF_ONE: dict[str, int] = {
     "account_manager": 1, "medical_liaison": 8, "reimbursement_specialist": 5,

@@ -13,7 +13,8 @@ from data.world.names import full_name
 from data.world.people import AGE_GROUPS, COUNTRIES, INDUSTRIES, SIZES
 from data.world.scene import Scene
 from data.world.settings import SEGMENTS, WorldSettings
-from engine.records import DAY_MICROS, TABLES, TIME, Ints, Micros
+from engine.contract import TABLES, TIME
+from engine.records import DAY_MICROS, Ints, Micros
 
 _PLAN_SHARE = 0.02
 _PEOPLE_CHANNEL = "visit"

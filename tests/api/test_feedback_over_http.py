@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from data.ledger.types import TailRow
-from engine.records import DISMISS_REASONS
+from engine.contract import DISMISS_REASONS
 from tests.api.company import Company
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from data.home import Home
-from engine.records import TABLES, TIME
+from engine.contract import TABLES, TIME
 
 DAY = timedelta(days=1)
 UNTIL = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from data.history import HistoryStore
 from data.home import Home
 from data.ingest import LoadReport, ingest
 from data.ledger.ledger import Ledger
-from engine.records import HISTORY_TABLES
+from engine.contract import HISTORY_TABLES
 from tests.data import killed_load
 from tests.data.files import (
     DAY,

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from data.history import HistoryStore, LoadRunningError, TableCounts, bucket_of, pack, unpack
 from data.home import DataError
+from engine.contract import HISTORY_TABLES, TABLES, TIME
 from engine.facts import Attribute
-from engine.records import HISTORY_TABLES, TABLES, TIME, History, empty_frame, with_superseded
+from engine.records import History, empty_frame, with_superseded
 from tests.data.files import DAY, UNTIL
 from tests.data.frames import T0, accounts, chain, everything, frame
 

@@ -15,7 +15,7 @@ from data.home import Home
 from data.ingest import ContractError, LoadReport, TooManyRejectsError, ingest
 from data.ledger.ledger import Ledger
 from data.live import history_of
-from engine.records import HISTORY_TABLES
+from engine.contract import HISTORY_TABLES
 from tests.data.files import (
     DAY,
     UNTIL,

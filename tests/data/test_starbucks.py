@@ -15,7 +15,7 @@ from data.datasets import DatasetError
 from data.datasets.starbucks import BASE, convert
 from data.playbooks import read_playbook
 from data.tables import read_table
-from engine.records import TABLES
+from engine.contract import TABLES
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "starbucks"
 ANNA, BEN = "a" * 32, "b" * 32

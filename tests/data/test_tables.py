@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from data.contract_doc import PAGE, contract_page
 from data.reading import check_folder
 from data.tables import Checked, ContractError, read_table
-from engine.records import TABLES, TIME, Kind
+from engine.contract import TABLES, TIME, Kind
 from tests.data.files import (
     account,
     decision,

@@ -14,7 +14,8 @@ from data.ingest import take_over
 from data.ledger.ledger import Ledger
 from data.ledger.types import TailRow, UnknownError
 from data.live import history_of
-from engine.records import HISTORY_TABLES, History
+from engine.contract import HISTORY_TABLES
+from engine.records import History
 from tests.data.files import (
     DAY,
     UNTIL,

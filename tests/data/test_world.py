@@ -15,7 +15,7 @@ from data.playbooks import read_playbook
 from data.tables import read_table
 from data.whole_folder import OccupiedFolderError
 from data.world import WorldError, WorldSettings, best_fixed, oracle, policy_value, simulate, write_world
-from engine.records import TABLES
+from engine.contract import TABLES
 from tests.data.worlds import emails_before, world
 
 

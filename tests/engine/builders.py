@@ -15,10 +15,11 @@ from typing import Any
 
 import polars as pl
 
+from engine.contract import TABLES
 from engine.facts import Attribute
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Channel, ContactLimit, Playbook, Role, Suppression, Topic, Treatment
-from engine.records import DAY_MICROS, TABLES, History, Moments, empty_frame, with_superseded
+from engine.records import DAY_MICROS, History, Moments, empty_frame, with_superseded
 
 NOW = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z in microseconds."""

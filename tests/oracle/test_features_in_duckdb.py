@@ -11,10 +11,11 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.contract import TABLES
 from engine.facts import STATISTICS, fact_name
 from engine.features import Features
 from engine.playbook import Playbook, Suppression
-from engine.records import DAY_MICROS, TABLES, Floats, History, Moments
+from engine.records import DAY_MICROS, Floats, History, Moments
 from tests.engine.builders import ATTRIBUTES, features, playbook
 from tests.engine.random_histories import random_history, random_moments
 

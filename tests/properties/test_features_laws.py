@@ -9,8 +9,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.contract import TABLES
 from engine.features import Features
-from engine.records import TABLES, Floats, History, Moments
+from engine.records import Floats, History, Moments
 from tests.engine.builders import features
 from tests.engine.random_histories import of_account, random_history, random_moments, shuffled
 

@@ -7,7 +7,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.records import TIME, History
+from engine.contract import TIME
+from engine.records import History
 from tests.engine.builders import (
     NOW,
     answer,

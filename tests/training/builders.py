@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 
 from data.history import HistoryStore, Snapshot
+from engine.contract import TABLES
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, TABLES, empty_frame
+from engine.records import DAY_MICROS, empty_frame
 from tests.engine.builders import NOW, playbook, treatment
 from training.boosting import Boosting
 from training.cases import Cases, build_cases
