@@ -166,16 +166,17 @@ class Features:
     tracked: Floats
     snoozed: Floats
 
-    def row_matrix(self, treatment_index: Ints) -> Floats:
+    def row_matrix(self, treatment_index: Ints, moments: Ints | None = None) -> Floats:
         """One model row per moment for the treatment given for each; shape (n, len(set.names)).
 
-        What a treatment does not have - the channel of "none", the topic of a congress - is NaN.
+        What a treatment does not have - the channel of "none", the topic of a congress - is NaN. `moments`
+        are the places of those asked for, a treatment each; default all.
         """
         chosen = np.asarray(treatment_index, dtype=np.int64)
-        rows = np.arange(len(self.moments))
+        rows = np.arange(len(self.moments)) if moments is None else np.asarray(moments, dtype=np.int64)
         return np.concatenate(
             [
-                self.account,
+                self.account[rows],
                 _own(self.channel, rows, self.set.channel_of[chosen]),
                 _own(self.topic, rows, self.set.topic_of[chosen]),
                 self.message[rows, chosen],

@@ -50,6 +50,13 @@ class Trees(NamedTuple):
     categories: Words
 
 
+class Cover(NamedTuple):
+    """How many rows of its training reached each node and each leaf; 0 where the text does not say."""
+
+    node: Floats
+    leaf: Floats
+
+
 class Sources(NamedTuple):
     """Where a model's columns stand: 0 account, 1 channel, 2 topic, 3 message, 4 treatment; shape (F,)."""
 
@@ -63,6 +70,7 @@ class Forest:
 
     feature_names: tuple[str, ...]
     trees: Trees
+    cover: Cover
 
     def predict(self, rows: Floats) -> Floats:
         """Raw score of model rows; rows shape (n, len(feature_names)), result (n,)."""
@@ -86,15 +94,20 @@ class Forest:
         own = (features.set.channel_of, features.set.topic_of, asked)
         return _score_pairs(self.trees, self._sources(features), groups, own)
 
+    def check_known(self, features: Features) -> None:
+        """Raises ForestError when the forest reads a feature that the set does not have."""
+        known = features.set.names
+        for name in self.feature_names:
+            if name not in known:
+                raise ForestError(_unknown_feature(name, known))
+
     def _sources(self, features: Features) -> Sources:
+        self.check_known(features)
         own = features.set
         groups = (own.account, own.channel, own.topic, own.message, own.treatment)
         places = {
             name: (code, column) for code, names in enumerate(groups) for column, name in enumerate(names)
         }
-        for name in self.feature_names:
-            if name not in places:
-                raise ForestError(_unknown_feature(name, tuple(places)))
         found = np.array([places[name] for name in self.feature_names], dtype=np.int64).reshape(-1, 2)
         return Sources(found[:, 0].copy(), found[:, 1].copy())
 
@@ -106,7 +119,7 @@ def _unknown_feature(name: str, known: tuple[str, ...]) -> str:
 
 
 @compiled
-def _in_categories(value: float, categories: Words) -> bool:
+def in_categories(value: float, categories: Words) -> bool:
     """Whether a category's bit is set; negative, missing and unseen categories are not."""
     if not -1.0 < value < LARGEST_CATEGORY:
         return False
@@ -116,7 +129,7 @@ def _in_categories(value: float, categories: Words) -> bool:
 
 
 @compiled
-def _below(value: float, threshold: float, decision: int) -> bool:
+def below(value: float, threshold: float, decision: int) -> bool:
     """Whether a number goes left, missing ones by the split's default."""
     if np.isnan(value):
         if decision & MISSING_NAN:
@@ -142,9 +155,9 @@ def _score_rows(trees: Trees, rows: Floats, scores: Floats) -> None:
                 value = rows[i, feature[place]]
                 kind = decision[place]
                 if kind & CATEGORICAL:
-                    goes_left = _in_categories(value, categories[first[place] : last[place]])
+                    goes_left = in_categories(value, categories[first[place] : last[place]])
                 else:
-                    goes_left = _below(value, threshold[place], kind)
+                    goes_left = below(value, threshold[place], kind)
                 place = left[place] if goes_left else right[place]
             scores[i] += leaf[~place]
 
@@ -193,7 +206,7 @@ def parse_forest(text: str) -> Forest:
             f"The forest's text is cut off: {len(blocks)} of its trees are there or half there."
         )
     trees = [_Tree(number, block, len(names)) for number, block in enumerate(blocks)]
-    return Forest(names, _beside(trees))
+    return Forest(names, _beside(trees), _cover(trees))
 
 
 def _settings(block: str) -> dict[str, str]:
@@ -235,6 +248,7 @@ class _Tree:
         self.decision = self._array("decision_type", np.int64, splits)
         self.left = self._array("left_child", np.int64, splits)
         self.right = self._array("right_child", np.int64, splits)
+        self.cover = Cover(self._count("internal_count", splits), self._count("leaf_count", splits + 1))
         self._check_places(splits, features)
         self.boundaries, self.categories = self._categories()
 
@@ -248,6 +262,10 @@ class _Tree:
                 f"Tree {self.number}: {name} has {len(found)} values, but needs {size} numbers."
             )
         return found
+
+    def _count(self, name: str, size: int) -> Floats:
+        """Rows that reached each place; needed to explain a score, not to give it."""
+        return self._array(name, np.float64, size) if name in self.fields else np.zeros(size)
 
     def _check_places(self, splits: int, features: int) -> None:
         children = np.concatenate([self.left, self.right])
@@ -294,6 +312,14 @@ def _beside(trees: list[_Tree]) -> Trees:
         joined("last", np.int64),
         joined("leaf", np.float64),
         joined("categories", np.uint32),
+    )
+
+
+def _cover(trees: list[_Tree]) -> Cover:
+    none = np.zeros(0)
+    return Cover(
+        np.concatenate([none, *(tree.cover.node for tree in trees)]),
+        np.concatenate([none, *(tree.cover.leaf for tree in trees)]),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from engine import numerics
+from engine.contributions import ConstantTerm, Contributions, ForestTerm, Term, added
 from engine.features import Features
 from engine.forest import Forest, parse_forest
 from engine.playbook import Playbook
@@ -48,6 +49,19 @@ class Scorer(Protocol):
         """Row i depends on row i of the features alone, to the bit."""
         ...
 
+    def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
+        """What each feature adds to the worth that a treatment causes, value[:, t] - value[:, 0].
+
+        Args:
+            moments: Places in `features` of those that are explained; shape (m,).
+            treatment: Its place in the playbook.
+
+        Returns:
+            Constant (m,) and by feature (m, len(features.set.names)), in currency; together they are the
+            difference of the scores up to rounding.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class StartingScorer:
@@ -70,6 +84,10 @@ class StartingScorer:
             followed=_alike(features, starting_followed(self.playbook)),
             evidence=np.zeros(len(own), dtype=np.int64),
         )
+
+    def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
+        """The starting value; no feature adds to it."""
+        return ConstantTerm(float(starting_values(self.playbook)[treatment])).contributions(features, moments)
 
 
 def starting_values(playbook: Playbook) -> Floats:
@@ -163,12 +181,49 @@ def _forests_values(release: ReleaseParts, features: Features, own: Ints, theirs
     return values
 
 
-LEARNERS: Mapping[str, tuple[Values, tuple[str, ...]]] = {
-    "best_fixed": (_fixed_values, ()),
-    "s_learner": (_forest_values, (VALUE_FOREST,)),
-    "t_learner": (_forests_values, (value_forest_of(NO_CONTACT),)),
+Terms = Callable[[ReleaseParts, int, int], tuple[Term, ...]]
+"""release, place of a treatment in the playbook and in the release -> what its value is the sum of."""
+
+
+def _fixed_terms(release: ReleaseParts, own: int, learned: int) -> tuple[Term, ...]:
+    return (ConstantTerm(float(release.value[learned])),)
+
+
+def _forest_terms(release: ReleaseParts, own: int, learned: int) -> tuple[Term, ...]:
+    return (ForestTerm(release.forests[VALUE_FOREST], own),)
+
+
+def _forests_terms(release: ReleaseParts, own: int, learned: int) -> tuple[Term, ...]:
+    forest = release.forests.get(value_forest_of(release.treatments[learned]))
+    if forest is not None:
+        return (ForestTerm(forest, own),)
+    none = release.forests[value_forest_of(NO_CONTACT)]
+    return ForestTerm(none, 0), ConstantTerm(float(release.uplift[learned]))
+
+
+@dataclass(frozen=True)
+class LearnerReader:
+    """How the values of a learner's release are read, and how they are explained.
+
+    Attributes:
+        values: All asked-for values at once.
+        forests: Files that the release cannot do without.
+        terms: What the value of one treatment is the sum of. Each term says what every feature adds to it
+            (`engine.contributions`), so that reasons add up to what was ranked; a contract test compares the
+            sum with `values`.
+    """
+
+    values: Values
+    forests: tuple[str, ...]
+    terms: Terms
+
+
+LEARNERS: Mapping[str, LearnerReader] = {
+    "best_fixed": LearnerReader(_fixed_values, (), _fixed_terms),
+    "s_learner": LearnerReader(_forest_values, (VALUE_FOREST,), _forest_terms),
+    "t_learner": LearnerReader(_forests_values, (value_forest_of(NO_CONTACT),), _forests_terms),
 }
-"""Learner of a release -> how its values are read, and the forests that it cannot do without."""
+"""Learner of a release -> its reader. One place to add: an entry here."""
 
 
 @dataclass(frozen=True)
@@ -200,9 +255,24 @@ class LearnedScorer:
             ),
         )
 
+    def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
+        """Of the release's value of the treatment less that of no contact; what it has not learned starts
+        with the playbook's value, to which no feature adds. Raises as `score` does."""
+        asked = self.playbook.treatments[treatment]
+        if asked.id not in self.parts.treatments or asked.kind == "stop":
+            amount = float(starting_values(self.playbook)[treatment])
+            return ConstantTerm(amount).contributions(features, moments)
+        theirs = _recoded(features, self.parts)
+        of_it, of_none = (self._own_terms(theirs, moments, place) for place in (treatment, 0))
+        return Contributions(of_it.constant - of_none.constant, of_it.features - of_none.features)
+
+    def _own_terms(self, features: Features, moments: Ints, treatment: int) -> Contributions:
+        learned = self.parts.treatments.index(self.playbook.treatments[treatment].id)
+        terms = LEARNERS[self.parts.learner].terms(self.parts, treatment, learned)
+        return added(terms, features, moments)
+
     def _values(self, features: Features, own: Ints, places: Ints) -> Floats:
-        read, _ = LEARNERS[self.parts.learner]
-        learned = read(self.parts, features, own, places)
+        learned = LEARNERS[self.parts.learner].values(self.parts, features, own, places)
         values = learned[:, :1] + starting_values(self.playbook)[None, :]
         values[:, own] = learned
         return values
@@ -263,7 +333,7 @@ def _known_learner(learner: str, texts: Mapping[str, str]) -> str:
         near = get_close_matches(learner, LEARNERS, n=1)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise EngineError(f"The release is of learner {learner!r}, which is not known here.{hint}")
-    for name in LEARNERS[learner][1]:
+    for name in LEARNERS[learner].forests:
         if name not in texts:
             raise EngineError(f"The release of learner {learner!r} has no {name!r}: it is incomplete.")
     return learner

@@ -69,6 +69,21 @@ def test_the_written_release_scores_what_the_learner_predicts_to_the_bit(name: s
 
 
 @EVERY
+def test_the_written_release_explains_what_it_scores(name: str, cases: Cases) -> None:
+    """Reasons come from the terms of the learner's reader: they must add up to what is ranked."""
+    manifest, parts = released(fitted(name, cases), name, cases)
+    scorer = learned_scorer(manifest, parts.texts, {"values": parts.arrays}, SMALL)
+    value, asked = scorer.score(cases.features).value, np.arange(0, len(cases), 97)
+
+    for treatment in range(value.shape[1]):
+        found = scorer.contributions(cases.features, asked, treatment)
+
+        together = found.constant + found.features.sum(axis=1)
+        caused = (value[:, treatment] - value[:, 0])[asked]
+        assert together == pytest.approx(caused, rel=1e-9, abs=1e-9)
+
+
+@EVERY
 def test_treatments_without_enough_cases_are_not_claimed(name: str, cases: Cases) -> None:
     """email_safety was never sent: NaN here, starting values in the release."""
     predicted = fitted(name, cases).predict(cases.features)

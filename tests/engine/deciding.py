@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.conditions import Condition, parse_condition
+from engine.contributions import Contributions
 from engine.decide import Decisions, decide
 from engine.facts import fact_types
 from engine.features import Features, FeatureSet
 from engine.playbook import ContextWeight, Playbook, Policy, Stage
-from engine.records import History, Moments
+from engine.records import History, Ints, Moments
 from engine.scoring import Scorer, Scores
 from tests.engine.builders import ATTRIBUTES, moments, permission, playbook, team
 
@@ -66,6 +67,12 @@ class FixedScorer:
             followed=np.full(shape, self.followed),
             evidence=np.full(len(ids), self.evidence),
         )
+
+    def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
+        """What it does not say by feature is one amount."""
+        value = self.score(features).value
+        width = len(features.set.names)
+        return Contributions((value[:, treatment] - value[:, 0])[moments], np.zeros((len(moments), width)))
 
 
 def _lift(features: Features) -> np.ndarray:

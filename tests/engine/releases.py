@@ -52,7 +52,7 @@ def arrays(**values: Any) -> dict[str, dict[str, Any]]:
 
 
 def texts_of(learner: str, known: Features) -> dict[str, str]:
-    return {name: grown(known, seed=place) for place, name in enumerate(LEARNERS[learner][1])}
+    return {name: grown(known, seed=place) for place, name in enumerate(LEARNERS[learner].forests)}
 
 
 def scorer(

@@ -1,0 +1,142 @@
+"""Contributions say what each feature adds to a score: all of it, and nothing else."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.contributions import forest_contributions
+from engine.forest import ForestError, parse_forest
+from engine.records import Floats
+from engine.scoring import LEARNERS, StartingScorer, learned_scorer, value_forest_of
+from tests.engine.builders import features, history, playbook
+from tests.engine.releases import arrays, grown, known_of, manifest, scorer, texts_of
+from tests.engine.test_forest import COLUMNS, KINDS, SPECIAL, awkward_rows
+from tests.engine.test_forest import grown as grown_of_kind
+
+BOTH = np.array([0, 3, 41])
+
+
+@given(st.integers(0, 2**31 - 1), st.sampled_from(KINDS))
+@settings(max_examples=25, deadline=None)
+def test_contributions_equal_those_of_the_library(seed: int, kind: dict) -> None:
+    """Missing values, categories, unseen ones, deep and constant trees."""
+    booster = grown_of_kind(seed, kind)
+    draw = np.random.default_rng(seed + 2)
+    rows = np.concatenate([awkward_rows(seed + 3, 40), draw.choice(SPECIAL, size=(40, COLUMNS))])
+
+    found = forest_contributions(parse_forest(booster.model_to_string()), rows)
+
+    expected = np.asarray(booster.predict(rows, pred_contrib=True))
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(found.features, expected[:, :-1], rtol=1e-9, atol=1e-9 * scale)
+    np.testing.assert_allclose(found.constant, expected[:, -1], rtol=1e-9, atol=1e-9 * scale)
+
+
+def test_a_small_tree_is_shared_as_the_definition_says() -> None:
+    """Shapley's sum over all coalitions, written out: what the fast way must equal."""
+    forest = parse_forest(grown_of_kind(5, KINDS[0] | {"num_leaves": 8}, rounds=1).model_to_string())
+    (row,) = awkward_rows(6, 1)
+
+    found = forest_contributions(forest, row[None, :])
+
+    for feature in range(COLUMNS):
+        assert found.features[0, feature] == pytest.approx(_by_definition(forest, row, feature), abs=1e-12)
+
+
+def _by_definition(forest, row: Floats, feature: int) -> float:
+    others, found = [f for f in range(COLUMNS) if f != feature], 0.0
+    for size in range(COLUMNS):
+        share = factorial(size) * factorial(COLUMNS - size - 1) / factorial(COLUMNS)
+        for known in combinations(others, size):
+            with_it = _expected(forest, row, {*known, feature}, forest.trees.roots[0])
+            found += share * (with_it - _expected(forest, row, set(known), forest.trees.roots[0]))
+    return found
+
+
+def _expected(forest, row: Floats, known: set[int], place: int) -> float:
+    """The mean score where only some features are known."""
+    trees, cover = forest.trees, forest.cover
+    if place < 0:
+        return float(trees.leaf[~place])
+    left, right = int(trees.left[place]), int(trees.right[place])
+    if trees.feature[place] in known:
+        return _expected(forest, row, known, left if _goes_left(forest, row, place) else right)
+    counts = [cover.node[child] if child >= 0 else cover.leaf[~child] for child in (left, right)]
+    shares = [count / cover.node[place] for count in counts]
+    return sum(
+        share * _expected(forest, row, known, child)
+        for share, child in zip(shares, (left, right), strict=True)
+    )
+
+
+def _goes_left(forest, row: Floats, place: int) -> bool:
+    from engine.contributions import _directions
+
+    goes = np.empty(len(forest.trees.feature), dtype=np.bool_)
+    _directions(forest.trees, row, goes)
+    return bool(goes[place])
+
+
+def test_a_forest_that_does_not_count_its_rows_is_not_explained() -> None:
+    """A guess in place of an average would be a wrong reason."""
+    text = grown_of_kind(1, KINDS[0]).model_to_string()
+    bare = "\n".join(line for line in text.split("\n") if not line.startswith("internal_count"))
+
+    with pytest.raises(ForestError, match="internal_count"):
+        forest_contributions(parse_forest(bare), awkward_rows(1, 2))
+
+
+@pytest.mark.parametrize("learner", sorted(LEARNERS))
+def test_every_learners_contributions_add_up_to_what_a_treatment_causes(learner: str) -> None:
+    """Reasons must be those of the number that was ranked; for treatments it never learned, too."""
+    known = known_of()
+    own = scorer(known, learner)
+    value = own.score(known).value
+
+    for treatment in range(len(playbook().treatments)):
+        found = own.contributions(known, BOTH, treatment)
+
+        together = found.constant + found.features.sum(axis=1)
+        assert together == pytest.approx((value[:, treatment] - value[:, 0])[BOTH], rel=1e-9, abs=1e-9)
+
+
+def test_a_treatment_with_a_forest_of_its_own_is_explained_by_both_forests() -> None:
+    """What it brings and what no contact brings differ in their features."""
+    known = known_of()
+    texts = texts_of("t_learner", known) | {value_forest_of("visit_news"): grown(known, seed=7)}
+    own = learned_scorer(manifest(known, "t_learner"), texts, arrays(), playbook())
+    value = own.score(known).value
+
+    found = own.contributions(known, BOTH, 4)
+
+    together = found.constant + found.features.sum(axis=1)
+    assert together == pytest.approx((value[:, 4] - value[:, 0])[BOTH], rel=1e-9)
+    assert np.abs(found.features).sum() > 0.0
+
+
+def test_codes_are_those_of_the_release_when_it_explains() -> None:
+    """A new segment shifts the codes here; the reasons may not shift with them."""
+    from engine.facts import Attribute
+
+    past = history()
+    before = features(past, attributes=(Attribute("segment", ("A", "B", "C")),))
+    after = features(past, attributes=(Attribute("segment", ("0", "A", "B")),))
+    own = scorer(before, "s_learner")
+
+    first, second = (own.contributions(f, np.array([0]), 4) for f in (before, after))
+
+    np.testing.assert_array_equal(first.features, second.features)
+
+
+def test_starting_values_have_no_features() -> None:
+    """Before anything was learned, nothing about the account has added to its worth."""
+    found = StartingScorer(playbook()).contributions(features(history()), np.array([0]), 4)
+
+    assert found.constant.tolist() == [20.0]
+    assert not found.features.any()
