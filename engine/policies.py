@@ -1,121 +1,41 @@
 """Who may not get what, each with its reason: availability, engagement policies, contact policies.
 
 A rule only removes. Every objection of a pair is kept, not only the first; the funnel names for each pair
-the first stage that removed it.
-
-One place to add a kind of rule: a function decorated with `rule_kind`, and its sentence in
-`engine.sentences`. What applies to all kinds (shapes, "none" is never objected to, order) is done here once.
+the first stage that removed it. What applies to all kinds of rules (shapes, "none" is never objected to,
+order) is done here once.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.conditions import Condition, FactColumn, Truth
 from engine.features import Features
 from engine.playbook import ContactLimit, Playbook, Suppression, Treatment
-from engine.records import NO_CONTACT, Bools
+from engine.records import NO_CONTACT
+from engine.rules import (
+    RULE_KINDS,
+    STAGES,
+    Objections,
+    Quoted,
+    Rule,
+    Verdict,
+    fact_column,
+    fact_columns,
+    fact_names,
+    holds,
+    quote_rule,
+    rule_kind,
+    value_at,
+    which,
+)
 
-STAGES: tuple[str, ...] = (
-    "availability", "eligibility", "applicability", "suitability", "consent", "contact_policy",
-)  # fmt: skip
-"""In funnel order. Availability: approval lasts, somebody has the role, the channel can be used."""
-
-Quoted = dict[str, str | float | int | None]
-"""Numbers and ids that a rule read for one pair; JSON values only."""
-
-
-@dataclass(frozen=True)
-class Rule:
-    """One rule that may object, built in or of the playbook; `id` is stable and shown ("consent",
-    "limit:email_30d", "policy:no_visit_after_visit")."""
-
-    id: str
-    stage: str
-
-    @property
-    def kind(self) -> str:
-        """The kind in `RULE_KINDS`: the id up to the colon."""
-        return self.id.partition(":")[0]
-
-
-@dataclass(frozen=True)
-class Objections:
-    """Which rule objects to which pair.
-
-    Attributes:
-        rules: In canonical order (stage, then id); the order in the playbook does not matter.
-        objects: Shape (n, T, len(rules)); True = this rule removes this pair.
-        unknown: Same shape; True = it objects because a fact is not known.
-    """
-
-    rules: tuple[Rule, ...]
-    objects: Bools
-    unknown: Bools
-
-    @property
-    def eligible(self) -> Bools:
-        """Pairs to which no rule objects; shape (n, T)."""
-        return np.logical_not(self.objects.any(axis=2))
-
-    @property
-    def first_rule(self) -> npt.NDArray[np.int64]:
-        """Index into `rules` of the first rule that removed the pair, -1 = survived; shape (n, T)."""
-        if not self.rules:
-            return np.full(self.objects.shape[:2], -1, dtype=np.int64)
-        return np.where(self.eligible, -1, self.objects.argmax(axis=2))
-
-    @property
-    def first_stage(self) -> npt.NDArray[np.int8]:
-        """Index into STAGES of the first stage that removed the pair, -1 = survived; shape (n, T)."""
-        stages = [STAGES.index(rule.stage) for rule in self.rules] + [-1]
-        return np.array(stages, dtype=np.int8)[self.first_rule]
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What one rule says. `objects` and `unknown` broadcast to (n, T); unknown None = nowhere."""
-
-    rule: Rule
-    objects: Bools
-    unknown: Bools | None = None
-
-
-Judge = Callable[[Features, Playbook], Iterator[Verdict]]
-Quote = Callable[[Features, Playbook, str, int, int], Quoted]
-
-
-@dataclass(frozen=True)
-class RuleKind:
-    """A kind of rule.
-
-    Attributes:
-        code: Its id, or the part of its rules' ids before the colon; names its sentence too.
-        judge: Gives a verdict for each rule of the kind.
-        quote: Facts that the rule read: (features, playbook, own part of the id, account, treatment).
-    """
-
-    code: str
-    judge: Judge
-    quote: Quote
-
-
-RULE_KINDS: dict[str, RuleKind] = {}
-
-
-def rule_kind(code: str, quote: Quote) -> Callable[[Judge], Judge]:
-    """Register a function as a kind of rule."""
-
-    def register(judge: Judge) -> Judge:
-        RULE_KINDS[code] = RuleKind(code, judge, quote)
-        return judge
-
-    return register
+__all__ = [
+    "RULE_KINDS", "STAGES", "Objections", "Quoted", "Rule", "fact_column", "fact_columns", "fact_names",
+    "holds", "limit_counts", "object_to", "quote_rule", "value_at",
+]  # fmt: skip
 
 
 def object_to(features: Features, playbook: Playbook) -> Objections:
@@ -124,57 +44,12 @@ def object_to(features: Features, playbook: Playbook) -> Objections:
     verdicts.sort(key=lambda verdict: (STAGES.index(verdict.rule.stage), verdict.rule.id))
     shape = (len(features.moments), len(playbook.treatments), len(verdicts))
     objects, unknown = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    acts = _which(playbook, lambda treatment: treatment.id != NO_CONTACT)
+    acts = which(playbook, lambda treatment: treatment.id != NO_CONTACT)
     for index, verdict in enumerate(verdicts):
         objects[:, :, index] = verdict.objects & acts
         if verdict.unknown is not None:
             unknown[:, :, index] = verdict.unknown & objects[:, :, index]
     return Objections(tuple(verdict.rule for verdict in verdicts), objects, unknown)
-
-
-def quote_rule(features: Features, playbook: Playbook, rule: Rule, account: int, treatment: int) -> Quoted:
-    """The facts that a rule read for one pair (indices of moment and treatment)."""
-    own = rule.id.partition(":")[2]
-    return RULE_KINDS[rule.kind].quote(features, playbook, own, account, treatment)
-
-
-def fact_columns(
-    features: Features, playbook: Playbook, conditions: Iterable[Condition | None]
-) -> dict[str, FactColumn]:
-    """The facts that some conditions read, each looked up once.
-
-    A column of accounts that the playbook declares and the store does not have is not known of anybody.
-    """
-    return {name: fact_column(features, playbook, name) for name in fact_names(conditions)}
-
-
-def fact_column(features: Features, playbook: Playbook, name: str) -> FactColumn:
-    """A fact over (n, T), broadcastable; one that the playbook declares and the store lacks is unknown."""
-    if name in features.set.sources:
-        return features.fact(name)
-    declared = next(attribute for attribute in playbook.attributes if attribute.name == name)
-    return FactColumn(np.array([[np.nan if declared.levels is None else -1.0]]), declared.levels)
-
-
-def holds(condition: Condition | None, columns: Mapping[str, FactColumn], shape: tuple[int, int]) -> Truth:
-    """A condition over all pairs, shape (n, T): 1 true, 0 false, -1 unknown. None holds everywhere."""
-    if condition is None:
-        return np.ones(shape, dtype=np.int8)
-    return np.broadcast_to(condition.evaluate(columns), shape)
-
-
-def fact_names(conditions: Iterable[Condition | None]) -> tuple[str, ...]:
-    """The facts that some conditions read, sorted."""
-    return tuple(sorted({name for condition in conditions if condition for name in condition.facts}))
-
-
-def value_at(column: FactColumn, account: int, treatment: int) -> str | float | None:
-    """One pair's value of a fact as a number or text; None = not known."""
-    rows, columns = column.values.shape
-    value = float(column.values[account if rows > 1 else 0, treatment if columns > 1 else 0])
-    if column.levels is None:
-        return None if math.isnan(value) else value
-    return column.levels[int(value)] if 0 <= value < len(column.levels) else None
 
 
 def limit_counts(limit: ContactLimit, treatment: Treatment) -> bool:
@@ -184,11 +59,6 @@ def limit_counts(limit: ContactLimit, treatment: Treatment) -> bool:
         and limit.channel in ("*", treatment.channel)
         and limit.group in ("", treatment.group)
     )
-
-
-def _which(playbook: Playbook, test: Callable[[Treatment], bool]) -> Bools:
-    """For which treatments something is so; shape (T,)."""
-    return np.array([test(treatment) for treatment in playbook.treatments], dtype=bool)
 
 
 # -- availability -----------------------------------------------------------------------------------
@@ -232,7 +102,7 @@ def _quote_channel(_: Features, playbook: Playbook, __: str, ___: int, treatment
 def channel_not_outbound(_: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The channel only receives: a website is visited, it visits nobody."""
     inbound = {channel.id for channel in playbook.channels if not channel.outbound}
-    closed = _which(playbook, lambda t: t.kind == "contact" and t.channel in inbound)
+    closed = which(playbook, lambda t: t.kind == "contact" and t.channel in inbound)
     yield Verdict(Rule("channel_not_outbound", "availability"), closed[None, :])
 
 
@@ -254,7 +124,7 @@ def _quote_timezone(_: Features, __: Playbook, ___: str, ____: int, _____: int) 
 def no_timezone(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """Neither account nor playbook says where it is: nobody knows whether it is night there."""
     lost = ~features.has_timezone & (not playbook.default_timezone)
-    contacts = _which(playbook, lambda t: t.kind == "contact")
+    contacts = which(playbook, lambda t: t.kind == "contact")
     yield Verdict(Rule("no_timezone", "availability"), lost[:, None] & contacts[None, :])
 
 
