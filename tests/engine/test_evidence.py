@@ -1,0 +1,202 @@
+"""How sure a figure is: persons who serve many accounts, and what nobody recorded."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from engine.clusters import Uncertainty, WildBootstrap, wider
+from engine.curves import calibration_terms, qini_terms, uplift_curve
+from engine.estimation import (
+    EstimationError,
+    Interval,
+    Logged,
+    Resamples,
+    Terms,
+    doubly_robust_terms,
+    shrunk_terms,
+    shrunk_weights,
+)
+from engine.sensitivity import LARGEST, Contrast, overturning_strength
+
+
+def mean_of(values: np.ndarray) -> Terms:
+    return Terms(values, np.ones(len(values)))
+
+
+def by_persons(persons: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rewards of 400 accounts with mean 0 where the person matters as much as chance: account, person."""
+    generator = np.random.default_rng(seed)
+    person = np.arange(400) % persons
+    return generator.normal(size=persons)[person] + generator.normal(size=400), np.arange(400), person
+
+
+def test_intervals_by_person_are_wider_where_persons_differ() -> None:
+    """Ten good representatives are not four hundred independent accounts."""
+    reward, account, person = by_persons(40, 0)
+
+    both = Uncertainty.of(account, person, seed=0).interval(mean_of(reward))
+
+    assert both.half_width > 1.5 * Resamples.of(account, seed=0).interval(mean_of(reward)).half_width
+
+
+def test_the_account_interval_stays_where_it_is_the_wider_one() -> None:
+    """The wider of two: one is never traded for a narrower."""
+    reward, account, person = by_persons(40, 1)
+    balanced = reward - np.array([reward[person == p].mean() for p in range(40)])[person]
+
+    found = Uncertainty.of(account, person, seed=0).interval(mean_of(balanced))
+
+    assert found == Resamples.of(account, seed=0).interval(mean_of(balanced))
+    assert wider(Interval(0, -1, 1, 1), Interval(0, -2, 2, 1)).low == -2
+
+
+@pytest.mark.parametrize(("persons", "kind"), [(40, Resamples), (12, WildBootstrap), (5, type(None))])
+def test_few_persons_get_the_wild_bootstrap_and_hardly_any_none(persons: int, kind: type) -> None:
+    """Resampling five persons gives five numbers, not an interval."""
+    _, account, person = by_persons(persons, 0)
+
+    found = Uncertainty.of(account, person, seed=0)
+
+    assert isinstance(found.persons, kind)
+    assert found.enough_persons is (persons > 5)
+    assert Uncertainty.of(account, None, seed=0).enough_persons
+
+
+def test_wild_intervals_cover_the_truth_with_ten_persons() -> None:
+    """95 % of 300 small logs, within what chance explains; plain resampling of ten persons would not."""
+    wild = plain = 0
+    for seed in range(300):
+        reward, _, person = by_persons(10, seed)
+        found = WildBootstrap.of(person, seed=seed, resamples=199).interval(mean_of(reward))
+        wild += found.low <= 0.0 <= found.high
+        simple = Resamples.of(person, seed=seed, resamples=199).interval(mean_of(reward))
+        plain += simple.low <= 0.0 <= simple.high
+
+    assert wild >= 273  # below: less than 1 in 200 at a true coverage of 95 %
+    assert plain < wild
+
+
+def test_one_person_alone_has_no_interval_by_person() -> None:
+    """One clear line."""
+    with pytest.raises(EstimationError, match="need at least 2"):
+        WildBootstrap.of(np.zeros(5, dtype=int), seed=0)
+
+
+def test_a_difference_by_person_uses_both_policies_sums() -> None:
+    """What two policies share cancels: the difference to itself is nothing, with certainty."""
+    reward, account, person = by_persons(12, 0)
+    found = Uncertainty.of(account, person, seed=0).difference(mean_of(reward), mean_of(reward))
+
+    assert (found.estimate, found.low, found.high) == (0.0, 0.0, 0.0)
+
+
+def confounded(n: int = 6_000, hidden: float = 0.0, effect: float = 1.0, seed: int = 0):
+    """Contacted or not, estimated odds a half each; something unseen moves odds by e^hidden and reward."""
+    generator = np.random.default_rng(seed)
+    unseen = generator.integers(0, 2, n) * 2 - 1
+    contacted = generator.random(n) < 1 / (1 + np.exp(-hidden * unseen))
+    reward = effect * contacted + unseen * (hidden > 0) + generator.normal(size=n)
+    logged = Logged(reward, contacted.astype(int), np.full(n, 0.5), np.arange(n))
+    return logged, np.tile([0.0, 1.0], (n, 1)), np.tile([1.0, 0.0], (n, 1)), np.zeros((n, 2))
+
+
+def test_bounds_at_the_true_strength_hold_the_true_effect() -> None:
+    """The unseen moves the odds by e^0.7: the naive estimate is wrong, bounds at that strength are not."""
+    logged, always, never, model = confounded(hidden=0.7, effect=0.0)
+    contrast = Contrast.of(logged, always, never, model)
+
+    assert contrast.bounds(1.0)[0] > 0.4
+    low, high = contrast.bounds(float(np.exp(0.7)))
+    assert low <= 0.0 <= high
+
+
+def test_a_large_effect_takes_a_strong_confounder_and_none_at_all_takes_none() -> None:
+    """A figure for the reader: 1 = chance alone explains it, 10 = nobody overlooks that much."""
+    strengths = []
+    for effect in (0.0, 0.3, 1.0, 9.0):
+        logged, always, never, model = confounded(n=2_000, effect=effect)
+        contrast = Contrast.of(logged, always, never, model)
+        strengths.append(overturning_strength(contrast, Resamples.of(logged.cluster, seed=0, resamples=80)))
+
+    assert strengths[0] == 1.0
+    assert 1.0 < strengths[1] < strengths[2] < strengths[3] == LARGEST
+
+
+def test_known_probabilities_cannot_be_moved_by_anything_unseen() -> None:
+    """What was logged was logged."""
+    logged, always, never, model = confounded(n=500)
+    contrast = Contrast.of(logged, always, never, model, known=np.ones(500, dtype=bool))
+
+    assert contrast.bounds(5.0) == pytest.approx(contrast.bounds(1.0))
+
+
+def test_equal_policies_differ_by_nothing_however_strong_the_unseen() -> None:
+    """Where both do the same, no confounder can separate them."""
+    logged, always, _, model = confounded(n=100)
+
+    assert Contrast.of(logged, always, always, model).bounds(5.0) == (0.0, 0.0)
+
+
+def test_policies_of_other_shapes_are_refused() -> None:
+    """One clear line with the shapes."""
+    logged, always, never, model = confounded(n=100)
+
+    with pytest.raises(EstimationError, match=r"100 decisions, policies of shape \(100, 2\) and \(99, 2\)"):
+        Contrast.of(logged, always, never[:99], model)
+
+
+def test_shrunk_weights_never_exceed_half_the_root() -> None:
+    """w s / (w^2 + s) has its largest value where w is the root of s."""
+    weights = np.linspace(0, 1_000, 5_001)
+
+    shrunk = shrunk_weights(weights, 100.0)
+
+    assert shrunk.max() == pytest.approx(5.0)
+    assert (shrunk <= weights).all()
+    np.testing.assert_array_equal(shrunk_weights(weights, np.inf), weights)
+
+
+def test_shrinkage_helps_where_few_weights_are_huge() -> None:
+    """A good model and a few decisions of probability 0.002: the squared error falls to a part."""
+    errors = {"plain": 0.0, "shrunk": 0.0}
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        p = np.where(generator.random(1_000) < 0.3, 0.002, 0.6)
+        contacted = (generator.random(1_000) < p).astype(int)
+        reward = 2.0 + generator.normal(0.0, 3.0, 1_000)
+        logged = Logged(reward, contacted, np.where(contacted, p, 1 - p), np.arange(1_000))
+        always, model = np.tile([0.0, 1.0], (1_000, 1)), np.full((1_000, 2), 2.0)
+        errors["plain"] += (doubly_robust_terms(logged, always, model).value - 2.0) ** 2
+        errors["shrunk"] += (shrunk_terms(logged, always, model).value - 2.0) ** 2
+
+    assert errors["shrunk"] < 0.5 * errors["plain"]
+
+
+def test_the_uplift_curve_by_hand() -> None:
+    """Expected 3, 2, 1, 0; gains 8, 4, 0, -4: at a half (8 + 4) / 4 = 3, at the end 8 / 4 = 2."""
+    curve = uplift_curve(np.array([1.0, 3.0, 0.0, 2.0]), np.array([0.0, 8.0, -4.0, 4.0]), points=5)
+
+    assert curve.gain.tolist() == [0.0, 2.0, 3.0, 3.0, 2.0]
+    assert curve.random.tolist() == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+def test_no_order_no_area() -> None:
+    """One action for all expects the same of everybody: its curve is the straight line."""
+    gain = np.array([5.0, -3.0, 8.0, 1.0])
+
+    assert qini_terms(np.full(4, 7.0), gain).value == 0.0
+    assert np.isnan(calibration_terms(np.full(4, 7.0), gain).value)
+
+
+def test_exaggerated_expectations_have_a_slope_below_one() -> None:
+    """Expected differences are twice as large as what comes."""
+    expected = np.array([2.0, 4.0, 6.0])
+
+    assert calibration_terms(expected, expected / 2 + 1.0).value == pytest.approx(0.5)
+
+
+def test_curves_need_a_gain_for_every_expectation() -> None:
+    """One clear line."""
+    with pytest.raises(EstimationError, match="Got 2 expected gains and 1 gains"):
+        uplift_curve(np.zeros(2), np.zeros(1))
