@@ -139,8 +139,11 @@ class _Encoder:
         reached = [channel.id for channel in self.playbook.channels if channel.outbound]
         inbound, done = pl.col("direction") == "inbound", pl.col("status") == "done"
         planned = pl.col("status") == "planned"
+        # A report of a side effect is never a signal: nothing counts it.
+        safety = [topic.id for topic in self.playbook.topics if topic.safety]
+        report = (inbound & pl.col("topic").is_in(safety)).fill_null(value=False)
         event = (
-            pl.when(inbound & done).then(INBOUND_DONE).when(inbound).then(OTHER_EVENT)
+            pl.when(inbound & done & ~report).then(INBOUND_DONE).when(inbound).then(OTHER_EVENT)
             .when(done).then(OUTBOUND_DONE).when(planned).then(OUTBOUND_PLANNED).otherwise(OTHER_EVENT)
         )  # fmt: skip
         coded = self._rows("touchpoints", names).with_columns(

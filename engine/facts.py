@@ -19,8 +19,9 @@ from engine.records import EngineError
 
 WINDOWS_DAYS: tuple[int, ...] = (7, 30, 90, 365)
 
-Group = Literal["account", "channel", "topic", "message", "treatment"]
-"""What a column depends on: the account; account x channel, x topic, x treatment; the treatment alone."""
+Group = Literal["account", "channel", "topic", "message", "treatment", "journey"]
+"""What a column depends on: the account; account x channel, x topic, x treatment; the treatment alone; the
+account's stage."""
 
 SCOPES: Mapping[Group, str] = {
     "account": "any", "channel": "same_channel", "topic": "same_topic", "message": "same_treatment",
@@ -44,6 +45,13 @@ TREATMENT_FACTS: Mapping[str, str] = {
 treatment does not have (its topic, the channel of "none") is the text "", which is known, not unknown."""
 
 NUMERIC_TREATMENT_FACTS: frozenset[str] = frozenset({"cost", "minutes"})
+
+STAGE_FACTS: tuple[str, ...] = ("stage", "stage_owner", "stage_number")
+"""Facts of an account under a playbook with a journey: id of the stage, its leading owner, its place from 1.
+They follow from the other facts, so a model's row does not have them."""
+
+OWNS_STAGE = "owns_stage"
+"""Fact of a candidate under a playbook with a journey: whether its role owns the account's stage."""
 
 
 class FactError(EngineError):
@@ -189,15 +197,22 @@ def treatment_names() -> tuple[str, ...]:
 
 
 def fact_sources(
-    channels: Iterable[str], topics: Iterable[str], attributes: Iterable[Attribute]
+    channels: Iterable[str],
+    topics: Iterable[str],
+    attributes: Iterable[Attribute],
+    *,
+    journey: bool = False,
 ) -> dict[str, FactSource]:
-    """Where each fact that a condition may name stands among the groups.
+    """Where each fact that a condition may name stands among the groups; `journey`: whether there are stages.
 
     Raises FactError: two facts would have the same name, for example of a channel and a topic with one id.
     """
     sources: dict[str, FactSource] = {}
     meant: dict[str, str] = {}
-    for name, source, meaning in _named_sources(tuple(channels), tuple(topics), tuple(attributes)):
+    named = list(_named_sources(tuple(channels), tuple(topics), tuple(attributes)))
+    for fact in (*STAGE_FACTS, OWNS_STAGE) if journey else ():
+        named.append((fact, FactSource("journey", fact), "one of the journey"))
+    for name, source, meaning in named:
         if name in sources:
             raise FactError(
                 f"The fact {name!r} would mean two things: {meant[name]} and {meaning}. Rename one."
@@ -240,7 +255,7 @@ def fact_types(
         topics: Ids of the playbook.
         attributes: Columns of `accounts` that conditions may name.
         taxonomy: The texts that role, issue, action_group, action, treatment, purpose and kind may have;
-            one that is not given has no declared levels.
+            one that is not given has no declared levels. With `stage` the facts of the journey exist.
 
     Raises:
         FactError: Two facts would have the same name.
@@ -250,7 +265,11 @@ def fact_types(
     levels: dict[str, tuple[str, ...] | None] = {a.name: a.levels for a in attributes}
     for fact in TREATMENT_FACTS:
         levels[fact] = None if fact in NUMERIC_TREATMENT_FACTS else _with_blank(known.get(fact, ()))
-    return {name: Fact(name, levels.get(name)) for name in fact_sources(channels, topics, attributes)}
+    stages = known.get("stage", ())
+    if stages:
+        levels |= {"stage": stages, "stage_owner": known.get("stage_owner", ())}
+    sources = fact_sources(channels, topics, attributes, journey=bool(stages))
+    return {name: Fact(name, levels.get(name)) for name in sources}
 
 
 def _with_blank(levels: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ account's part: account (n, A), account x channel (n, C, F), account x topic (n,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,8 @@ from engine.contract import TIME
 from engine.encoding import encode_history
 from engine.facts import (
     NUMERIC_TREATMENT_FACTS,
+    OWNS_STAGE,
+    STAGE_FACTS,
     TREATMENT_FACTS,
     Attribute,
     FactSource,
@@ -67,6 +69,9 @@ class FeatureSet:
         treatment: Names of the treatment group (channel, topic, issue, group, role, cost, minutes ...).
         levels: Feature name -> levels, for those that are codes.
         channel_of, topic_of: Place of each treatment's channel and topic, -1 = it has none; shape (T,).
+        owned: Whether each treatment's role owns each stage of the journey, the last row for no known stage;
+            shape (stages + 1, T), or (0, 0) without a journey.
+        journey: Names of the facts of the account's stage; () without a journey.
     """
 
     channels: tuple[str, ...]
@@ -81,6 +86,8 @@ class FeatureSet:
     levels: Mapping[str, tuple[str, ...]]
     channel_of: Ints = field(compare=False)
     topic_of: Ints = field(compare=False)
+    owned: Floats = field(compare=False)
+    journey: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, playbook: Playbook, attributes: tuple[Attribute, ...]) -> FeatureSet:
@@ -102,9 +109,11 @@ class FeatureSet:
             topic_names(),
             message_names(),
             treatment_names(),
-            {a.name: a.levels for a in attributes if a.levels is not None} | texts,
+            {a.name: a.levels for a in attributes if a.levels is not None} | texts | _stage_levels(playbook),
             _places(channels, [treatment.channel for treatment in playbook.treatments]),
             _places(topics, [treatment.topic for treatment in playbook.treatments]),
+            playbook.journey.owned([treatment.role for treatment in playbook.treatments]),
+            STAGE_FACTS if playbook.journey.stages else (),
         )
 
     @property
@@ -125,7 +134,7 @@ class FeatureSet:
     @cached_property
     def sources(self) -> Mapping[str, FactSource]:
         """Where each fact that a rule may name stands among the groups."""
-        return fact_sources(self.channels, self.topics, self.attributes)
+        return fact_sources(self.channels, self.topics, self.attributes, journey=bool(self.journey))
 
 
 @dataclass(frozen=True)
@@ -148,6 +157,7 @@ class Features:
         has_timezone: Shape (n,): whether the account's own time zone is known.
         closed: Shape (n,): whether the account has been deleted or merged into another.
         snoozed: Shape (n, T): whether a snooze or cool-down of feedback on the treatment still lasts.
+        journey: Shape (n, len(set.journey)): stage, its leading owner and its place; NaN = no stage is known.
     """
 
     set: FeatureSet
@@ -165,6 +175,7 @@ class Features:
     limits: Floats
     tracked: Floats
     snoozed: Floats
+    journey: Floats
 
     def row_matrix(self, treatment_index: Ints, moments: Ints | None = None) -> Floats:
         """One model row per moment for the treatment given for each; shape (n, len(set.names)).
@@ -216,13 +227,16 @@ class Features:
 
     def flat(self, rows: slice) -> Floats:
         """The groups of some moments side by side, as `FeatureSet.layout` counts them; shape (rows, all)."""
-        blocks = (self.account, self.channel, self.topic, self.message)
+        blocks = (self.account, self.channel, self.topic, self.message, self.journey)
         return np.concatenate([block[rows].reshape(len(block[rows]), -1) for block in blocks], axis=1)
 
     def _column(self, source: FactSource) -> Floats:
+        if source.column == OWNS_STAGE:
+            return self._owns_stage()
         column = getattr(self.set, source.group).index(source.column)
-        if source.group == "account":
-            return self.account[:, column : column + 1]
+        if source.group in ("account", "journey"):
+            block: Floats = getattr(self, source.group)
+            return block[:, column : column + 1]
         if source.group == "treatment":
             return self.treatment[None, :, column]
         if source.group == "message":
@@ -230,6 +244,11 @@ class Features:
         if source.group == "channel":
             return _member(self.channel[:, :, column], self.set.channels, self.set.channel_of, source.member)
         return _member(self.topic[:, :, column], self.set.topics, self.set.topic_of, source.member)
+
+    def _owns_stage(self) -> Floats:
+        stage = self.journey[:, self.set.journey.index("stage")]
+        unknown = len(self.set.owned) - 1
+        return self.set.owned[np.where(np.isnan(stage), unknown, stage).astype(np.int64)]
 
 
 def features_as_of(
@@ -260,7 +279,7 @@ def features_as_of(
     sizes = (len(features.channels), len(features.topics), len(features.treatments))
     allowed = (web > 0.0) | (not playbook.web_behaviour_needs_consent)
     account, channel, topic, message = tallies.statistics(asked, facts, sizes, web_allowed=allowed)
-    return Features(
+    known = Features(
         features, moments, account, channel, topic, message,
         treatment=_candidates(playbook.treatments, features.levels),
         consent=consent,
@@ -271,7 +290,29 @@ def features_as_of(
         limits=tallies.limits(asked, facts, playbook),
         tracked=tallies.pauses(asked, facts, playbook),
         snoozed=tallies.snoozes(asked, facts, len(features.treatments)),
+        journey=np.zeros((len(moments), 0)),
     )  # fmt: skip
+    return replace(known, journey=_journey(known, playbook)) if features.journey else known
+
+
+def fact_or_unknown(features: Features, attributes: Iterable[Attribute], name: str) -> FactColumn:
+    """A fact over (n, T), broadcastable; one that the playbook declares and the store lacks is unknown."""
+    if name in features.set.sources:
+        return features.fact(name)
+    declared = next(attribute for attribute in attributes if attribute.name == name)
+    return FactColumn(np.array([[np.nan if declared.levels is None else UNKNOWN_CODE]]), declared.levels)
+
+
+def _journey(features: Features, playbook: Playbook) -> Floats:
+    """The stage of each account by what is known of it at that moment alone; shape (n, 3)."""
+    journey = playbook.journey
+    read = {name: fact_or_unknown(features, playbook.attributes, name) for name in journey.facts_read()}
+    return journey.facts_of(journey.stage_of(read, len(features.moments)))
+
+
+def _stage_levels(playbook: Playbook) -> dict[str, tuple[str, ...]]:
+    journey = playbook.journey
+    return {"stage": journey.ids, "stage_owner": journey.owners} if journey.stages else {}
 
 
 def _places(members: tuple[str, ...], named: list[str]) -> Ints:
@@ -309,6 +350,9 @@ def _placed(features: FeatureSet) -> Iterator[tuple[str, str, int]]:
         elif source.group == "topic" and source.member:
             member = features.topics.index(source.member)
             yield name, column, of_topic + member * len(features.topic) + features.topic.index(column)
+    of_journey = of_message + len(features.treatments) * len(features.message)
+    for place, column in enumerate(features.journey):
+        yield column, column, of_journey + place
     for place, column in enumerate(features.message):
         for member, treatment in enumerate(features.treatments[1:], start=1):
             yield f"{column}:{treatment}", column, of_message + member * len(features.message) + place

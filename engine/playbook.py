@@ -7,13 +7,15 @@ below or says in one line what is wrong and what is near it. Everything is check
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.conditions import Condition, ConditionError, near, parse_condition
 from engine.facts import Attribute, Fact, FactError, fact_types
+from engine.journey import HandOverRule, Journey, Team, owner_roles, read_hand_overs, read_journey, read_teams
 from engine.playbook_text import PlaybookError, Tables, read_tables
 from engine.records import NO_CONTACT
+from engine.service_levels import ServiceLevel, read_service_levels
 
 __all__ = [
     "Channel", "ContactLimit", "ContextWeight", "Playbook", "PlaybookError", "Policy", "Purpose", "Role",
@@ -64,10 +66,17 @@ class Role:
 
 @dataclass(frozen=True)
 class Topic:
-    """What a message is about."""
+    """What a message is about.
+
+    Attributes:
+        owners: The roles that alone may speak about it, whatever the stage; () = those of the stage.
+        safety: Whether what an account says about it is a safety report and no signal.
+    """
 
     id: str
     name: Texts
+    owners: tuple[str, ...] = ()
+    safety: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,8 @@ class Treatment:
         text: What the suggestion says, by language, with {name} and {when} to fill in.
         note: Small print beneath it, by language.
         stops: Purposes and channels that a stop ends: ("email", "marketing"); empty for contacts.
+        stages: Stages of the journey that it is meant for; () = all.
+        content, tone: Kind of content and tone; "" = fits every stage.
     """
 
     id: str
@@ -112,6 +123,9 @@ class Treatment:
     text: Texts
     note: Texts
     stops: tuple[tuple[str, Purpose], ...] = ()
+    stages: tuple[str, ...] = ()
+    content: str = ""
+    tone: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,6 +201,10 @@ class Playbook:
         priority: "value" (caused value in money) or "leaders" (propensity x weight x value x lever).
         web_behaviour_needs_consent: Whether web behaviour is used only with its own permission.
         attributes: Columns of `accounts` that conditions may name; accounts that lack them: unknown.
+        journey: The stages of the funnel, and how strictly their owners are kept to.
+        hand_overs: When an account is handed over by rule.
+        service_levels: Role -> how soon it acts on what it is handed.
+        safety_role: Role to which reported side effects go; "" = none.
     """
 
     id: str
@@ -216,6 +234,11 @@ class Playbook:
     default_timezone: str
     web_behaviour_needs_consent: bool
     attributes: tuple[Attribute, ...]
+    teams: tuple[Team, ...] = ()
+    journey: Journey = field(default_factory=Journey)
+    hand_overs: tuple[HandOverRule, ...] = ()
+    service_levels: Mapping[str, ServiceLevel] = field(default_factory=dict)
+    safety_role: str = ""
 
     def treatment(self, treatment_id: str) -> Treatment:
         """Raises PlaybookError naming what is near."""
@@ -243,23 +266,44 @@ def parse_playbook(text: str) -> Playbook:
     _check_walls(tables)
     attributes = tuple(Attribute(name, levels) for name, levels in tables.top["attributes"].items())
     _check_levers(tables)
-    rules = _Rules(_facts(tables, attributes), tables)
+    rules, teams = _Rules(_facts(tables, attributes), tables), read_teams(tables)
     return Playbook(
         version=tables.version,
         horizon_days=_horizons(tables),
         outcome_worth=tables.top["outcomes"],
         channels=tuple(Channel(id=key, **table) for key, table in of["channels"].items()),
         roles=tuple(_role(key, role) for key, role in of["roles"].items()),
-        topics=tuple(Topic(id=key, **table) for key, table in of["topics"].items()),
+        topics=tuple(_topic(key, topic, teams) for key, topic in of["topics"].items()),
         treatments=(_no_contact(), *(_treatment(key, tables) for key in of["treatments"])),
         policies=tuple(Policy(id=key, **table) for key, table in rules.read("policies")),
         contact_limits=tuple(ContactLimit(id=key, **table) for key, table in of["contact_limits"].items()),
         suppressions=tuple(Suppression(id=key, **table) for key, table in of["suppressions"].items()),
-        context_weights=tuple(ContextWeight(id=key, **table) for key, table in rules.read("context_weights")),
+        context_weights=(
+            *(ContextWeight(id=key, **table) for key, table in rules.read("context_weights")),
+            *_owner_weight(tables, rules),
+        ),
+        teams=teams,
+        journey=read_journey(tables, teams, rules.condition, attributes),
+        hand_overs=read_hand_overs(tables, rules.condition, attributes),
+        service_levels=read_service_levels(tables),
         followed=_followed(tables),
         attributes=attributes,
-        **(_without(tables.top, "outcomes", "horizon_days", "attributes") | {"title": _title(tables.top)}),
+        **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )
+
+
+_READ_APART = ("outcomes", "horizon_days", "attributes", "stage_owner", "other_owner_weight")
+
+
+def _topic(key: str, table: Mapping[str, Any], teams: tuple[Team, ...]) -> Topic:
+    return Topic(id=key, **(dict(table) | {"owners": owner_roles(table["owners"], teams)}))
+
+
+def _owner_weight(tables: Tables, rules: _Rules) -> Iterator[ContextWeight]:
+    """With "prefer", what is for others than the owners of the stage counts less."""
+    if tables.sections["journey"] and tables.top["stage_owner"] == "prefer":
+        others = rules.condition("owns_stage = 0 and kind = 'contact'", "stage_owner")
+        yield ContextWeight("stage_owner", others, None, tables.top["other_owner_weight"])
 
 
 def _without(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -371,7 +415,10 @@ def _taxonomy(tables: Tables) -> dict[str, list[str]]:
         "treatment": [NO_CONTACT, *treatments],
         "purpose": ["marketing", "service"],
         "kind": ["contact", "stop", "none"],
-    }
+        "stage": list(tables.sections["journey"]),
+        "stage_owner": sorted({stage["owners"][0] for stage in tables.sections["journey"].values()
+                               if stage["owners"]}),
+    }  # fmt: skip
 
 
 def _facts(tables: Tables, attributes: tuple[Attribute, ...]) -> dict[str, Fact]:

@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, Final
 
+from engine.contract import WEEKDAYS
+
 REQUIRED: Final = object()
 """Stands where a setting has no default."""
 
@@ -89,6 +91,12 @@ SECTIONS: tuple[Section, ...] = (
                 "Any text; reserved for drawing a control group, which is not done yet.", "nextbest"),
         Setting("web_behaviour_needs_consent", "flag",
                 "Whether visits to the website are used only with a permission of their own.", True),
+        Setting("stage_owner", "text", "strict = only the owners of an account's stage are given suggestions"
+                " for it; prefer = what is for others counts less.", "strict",
+                choices=("strict", "prefer")),
+        _share("other_owner_weight", "With prefer: what the priority of others is multiplied by.", 0.5),
+        Setting("safety_role", "text", "Role to which reported side effects go at once; empty = none.", "",
+                refers="roles"),
     )),
     Section("channels", "A way to an account.", (
         Setting("name", "texts", "What people call it."),
@@ -110,6 +118,10 @@ SECTIONS: tuple[Section, ...] = (
     ), required=True),
     Section("topics", "What a message is about.", (
         Setting("name", "texts", "What people call it."),
+        Setting("owners", "list", "Teams and roles that alone may speak about it, whatever the stage;"
+                " empty = the owners of the stage.", (), refers="owners"),
+        Setting("safety", "flag", "Whether what an account says about it is a safety report: it goes to the"
+                " safety role and is no signal for anybody else.", False),
     )),
     Section("issues", "The upper level of the taxonomy of actions.", (
         Setting("groups", "ids", "The lower level: groups of actions within the issue."),
@@ -139,6 +151,11 @@ SECTIONS: tuple[Section, ...] = (
         Setting("text", "template", "What the suggestion says; {name} and {when} are filled in."),
         Setting("note", "texts", "Small print beneath the suggestion.", {}),
         Setting("stops", "stops", "Of a stop: what it ends, such as [\"email:marketing\"].", ()),
+        Setting("stages", "list", "Stages of the journey that it is meant for; empty = all.", (),
+                refers="journey"),
+        Setting("content", "id", "What kind of content it is, such as educational, case_study, demo, price;"
+                " empty = fits every stage.", ""),
+        Setting("tone", "id", "How it speaks, such as inspiring or factual; empty = fits every stage.", ""),
     ), required=True),
     Section("policies", "Where `applies` holds, `when` must hold, or it is not suggested.", (
         Setting("stage", "text", "eligibility = may we ever, applicability = relevant now, suitability = in"
@@ -167,5 +184,34 @@ SECTIONS: tuple[Section, ...] = (
         Setting("applies", "condition", "Which candidates it is about; else all.", None),
         Setting("when", "condition", "When it holds."),
         _amount("weight", "The factor; no unit."),
+    )),
+    Section("teams", "Roles that own stages of the journey together.", (
+        Setting("name", "texts", "What people call it."),
+        Setting("roles", "list", "Its roles; a role may be in several teams.", refers="roles"),
+    )),
+    Section("journey", "A stage of the funnel. An account is in the furthest stage whose condition holds.", (
+        Setting("name", "texts", "What people call it."),
+        Setting("position", "whole", "Its place in the funnel, 1 = first.", minimum=1),
+        Setting("owners", "list", "Teams and roles that own it, the leading one first.", refers="owners"),
+        Setting("when", "condition", "What must hold of the account; the first stage may hold for all.",
+                None),
+        Setting("content", "ids", "Kinds of content that fit it; empty = all.", ()),
+        Setting("tones", "ids", "Tones that fit it; empty = all.", ()),
+    )),
+    Section("hand_overs", "When an account is handed over to another role without anybody asking.", (
+        Setting("qualified_when", "condition", "What must hold of the account."),
+        Setting("by", "text", "Role in whose name it is handed over; rejected, it returns there.",
+                refers="roles"),
+        Setting("to", "text", "Role that gets it.", refers="roles"),
+        _days("again_days", "Days within which it is not handed over again by this rule.", 90.0),
+        Setting("text", "texts", "What qualified it, for people."),
+    )),
+    Section("service_levels", "How soon a role acts on what it is handed; the id is the role's.", (
+        Setting("hours", "number", "Hours of working time.", minimum=1 / 60, maximum=10_000),
+        Setting("days", "list", "Working days.", WEEKDAYS[:5], choices=WEEKDAYS),
+        Setting("from_hour", "number", "Hour at which a working day begins, local time.", 9.0, minimum=0,
+                maximum=24),
+        Setting("until_hour", "number", "Hour at which it ends; 0 to 24 on all days = by the clock.", 17.0,
+                minimum=0, maximum=24),
     )),
 )  # fmt: skip

@@ -65,7 +65,8 @@ def read_tables(text: str) -> Tables:
     known = [section.name for section in others] + [setting.name for setting in head.settings]
     _no_unknown("", raw, known)
     tables = {section.name: _ids(section, raw) for section in others}
-    context = _Context(languages, {**tables, "groups": _groups(tables)})
+    owners = (*tables["teams"], *tables["roles"])
+    context = _Context(languages, {**tables, "groups": _groups(tables), "owners": owners})
     return Tables(
         version,
         _settings(head, top_settings, "", context),

@@ -1,7 +1,7 @@
 """What a rule is: its verdict, what it quotes, and the registry of kinds of rules.
 
-One place to add a kind of rule: a function decorated with `rule_kind` (in `engine.policies` or
-`engine.contact_rules`), and its sentence in `engine.sentences`.
+One place to add a kind of rule: a function decorated with `rule_kind` (in `engine.policies`,
+`engine.stage_rules` or `engine.contact_rules`), and its sentence in `engine.sentences`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.conditions import Condition, FactColumn, Truth
-from engine.features import Features
+from engine.features import Features, fact_or_unknown
 from engine.playbook import Playbook, Treatment
 from engine.records import Bools
 
@@ -133,10 +133,7 @@ def fact_columns(
 
 def fact_column(features: Features, playbook: Playbook, name: str) -> FactColumn:
     """A fact over (n, T), broadcastable; one that the playbook declares and the store lacks is unknown."""
-    if name in features.set.sources:
-        return features.fact(name)
-    declared = next(attribute for attribute in playbook.attributes if attribute.name == name)
-    return FactColumn(np.array([[np.nan if declared.levels is None else -1.0]]), declared.levels)
+    return fact_or_unknown(features, playbook.attributes, name)
 
 
 def holds(condition: Condition | None, columns: Mapping[str, FactColumn], shape: tuple[int, int]) -> Truth:

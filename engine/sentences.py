@@ -133,6 +133,21 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "{text} لم يتحقق الشرط لأن بعض البيانات غير معروفة.",
         "fa": "{text} شرط برقرار نیست، چون بخشی از داده‌ها معلوم نیست.",
     },
+    "stage": {
+        "en": "Meant for another stage ({stages:stages}); the account's stage: {stage}.",
+        "ar": "مخصص لمرحلة أخرى ({stages:stages})؛ مرحلة العميل: {stage}.",
+        "fa": "برای مرحلهٔ دیگری است ({stages:stages})؛ مرحلهٔ مشتری: {stage}.",
+    },
+    "content": {
+        "en": "Its kind ({content:id}) does not fit the account's stage: {stage}.",
+        "ar": "نوعه ({content:id}) لا يناسب مرحلة العميل: {stage}.",
+        "fa": "نوع آن ({content:id}) با مرحلهٔ مشتری سازگار نیست: {stage}.",
+    },
+    "owner": {
+        "en": "This is for {owners:owners} now, not for {role}.",
+        "ar": "هذا الآن من اختصاص {owners:owners} وليس {role}.",
+        "fa": "این اکنون بر عهدهٔ {owners:owners} است، نه {role}.",
+    },
     "consent": {
         "en": "Opted out of {purpose} ({channel}).",
         "ar": "سُجّل انسحاب من {purpose} ({channel}).",

@@ -164,6 +164,28 @@ def _treatment(value: Value, reader: Reader) -> str:
     return ": ".join(parts)
 
 
+def _stage(value: Value, reader: Reader) -> str:
+    """The name of a stage of the journey."""
+    found = next((stage for stage in reader.playbook.journey.stages if stage.id == value), None)
+    return text_in(found.name, reader.language, found.id) if found else word("unknown", reader)
+
+
+def _owner(value: Value, reader: Reader) -> str:
+    """The name of a team, or of a role that owns something by itself."""
+    found = next((team for team in reader.playbook.teams if team.id == value), None)
+    return text_in(found.name, reader.language, found.id) if found else FORMATS["role"](value, reader)
+
+
+def _several(say_it: Callable[[Value, Reader], str]) -> Callable[[Value, Reader], str]:
+    """A format of ids that are separated by |."""
+
+    def formatted(value: Value, reader: Reader) -> str:
+        ids = str(value or "").split("|") if value else []
+        return ", ".join(say_it(each, reader) for each in ids) or word("unknown", reader)
+
+    return formatted
+
+
 def _id(value: Value, reader: Reader) -> str:
     return isolated(str(value or "").replace("_", " "), reader.spoken)
 
@@ -180,6 +202,9 @@ FORMATS: dict[str, Callable[[Value, Reader], str]] = {
     "topic": _named("topics"),
     "role": _named("roles"),
     "treatment": _treatment,
+    "stage": _stage,
+    "stages": _several(_stage),
+    "owners": _several(_owner),
     "purpose": lambda value, reader: word(str(value), reader),
     "track": lambda value, reader: word(str(value), reader),
     "id": _id,

@@ -25,9 +25,10 @@ from tests.engine.builders import (
     team,
     touchpoint,
 )
-from tests.engine.deciding import READY, decided, index, policy
+from tests.engine.deciding import READY, decided, index, journey, policy, stage
 
 CALM = playbook(suppressions=())
+AT_HOME = playbook(suppressions=(), journey=journey(stage("cold", content=("story",)), stage("hot", "1 = 0")))
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,9 @@ class Scene:
         return decided(history(*self.rows), rules=self.rules)
 
 
-def changed(id: str, **values) -> Playbook:
-    return playbook(treatments=tuple(replace(t, **values) if t.id == id else t for t in TREATMENTS))
+def changed(id: str, base: Playbook | None = None, **values) -> Playbook:
+    treatments = tuple(replace(t, **values) if t.id == id else t for t in TREATMENTS)
+    return replace(base or playbook(), treatments=treatments)
 
 
 EXPIRED = changed("visit_news", approval="EU-1", approved_until=NOW - 1)
@@ -53,6 +55,9 @@ SCENES: dict[str, Scene] = {
     "account_closed": Scene("visit_news", (account("a", stored=-1.0, deleted=True), team())),
     "no_timezone": Scene("visit_news", rules=playbook(default_timezone="", suppressions=())),
     "channel_not_outbound": Scene("visit_news", rules=changed("visit_news", channel="website")),
+    "stage": Scene("visit_news", rules=changed("visit_news", AT_HOME, stages=("hot",))),
+    "content": Scene("visit_news", rules=changed("visit_news", AT_HOME, content="price")),
+    "owner": Scene("email_news", rules=AT_HOME),
     "policy": Scene("visit_news", rules=playbook(policies=(policy("p", "days_since_visit > 3"),))),
     "consent": Scene("email_news", (team(), permission(-1.0, "opt_out", "email"))),
     "nothing_to_stop": Scene("stop_email", (team(), permission(-1.0, "opt_out", "email"))),

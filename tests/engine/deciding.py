@@ -12,6 +12,7 @@ from engine.contributions import Contributions
 from engine.decide import Decisions, decide
 from engine.facts import fact_types
 from engine.features import Features, FeatureSet
+from engine.journey import Journey, JourneyStage, OwnerRule
 from engine.playbook import ContextWeight, Playbook, Policy, Stage
 from engine.records import History, Ints, Moments
 from engine.scoring import Scorer, Scores
@@ -37,6 +38,17 @@ def policy(id: str, when: str, *, applies: str | None = None, stage: Stage = "ap
 
 def weight(id: str, when: str, value: float, *, applies: str | None = None) -> ContextWeight:
     return ContextWeight(id, condition(when), None if applies is None else condition(applies), value)
+
+
+def stage(id: str, when: str | None = None, *, owners: tuple[str, ...] = ("rep",), **v) -> JourneyStage:
+    """A stage of the representative, unless told otherwise; `when` None = everybody."""
+    asked = None if when is None else condition(when)
+    values = {"roles": owners, "content": (), "tones": ()} | v
+    return JourneyStage(id, {"en": id.title()}, owners, when=asked, **values)
+
+
+def journey(*stages: JourneyStage, owner_rule: OwnerRule = "strict") -> Journey:
+    return Journey(stages, owner_rule)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,82 @@
+"""Until when somebody has to act: hours that are agreed, counted in working time.
+
+Working time is the same hours on every working day. Zones are arguments; nothing here reads a clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from engine.contract import WEEKDAYS
+from engine.playbook_text import PlaybookError, Tables
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class ServiceLevel:
+    """How soon a role acts on what it is handed.
+
+    Attributes:
+        hours: Of working time.
+        days: Working days, names in English.
+        from_hour, until_hour: Of a working day, local time, 0 to 24; 0 and 24 on all days = by the clock.
+    """
+
+    role: str
+    hours: float
+    days: tuple[str, ...]
+    from_hour: float
+    until_hour: float
+
+
+def due_at(level: ServiceLevel, since: int, zone: tzinfo) -> int:
+    """When the agreed working hours after `since` are over; both in microseconds UTC.
+
+    A working day lasts from the local `from_hour` to the local `until_hour`, so that it is an hour shorter or
+    longer where the clocks change in between.
+    """
+    left = timedelta(hours=level.hours)
+    moment = _EPOCH + timedelta(microseconds=since)
+    day = moment.astimezone(zone).date()
+    while True:
+        if WEEKDAYS[day.weekday()] in level.days:
+            midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
+            opens = max(moment, _local(midnight, level.from_hour))
+            closes = _local(midnight, level.until_hour)
+            if closes - opens >= left:
+                return (opens + left - _EPOCH) // timedelta(microseconds=1)
+            left -= max(closes - opens, timedelta(0))
+        day += timedelta(days=1)
+
+
+def _local(midnight: datetime, hour: float) -> datetime:
+    """A wall-clock hour of that day as a moment in UTC."""
+    return (midnight + hour * _HOUR).astimezone(UTC)
+
+
+def read_service_levels(tables: Tables) -> dict[str, ServiceLevel]:
+    """Role -> its level.
+
+    Raises PlaybookError: no such role, no working day, a day of less than an hour, a safety role without a
+    legal clock or that is the system.
+    """
+    roles = tables.sections["roles"]
+    levels = {}
+    for key, table in tables.sections["service_levels"].items():
+        where = f"service_levels.{key}"
+        if key not in roles:
+            raise PlaybookError(f"{where}: {key!r} is no role; known: {', '.join(roles)}.")
+        if not table["days"]:
+            raise PlaybookError(f"{where}.days: empty; name at least one working day.")
+        if table["until_hour"] - table["from_hour"] < 1:
+            raise PlaybookError(f"{where}.until_hour: a working day has at least one hour after from_hour.")
+        levels[key] = ServiceLevel(role=key, **table)
+    safety = tables.top["safety_role"]
+    if safety and roles[safety]["system"]:
+        raise PlaybookError(f"safety_role: {safety!r} is the system; a report needs a person.")
+    if safety and safety not in levels:
+        raise PlaybookError(f"safety_role: [service_levels.{safety}] is missing: its legal clock in hours.")
+    return levels

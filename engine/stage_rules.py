@@ -1,0 +1,101 @@
+"""Rules of the journey: what is meant for a stage, what fits it, and whose turn it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from engine.features import Features
+from engine.journey import JourneyStage
+from engine.playbook import Playbook, Treatment
+from engine.records import Bools
+from engine.rules import Quoted, Rule, Verdict, rule_kind, which
+
+
+def _stage_at(features: Features, playbook: Playbook, account: int) -> JourneyStage | None:
+    """The stage of one moment; None = not known."""
+    place = float(features.journey[account, features.set.journey.index("stage")])
+    return None if math.isnan(place) else playbook.journey.stages[int(place)]
+
+
+def _by_stage(
+    features: Features, playbook: Playbook, fits: Callable[[JourneyStage | None, Treatment], bool]
+) -> tuple[Bools, Bools]:
+    """Contacts that do not fit the account's stage, and where that is not known; shapes (n, T), (n, 1)."""
+    table = np.array([
+        [t.kind == "contact" and not fits(stage, t) for t in playbook.treatments]
+        for stage in (*playbook.journey.stages, None)
+    ])  # fmt: skip
+    place = features.journey[:, features.set.journey.index("stage")]
+    unknown = np.isnan(place)
+    return table[np.where(unknown, len(table) - 1, place).astype(np.int64)], unknown[:, None]
+
+
+def _quote_stage(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    stage = _stage_at(features, playbook, account)
+    return {"stage": stage.id if stage else None, "stages": "|".join(playbook.treatments[treatment].stages)}
+
+
+@rule_kind("stage", _quote_stage)
+def meant_for_the_stage(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """A treatment for some stages of the journey is for no other, nor where no stage is known."""
+    if playbook.journey.stages:
+        objects, unknown = _by_stage(
+            features, playbook, lambda stage, t: not t.stages or (stage is not None and stage.id in t.stages)
+        )
+        yield Verdict(Rule("stage", "applicability"), objects, unknown)
+
+
+def _quote_content(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    stage, chosen = _stage_at(features, playbook, account), playbook.treatments[treatment]
+    fits = stage is not None and _allows(stage.content, chosen.content)
+    return {"stage": stage.id if stage else None, "content": chosen.tone if fits else chosen.content}
+
+
+@rule_kind("content", _quote_content)
+def content_of_the_stage(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """Kind of content or tone does not fit the stage: no prices for those who do not know the product yet."""
+    if playbook.journey.stages:
+        yield Verdict(Rule("content", "suitability"), _by_stage(features, playbook, _content_fits)[0])
+
+
+def _content_fits(stage: JourneyStage | None, treatment: Treatment) -> bool:
+    return stage is None or (
+        _allows(stage.content, treatment.content) and _allows(stage.tones, treatment.tone)
+    )
+
+
+def _allows(kinds: tuple[str, ...], kind: str) -> bool:
+    return not kinds or not kind or kind in kinds
+
+
+def _topic_owners(playbook: Playbook) -> dict[str, tuple[str, ...]]:
+    return {topic.id: topic.owners for topic in playbook.topics if topic.owners}
+
+
+def _quote_owner(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    chosen = playbook.treatments[treatment]
+    owners: tuple[str, ...] = _topic_owners(playbook).get(chosen.topic, ())
+    if not owners and (stage := _stage_at(features, playbook, account)):
+        owners = stage.owners
+    return {"role": chosen.role, "topic": chosen.topic, "owners": "|".join(owners)}
+
+
+@rule_kind("owner", _quote_owner)
+def owner(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """What a topic's own owners alone may speak about, and what the owners of the stage alone may do."""
+    topics, journey = _topic_owners(playbook), playbook.journey
+    shape = (len(features.moments), len(playbook.treatments))
+    objects, unknown = np.zeros(shape, dtype=bool), np.zeros((shape[0], 1), dtype=bool)
+    strict = journey.stages and journey.owner_rule == "strict"
+    if strict:
+        objects, unknown = _by_stage(
+            features, playbook, lambda stage, t: t.topic in topics or bool(stage and t.role in stage.roles)
+        )
+    of_topic = which(
+        playbook, lambda t: t.kind == "contact" and t.topic in topics and t.role not in topics[t.topic]
+    )
+    if strict or topics:
+        yield Verdict(Rule("owner", "eligibility"), objects | of_topic, unknown & ~of_topic)
