@@ -31,6 +31,7 @@ class Priority:
         lever: No unit.
         priority: What is ranked; column 0 (no contact) is 0.
         active: Which of the playbook's context weights hold; shape (n, T, W).
+        followed: P(followed) as it counts, no unit; 1 where the formula or the system leaves no doubt.
     """
 
     caused: Floats
@@ -40,6 +41,7 @@ class Priority:
     lever: Floats
     priority: Floats
     active: Bools
+    followed: Floats
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,14 @@ def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priori
     weight, active = context_weights(features, playbook)
     lever = np.broadcast_to(np.array([_lever(t, playbook) for t in playbook.treatments]), shape)
     if playbook.priority == "leaders":
+        followed = np.ones(shape)
         base = scores.response * np.array([t.value for t in playbook.treatments])
     else:
-        base = (caused - cost - fatigue) * _followed(scores, playbook)
+        followed = _followed(scores, playbook)
+        base = (caused - cost - fatigue) * followed
     priority = base * weight * lever
     priority[:, 0] = 0.0
-    return Priority(caused, cost.copy(), fatigue, weight, lever.copy(), priority, active)
+    return Priority(caused, cost.copy(), fatigue, weight, lever.copy(), priority, active, followed)
 
 
 def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Bools]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from engine.arbitration import LEFT_OUT, left_out, together
 from engine.decide import Decisions
+from engine.drivers import DRIVERS, PROFILE
 from engine.facts import TREATMENT_FACTS
 from engine.playbook import Playbook
 from engine.policies import Quoted, quote_rule
@@ -59,7 +60,15 @@ def words(reason: Reason, *, language: str, now: int, playbook: Playbook, zone: 
     `zone` is the reader's time zone: with it a sentence says "this morning" and "yesterday", without it
     only how long ago.
     """
-    return say(reason.code, reason.facts, Reader(language, now, zone, playbook))
+    reader = Reader(language, now, zone, playbook)
+    against = (reason.amount or 0.0) < 0.0 and reason.code in _FACTS_OF_THE_ACCOUNT
+    return (word("against", reader) if against else "") + say(reason.code, reason.facts, reader)
+
+
+_FACTS_OF_THE_ACCOUNT = frozenset(
+    {driver.code for driver in DRIVERS} | {PROFILE, "no_contact_yet", *TRIGGERS}
+)
+"""Codes whose sentence is a fact: where it speaks against the suggestion, that is said before it."""
 
 
 def objection_words(

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
+from engine import numerics
+from engine.amounts import Amounts, amounts_of
 from engine.decide import Decisions
+from engine.drivers import DRIVERS, PROFILE, Driver
+from engine.facts import SCOPES, fact_name
 from engine.playbook import ContextWeight, Playbook, Treatment
 from engine.policies import Quoted, fact_column, fact_names, value_at
 from engine.records import DAY_MICROS
@@ -20,6 +25,10 @@ RECENT_DAYS = 30.0
 """Within which a question or a look at a page is worth telling."""
 FRESH_DAYS = 3.0
 """Within which it is the first thing to tell."""
+MOST_DRIVERS = 4
+"""So many groups of facts are told one by one; what the others add is told together."""
+LEAST_SHARE = 0.02
+"""Of all that such facts add or take away; what moves less is not told by itself."""
 TRIGGERS: tuple[str, ...] = ("read_topic", "asked_topic", "topic_of_interest")
 """Codes of what the customer did; their fact `at` is the {when} of a suggestion's text."""
 
@@ -31,7 +40,8 @@ class Reason:
     Attributes:
         code: Stable name of the kind of reason ("read_topic", "last_contact", "expected_value" ...).
         facts: The numbers and ids that it quotes; times as microseconds UTC; JSON values only.
-        amount: What it adds to the priority in currency, where that is known.
+        amount: What it adds to the priority in currency; None = it tells a fact and no part of the priority.
+            The amounts of all reasons of a suggestion add up to its priority.
     """
 
     code: str
@@ -69,6 +79,11 @@ class Case:
         """A numeric fact of the pair; None = not known."""
         value = self.fact(name)
         return value if isinstance(value, float) else None
+
+    @cached_property
+    def amounts(self) -> Amounts:
+        """What its priority is the sum of."""
+        return amounts_of(self.decisions, self.account, self.index, self.playbook)
 
     @property
     def trigger_days(self) -> float | None:
@@ -153,8 +168,9 @@ def turned_to_topic(case: Case) -> Iterator[Reason]:
     if channel:
         code = "asked_topic" if channel.outbound else "read_topic"
         facts["channel"] = channel.id
-    product = _product([w for w in case.active_weights() if _reads_topic(w, topic)])
-    yield Reason(code, facts, None if product == 1.0 else case.priority - case.priority / product)
+    told = [case.amounts.weights[w.id] for w in case.active_weights() if _reads_topic(w, topic)]
+    told += [case.amounts.drivers[code] for code in ("topic_interest",) if code in case.amounts.drivers]
+    yield Reason(code, facts, numerics.total(np.array(told)) if told else None)
 
 
 @reason_kind("stop_no_response")
@@ -175,21 +191,24 @@ def context_weight(case: Case) -> Iterator[Reason]:
     triggered = case.trigger_days is not None
     for weight in case.active_weights():
         told = triggered and _reads_topic(weight, case.treatment.topic)
-        if weight.weight in (0.0, 1.0) or told:
+        if weight.weight == 1.0 or told:
             continue
         quoted = {name: case.fact(name) for name in fact_names((weight.when, weight.applies))}
         facts: Quoted = {"weight_id": weight.id, "weight": weight.weight, **quoted}
-        yield Reason("context_weight", facts, case.priority - case.priority / weight.weight)
+        yield Reason("context_weight", facts, case.amounts.weights[weight.id])
 
 
-@reason_kind("expected_value", "starting_value", "expected_saving", "expected_response")
+@reason_kind(
+    "expected_value", "expected_value_here", "starting_value", "expected_saving", "expected_response"
+)
 def expected_value(case: Case) -> Iterator[Reason]:
-    """What it is expected to be worth before context weights, and on how much experience that rests."""
+    """What it is expected to be worth before context weights, and on how much experience that rests; its
+    amount is the part that does not come from the account's own facts, less cost and fatigue."""
     if case.treatment.kind == "none":
         return
-    scores, priority = case.decisions.scores, case.decisions.priority
+    scores, priority, amounts = case.decisions.scores, case.decisions.priority, case.amounts
     at = (case.account, case.index)
-    evidence = int(scores.evidence[case.index])
+    evidence, factor = int(scores.evidence[case.index]), float(priority.followed[at] * priority.lever[at])
     facts: Quoted = {
         "caused": float(priority.caused[at]), "cost": float(priority.cost[at]),
         "fatigue": float(priority.fatigue[at]), "followed": float(scores.followed[at]),
@@ -202,8 +221,65 @@ def expected_value(case: Case) -> Iterator[Reason]:
         }  # fmt: skip
     elif case.treatment.kind == "stop":
         code = "expected_saving"
-    product = float(priority.weight[at])
-    yield Reason(code, facts, case.priority / product if product else None)
+    elif amounts.drivers and factor:
+        code, facts = "expected_value_here", facts | {"general": amounts.general / factor}
+    yield Reason(code, facts, amounts.general + amounts.cost + amounts.fatigue)
+
+
+@reason_kind(*(d.code for d in DRIVERS if d.code not in ("last_contact", "response_history")), PROFILE,
+             "other_facts")  # fmt: skip
+def drivers(case: Case) -> Iterator[Reason]:
+    """What the account's own facts add, in groups that people understand; the smallest ones together."""
+    told_elsewhere = {"last_contact"} if case.treatment.kind == "contact" else set()
+    told_elsewhere |= {"topic_interest"} if case.trigger_days is not None else set()
+    told_elsewhere |= {"response_history"} if _answers(case) else set()
+    left = {code: amount for code, amount in case.amounts.drivers.items() if code not in told_elsewhere}
+    moved = numerics.total(np.array([abs(amount) for amount in case.amounts.drivers.values()]))
+    own = [code for code, amount in left.items() if abs(amount) >= LEAST_SHARE * moved]
+    own = sorted((c for c in own if c != "response_history"), key=lambda c: (-abs(left[c]), c))
+    for code in own[:MOST_DRIVERS]:
+        yield _driver_reason(case, code)
+    rest = [amount for code, amount in left.items() if code not in own[:MOST_DRIVERS]]
+    if rest:
+        together = numerics.total(np.array(rest))
+        yield Reason("other_facts", {"facts": len(rest), "amount": together}, together)
+
+
+def _driver_reason(case: Case, code: str) -> Reason:
+    """The group of facts as it stands, over the window that moves the score most."""
+    amount = case.amounts.drivers[code]
+    if code.startswith(PROFILE):
+        attribute = code.partition(":")[2]
+        return Reason(PROFILE, {"attribute": attribute, "value": case.fact(attribute)}, amount)
+    driver = next(driver for driver in DRIVERS if driver.code == code)
+    days = case.amounts.windows.get(code) or driver.window_days
+    facts: Quoted = {"days": days, **_scope(case, driver)}
+    if "responses" in driver.statistics:
+        facts |= _responses(case, SCOPES[driver.group], 365)
+    else:
+        scope = SCOPES[driver.group] if driver.scoped else ""
+        facts["count"] = case.number(fact_name(driver.statistics[0], scope, days))
+        since = case.number(fact_name(driver.since, scope, None)) if driver.since else None
+        facts["at"] = None if since is None else case.moment_before(since)
+    if code == "purchases":
+        facts["value"] = case.number(f"outcome_value_{days}d")
+    return Reason(code, facts, amount)
+
+
+def _scope(case: Case, driver: Driver) -> Quoted:
+    if driver.group == "channel":
+        return {"channel": case.treatment.channel}
+    return {"topic": case.treatment.topic} if driver.group == "topic" else {}
+
+
+def _responses(case: Case, scope: str, days: int) -> Quoted:
+    contacts, responses = case.number(f"outbound_{scope}_{days}d"), case.number(f"responses_{scope}_{days}d")
+    return {"responses": int(responses or 0), "contacts": int(contacts or 0), "days": days}
+
+
+def _answers(case: Case) -> bool:
+    """Whether the account's answers on the channel are told: somebody has asked there."""
+    return case.treatment.kind == "contact" and bool(case.number("outbound_same_channel_365d"))
 
 
 @reason_kind("nothing_better", "nothing_allowed")
@@ -225,15 +301,9 @@ def no_contact(case: Case) -> Iterator[Reason]:
 @reason_kind("response_history")
 def response_history(case: Case) -> Iterator[Reason]:
     """How the account has answered on the treatment's channel."""
-    if case.treatment.kind != "contact":
-        return
-    contacts, responses = (
-        case.number("outbound_same_channel_365d"),
-        case.number("responses_same_channel_365d"),
-    )
-    if contacts:
-        yield Reason("response_history", {"channel": case.treatment.channel, "responses": int(responses or 0),
-                                          "contacts": int(contacts), "days": 365})  # fmt: skip
+    if _answers(case):
+        facts: Quoted = {"channel": case.treatment.channel, **_responses(case, "same_channel", 365)}
+        yield Reason("response_history", facts, case.amounts.drivers.get("response_history"))
 
 
 @reason_kind("last_contact", "no_contact_yet")
@@ -241,12 +311,12 @@ def last_contact(case: Case) -> Iterator[Reason]:
     """When we last used the treatment's channel."""
     if case.treatment.kind != "contact":
         return
-    days = case.number("days_since_same_channel")
+    days, amount = case.number("days_since_same_channel"), case.amounts.drivers.get("last_contact")
+    facts: Quoted = {"channel": case.treatment.channel}
     if days is None:
-        yield Reason("no_contact_yet", {"channel": case.treatment.channel})
+        yield Reason("no_contact_yet", facts, amount)
     else:
-        yield Reason("last_contact", {"channel": case.treatment.channel, "days": days,
-                                      "at": case.moment_before(days)})  # fmt: skip
+        yield Reason("last_contact", facts | {"days": days, "at": case.moment_before(days)}, amount)
 
 
 def _reads_topic(weight: ContextWeight, topic: str) -> bool:
@@ -257,10 +327,3 @@ def _reads_topic(weight: ContextWeight, topic: str) -> bool:
     ours = [s + scope for s in starts for scope in (topic, "same_topic")]
     read = (*weight.when.facts, *(weight.applies.facts if weight.applies else ()))
     return weight.weight != 0.0 and any(name == o or name.startswith(f"{o}_") for name in read for o in ours)
-
-
-def _product(weights: list[ContextWeight]) -> float:
-    product = 1.0
-    for weight in weights:
-        product = product * weight.weight
-    return product

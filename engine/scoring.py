@@ -62,6 +62,10 @@ class Scorer(Protocol):
         """
         ...
 
+    def response_contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
+        """The same for P(positive response | treatment), response[:, t]; no unit."""
+        ...
+
 
 @dataclass(frozen=True)
 class StartingScorer:
@@ -88,6 +92,11 @@ class StartingScorer:
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
         """The starting value; no feature adds to it."""
         return ConstantTerm(float(starting_values(self.playbook)[treatment])).contributions(features, moments)
+
+    def response_contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
+        """The starting uplift; no feature adds to it."""
+        amount = self.playbook.treatments[treatment].starting_uplift
+        return ConstantTerm(amount).contributions(features, moments)
 
 
 def starting_values(playbook: Playbook) -> Floats:
@@ -265,6 +274,25 @@ class LearnedScorer:
         theirs = _recoded(features, self.parts)
         of_it, of_none = (self._own_terms(theirs, moments, place) for place in (treatment, 0))
         return Contributions(of_it.constant - of_none.constant, of_it.features - of_none.features)
+
+    def response_contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
+        """Those to the forest's raw score, times the mean slope of the sigmoid between it and its constant:
+        they add up from the probability of the mean account to that of this one."""
+        asked = self.playbook.treatments[treatment]
+        forest = self.parts.forests.get(RESPONSE_FOREST)
+        if asked.id not in self.parts.treatments or asked.kind != "contact":
+            amount = 0.0 if asked.kind == "none" else asked.starting_uplift
+            return ConstantTerm(amount).contributions(features, moments)
+        if forest is None:
+            learned = self.parts.treatments.index(asked.id)
+            return ConstantTerm(float(self.parts.response[learned])).contributions(features, moments)
+        raw = ForestTerm(forest, treatment).contributions(_recoded(features, self.parts), moments)
+        moved = np.array([numerics.total(row) for row in raw.features])
+        mean = numerics.sigmoid(raw.constant)
+        still = np.abs(moved) < 1e-9
+        slope = (numerics.sigmoid(raw.constant + moved) - mean) / np.where(still, 1.0, moved)
+        slope = np.where(still, mean * (1.0 - mean), slope)
+        return Contributions(mean, raw.features * slope[:, None])
 
     def _own_terms(self, features: Features, moments: Ints, treatment: int) -> Contributions:
         learned = self.parts.treatments.index(self.playbook.treatments[treatment].id)

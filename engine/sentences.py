@@ -97,6 +97,81 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "لا يوجد إجراء مسموح به اليوم.",
         "fa": "امروز هیچ اقدامی مجاز نیست.",
     },
+    # -- what the account's own facts add
+    "topic_interest": {
+        "en": "Interest in “{topic}” in the last {days}: {count:times}; the last: {at:last}.",
+        "ar": "الاهتمام بموضوع «{topic}» خلال آخر {days}: {count:times}؛ آخرها: {at:last}.",
+        "fa": "توجه به «{topic}» در {days} گذشته: {count:times}؛ آخرین بار: {at:last}.",
+    },
+    "channel_interest": {
+        "en": "Turned to us in the last {days} ({channel}): {count:times}; the last: {at:last}.",
+        "ar": "تواصل من العميل خلال آخر {days} ({channel}): {count:times}؛ آخرها: {at:last}.",
+        "fa": "مراجعه به ما در {days} گذشته ({channel}): {count:times}؛ آخرین بار: {at:last}.",
+    },
+    "activity": {
+        "en": "Turned to us in the last {days}, all channels: {count:times}; the last: {at:last}.",
+        "ar": "تواصل من العميل خلال آخر {days} عبر كل القنوات: {count:times}؛ آخرها: {at:last}.",
+        "fa": "مراجعه به ما در {days} گذشته از همهٔ کانال‌ها: {count:times}؛ آخرین بار: {at:last}.",
+    },
+    "contacts": {
+        "en": "Our contacts in the last {days}, all channels: {count:number}; the last: {at:last}.",
+        "ar": "تواصلنا خلال آخر {days} عبر كل القنوات: {count:times}؛ آخرها: {at:last}.",
+        "fa": "تماس‌های ما در {days} گذشته از همهٔ کانال‌ها: {count:number}؛ آخرین بار: {at:last}.",
+    },
+    "topic_contacts": {
+        "en": "Our contacts about “{topic}” in the last {days}: {count:number}; the last: {at:last}.",
+        "ar": "تواصلنا بشأن «{topic}» خلال آخر {days}: {count:times}؛ آخرها: {at:last}.",
+        "fa": "تماس‌های ما دربارهٔ «{topic}» در {days} گذشته: {count:number}؛ آخرین بار: {at:last}.",
+    },
+    "repetition": {
+        "en": "This very message in the last {days}: {count:times}; the last: {at:last}.",
+        "ar": "هذه الرسالة نفسها خلال آخر {days}: {count:times}؛ آخرها: {at:last}.",
+        "fa": "همین پیام در {days} گذشته: {count:times}؛ آخرین بار: {at:last}.",
+    },
+    "responses": {
+        "en": "Positive response to {responses:number} of {contacts} (all channels) in the last {days}.",
+        "ar": "استجابات إيجابية: {responses:number} من {contacts:number} (كل القنوات) خلال آخر {days}.",
+        "fa": "پاسخ مثبت به {responses:number} مورد از {contacts} (همهٔ کانال‌ها) در {days} گذشته.",
+    },
+    "topic_responses": {
+        "en": "Positive response to {responses:number} of {contacts} about “{topic}” in the last {days}.",
+        "ar": "استجابات إيجابية بشأن «{topic}»: {responses:number} من {contacts:number} خلال آخر {days}.",
+        "fa": "پاسخ مثبت به {responses:number} مورد از {contacts} دربارهٔ «{topic}» در {days} گذشته.",
+    },
+    "message_responses": {
+        "en": "Positive response to this very message {responses:number} of {contacts:times} "
+              "in the last {days}.",
+        "ar": "استجابات إيجابية لهذه الرسالة نفسها: {responses:number} من {contacts:number} خلال آخر {days}.",
+        "fa": "پاسخ مثبت به همین پیام: {responses:number} از {contacts:times} در {days} گذشته.",
+    },
+    "purchases": {
+        "en": "Outcomes in the last {days}: {count:number}, worth {value:money}; the last: {at:last}.",
+        "ar": "النتائج خلال آخر {days}: {count:number} بقيمة {value:money}؛ آخرها: {at:last}.",
+        "fa": "نتایج در {days} گذشته: {count:number} به ارزش {value:money}؛ آخرین بار: {at:last}.",
+    },
+    "optouts": {
+        "en": "Opt-outs in the last {days}: {count:number}.",
+        "ar": "عمليات الانسحاب خلال آخر {days}: {count:number}.",
+        "fa": "انصراف‌ها در {days} گذشته: {count:number}.",
+    },
+    "profile": {
+        "en": "About the account: {attribute:id} = {value:any}.",
+        "ar": "عن العميل: {attribute:id} = {value:any}.",
+        "fa": "دربارهٔ مشتری: {attribute:id} = {value:any}.",
+    },
+    "other_facts": {
+        "en": "Other facts of this account, together: {amount:money}.",
+        "ar": "بقية بيانات هذا العميل مجتمعةً: {amount:money}.",
+        "fa": "دیگر داده‌های این مشتری، روی هم: {amount:money}.",
+    },
+    "expected_value_here": {
+        "en": "Expected to bring {caused:money} more than no contact, {general:money} of it "
+              "with any account; cost {cost:money}, risk of an opt-out {fatigue:money} ({evidence:cases}).",
+        "ar": "القيمة المتوقعة مقارنةً بعدم التواصل: {caused:money}، منها {general:money} مع أي عميل؛ "
+              "التكلفة: {cost:money}، مخاطر الانسحاب: {fatigue:money} ({evidence:cases}).",
+        "fa": "ارزش مورد انتظار نسبت به عدم تماس: {caused:money}، از آن {general:money} برای هر مشتری؛ "
+              "هزینه: {cost:money}؛ خطر انصراف: {fatigue:money} ({evidence:cases}).",
+    },
     # -- objections of rules
     "approval_expired": {
         "en": "The approval of the text ({approval:id}) ended {approved_until:ago}.",
@@ -231,6 +306,11 @@ COUNTED: dict[str, dict[str, dict[str, str]]] = {
                "other": "{n} يوم"},
         "fa": {"other": "{n} روز"},
     },
+    "times": {
+        "en": {"one": "{n} time", "other": "{n} times"},
+        "ar": {"zero": "ولا مرة", "one": "مرة واحدة", "two": "مرتان", "few": "{n} مرات", "other": "{n} مرة"},
+        "fa": {"other": "{n} بار"},
+    },
     "contacts": {
         "en": {"one": "{n} contact", "other": "{n} contacts"},
         "ar": {"one": "تواصل واحد", "two": "تواصلان", "few": "{n} مرات تواصل", "other": "{n} مرة تواصل"},
@@ -249,6 +329,8 @@ WORDS: dict[str, dict[str, str]] = {
     "just_now": {"en": "just now", "ar": "للتوّ", "fa": "همین حالا"},
     "this_morning": {"en": "this morning", "ar": "صباح اليوم", "fa": "امروز صبح"},
     "yesterday": {"en": "yesterday", "ar": "أمس", "fa": "دیروز"},
+    "never": {"en": "never", "ar": "لم يحدث", "fa": "هرگز"},
+    "against": {"en": "Against it: ", "ar": "ما يخفض الأولوية: ", "fa": "آنچه اولویت را کم می‌کند: "},
     "unknown": {"en": "not known", "ar": "غير معروف", "fa": "نامعلوم"},
     "channel_*": {"en": "all channels", "ar": "كل القنوات", "fa": "همهٔ کانال‌ها"},
     "channel_": {"en": "another channel", "ar": "قناة أخرى", "fa": "کانالی دیگر"},

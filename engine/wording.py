@@ -190,12 +190,24 @@ def _id(value: Value, reader: Reader) -> str:
     return isolated(str(value or "").replace("_", " "), reader.spoken)
 
 
+def _last(value: Value, reader: Reader) -> str:
+    return word("never", reader) if value is None else FORMATS["ago"](value, reader)
+
+
+def _any(value: Value, reader: Reader) -> str:
+    """A number or a text of the accounts' own."""
+    return isolated(value, reader.spoken) if isinstance(value, str) else FORMATS["number"](value, reader)
+
+
 FORMATS: dict[str, Callable[[Value, Reader], str]] = {
     "number": _known(number),
     "money": _known(_money),
     "percent": _known(_percent),
     "ago": _known(lambda value, reader: ago(int(value), reader)),
     "days": _known(lambda value, reader: counted("days", math.ceil(value), reader)),
+    "last": _last,
+    "any": _any,
+    "times": _known(lambda value, reader: counted("times", int(value), reader)),
     "contacts": _known(lambda value, reader: counted("contacts", int(value), reader)),
     "cases": _known(lambda value, reader: counted("cases", int(value), reader)),
     "channel": _named("channels"),

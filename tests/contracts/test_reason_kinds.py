@@ -13,7 +13,7 @@ from engine.explanation import why, words
 from engine.playbook import Playbook
 from engine.reasons import REASON_CODES
 from engine.sentences import LANGUAGES
-from tests.engine.builders import NOW, Row, history, permission, playbook, touchpoint
+from tests.engine.builders import NOW, Row, history, outcome, permission, playbook, response, touchpoint
 from tests.engine.deciding import READY, FixedScorer, decided, index, policy, weight
 
 WORTH = FixedScorer({"visit_safety": 300.0, "stop_email": 40.0})
@@ -21,6 +21,7 @@ CALM = playbook(suppressions=())
 READ = touchpoint(-0.1, channel="website", direction="inbound", topic="safety")
 CALLED = touchpoint(-0.1, channel="visit", direction="inbound", topic="safety")
 CALLED_AGAIN = touchpoint(-0.05, channel="visit", direction="inbound", topic="news")
+CALLED_LONG_AGO = touchpoint(-40.0, channel="visit", direction="inbound", topic="safety")
 MAILS = tuple(touchpoint(-10.0 * i, channel="email", treatment="email_news") for i in range(1, 7))
 
 
@@ -35,6 +36,16 @@ class Scene:
 
     def decided(self) -> Decisions:
         return decided(history(*self.rows), rules=self.rules, scorer=self.scorer)
+
+
+RICH = (*READY, CALLED_LONG_AGO, touchpoint(-20.0, topic="safety", treatment="visit_safety", id="v"),
+        response("v", -19.0), outcome(-8.0), permission(-9.0, purpose="web_behaviour"))  # fmt: skip
+
+
+def moved_by(*features: str) -> Scene:
+    """A score that some features move."""
+    adds = {feature: 10.0 * place for place, feature in enumerate(features, start=1)}
+    return Scene(rows=RICH, scorer=replace(WORTH, adds=adds))
 
 
 SCENES: dict[str, Scene] = {
@@ -53,6 +64,20 @@ SCENES: dict[str, Scene] = {
     "response_history": Scene(rows=(*READY, touchpoint(-5.0))),
     "last_contact": Scene(rows=(*READY, touchpoint(-5.0))),
     "no_contact_yet": Scene(),
+    "topic_interest": moved_by("inbound_same_topic_90d"),
+    "channel_interest": moved_by("inbound_same_channel_90d"),
+    "activity": moved_by("inbound_any_90d"),
+    "contacts": moved_by("outbound_any_30d"),
+    "topic_contacts": moved_by("days_since_same_topic"),
+    "repetition": moved_by("outbound_same_treatment_30d"),
+    "responses": moved_by("response_rate_any_365d"),
+    "topic_responses": moved_by("responses_same_topic_90d"),
+    "message_responses": moved_by("responses_same_treatment_365d"),
+    "purchases": moved_by("outcome_value_90d"),
+    "optouts": moved_by("optouts_365d"),
+    "profile": moved_by("segment"),
+    "other_facts": moved_by("segment", "optouts_365d", "inbound_any_7d", "outcomes_30d", "planned_any"),
+    "expected_value_here": moved_by("segment"),
 }
 """One for each code: a code without a scene fails below, so nothing is added unchecked."""
 

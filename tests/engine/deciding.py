@@ -53,13 +53,18 @@ def journey(*stages: JourneyStage, owner_rule: OwnerRule = "strict") -> Journey:
 
 @dataclass(frozen=True)
 class FixedScorer:
-    """Worth by treatment, the same for all accounts, or lifted by what is known of each (`by_history`)."""
+    """Worth by treatment, the same for all accounts, or lifted by what is known of each (`by_history`).
+
+    `adds` are amounts by feature that every treatment is worth more, for all accounts alike: those of
+    reasons, without a forest.
+    """
 
     worth: Mapping[str, float] = field(default_factory=dict)
     evidence: int = 50
     followed: float = 1.0
     optout: float = 0.0
     by_history: bool = False
+    adds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def release(self) -> str:
@@ -69,6 +74,7 @@ class FixedScorer:
         ids = features.set.treatments
         shape = (len(features.moments), len(ids))
         value = np.broadcast_to(np.array([self.worth.get(id, 0.0) for id in ids]), shape).copy()
+        value[:, 1:] += sum(self.adds.values())
         if self.by_history:
             value = value + _lift(features)
         acts = np.broadcast_to(np.array([id != "none" for id in ids]), shape)
@@ -82,9 +88,16 @@ class FixedScorer:
 
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
         """What it does not say by feature is one amount."""
-        value = self.score(features).value
+        value, names = self.score(features).value, features.set.names
+        added = np.array([self.adds.get(name, 0.0) if treatment else 0.0 for name in names])
+        constant = (value[:, treatment] - value[:, 0])[moments] - added.sum()
+        return Contributions(constant, np.tile(added, (len(moments), 1)))
+
+    def response_contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
         width = len(features.set.names)
-        return Contributions((value[:, treatment] - value[:, 0])[moments], np.zeros((len(moments), width)))
+        return Contributions(
+            self.score(features).response[moments, treatment], np.zeros((len(moments), width))
+        )
 
 
 def _lift(features: Features) -> np.ndarray:

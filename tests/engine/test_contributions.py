@@ -54,23 +54,25 @@ def _by_definition(forest, row: Floats, feature: int) -> float:
     for size in range(COLUMNS):
         share = factorial(size) * factorial(COLUMNS - size - 1) / factorial(COLUMNS)
         for known in combinations(others, size):
-            with_it = _expected(forest, row, {*known, feature}, forest.trees.roots[0])
-            found += share * (with_it - _expected(forest, row, set(known), forest.trees.roots[0]))
+            with_it = expected_score(forest, row, {*known, feature}, forest.trees.roots[0])
+            found += share * (with_it - expected_score(forest, row, set(known), forest.trees.roots[0]))
     return found
 
 
-def _expected(forest, row: Floats, known: set[int], place: int) -> float:
-    """The mean score where only some features are known."""
+def expected_score(forest, row: Floats, known: set[int], place: int | None = None) -> float:
+    """The mean score where only some features are known; of one tree from `place` on, or of all."""
     trees, cover = forest.trees, forest.cover
+    if place is None:
+        return sum(expected_score(forest, row, known, root) for root in trees.roots)
     if place < 0:
         return float(trees.leaf[~place])
     left, right = int(trees.left[place]), int(trees.right[place])
     if trees.feature[place] in known:
-        return _expected(forest, row, known, left if _goes_left(forest, row, place) else right)
+        return expected_score(forest, row, known, left if _goes_left(forest, row, place) else right)
     counts = [cover.node[child] if child >= 0 else cover.leaf[~child] for child in (left, right)]
     shares = [count / cover.node[place] for count in counts]
     return sum(
-        share * _expected(forest, row, known, child)
+        share * expected_score(forest, row, known, child)
         for share, child in zip(shares, (left, right), strict=True)
     )
 
