@@ -161,7 +161,10 @@ def _put_personal(ledger: Ledger, tables: Tables, progress: Progress) -> None:
         )
         for done in range(0, latest.height, _PERSONAL_ROWS):
             progress("ledger", done, latest.height)
-            ledger.put_personal(name, latest.slice(done, _PERSONAL_ROWS).select(key + personal))
+            rows = latest.slice(done, _PERSONAL_ROWS)
+            ledger.put_personal(name, rows.select(key + personal))
+            if name == "touchpoints":
+                ledger.put_told(rows)
         progress("ledger", latest.height, latest.height)
 
 

@@ -12,16 +12,20 @@ from typing import Any
 
 import polars as pl
 
-from data.ledger import answers, facts, people, posting, releases, runs, suggestions
+from data.ledger import answers, facts, hand_overs, people, posting, releases, runs, suggestions, told
 from data.ledger.connection import Database
 from data.ledger.types import (
     AccountState,
+    HandOver,
+    HandOverVerb,
     LoggedDecision,
+    NewHandOver,
     Proposal,
     ReleaseInUse,
     Run,
     Suggestion,
     TailRow,
+    Told,
     User,
     Verb,
 )
@@ -279,3 +283,71 @@ class Ledger:
         """A decision as logged. Raises UnknownError."""
         with self._database.reading() as connection:
             return suggestions.decision(connection, decision_id)
+
+    # -- hand-overs --------------------------------------------------------------------------------
+    def hand_over(self, new: NewHandOver, *, now: int) -> HandOver:
+        """Ask a colleague; the same id again is the hand-over as it stands. Raises UnknownError."""
+        with self._database.writing() as connection:
+            return hand_overs.ask(connection, new, now=now)
+
+    def answer_hand_over(
+        self,
+        hand_over_id: str,
+        verb: HandOverVerb,
+        *,
+        user_id: str,
+        reason: str | None = None,
+        text: str | None = None,
+        rows: Sequence[TailRow] = (),
+        now: int,
+    ) -> HandOver:
+        """A person's answer with the facts that follow, in one transaction. The same again changes nothing;
+        one that it no longer takes: ConflictError. UnknownError."""
+        with self._database.writing() as connection:
+            return hand_overs.answer(
+                connection, hand_over_id, verb, user_id=user_id, reason=reason, text=text, rows=rows, now=now
+            )
+
+    def hand_over_of(self, hand_over_id: str) -> HandOver:
+        """Raises UnknownError."""
+        with self._database.reading() as connection:
+            return hand_overs.find(connection, hand_over_id)
+
+    def hand_overs_for(self, user_id: str, role: str) -> list[HandOver]:
+        """What waits for a person: handed, returned or escalated to her, the first that is due on top."""
+        with self._database.reading() as connection:
+            return hand_overs.for_person(connection, user_id, role)
+
+    def hand_overs_by(self, user_id: str) -> list[HandOver]:
+        """What a person has asked others for and what is not closed."""
+        with self._database.reading() as connection:
+            return hand_overs.asked_by(connection, user_id)
+
+    def hand_overs_of(self, account_id: str) -> list[HandOver]:
+        """All of an account, the latest first."""
+        with self._database.reading() as connection:
+            return hand_overs.of_account(connection, account_id)
+
+    def hand_overs_since(self, moment: int) -> list[HandOver]:
+        """All that were made at that moment or later."""
+        with self._database.reading() as connection:
+            return hand_overs.since(connection, moment)
+
+    def escalate_late(self, *, now: int) -> int:
+        """Give what is late to a manager, once; returns how many. Writes nothing where nothing is late."""
+        with self._database.reading() as connection:
+            if not hand_overs.any_late(connection, now=now):
+                return 0
+        with self._database.writing() as connection:
+            return hand_overs.escalate_late(connection, now=now)
+
+    def told(self, account_ids: Sequence[str], *, after: int) -> list[Told]:
+        """Touchpoints of these accounts with details since a moment, the latest first."""
+        with self._database.reading() as connection:
+            return told.of_accounts(connection, account_ids, after=after)
+
+    def put_told(self, rows: pl.DataFrame) -> None:
+        """Note touchpoints whose details `put_personal` keeps, so that they are found by account."""
+        with self._database.writing() as connection:
+            whole = rows.with_columns(pl.col("occurred_at").to_physical())
+            told.keep(connection, list(whole.iter_rows(named=True)))

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data.ledger import runs
+from data.ledger import hand_overs, runs
 from data.ledger import schema as t
 from data.ledger.facts import lock_accounts
 from data.ledger.statements import chunks, columns, upsert
@@ -93,6 +93,7 @@ def post(
         _list(connection, run_id, [account], wanted=wanted, suggestion_ids=ids, fresh=fresh)
     _publish(connection, staging, [account])
     _log(connection, [decision])
+    hand_overs.ask_by_rule(connection, [decision], now=now)
 
 
 def stage(
@@ -116,6 +117,7 @@ def stage(
     _list(connection, run_id, ids, wanted=wanted, suggestion_ids=suggestion_ids, fresh=fresh)
     _publish(connection, [run_id], ids)
     _log(connection, [decision for decision, _ in unchanged])
+    hand_overs.ask_by_rule(connection, [decision for decision, _ in unchanged], now=now)
     return [d.account_id for d, _, version in accounts if found[d.account_id].version != version]
 
 

@@ -247,3 +247,48 @@ listings = Table(
     Index("ix_listings_account", "account_id", "run_id"),
     Index("ix_listings_person", "run_id", "user_id"),
 )
+
+# -- hand-overs ------------------------------------------------------------------------------------
+# What people wrote to each other stands in `personal` under the source "hand_overs".
+hand_overs = Table(
+    "hand_overs",
+    metadata,
+    Column("hand_over_id", Text, primary_key=True),
+    _account(index=True),
+    Column("kind", Text, nullable=False),
+    Column("rule", Text),
+    Column("suggestion_id", Text),
+    Column("treatment", Text),
+    Column("topic", Text),
+    Column("touchpoint_id", Text),
+    Column("by_role", Text, nullable=False),
+    Column("by_user", Text),
+    Column("to_role", Text, nullable=False),
+    Column("to_user", Text),
+    Column("stage", Text),
+    Column("state", Text, nullable=False),
+    Column("reason", Text),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger),
+    Column("answered_by", Text),
+    Column("answered_at", BigInteger),
+    Column("closed_at", BigInteger),
+    Column("escalated_at", BigInteger),
+    Column("escalated_to", Text),
+    Index("ix_hand_overs_receiver", "to_user", "state"),
+    Index("ix_hand_overs_due", "state", "due_at"),
+)
+
+# Which touchpoints have details (form answers, questions), so that they are found without reading blocks.
+told = Table(
+    "told",
+    metadata,
+    Column("touchpoint_id", Text, primary_key=True),
+    _account(),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("direction", Text),
+    Column("channel", Text),
+    Column("topic", Text),
+    Column("role", Text),
+    Index("ix_told_account", "account_id", "occurred_at"),
+)

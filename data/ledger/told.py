@@ -1,0 +1,46 @@
+"""What accounts told us: touchpoints with details (form answers, questions), found without reading blocks.
+
+The details themselves are personal and stand apart; here is only when, how and about what they were.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from data.ledger import schema as t
+from data.ledger.statements import chunks, columns, named, upsert
+from data.ledger.types import Told
+
+_TOLD = ("touchpoint_id", "account_id", "occurred_at", "direction", "channel", "topic", "role")
+
+
+def keep(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note touchpoints with details; a later version of one replaces it."""
+    upsert(connection, t.told, [{name: row.get(name) for name in _TOLD} for row in rows], update=_TOLD[2:])
+
+
+def of_accounts(connection: sa.Connection, account_ids: Sequence[str], *, after: int) -> list[Told]:
+    """What these accounts told, and what colleagues noted of them, since a moment; the latest first."""
+    own = t.told.c
+    details = sa.and_(
+        t.personal.c.subject_key == t.accounts.c.subject_key,
+        t.personal.c.source == "touchpoints",
+        t.personal.c.row_key == own.touchpoint_id,
+    )
+    wanted = [*columns(t.told, *_TOLD), t.personal.c.content]
+    query = (
+        sa.select(*wanted)
+        .join(t.accounts, t.accounts.c.account_id == own.account_id)
+        .join(t.personal, details)
+        .where(own.occurred_at > after)
+        .order_by(own.occurred_at.desc(), own.touchpoint_id)
+    )
+    rows = [
+        named(row)
+        for chunk in chunks(account_ids)
+        for row in connection.execute(query.where(own.account_id.in_(chunk)))
+    ]
+    return [Told(**{n: row[n] for n in _TOLD}, details=row["content"].get("details")) for row in rows]
