@@ -332,12 +332,14 @@ class Bars:
         supported: Least share of the policy's choices for which the log has comparable decisions.
         effective: Least effective sample size.
         clusters: Fewer accounts than this make bootstrap intervals too narrow.
+        persons: Where people carry out, fewer persons than this say nothing of others.
         width: Largest half width of a reliable interval, as a share of what the logging policy earned.
     """
 
     supported: float = 0.95
     effective: float = 200.0
     clusters: int = 50
+    persons: int = 6
     width: float = 0.25
 
 
@@ -349,6 +351,7 @@ def verdict(
     supported: float,
     logged_probabilities: bool,
     scale: float,
+    persons: int | None = None,
     bars: Bars | None = None,
 ) -> Verdict:
     """A verdict on the evidence behind an estimate.
@@ -360,6 +363,7 @@ def verdict(
         supported: Share of the policy's choices that the log can speak of, in [0, 1].
         logged_probabilities: Whether assignment probabilities were logged rather than estimated.
         scale: What the width is measured against, usually what the logging policy earned; same unit.
+        persons: By how many persons contacts are carried out; None = by the system, or it is not known.
         bars: What is asked for.
 
     Returns:
@@ -378,6 +382,12 @@ def verdict(
             "limited evidence",
             f"The evidence is worth {effective:,.0f} decisions of {clusters:,} accounts; at least "
             f"{asked.effective:,.0f} and {asked.clusters:,} are needed.",
+        )
+    if persons is not None and persons < asked.persons:
+        return Verdict(
+            "limited evidence",
+            f"The contacts are those of {persons} persons; at least {asked.persons} are needed to tell what "
+            "contacts do from what these persons are like.",
         )
     if interval.half_width > asked.width * abs(scale):
         return Verdict(

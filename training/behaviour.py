@@ -1,8 +1,8 @@
 """How likely each logged treatment was: as logged, or from a model of who was given what.
 
-The model is cross-fitted by account: no case's probability comes from a model that saw its account. What
-nobody recorded (a representative's hunch) it cannot know, so values that rest on it are never more than
-directional.
+The model is cross-fitted by account: no case's probability comes from a model that saw its account. It is
+calibrated, and speaks of eligible treatments only. What nobody recorded (a representative's hunch) it cannot
+know, so values that rest on it are never more than directional.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.optimize import minimize
 
 from data.progress import Progress, quiet
-from engine.estimation import effective_sample_size
 from engine.records import Bools, Floats, Ints
 from training.boosting import Boosting, grow_named
 from training.cases import Cases
@@ -21,7 +21,15 @@ from training.splits import folds_of
 
 LEAST_PROBABILITY = 0.01
 """Estimated probabilities are not believed below this: one case would count for more than a hundred."""
-ROUNDS, LEAVES, FOLDS = 60, 15, 3
+LEAST_OF_EVEN = 0.05
+"""Where many treatments are eligible, the bar is this part of an even share of them, if that is less."""
+ROUNDS = (5, 10, 20, 40, 80, 160)
+"""How many trees a class may have: as many as predict best for accounts not seen, few where cases are few."""
+FOLDS = 3
+CALIBRATED_ON = 50_000
+"""Cases that the calibration looks at, at most: it has one number a treatment."""
+TOLERATED = 0.05
+"""How much less than 1 the logged probabilities of an eligible set may seem to add up to."""
 
 
 @dataclass(frozen=True)
@@ -31,64 +39,208 @@ class Assignment:
     Attributes:
         probability: Of the treatment that was chosen, in (0, 1]; shape (n,).
         comparable: Whether the treatment could have been chosen at all in such a case; shape (n, T).
-        estimated: Share of cases whose probability was not logged but estimated.
+        known: Whether the probability was logged rather than estimated; shape (n,).
+        doubts: What is wrong with logged probabilities, a sentence each; these were estimated instead.
     """
 
     probability: Floats
     comparable: Bools
-    estimated: float
+    known: Bools
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def estimated(self) -> float:
+        """Share of cases whose probability was not logged but estimated."""
+        return 1.0 - float(self.known.mean()) if len(self.known) else 0.0
 
     @property
     def logged(self) -> bool:
         """Whether every probability was logged."""
-        return self.estimated == 0.0
+        return bool(self.known.all())
 
     def take(self, rows: Bools | Ints) -> Assignment:
         """Some of the cases."""
-        return replace(self, probability=self.probability[rows], comparable=self.comparable[rows])
+        columns = ("probability", "comparable", "known")
+        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
 
 
 def assignment_of(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress = quiet) -> Assignment:
-    """Logged probabilities where there are any, estimated ones for the other cases."""
-    missing = np.isnan(cases.probability)
+    """Logged probabilities where there are any that can be true, estimated ones for the other cases."""
+    known, doubts = believable(cases)
     enough = cases.counts >= LEAST_CASES
-    if not missing.any():
-        return Assignment(cases.probability, cases.eligible & enough, 0.0)
+    if known.all():
+        return Assignment(cases.probability, cases.eligible & enough, known, doubts)
     estimated = estimate(cases, boosting, seed=seed, progress=progress)
     chosen = estimated[np.arange(len(cases)), cases.action]
-    probability = np.where(missing, np.clip(chosen, LEAST_PROBABILITY, 1.0), cases.probability)
-    likely = (estimated >= LEAST_PROBABILITY) | ~missing[:, None]
-    return Assignment(probability, cases.eligible & enough & likely, float(missing.mean()))
+    least = least_probability(cases.eligible)
+    probability = np.where(known, cases.probability, np.clip(chosen, least, 1.0))
+    likely = (estimated >= least[:, None]) | known[:, None]
+    return Assignment(probability, cases.eligible & enough & likely, known, doubts)
+
+
+def least_probability(eligible: Bools) -> Floats:
+    """Below which an estimated probability is not believed, nor the treatment comparable; shape (n,)."""
+    even: Floats = LEAST_OF_EVEN / np.maximum(eligible.sum(axis=1), 1)
+    return np.minimum(LEAST_PROBABILITY, even)
+
+
+def believable(cases: Cases) -> tuple[Bools, tuple[str, ...]]:
+    """Which logged probabilities can be true, and a sentence for what cannot.
+
+    Not those outside (0, 1], nor one below 1 where nothing else was eligible. And if the probabilities of
+    every eligible set add up to 1, the mean of 1 / (probability x number of eligible) is 1, or less where
+    some of them are never chosen: a mean clearly above says that they add up to less, and none is believed.
+
+    Returns:
+        Shape (n,), and the sentences.
+    """
+    logged = ~np.isnan(cases.probability)
+    inside = logged & (cases.probability > 0.0) & (cases.probability <= 1.0)
+    alone = inside & (cases.options == 1) & (cases.probability < 1.0 - 1e-9)
+    known, doubts = inside & ~alone, []
+    if (logged & ~inside).any():
+        doubts.append(
+            f"{int((logged & ~inside).sum()):,} logged probabilities lie outside (0, 1]; they were estimated."
+        )
+    if alone.any():
+        doubts.append(
+            f"{int(alone.sum()):,} decisions had one eligible treatment only and a logged probability below "
+            "1; their probabilities were estimated."
+        )
+    whole = _adds_up_to(cases, known & (cases.options > 1))
+    if whole < 1.0 - TOLERATED:
+        doubts.append(
+            f"The logged probabilities of the eligible treatments add up to about {whole:.2f}, not to 1; "
+            "none of them was used, all were estimated."
+        )
+        known = np.zeros(len(cases), dtype=np.bool_)
+    return known, tuple(doubts)
+
+
+def _adds_up_to(cases: Cases, among: Bools) -> float:
+    """To what logged probabilities of an eligible set add up, where that is clearly below 1; else 1."""
+    if among.sum() < LEAST_CASES:
+        return 1.0
+    inverse = 1.0 / (cases.probability[among] * cases.options[among])
+    error = float(inverse.std() / np.sqrt(len(inverse)))
+    mean = float(inverse.mean())
+    return 1.0 / mean if mean - 1.0 > 4.0 * error else 1.0
 
 
 def estimate(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress = quiet) -> Floats:
     """P(treatment | what was known) for every case and treatment, cross-fitted by account; shape (n, T).
 
-    Multinomial boosting over the account's own facts and those of all channels and topics. Treatments with
-    few cases share one class and its probability.
+    Multinomial boosting over the account's own facts and those of all channels and topics, then calibrated
+    (`calibrate`). Treatments with few cases share one class and its probability. What was not eligible has
+    probability 0; rows sum to 1.
     """
-    rows, names, categories = _known(cases)
     classes, labels = _classes(cases)
     folds = folds_of(cases.account_ids, FOLDS, seed=seed)
-    parameters = boosting.parameters("multiclass", len(cases)) | {
-        "num_class": len(classes), "num_leaves": LEAVES, "learning_rate": 0.1, "feature_fraction": 0.3,
-        "max_bin": 63,
-    }  # fmt: skip
+    raw = _raw(cases, labels, folds, boosting, progress)
+    allowed = np.stack([cases.eligible[:, members].any(axis=1) for members in classes], axis=1)
+    share = np.empty_like(raw)
+    for fold in np.unique(folds):
+        own = folds == fold
+        other = ~own if (~own).any() else own
+        slope, shift = calibrate(raw[other], labels[other], allowed[other])
+        share[own] = _softmax(_logits(raw[own], slope, shift), allowed[own])
     found = np.zeros((len(cases), len(cases.treatments)))
+    for code, members in enumerate(classes):
+        among = cases.eligible[:, members]
+        found[:, members] = share[:, code : code + 1] * among / np.maximum(among.sum(axis=1), 1)[:, None]
+    return found
+
+
+def _raw(cases: Cases, labels: Ints, folds: Ints, boosting: Boosting, progress: Progress) -> Floats:
+    """Probabilities of the classes before calibration, by models that have not seen the account."""
+    classes = int(labels.max()) + 1
+    raw, boosters = np.ones((len(cases), classes)), {}
+    loss = np.zeros(len(ROUNDS))
+    if classes < 2:
+        return raw
+    rows, names, categories = _known(cases)
+    parameters = boosting.parameters("multiclass", len(cases)) | _size(len(cases)) | {"num_class": classes}
     for fold in range(FOLDS):
         progress("assignment probabilities", fold, FOLDS)
         own, other = folds == fold, folds != fold
-        if not own.any():
+        if not own.any() or not other.any():
             continue
-        booster = grow_named(
+        boosters[fold] = grow_named(
             rows[other], labels[other].astype(np.float64), names=names, categories=categories,
-            parameters=parameters, rounds=ROUNDS,
+            parameters=parameters, rounds=ROUNDS[-1],
         )  # fmt: skip
-        predicted = booster.predict(rows[own])
-        for code, members in enumerate(classes):
-            found[np.ix_(own, members)] = predicted[:, code : code + 1] / len(members)
+        looked = np.flatnonzero(own)[: CALIBRATED_ON // FOLDS]
+        loss += [_loss(boosters[fold].predict(rows[looked], num_iteration=n), labels[looked]) for n in ROUNDS]
+    for fold, booster in boosters.items():
+        best = ROUNDS[int(loss.argmin())]
+        raw[folds == fold] = booster.predict(rows[folds == fold], num_iteration=best)
     progress("assignment probabilities", FOLDS, FOLDS)
-    return found
+    return raw
+
+
+def _size(n: int) -> dict[str, float]:
+    """Small trees over all columns where cases are few, larger ones over some of them where they are many."""
+    return {
+        "num_leaves": int(np.clip(n / 2_000, 4, 15)),
+        "learning_rate": 0.1,
+        "feature_fraction": float(np.clip(20_000 / max(n, 1), 0.3, 1.0)),
+        "min_data_in_leaf": 50,
+        "max_bin": 63,
+    }
+
+
+def _loss(share: Floats, label: Ints) -> float:
+    """Surprise by what was chosen, summed."""
+    return -float(np.log(np.maximum(share[np.arange(len(label)), label], 1e-12)).sum())
+
+
+def calibrate(raw: Floats, label: Ints, allowed: Bools) -> tuple[float, Floats]:
+    """How estimated shares must be bent so that they agree with what was chosen among the eligible.
+
+    Maximum likelihood of softmax(slope x log raw + shift) over what was allowed: one slope for all classes
+    and a shift for each, so the order of a class's probabilities is kept and rows still sum to 1.
+
+    Args:
+        raw: Estimated shares of cases that the model has not seen; shape (n, K).
+        label: What was chosen; shape (n,).
+        allowed: What could have been; shape (n, K); the label always.
+
+    Returns:
+        Slope, and shifts of shape (K,).
+
+    Source:
+        Guo, Pleiss, Sun and Weinberger (2017), On Calibration of Modern Neural Networks (vector scaling with
+        one slope); Platt (1999).
+    """
+    rows = np.arange(0, len(raw), max(1, len(raw) // CALIBRATED_ON))
+    log, chosen, could = np.log(np.maximum(raw[rows], 1e-12)), label[rows], allowed[rows]
+    once = np.zeros(log.shape)
+    once[np.arange(len(rows)), chosen] = 1.0
+
+    def loss(bent: Floats) -> tuple[float, Floats]:
+        share = _softmax(_logits(raw[rows], float(bent[0]), bent[1:]), could)
+        likely = np.log(np.maximum(share[np.arange(len(rows)), chosen], 1e-300))
+        wrong = share - once
+        pull = np.append(bent[0] - 1.0, bent[1:]) / len(rows)  # a trace of a prior: nothing runs away
+        gradient = np.append((wrong * log).sum(), wrong.sum(axis=0)) / len(rows) + pull
+        penalty = ((bent[0] - 1.0) ** 2 + (bent[1:] ** 2).sum()) / (2 * len(rows))
+        return float(-likely.mean() + penalty), gradient
+
+    start = np.append(1.0, np.zeros(raw.shape[1]))
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 200}).x
+    return float(found[0]), np.asarray(found[1:])
+
+
+def _logits(raw: Floats, slope: float, shift: Floats) -> Floats:
+    bent: Floats = slope * np.log(np.maximum(raw, 1e-12)) + shift
+    return bent
+
+
+def _softmax(logits: Floats, allowed: Bools) -> Floats:
+    inside = np.where(allowed, logits, -np.inf)
+    weight = np.exp(inside - inside.max(axis=1, keepdims=True))
+    share: Floats = weight / weight.sum(axis=1, keepdims=True)
+    return share
 
 
 def _known(cases: Cases) -> tuple[Floats, list[str], set[str]]:
@@ -112,19 +264,3 @@ def _classes(cases: Cases) -> tuple[list[list[int]], Ints]:
     for code, members in enumerate(classes):
         label[members] = code
     return classes, label[cases.action]
-
-
-def overlap_by_treatment(cases: Cases, assignment: Assignment) -> list[tuple[str, int, float, float]]:
-    """For each treatment with cases: id, cases, effective sample size of them, smallest probability."""
-    table = []
-    for index in np.flatnonzero(cases.counts):
-        own = assignment.probability[cases.action == index]
-        table.append(
-            (
-                cases.treatments[index],
-                int(cases.counts[index]),
-                effective_sample_size(1.0 / own),
-                float(own.min()),
-            )
-        )
-    return table

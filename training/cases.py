@@ -25,7 +25,10 @@ from engine.records import DAY_MICROS, Bools, Floats, History, Ints, Micros, Mom
 from training.consequences import responses, rewards
 from training.errors import OutputError, TooFewCasesError
 from training.occasions import LandmarkSettings, decided, known, landmarks
+from training.persons import Names, served_by
 
+_COLUMNS = ("action", "probability", "eligible", "options", "person", "reward", "responded", "matured")
+"""Of `Cases`: what has a row per occasion."""
 _SHARED = frozenset({"set", "treatment"})
 _GATES = ("consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed")
 """What policies read of `Features` and learners do not."""
@@ -41,6 +44,9 @@ class Cases:
         action: Index of the treatment that followed; shape (n,).
         probability: With which it was chosen; NaN where that was not logged; shape (n,).
         eligible: What could have been chosen, as logged or else by the playbook's policies; shape (n, T).
+        options: How many treatments the logged list of what could have been chosen names; 0 = there is no
+            list; shape (n,).
+        person: Who serves the account (`training.persons`), as text; shape (n,).
         reward: Worth of the outcomes within the horizon, in currency, costs not deducted; shape (n,).
         responded: Whether the treatment had a positive response within the horizon; shape (n,).
         matured: Whether the whole horizon was known when the cases were made; shape (n,).
@@ -55,6 +61,8 @@ class Cases:
     action: Ints
     probability: Floats
     eligible: Bools
+    options: Ints
+    person: Names
     reward: Floats
     responded: Bools
     matured: Bools
@@ -93,8 +101,7 @@ class Cases:
 
     def take(self, rows: Bools | Ints) -> Cases:
         """Some of the rows."""
-        columns = ("action", "probability", "eligible", "reward", "responded", "matured")
-        changed = {name: getattr(self, name)[rows] for name in columns}
+        changed = {name: getattr(self, name)[rows] for name in _COLUMNS}
         return replace(self, features=take(self.features, rows), **changed)
 
     def overlap(self) -> float:
@@ -266,6 +273,8 @@ class _Builder:
             action=action,
             probability=occasions["probability"].fill_null(float("nan")).to_numpy(),
             eligible=self._eligible(occasions["eligible"], everything, action),
+            options=_options(occasions),
+            person=served_by(history, occasions, self.playbook, at=self.at),
             reward=rewards(history, occasions, self.playbook, at=self.at, horizon=self.horizon),
             responded=responses(history, occasions, at=self.at, horizon=self.horizon),
             matured=moments.as_of + self.horizon <= self.span.outcomes_until,
@@ -314,10 +323,16 @@ class _Builder:
         return mask
 
 
+def _options(occasions: pl.DataFrame) -> Ints:
+    """How many treatments each logged list names, the chosen one included; 0 = no list; shape (n,)."""
+    names = pl.col("eligible").str.split("|").list.eval(pl.element().str.strip_chars())
+    named = pl.concat_list(names, "treatment").list.unique().list.len()
+    return occasions.select(named.fill_null(0).cast(pl.Int64))["eligible"].to_numpy()
+
+
 def _joined(parts: Sequence[Cases], left_out: Counter[str]) -> Cases:
-    columns = ("action", "probability", "eligible", "reward", "responded", "matured")
     stacked: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts]) for name in columns
+        name: np.concatenate([getattr(part, name) for part in parts]) for name in _COLUMNS
     }
     reasons = {reason: count for reason, count in sorted(left_out.items()) if count}
     return replace(parts[0], features=stack([part.features for part in parts]), left_out=reasons, **stacked)

@@ -12,28 +12,39 @@ from typing import Any
 
 import numpy as np
 
+from engine.clusters import Uncertainty
 from engine.estimation import (
     Interval,
     Logged,
     Resamples,
     Terms,
     Verdict,
+    direct_terms,
     doubly_robust_terms,
     effective_sample_size,
+    ips_terms,
     logged_terms,
+    shrunk_terms,
     snips_terms,
     verdict,
 )
 from engine.records import DAY_MICROS, Bools, Floats
+from engine.sensitivity import LARGEST, Contrast, overturning_strength
+from training.balance import Overlap, overlap
 from training.behaviour import Assignment
 from training.boosting import Boosting
 from training.cases import Cases
 from training.errors import TooFewCasesError
+from training.gains import Gains, gains_of
 from training.learners import LEARNERS, Fitted
-from training.select import greedy, logged_of, net_model
+from training.persons import clusters_of_persons
+from training.select import choosable, greedy, logged_of, net_model
+from training.splits import clusters_of
 
 AS_LOGGED, NO_CONTACT_POLICY = "as logged", "no contact"
 LEAST_IN_TIME_SPLIT = 100
+SENSITIVITY_RESAMPLES = 100
+"""Each is sorted through for every strength that is tried."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +53,15 @@ class PolicyValue:
 
     Attributes:
         policy: "as logged", "no contact" or a learner's name.
-        snips, doubly_robust: The two estimates with their intervals.
+        snips, doubly_robust: The two estimates that count, with their intervals.
+        direct, ips, shrunk: Three more, to see whether they agree: of the model alone, of the weights alone,
+            and doubly robust with shrunk weights.
         versus_logged: Doubly robust difference to what was logged, on the same resamples.
         versus_fixed: The same to the best fixed action; None where there is none to compare with.
         versus_nobody: The same to contacting nobody.
+        strength: By which factor something unseen would have to change the odds of what was chosen, so that
+            the policy is no longer better than both references beyond chance; 1 = it is not even without;
+            `LARGEST` = that much or more; None = probabilities were logged, or it is a reference.
         effective: Effective sample size of its weights.
         supported: Share of its choices with comparable decisions in the log.
         verdict: On the evidence.
@@ -58,6 +74,10 @@ class PolicyValue:
     versus_logged: Interval
     versus_fixed: Interval | None
     versus_nobody: Interval
+    direct: Interval
+    ips: Interval
+    shrunk: Interval
+    strength: float | None
     effective: float
     supported: float
     verdict: Verdict
@@ -65,7 +85,7 @@ class PolicyValue:
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest; figures that are not numbers become null."""
-        plain: dict[str, Any] = _finite(asdict(self))
+        plain: dict[str, Any] = finite(asdict(self))
         return plain
 
 
@@ -77,6 +97,7 @@ class Evaluation:
         name: How it was held out: "accounts" or "time".
         sentence: The same in words.
         decisions, accounts: How many were held out.
+        persons: How many persons serve these accounts; None = the system does, or it is not known.
         policies: Best known reference first, then the learners.
     """
 
@@ -84,6 +105,7 @@ class Evaluation:
     sentence: str
     decisions: int
     accounts: int
+    persons: int | None
     policies: tuple[PolicyValue, ...]
 
     def of(self, policy: str) -> PolicyValue:
@@ -104,6 +126,8 @@ class Judged:
         targets: Policy -> P(treatment); shape (n, T).
         predicted: Learner -> expected worth, NaN = not learned; shape (n, T).
         model: Reward net of cost expected by the doubly robust estimate; shape (n, T).
+        overlap: What the log can say of each treatment.
+        gains: Learner -> its gain beyond contacting nobody.
     """
 
     evaluation: Evaluation
@@ -112,6 +136,18 @@ class Judged:
     targets: Mapping[str, Floats]
     predicted: Mapping[str, Floats]
     model: Floats
+    overlap: tuple[Overlap, ...]
+    gains: Mapping[str, Gains]
+
+
+def uncertainty_of(cases: Cases, *, seed: int) -> Uncertainty:
+    """Resamples by account, and by person where people carry out and it is known who serves whom."""
+    system = {role.id for role in cases.playbook.roles if role.system}
+    by_person = np.array([t.kind == "contact" and t.role not in system for t in cases.playbook.treatments])
+    account = clusters_of(cases.account_ids)
+    if not by_person[cases.action].any() or not (cases.person != "").any():
+        return Uncertainty.of(account, None, seed=seed)
+    return Uncertainty.of(account, clusters_of_persons(cases.person, cases.account_ids), seed=seed)
 
 
 def reference_targets(cases: Cases) -> dict[str, Floats]:
@@ -142,16 +178,17 @@ def evaluate(
     """
     predicted = {key: learned.predict(cases.features) for key, learned in fitted.items()}
     targets = reference_targets(cases)
-    targets |= {key: greedy(values, cases.cost, cases.eligible) for key, values in predicted.items()}
+    may = choosable(cases, assignment)
+    targets |= {key: greedy(values, cases.cost, may) for key, values in predicted.items()}
     model = net_model(predicted[_richest(fitted)], cases.cost)
     logged = logged_of(cases, assignment)
-    judge = _Judge(cases, assignment, logged, model, Resamples.of(logged.cluster, seed=seed))
-    nobody = doubly_robust_terms(logged, targets[NO_CONTACT_POLICY], model)
-    fixed = doubly_robust_terms(logged, targets["best_fixed"], model) if "best_fixed" in targets else None
-    values = (judge.policy(key, target, fixed, nobody) for key, target in targets.items())
-    policies = (judge.logging(nobody), *values)
-    evaluation = Evaluation(name, sentence, len(cases), judge.resamples.clusters, policies)
-    return Judged(evaluation, cases, assignment, targets, predicted, model)
+    judge = _Judge(cases, assignment, logged, model, uncertainty_of(cases, seed=seed), targets)
+    policies = (judge.logging(), *(judge.policy(key) for key in targets))
+    sure = judge.uncertainty
+    evaluation = Evaluation(name, sentence, len(cases), sure.accounts.clusters, sure.served_by, policies)
+    gains = {key: judge.gains(key, values) for key, values in predicted.items()}
+    found = overlap(cases, assignment, model, sure)
+    return Judged(evaluation, cases, assignment, targets, predicted, model, found, gains)
 
 
 def _richest(fitted: Mapping[str, Fitted]) -> str:
@@ -167,57 +204,111 @@ class _Judge:
     assignment: Assignment
     logged: Logged
     model: Floats
-    resamples: Resamples
+    uncertainty: Uncertainty
+    targets: Mapping[str, Floats]
 
-    def logging(self, nobody: Terms) -> PolicyValue:
+    def logging(self) -> PolicyValue:
         terms = logged_terms(self.logged)
-        interval = self.resamples.interval(terms)
+        interval = self.uncertainty.interval(terms)
         counts = self.cases.counts / len(self.cases)
         return PolicyValue(
             policy=AS_LOGGED,
             snips=interval,
             doubly_robust=interval,
-            versus_logged=self.resamples.difference(terms, terms),
+            versus_logged=self.uncertainty.difference(terms, terms),
             versus_fixed=None,
-            versus_nobody=self.resamples.difference(terms, nobody),
+            versus_nobody=self.uncertainty.difference(terms, self._robust(NO_CONTACT_POLICY)),
+            direct=interval,
+            ips=interval,
+            shrunk=interval,
+            strength=None,
             effective=float(len(self.cases)),
             supported=1.0,
             verdict=self._verdict(interval, float(len(self.cases)), 1.0, estimated=False),
             mix=self._mix(counts),
         )
 
-    def policy(self, name: str, target: Floats, fixed: Terms | None, nobody: Terms) -> PolicyValue:
-        weights = self.logged.weights(target)
-        terms = doubly_robust_terms(self.logged, target, self.model)
-        interval = self.resamples.interval(terms)
-        effective = effective_sample_size(weights)
+    def policy(self, name: str) -> PolicyValue:
+        target, sure = self.targets[name], self.uncertainty
+        terms = self._robust(name)
+        interval = sure.interval(terms)
+        effective = effective_sample_size(self.logged.weights(target))
         supported = float((target * self.assignment.comparable).sum() / len(target))
+        fixed = sure.difference(terms, self._robust("best_fixed")) if "best_fixed" in self.targets else None
         return PolicyValue(
             policy=name,
-            snips=self.resamples.interval(snips_terms(self.logged, target)),
+            snips=sure.interval(snips_terms(self.logged, target)),
             doubly_robust=interval,
-            versus_logged=self.resamples.difference(terms, logged_terms(self.logged)),
-            versus_fixed=self.resamples.difference(terms, fixed) if fixed is not None else None,
-            versus_nobody=self.resamples.difference(terms, nobody),
+            versus_logged=sure.difference(terms, logged_terms(self.logged)),
+            versus_fixed=fixed,
+            versus_nobody=sure.difference(terms, self._robust(NO_CONTACT_POLICY)),
+            direct=sure.interval(direct_terms(target, self.model)),
+            ips=sure.interval(ips_terms(self.logged, target)),
+            shrunk=sure.interval(shrunk_terms(self.logged, target, self.model)),
+            strength=self._strength(name),
             effective=effective,
             supported=supported,
             verdict=self._verdict(interval, effective, supported, estimated=not self.assignment.logged),
             mix=self._mix(target.mean(axis=0)),
         )
 
+    def gains(self, name: str, predicted: Floats) -> Gains:
+        """Beyond contacting nobody."""
+        choice = self.targets[name].argmax(axis=1)
+        net = net_model(predicted, self.cases.cost)
+        expected = net[np.arange(len(choice)), choice] - net[:, 0]
+        gain = self._robust(name).numerator - self._robust(NO_CONTACT_POLICY).numerator
+        return gains_of(expected, gain, np.flatnonzero(choice), self.uncertainty)
+
+    def _robust(self, name: str) -> Terms:
+        return doubly_robust_terms(self.logged, self.targets[name], self.model)
+
+    def _strength(self, name: str) -> float | None:
+        references = {NO_CONTACT_POLICY, "best_fixed"} & set(self.targets) - {name}
+        if self.assignment.logged or name == NO_CONTACT_POLICY:
+            return None
+        by_account = self.uncertainty.accounts
+        few = Resamples(by_account.draws[:SENSITIVITY_RESAMPLES], by_account.cluster)
+        return min(
+            overturning_strength(
+                Contrast.of(
+                    self.logged, self.targets[name], self.targets[other], self.model,
+                    known=self.assignment.known,
+                ),
+                few,
+            )
+            for other in sorted(references)
+        )  # fmt: skip
+
     def _verdict(self, interval: Interval, effective: float, supported: float, *, estimated: bool) -> Verdict:
         return verdict(
             interval,
             effective=effective,
-            clusters=self.resamples.clusters,
+            clusters=self.uncertainty.accounts.clusters,
             supported=supported,
             logged_probabilities=not estimated,
             scale=logged_terms(self.logged).value,
+            persons=self.uncertainty.served_by,
         )
 
     def _mix(self, shares: Floats) -> dict[str, float]:
         named = zip(self.cases.treatments, shares, strict=True)
         return {treatment: float(share) for treatment, share in named if share > 0}
+
+
+def strength_sentence(value: PolicyValue) -> str:
+    """How strong something unseen would have to be to overturn a policy's gain; "" where nothing is unseen.
+
+    Source:
+        Tan (2006); Zhao, Small and Bhattacharya (2019); see `engine.sensitivity`.
+    """
+    if value.strength is None or value.strength <= 1.0:
+        return ""
+    factor = "more than 10" if value.strength >= LARGEST else f"{value.strength:.2f}"
+    return (
+        "Probabilities were estimated: something that nobody recorded would have to change the odds of what "
+        f"was chosen by a factor of {factor} to explain this gain away."
+    )
 
 
 def claim(evaluation: Evaluation, chosen: str) -> str:
@@ -239,9 +330,10 @@ def claim(evaluation: Evaluation, chosen: str) -> str:
             "chance explains beyond contacting nobody: no gain by personalisation is claimed."
         )
     if gap.low > 0.0:
-        return (
+        said = (
             f"On held-out accounts {chosen} earns {figures} beyond the best fixed action: more than chance."
         )
+        return f"{said} {strength_sentence(value)}".strip()
     return (
         f"On held-out accounts {chosen} earns {figures} beyond the best fixed action: no more than chance "
         "explains, so no gain by personalisation is claimed."
@@ -275,38 +367,12 @@ def evaluate_by_time(
     return evaluate(later, likely, fitted, seed=seed, name="time", sentence=sentence).evaluation
 
 
-@dataclass(frozen=True)
-class Decile:
-    """Expected beside observed for a tenth of the policy's own choices, by what was expected of them.
-
-    Attributes:
-        expected: Mean prediction, net of cost, in currency.
-        observed: Self-normalised weighted mean of what followed where the log chose the same.
-        decisions: Cases where the log chose the same.
-    """
-
-    expected: float
-    observed: float
-    decisions: int
-
-
-def calibration(judged: Judged, learner: str) -> list[Decile]:
-    """Calibration on the policy's own choices, by weighting: right on average need not be right there."""
-    cases, target = judged.cases, judged.targets[learner]
-    logged = logged_of(cases, judged.assignment)
-    expected = net_model(judged.predicted[learner], cases.cost)[np.arange(len(cases)), target.argmax(axis=1)]
-    weights = logged.weights(target)
-    deciles = []
-    for part in np.array_split(np.argsort(expected, kind="stable"), 10):
-        if len(part) and weights[part].sum() > 0.0:
-            observed = float(np.average(logged.reward[part], weights=weights[part]))
-            deciles.append(Decile(float(expected[part].mean()), observed, int((weights[part] > 0).sum())))
-    return deciles
-
-
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """The same with null for figures that are not numbers, which JSON cannot say."""
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: finite(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value

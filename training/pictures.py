@@ -10,7 +10,8 @@ import numpy as np
 
 from engine.records import Floats
 from training.errors import TrainingError
-from training.evaluate import Decile, Evaluation
+from training.evaluate import Evaluation
+from training.gains import Decile, Gains
 
 INK, LIGHT, ACCENT = "#22313f", "#b8c4ce", "#0b7a75"
 
@@ -52,8 +53,24 @@ def calibration(deciles: Sequence[Decile], currency: str) -> bytes:
         ends = [min(expected + observed, default=0.0), max(expected + observed, default=1.0)]
         axes.plot(ends, ends, color=LIGHT, linewidth=1)
         axes.plot(expected, observed, "o-", color=ACCENT)
-        axes.set_xlabel(f"expected, {currency} per decision")
-        axes.set_ylabel("observed (weighted)")
+        axes.set_xlabel(f"expected gain, {currency} per decision")
+        axes.set_ylabel("observed (doubly robust)")
+
+    return _picture(draw, height=3.6)
+
+
+def uplift(gains: Mapping[str, Gains], chosen: str, currency: str) -> bytes:
+    """Gain when those of whom most is expected are contacted first; the dashed line is random order."""
+
+    def draw(axes: Any) -> None:
+        for name, each in gains.items():
+            colour = ACCENT if name == chosen else LIGHT
+            axes.plot(each.curve.share * 100.0, each.curve.gain, color=colour, label=name)
+            if name == chosen:
+                axes.plot(each.curve.share * 100.0, each.curve.random, "--", color=colour, linewidth=1)
+        axes.set_xlabel("% of decisions contacted as the policy says, highest expected gain first")
+        axes.set_ylabel(f"gain, {currency} per decision")
+        axes.legend(frameon=False, fontsize=8)
 
     return _picture(draw, height=3.6)
 

@@ -17,9 +17,9 @@ from data.ingest import BEGINNING
 from engine.estimation import Interval
 from engine.records import DAY_MICROS, Floats
 from training import pictures
-from training.behaviour import Assignment, overlap_by_treatment
+from training.behaviour import Assignment
 from training.cases import Cases
-from training.evaluate import AS_LOGGED, Evaluation, Judged, calibration, claim
+from training.evaluate import AS_LOGGED, Evaluation, Judged, claim
 from training.learners import Fitted
 from training.occasions import known
 from training.release import Gate
@@ -102,7 +102,8 @@ def _pictures(findings: Findings) -> dict[str, bytes]:
     drawn = {
         "values_accounts": pictures.values_by_policy(findings.judged.evaluation, chosen, currency),
         "cases": pictures.cases_by_treatment(counts),
-        "calibration": pictures.calibration(calibration(findings.judged, chosen), currency),
+        "calibration": pictures.calibration(findings.judged.gains[chosen].tenths, currency),
+        "uplift": pictures.uplift(findings.judged.gains, chosen, currency),
         "arrival": pictures.arrival(findings.arrival_days, findings.cases.horizon_days),
     }
     if findings.by_time is not None:
@@ -125,7 +126,8 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "evaluations": evaluations,
         "pictures": inline,
         "mix": _mix(findings),
-        "overlap": overlap_by_treatment(findings.cases, findings.assignment),
+        "overlap": findings.judged.overlap,
+        "gains": findings.judged.gains[findings.selection.chosen],
         "cases": len(findings.cases),
         "accounts": len(set(findings.cases.account_ids)),
         "basis": "logged decisions" if findings.cases.basis == "decisions" else "landmarks over touchpoints",
@@ -164,6 +166,13 @@ def notes(findings: Findings) -> list[str]:
             f"For {assignment.estimated:.0%} of the cases no assignment probability was logged. It was "
             "estimated from what was recorded; what was not recorded may explain part of any difference."
         )
+    said += assignment.doubts
+    persons = findings.judged.evaluation.persons
+    if persons is not None:
+        said.append(
+            f"The held-out accounts are served by {persons} persons, whose accounts hang together: of the "
+            "intervals by account and by person the wider one is shown."
+        )
     if cases.basis == "landmarks":
         said.append(
             "Occasions were laid over the touchpoints. Those in whose grace window the account turned to us "
@@ -192,5 +201,6 @@ def _render(name: str, context: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["interval"] = interval_text
+    environment.filters["difference"] = lambda size: f"{size:.2f}" if np.isfinite(size) else ""
     source = files("training").joinpath("templates", name).read_text(encoding="utf-8")
     return environment.from_string(source).render(context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,8 @@ from training.behaviour import Assignment, assignment_of
 from training.boosting import Boosting
 from training.cases import Cases, build_cases, known_at
 from training.errors import NoHistoryError, TooFewCasesError
-from training.evaluate import Evaluation, Judged, evaluate, evaluate_by_time
+from training.evaluate import Evaluation, Judged, evaluate, evaluate_by_time, finite
+from training.gains import all_json
 from training.learners import LEARNERS, learnable
 from training.release import Gate, judge, manifest_of, parts_of, release_id
 from training.select import Selection, select
@@ -219,10 +220,12 @@ def _facts(snapshot: Snapshot, learned: _Learned, gate: Gate, settings: Settings
         "left_out": dict(learned.cases.left_out),
         "selection": learned.selection.sentence,
         "evaluation": {
-            each.name: {"decisions": each.decisions, "accounts": each.accounts,
+            each.name: {"decisions": each.decisions, "accounts": each.accounts, "persons": each.persons,
                         "policies": [value.as_json() for value in each.policies]}
             for each in found
         },
+        "gains": finite(all_json(learned.judged.gains)),
+        "overlap": [finite(asdict(row)) for row in learned.judged.overlap],
         "gate": [{"name": c.name, "passed": c.passed, "sentence": c.sentence} for c in gate.checks],
         "versions": {name: version(name) for name in ("lightgbm", "numpy", "polars", "numba")},
     }  # fmt: skip

@@ -60,6 +60,16 @@ def greedy(values: Floats, cost: Floats, eligible: Bools) -> Floats:
     return target
 
 
+def choosable(cases: Cases, assignment: Assignment) -> Bools:
+    """What a policy may choose: eligible, and with decisions like it in the log; shape (n, T).
+
+    What such accounts hardly ever got cannot be judged, so it is neither valued nor promoted.
+    """
+    may = cases.eligible & assignment.comparable
+    may[:, 0] = True
+    return may
+
+
 def logged_of(cases: Cases, assignment: Assignment) -> Logged:
     """The cases as logged decisions with rewards net of cost, resampled by account."""
     net = cases.reward - cases.cost[cases.action]
@@ -109,8 +119,9 @@ def select(
     progress("comparing learners", len(learners), len(learners))
     logged = logged_of(cases, assignment)
     model = net_model(min(predicted.values(), key=lambda values: _squared_error(values, cases)), cases.cost)
+    may = choosable(cases, assignment)
     terms = {
-        name: doubly_robust_terms(logged, greedy(values, cases.cost, cases.eligible), model)
+        name: doubly_robust_terms(logged, greedy(values, cases.cost, may), model)
         for name, values in predicted.items()
     }
     resamples = Resamples.of(logged.cluster, seed=seed)

@@ -10,13 +10,12 @@ import pytest
 
 from engine.records import Floats
 from tests.training.builders import EFFECT, QUICK, LogSettings, cases_of
-from training.behaviour import Assignment, assignment_of, estimate, overlap_by_treatment
+from training.behaviour import Assignment, assignment_of, estimate
 from training.cases import Cases
 from training.errors import TooFewCasesError
 from training.evaluate import (
     AS_LOGGED,
     NO_CONTACT_POLICY,
-    calibration,
     claim,
     evaluate,
     evaluate_by_time,
@@ -143,7 +142,7 @@ def test_every_policy_has_interval_effective_sample_and_verdict(personal: Cases)
 
 def test_calibration_looks_at_the_policys_own_choices(personal: Cases) -> None:
     """Expected and observed agree on average where the model is right."""
-    deciles = calibration(judged(personal), "s_learner")
+    deciles = judged(personal).gains["s_learner"].tenths
 
     expected = np.mean([decile.expected for decile in deciles])
     assert len(deciles) == 10
@@ -216,8 +215,6 @@ def test_only_missing_probabilities_are_estimated(personal: Cases) -> None:
 
     assert assignment.estimated == 0.5
     np.testing.assert_array_equal(assignment.probability[::2], personal.probability[::2])
-    table = overlap_by_treatment(personal, assignment)
-    assert [name for name, *_ in table] == ["none", "email_news", "visit_news"]
 
 
 def test_all_cases_of_an_account_are_on_one_side(personal: Cases) -> None:
