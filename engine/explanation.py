@@ -90,19 +90,33 @@ def objection_words(
 
 def headline(treatment_id: str, reasons: tuple[Reason, ...], *, name: str, language: str, now: int,
              playbook: Playbook, zone: tzinfo | None = None) -> str:  # fmt: skip
-    """The suggestion's text with {name} and {when} filled in, aged to `now`.
+    """The suggestion's text with {name}, {when} and {trigger} filled in, aged to `now`.
 
     {when} is the time of the trigger among the reasons; without one the placeholder goes, and the space
-    before it.
+    before it. {trigger} is what the account did, through the channel in which it did it; without a trigger it
+    goes, and the space after it.
     """
     treatment = playbook.treatment(treatment_id)
     template = text_in(treatment.text, language, treatment.id)
+    reader = Reader(language, now, zone, playbook)
     trigger = next((reason for reason in reasons if reason.code in TRIGGERS), None)
+    done = "" if trigger is None else _trigger_text(trigger, reader) + " "
+    # Filled in before the name, which may contain what looks like a placeholder.
+    template = re.sub(r"\{trigger\}\s*", lambda _: done, template)
     at = trigger.facts.get("at") if trigger else None
-    when = " " + ago(at, Reader(language, now, zone, playbook)) if isinstance(at, int) else ""
+    when = " " + ago(at, reader) if isinstance(at, int) else ""
     values = {"name": isolated(name, language), "when": when}
     filled = re.sub(r"\{(name)\}|\s*\{(when)\}", lambda found: values[found[1] or found[2]], template)
     return filled.strip()
+
+
+def _trigger_text(trigger: Reason, reader: Reader) -> str:
+    """What the account did, with {name} and {when} still to fill in; general where the topic has no text."""
+    topic = next((t for t in reader.playbook.topics if t.id == trigger.facts.get("topic")), None)
+    own = topic.triggers.get(str(trigger.facts.get("channel"))) if topic else None
+    if own:
+        return text_in(own, reader.language, "")
+    return say(f"trigger_{trigger.code}", {**trigger.facts, "name": "{name}", "when": "{when}"}, reader)
 
 
 def _read(name: str, value: Value, reader: Reader) -> str:

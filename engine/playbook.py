@@ -71,12 +71,14 @@ class Topic:
     Attributes:
         owners: The roles that alone may speak about it, whatever the stage; () = those of the stage.
         safety: Whether what an account says about it is a safety report and no signal.
+        triggers: Channel -> what the account has done about it there, in words, with {name} and {when}.
     """
 
     id: str
     name: Texts
     owners: tuple[str, ...] = ()
     safety: bool = False
+    triggers: Mapping[str, Texts] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class Treatment:
         validity_days: How long a suggestion of it stays posted.
         approval: Number of the approved text; "" = none needed.
         approved_until: Microseconds UTC after which the text may not be used; None = no end.
-        text: What the suggestion says, by language, with {name} and {when} to fill in.
+        text: What the suggestion says, by language, with {name}, {when} and {trigger} to fill in.
         note: Small print beneath it, by language.
         stops: Purposes and channels that a stop ends: ("email", "marketing"); empty for contacts.
         stages: Stages of the journey that it is meant for; () = all.

@@ -122,6 +122,8 @@ SECTIONS: tuple[Section, ...] = (
                 " empty = the owners of the stage.", (), refers="owners"),
         Setting("safety", "flag", "Whether what an account says about it is a safety report: it goes to the"
                 " safety role and is no signal for anybody else.", False),
+        Setting("triggers", "by_channel", "Channel -> what the account did about it there; {name} and"
+                " {when} are filled in. A channel without one gets a general sentence.", {}),
     )),
     Section("issues", "The upper level of the taxonomy of actions.", (
         Setting("groups", "ids", "The lower level: groups of actions within the issue."),
@@ -148,7 +150,7 @@ SECTIONS: tuple[Section, ...] = (
         Setting("approval", "text", "Number of the approved text; empty = none needed.", ""),
         Setting("approved_until", "moment",
                 "Last day (UTC) or moment (with offset) on which the text may be used; else no end.", None),
-        Setting("text", "template", "What the suggestion says; {name} and {when} are filled in."),
+        Setting("text", "template", "What the suggestion says; {name}, {when} and {trigger} are filled in."),
         Setting("note", "texts", "Small print beneath the suggestion.", {}),
         Setting("stops", "stops", "Of a stop: what it ends, such as [\"email:marketing\"].", ()),
         Setting("stages", "list", "Stages of the journey that it is meant for; empty = all.", (),

@@ -225,13 +225,28 @@ def _texts(raw: Any, where: str, context: _Context) -> dict[str, str]:
 
 
 def _template(raw: Any, where: str, context: _Context) -> dict[str, str]:
+    return _with_places(raw, where, context, ("{name}", "{when}", "{trigger}"))
+
+
+def _by_channel(raw: Any, where: str, context: _Context) -> dict[str, dict[str, str]]:
+    texts = {}
+    for channel, given in sorted(_table(raw, where).items()):
+        if channel not in context.ids["channels"]:
+            hint = near(channel, context.ids["channels"]) or "."
+            raise PlaybookError(f"{where}: unknown channel {channel!r}{hint}")
+        texts[channel] = _with_places(given, f"{where}.{channel}", context, ("{name}", "{when}"))
+    return texts
+
+
+def _with_places(raw: Any, where: str, context: _Context, places: tuple[str, ...]) -> dict[str, str]:
     texts = _texts(raw, where, context)
     for language, text in texts.items():
-        rest = text.replace("{name}", "").replace("{when}", "")
+        rest = text
+        for place in places:
+            rest = rest.replace(place, "")
         if "{" in rest or "}" in rest:
-            raise PlaybookError(
-                f"{where}.{language}: got {text!r}, only {{name}} and {{when}} may stand in braces."
-            )
+            known = f"{', '.join(places[:-1])} and {places[-1]}"
+            raise PlaybookError(f"{where}.{language}: got {text!r}, only {known} may stand in braces.")
     return texts
 
 
@@ -299,5 +314,6 @@ KINDS: Mapping[str, Callable[[Any, str, _Context], Any]] = {
     "whole": _whole, "flag": _flag, "list": _list, "ids": _id_list, "languages": _languages,
     "texts": _texts, "template": _template, "moment": _moment, "amounts": _amounts,
     "attributes": _attributes, "levers": _levers, "stops": _stops,
+    "by_channel": _by_channel,
 }  # fmt: skip
 """What the value of a setting may be: each checks it and turns it into the engine's type."""

@@ -27,6 +27,21 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "سُجّل {at:ago} اهتمام بموضوع «{topic}».",
         "fa": "{at:ago} به «{topic}» توجه نشان داده شد.",
     },
+    "trigger_read_topic": {
+        "en": "{name:text} looked up “{topic}” {when:text} ({channel}).",
+        "ar": "سُجّل {when:text} اطّلاع من حساب {name:text} على «{topic}» ({channel}).",
+        "fa": "{name:text} {when:text} «{topic}» را دیدند ({channel}).",
+    },
+    "trigger_asked_topic": {
+        "en": "{name:text} turned to us about “{topic}” {when:text} ({channel}).",
+        "ar": "ورد {when:text} تواصل من {name:text} بشأن «{topic}» ({channel}).",
+        "fa": "{name:text} {when:text} دربارهٔ «{topic}» با ما تماس گرفتند ({channel}).",
+    },
+    "trigger_topic_of_interest": {
+        "en": "{name:text} showed interest in “{topic}” {when:text}.",
+        "ar": "سُجّل {when:text} اهتمام من {name:text} بموضوع «{topic}».",
+        "fa": "{name:text} {when:text} به «{topic}» توجه نشان دادند.",
+    },
     "last_contact": {
         "en": "Last contact ({channel}): {at:ago}.",
         "ar": "آخر تواصل ({channel}): {at:ago}.",

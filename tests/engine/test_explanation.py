@@ -10,7 +10,7 @@ import pytest
 
 from engine.decide import Decisions
 from engine.explanation import Objection, Reason, headline, objection_words, why, why_not, words
-from engine.playbook import ContactLimit, Playbook, Suppression
+from engine.playbook import ContactLimit, Playbook, Suppression, Topic
 from tests.engine.builders import (
     NOW,
     TREATMENTS,
@@ -355,6 +355,31 @@ def test_a_headline_fills_name_and_time_and_nothing_else(
     found = (Reason("read_topic", {"topic": "safety", "at": NOW - 180_000_000}),) if reasons_given else ()
 
     line = headline("visit_safety", found, name="Dr {when}", language="en", now=NOW, playbook=with_text(text))
+
+    assert line == expected
+
+
+@pytest.mark.parametrize(
+    ("code", "channel", "expected"),
+    [
+        ("read_topic", "website", "Dr A read it on our site 3 minutes ago. Visit Dr A."),
+        ("read_topic", "podcast", "Dr A looked up “Safety” 3 minutes ago (podcast). Visit Dr A."),
+        ("asked_topic", "visit", "Dr A turned to us about “Safety” 3 minutes ago (Visit). Visit Dr A."),
+        ("topic_of_interest", None, "Dr A showed interest in “Safety” 3 minutes ago. Visit Dr A."),
+        (None, None, "Visit Dr A."),
+    ],
+)
+def test_a_headline_says_what_happened_through_the_channel_where_it_happened(
+    code: str | None, channel: str | None, expected: str
+) -> None:
+    """A question on the telephone was never a page of the website, and without a trigger nothing happened."""
+    read = {"website": {"en": "{name} read it on our site {when}."}}
+    topics = (Topic("news", {"en": "News"}), Topic("safety", {"en": "Safety"}, triggers=read))
+    rules = replace(with_text("{trigger} Visit {name}."), topics=topics)
+    facts = {"topic": "safety", "at": NOW - 180_000_000} | ({"channel": channel} if channel else {})
+    found = (Reason(code, facts),) if code else ()
+
+    line = headline("visit_safety", found, name="Dr A", language="en", now=NOW, playbook=rules)
 
     assert line == expected
 

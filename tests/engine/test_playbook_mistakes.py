@@ -67,7 +67,7 @@ def message_of(text):
         ('fa = "ویزیت" }', 'fa = " " }', "channels.visit.name: the text in 'fa' is missing."),
         ('fa = "ویزیت" }', 'fa = "ویزیت", de = "Besuch" }', "channels.visit.name: unknown language 'de'"),
         ('"Visit {name}."', '"Visit {nam}."',
-         "treatments.visit_dosing.text.en: got 'Visit {nam}.', only {name} and {when} may stand"),
+         "treatments.visit_dosing.text.en: got 'Visit {nam}.', only {name}, {when} and {trigger} may stand"),
         ('"Visit {name}."', '"Visit {name."', "treatments.visit_dosing.text.en: got"),
         ('"Visit {name}."', '"Visit {name!r}."', "may stand in braces."),
         ('"Visit {name}."', '"Visit {}."', "treatments.visit_dosing.text.en: got 'Visit {}.'"),

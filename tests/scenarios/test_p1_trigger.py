@@ -150,6 +150,19 @@ def test_a_page_read_puts_a_visit_first_on_the_account_managers_list(tmp_path: P
     assert {s["account_id"] for s in worklist} == {account}
 
 
+def test_a_question_by_another_channel_is_not_called_a_visit_to_the_website(tmp_path: Path) -> None:
+    """She asked on the telephone: a sentence about a page that she never read is nonsense to her."""
+    row = {"direction": "inbound", "channel": "remote_call", "topic": "side_effects", "status": "done"}
+    with served(tmp_path) as company:
+        company.post("/events", {"event_id": "c", "table": "touchpoints", "account_id": "a1", "row": row})
+        first = next(s for s in company.suggestions() if s["treatment"].endswith("side_effects"))
+
+    assert first["headline"].startswith(
+        f"{first['account_name']} turned to us about “Side effects” just now (Remote call). Suggestion: "
+    )
+    assert "website" not in first["headline"]
+
+
 def test_the_sentence_ages_and_the_suggestion_expires(tmp_path: Path) -> None:
     """Yesterday's "just now" would make a fool of the account manager."""
     with served(tmp_path) as company:
