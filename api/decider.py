@@ -26,8 +26,9 @@ from engine.decide import Decisions, decide
 from engine.explanation import why
 from engine.features import FeatureSet
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, History, Moments, join
+from engine.records import History, Moments, join
 from engine.scoring import Scorer, StartingScorer, learned_scorer
+from engine.timing import expires_at
 
 
 class NoHistoryError(DataError):
@@ -123,7 +124,7 @@ def proposals_of(
         row: Which of the moments.
         team: Role -> user_id of the account.
     """
-    decided_at = int(decisions.moments.as_of[row])
+    ends = expires_at(playbook, decisions.moments.as_of[row : row + 1])[0]
     placed = [int(index) for index in decisions.ranking.places[row] if index > 0]
     result = []
     for rank, index in enumerate(placed, start=1):
@@ -136,7 +137,7 @@ def proposals_of(
                 channel=treatment.channel,
                 rank=rank,
                 priority=float(decisions.priority.priority[row, index]),
-                expires_at=decided_at + round(treatment.validity_days * DAY_MICROS),
+                expires_at=int(ends[index]),
                 reasons=[{"code": reason.code, "facts": dict(reason.facts), "amount": reason.amount}
                          for reason in why(decisions, row, index, playbook)],
             )

@@ -8,10 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from engine import numerics
+from engine.contact_rules import is_automated
 from engine.features import Features
 from engine.playbook import Playbook, Treatment
 from engine.policies import fact_columns, holds, limit_counts
 from engine.records import Bools, Floats, Ints
+from engine.rule_facts import repeated, same_thing
 from engine.scoring import Scores
 
 LEFT_OUT: tuple[str, ...] = ("below_no_contact", "exploration", "no_room_together", "outranked")
@@ -49,10 +51,10 @@ class Together:
     """What the places of one list may not do together.
 
     Attributes:
-        room: Contacts that each limit still allows; shape (n, L).
+        room: Contacts that each limit, then each limit on repeating, still allows; shape (n, L).
         counts: Whether a treatment takes from a limit's room; shape (T, L).
-        clash: Pairs that contradict each other, such as an e-mail and the stop of e-mails; shape (T, T),
-            symmetric.
+        clash: Pairs that contradict each other, such as an e-mail and the stop of e-mails, or the same thing
+            by two roles; shape (T, T), symmetric.
     """
 
     room: Ints
@@ -124,15 +126,35 @@ def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Boo
 def together(features: Features, playbook: Playbook) -> Together:
     """What the limits and the stops of the playbook say about a list as a whole."""
     allowed = np.array([limit.count for limit in playbook.contact_limits], dtype=np.float64)
-    room = np.maximum(allowed - features.limits, 0.0).astype(np.int64)
+    room = np.maximum(allowed - features.limits, 0.0)
     counts = np.array(
         [[limit_counts(limit, t) for limit in playbook.contact_limits] for t in playbook.treatments],
         dtype=bool,
     ).reshape(len(playbook.treatments), len(playbook.contact_limits))
+    room = np.concatenate([room, _repeats_left(features, playbook)], axis=1).astype(np.int64)
+    counts = np.concatenate([counts, repeated(playbook).T], axis=1)
     clash = np.array(
         [[_clash(a, b) or _clash(b, a) for b in playbook.treatments] for a in playbook.treatments]
     )
-    return Together(room, counts, clash)
+    return Together(room, counts, clash | same_thing(playbook) | _talks_across(playbook))
+
+
+def _repeats_left(features: Features, playbook: Playbook) -> Floats:
+    """How often each of `Playbook.repeats` still allows, of one list; shape (n, R)."""
+    most = np.array([playbook.places if r.at_most is None else r.at_most for r in playbook.repeats])
+    once = np.array([playbook.places if r.after_days is None else 1 for r in playbook.repeats])
+    return np.clip(most[None, :] - features.times, 0.0, once[None, :])
+
+
+def _talks_across(playbook: Playbook) -> Bools:
+    """Pairs of a person's and an automated message on one topic, where people hold topics; shape (T, T)."""
+    own = playbook.treatments
+    automated = np.array([is_automated(playbook, t) for t in own])
+    person = np.array([t.kind == "contact" for t in own]) & ~automated
+    topics = np.array([t.topic for t in own])
+    alike = (topics[:, None] == topics[None, :]) & (topics != "")[None, :]
+    across = alike & (person[:, None] & automated[None, :])
+    return across | across.T if playbook.topic_held_days > 0 else np.zeros_like(across)
 
 
 def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: Ints, *,

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -32,12 +31,17 @@ from engine.kernels import (
     Standing,
     Touchpoints,
 )  # fmt: skip
-from engine.playbook import Playbook
+from engine.playbook import Playbook, Track
 from engine.records import Bools, Floats, History, Ints, Micros
+from engine.rule_kernels import Offers
 
 ALWAYS = np.iinfo(np.int64).min
 NEVER = np.iinfo(np.int64).max
-Tracked = Literal["contacts", "rejections", "dismissals", "opt_outs"]
+RESPONSE_TRACKS: Mapping[Track, str] = {
+    "impressions": "viewed", "clicks": "clicked", "replies": "replied", "attendances": "attended",
+    "acceptances": "accepted", "rejections": "rejected",
+}  # fmt: skip
+"""What a suppression tracks -> the response to our contact that it counts."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,25 @@ class AttributeVersions:
 
 @dataclass(frozen=True)
 class EncodedHistory:
-    """The facts of some accounts, ready for the loops. `accounts` are sorted; their places are the codes."""
+    """The facts of some accounts, ready for the loops. `accounts` are sorted; their places are the codes.
+
+    `put_off_until` is `snoozed_until` without dismissals; `products` are those that the playbook offers, and
+    their places the codes.
+    """
 
     accounts: tuple[str, ...]
     touchpoints: Touchpoints
     outcomes: Occurrences
-    tracked: Mapping[Tracked, Occurrences]
+    tracked: Mapping[Track, Occurrences]
     optouts: Occurrences
     permissions: Permissions
     team: Standing
     feedback: Occurrences
     snoozed_until: Micros
     attributes: AttributeVersions
+    put_off_until: Micros
+    offers: Offers
+    products: tuple[str, ...]
 
 
 def encode_history(
@@ -85,6 +96,7 @@ class _Encoder:
         self.channels = tuple(channel.id for channel in playbook.channels)
         self.topics = tuple(topic.id for topic in playbook.topics)
         self.treatments = tuple(treatment.id for treatment in playbook.treatments)
+        self.products = tuple(sorted({t.product for t in playbook.treatments if t.product}))
 
     def encode(self, attributes: tuple[Attribute, ...]) -> EncodedHistory:
         contacts = self._contacts()
@@ -92,11 +104,10 @@ class _Encoder:
         wishes = self._wishes(answers)
         feedback = self._feedback()
         outbound_done = contacts.filter(pl.col("event") == OUTBOUND_DONE)
-        refused = answers.filter((pl.col("response") == "rejected") & (pl.col("direction") == "outbound"))
         optouts = wishes.filter((pl.col("verdict") < 0) & (pl.col("purpose") != WEB_BEHAVIOUR))
-        tracked: dict[Tracked, Occurrences] = {
+        tracked: dict[Track, Occurrences] = {
             "contacts": self._occurrences(outbound_done),
-            "rejections": self._occurrences(refused),
+            **self._responses(answers),
             "dismissals": self._occurrences(feedback.filter(pl.col("verb") == "dismiss")),
             "opt_outs": self._occurrences(self._on_every_channel(optouts)),
         }
@@ -111,6 +122,9 @@ class _Encoder:
             self._occurrences(feedback),
             _whole(feedback, "until"),
             self._attributes(attributes),
+            np.where(np.array(feedback["verb"] == "snooze"), _whole(feedback, "until"), ALWAYS),
+            self._offers(),
+            self.products,
         )
 
     def _rows(
@@ -135,7 +149,7 @@ class _Encoder:
     def _contacts(self) -> pl.DataFrame:
         """Versions of touchpoints, coded, in the order in which they are counted; `row` is their place."""
         names = ("touchpoint_id", "occurred_at", "direction", "channel", "topic", "treatment", "status",
-                 "contact_id")  # fmt: skip
+                 "contact_id", "role")  # fmt: skip
         reached = [channel.id for channel in self.playbook.channels if channel.outbound]
         inbound, done = pl.col("direction") == "inbound", pl.col("status") == "done"
         planned = pl.col("status") == "planned"
@@ -153,9 +167,10 @@ class _Encoder:
             _coded("channel", self.channels),
             _coded("topic", self.topics),
             _coded("treatment", self.treatments),
+            _coded("role", tuple(role.id for role in self.playbook.roles)),
         )
         order = ("account", "time", "touchpoint_id", "valid_from", "valid_to", "event", "channel", "topic",
-                 "treatment")  # fmt: skip
+                 "treatment", "role")  # fmt: skip
         return _ordered(coded, *order).with_row_index("row")
 
     def _answers(self, contacts: pl.DataFrame) -> pl.DataFrame:
@@ -170,6 +185,16 @@ class _Encoder:
             pl.min_horizontal("valid_to", "valid_to_contact").alias("valid_to"),
         )
         return _ordered(answers, "account", "time", "row", "response", "valid_from", "valid_to")
+
+    def _responses(self, answers: pl.DataFrame) -> dict[Track, Occurrences]:
+        """What came back on contacts by us, for the tracks that a suppression of the playbook counts."""
+        counted = {suppression.track for suppression in self.playbook.suppressions}
+        ours = pl.col("direction") == "outbound"
+        return {
+            track: self._occurrences(answers.filter(ours & (pl.col("response") == response)))
+            for track, response in RESPONSE_TRACKS.items()
+            if track in counted
+        }
 
     def _touchpoints(self, contacts: pl.DataFrame, answers: pl.DataFrame) -> Touchpoints:
         positive = _ordered(answers.filter(pl.col("response").is_in(list(POSITIVE_RESPONSES))), "row")
@@ -186,6 +211,47 @@ class _Encoder:
             answers=_starts(_whole(positive, "row"), contacts.height),
             answer_from=_whole(positive, "valid_from"),
             answer_to=_whole(positive, "valid_to"),
+            actor=self._actors(contacts),
+        )
+
+    def _actors(self, contacts: pl.DataFrame) -> Ints:
+        """Who acted: the role given, else the treatment's, else the system in its channels, else -1."""
+        own = self.playbook
+        role, treatment, channel = (_whole(contacts, name) for name in ("role", "treatment", "channel"))
+        given = np.append(_role_codes(own), -1)[role]
+        meant = np.append(actor_codes(own), -1)[treatment]
+        automatic = np.array([*(_SYSTEM if c.automated else -1 for c in own.channels), -1])[channel]
+        return np.where(given != -1, given, np.where(meant != -1, meant, automatic)).astype(np.int64)
+
+    def _offers(self) -> Offers:
+        """Quotes; none are read where the playbook offers no prices."""
+        if all(treatment.price is None for treatment in self.playbook.treatments):
+            whole, start = np.empty(0, np.int64), np.zeros(len(self.accounts) + 1, np.int64)
+            return Offers(start, whole, whole, whole, whole, whole, whole, np.empty(0))
+        names = ("offer_id", "topic", "product", "price", "currency", "opened_at", "expires_at", "closed_at")
+        same = (pl.col("currency") == self.playbook.currency).fill_null(value=False)
+        product = pl.when(pl.col("product").is_null()).then(-1).otherwise(
+            pl.col("product").replace_strict(
+                list(self.products), list(range(len(self.products))), default=-2, return_dtype=pl.Int64
+            ) if self.products else -2
+        )  # fmt: skip
+        rows = self._rows("offers", names).with_columns(
+            _micros("opened_at").alias("time"),
+            pl.min_horizontal(_micros("expires_at"), _micros("closed_at")).fill_null(NEVER).alias("until"),
+            _coded("topic", self.topics),
+            product.cast(pl.Int64).alias("product"),
+            pl.when(same).then(pl.col("price").cast(pl.Float64)).fill_null(np.inf).alias("price"),
+        )
+        full = _ordered(rows, "account", "time", "offer_id", "valid_from", "valid_to", "until", "price")
+        return Offers(
+            self._start(full),
+            time=_whole(full, "time"),
+            until=_whole(full, "until"),
+            valid_from=_whole(full, "valid_from"),
+            valid_to=_whole(full, "valid_to"),
+            topic=_whole(full, "topic"),
+            product=_whole(full, "product"),
+            price=np.array(full["price"], dtype=np.float64),
         )
 
     def _wishes(self, answers: pl.DataFrame) -> pl.DataFrame:
@@ -326,6 +392,20 @@ class _Encoder:
 
     def _start(self, rows: pl.DataFrame) -> Ints:
         return _starts(_whole(rows, "account"), len(self.accounts))
+
+
+_SYSTEM = -3
+"""The actor of everything that the system sends, whatever the playbook calls its roles."""
+
+
+def actor_codes(playbook: Playbook) -> Ints:
+    """Who carries each treatment out; shape (T,). Roles are told apart, the system's are one."""
+    codes = dict(zip((role.id for role in playbook.roles), _role_codes(playbook).tolist(), strict=True))
+    return np.array([codes.get(t.role, -1) for t in playbook.treatments], dtype=np.int64)
+
+
+def _role_codes(playbook: Playbook) -> Ints:
+    return np.array([_SYSTEM if r.system else place for place, r in enumerate(playbook.roles)], np.int64)
 
 
 _TEXT = {"account_id": pl.String()}

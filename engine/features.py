@@ -40,6 +40,7 @@ from engine.facts import (
 )  # fmt: skip
 from engine.playbook import Playbook, Treatment
 from engine.records import Bools, EngineError, Floats, History, Ints, Moments
+from engine.rule_facts import rule_facts
 
 UNKNOWN_CODE = -1.0
 
@@ -158,6 +159,7 @@ class Features:
         closed: Shape (n,): whether the account has been deleted or merged into another.
         snoozed: Shape (n, T): whether a snooze or cool-down of feedback on the treatment still lasts.
         journey: Shape (n, len(set.journey)): stage, its leading owner and its place; NaN = no stage is known.
+        held, offered, times, since, equivalent: What only rules read; see `engine.rule_facts.RuleFacts`.
     """
 
     set: FeatureSet
@@ -176,6 +178,11 @@ class Features:
     tracked: Floats
     snoozed: Floats
     journey: Floats
+    held: Floats
+    offered: Floats
+    times: Floats
+    since: Floats
+    equivalent: Floats
 
     def row_matrix(self, treatment_index: Ints, moments: Ints | None = None) -> Floats:
         """One model row per moment for the treatment given for each; shape (n, len(set.names)).
@@ -277,6 +284,7 @@ def features_as_of(
     )
     consent, web = tallies.permissions(asked, facts, len(features.channels))
     sizes = (len(features.channels), len(features.topics), len(features.treatments))
+    rules = rule_facts(asked, facts, playbook)
     allowed = (web > 0.0) | (not playbook.web_behaviour_needs_consent)
     account, channel, topic, message = tallies.statistics(asked, facts, sizes, web_allowed=allowed)
     known = Features(
@@ -291,6 +299,11 @@ def features_as_of(
         tracked=tallies.pauses(asked, facts, playbook),
         snoozed=tallies.snoozes(asked, facts, len(features.treatments)),
         journey=np.zeros((len(moments), 0)),
+        held=rules.held,
+        offered=rules.offered,
+        times=rules.times,
+        since=rules.since,
+        equivalent=rules.equivalent,
     )  # fmt: skip
     return replace(known, journey=_journey(known, playbook)) if features.journey else known
 

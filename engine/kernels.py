@@ -41,7 +41,8 @@ class Columns(NamedTuple):
 
 
 class Touchpoints(NamedTuple):
-    """Versions of touchpoints; `answers[r]` to `answers[r + 1]` are the positive responses of row r."""
+    """Versions of touchpoints; `answers[r]` to `answers[r + 1]` are the positive responses of row r. `actor`:
+    code of the role that acted, -1 = not known."""
 
     start: Ints
     time: Micros
@@ -55,6 +56,7 @@ class Touchpoints(NamedTuple):
     answers: Ints
     answer_from: Micros
     answer_to: Micros
+    actor: Ints
 
 
 class Occurrences(NamedTuple):

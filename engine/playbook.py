@@ -8,22 +8,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from engine.conditions import Condition, ConditionError, near, parse_condition
 from engine.facts import Attribute, Fact, FactError, fact_types
 from engine.journey import HandOverRule, Journey, Team, owner_roles, read_hand_overs, read_journey, read_teams
+from engine.playbook_rules import (
+    Equivalent,
+    Repeat,
+    Side,
+    action_repeats,
+    check_levers,
+    check_once,
+    check_sides,
+    check_span,
+    check_walls,
+    equivalents,
+    scope_condition,
+    taxonomy,
+)
 from engine.playbook_text import PlaybookError, Tables, read_tables
 from engine.records import NO_CONTACT
 from engine.service_levels import ServiceLevel, read_service_levels
 
 __all__ = [
-    "Channel", "ContactLimit", "ContextWeight", "Playbook", "PlaybookError", "Policy", "Purpose", "Role",
-    "Stage", "Suppression", "Texts", "Topic", "Treatment", "parse_playbook",
+    "Channel", "ContactLimit", "ContextWeight", "Equivalent", "Playbook", "PlaybookError", "Policy",
+    "Purpose", "Repeat", "Role", "Scope", "Stage", "Suppression", "Texts", "Topic", "Track", "Treatment",
+    "parse_playbook",
 ]  # fmt: skip
 
 Stage = Literal["eligibility", "applicability", "suitability"]
 Purpose = Literal["marketing", "service"]
+Track = Literal[
+    "contacts", "impressions", "clicks", "replies", "attendances", "acceptances", "rejections", "dismissals",
+    "opt_outs",
+]  # fmt: skip
+Scope = Literal["treatment", "action", "group", "topic", "channel"]
 Texts = Mapping[str, str]
 """Language (ISO 639-1) -> text."""
 
@@ -59,7 +80,7 @@ class Role:
 
     id: str
     name: Texts
-    side: Literal["commercial", "medical", "both"]
+    side: Side
     sees: tuple[str, ...]
     system: bool = False
 
@@ -72,6 +93,9 @@ class Topic:
         owners: The roles that alone may speak about it, whatever the stage; () = those of the stage.
         safety: Whether what an account says about it is a safety report and no signal.
         triggers: Channel -> what the account has done about it there, in words, with {name} and {when}.
+        side: Which roles may speak about it.
+        concerns: Of a medical topic: others on which commercial roles keep silent while a question on it is
+            open.
     """
 
     id: str
@@ -79,6 +103,8 @@ class Topic:
     owners: tuple[str, ...] = ()
     safety: bool = False
     triggers: Mapping[str, Texts] = field(default_factory=dict)
+    side: Side = "both"
+    concerns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +130,11 @@ class Treatment:
         stops: Purposes and channels that a stop ends: ("email", "marketing"); empty for contacts.
         stages: Stages of the journey that it is meant for; () = all.
         content, tone: Kind of content and tone; "" = fits every stage.
+        valid_from, valid_until: Microseconds UTC; suggested from the first, before the second; None = open.
+        repeat_after_days: Not again within so many days; None = no matter how soon.
+        at_most: How often ever; None = no matter how often.
+        price: That it offers, in the playbook's currency; None = it offers none.
+        product: That it offers, as the table offers names it; "" = any.
     """
 
     id: str
@@ -128,6 +159,12 @@ class Treatment:
     stages: tuple[str, ...] = ()
     content: str = ""
     tone: str = ""
+    valid_from: int | None = None
+    valid_until: int | None = None
+    repeat_after_days: float | None = None
+    at_most: int | None = None
+    price: float | None = None
+    product: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,13 +200,13 @@ class ContactLimit:
 class Suppression:
     """After `count` of what is tracked within `window_days`, pause the scope for `suppress_days`.
 
-    `track`: "contacts", "rejections" (response rejected), "dismissals" (by people) or "opt_outs".
-    `scope`: "treatment", "topic", "channel" - what is counted and paused, one by one.
+    `track`: "contacts" done, responses to them ("impressions" = viewed, "clicks", "rejections" ...),
+    "dismissals" (by people) or "opt_outs". `scope`: what is counted and paused, one by one.
     """
 
     id: str
-    track: Literal["contacts", "rejections", "dismissals", "opt_outs"]
-    scope: Literal["treatment", "topic", "channel"]
+    track: Track
+    scope: Scope
     count: int
     window_days: float
     suppress_days: float
@@ -207,6 +244,12 @@ class Playbook:
         hand_overs: When an account is handed over by rule.
         service_levels: Role -> how soon it acts on what it is handed.
         safety_role: Role to which reported side effects go; "" = none.
+        action_repeats: How often an action may be repeated, whatever the channel.
+        equivalents: Contacts that are the same to the account, whichever role makes them.
+        topic_held_days: While a person deals with a topic, and so many days after, automated messages on it
+            are held back; 0 = they are not.
+        medical_question_days: How long a question on a medical topic stays open without an answer.
+        valid_from, valid_until: Microseconds UTC between which the playbook contacts anybody; None = open.
     """
 
     id: str
@@ -241,6 +284,18 @@ class Playbook:
     hand_overs: tuple[HandOverRule, ...] = ()
     service_levels: Mapping[str, ServiceLevel] = field(default_factory=dict)
     safety_role: str = ""
+    action_repeats: tuple[Repeat, ...] = ()
+    equivalents: tuple[Equivalent, ...] = ()
+    topic_held_days: float = 0.0
+    medical_question_days: float = 30.0
+    valid_from: int | None = None
+    valid_until: int | None = None
+
+    @cached_property
+    def repeats(self) -> tuple[Repeat, ...]:
+        """How often treatments, then actions, may be repeated; those without a limit are left out."""
+        own = (Repeat("treatment", t.id, t.repeat_after_days, t.at_most) for t in self.treatments)
+        return (*(r for r in own if r.after_days is not None or r.at_most is not None), *self.action_repeats)
 
     def treatment(self, treatment_id: str) -> Treatment:
         """Raises PlaybookError naming what is near."""
@@ -265,9 +320,11 @@ def parse_playbook(text: str) -> Playbook:
     """
     tables = read_tables(text)
     of = tables.sections
-    _check_walls(tables)
+    check_walls(tables)
+    check_sides(tables)
+    check_span(tables.top, "")
     attributes = tuple(Attribute(name, levels) for name, levels in tables.top["attributes"].items())
-    _check_levers(tables)
+    check_levers(tables)
     rules, teams = _Rules(_facts(tables, attributes), tables), read_teams(tables)
     return Playbook(
         version=tables.version,
@@ -290,6 +347,8 @@ def parse_playbook(text: str) -> Playbook:
         service_levels=read_service_levels(tables),
         followed=_followed(tables),
         attributes=attributes,
+        action_repeats=action_repeats(tables),
+        equivalents=equivalents(tables),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )
 
@@ -348,6 +407,7 @@ def _treatment(key: str, tables: Tables) -> Treatment:
     if table["group"] not in groups:
         known = f"{table['issue']!r}; it has {', '.join(groups)}"
         raise PlaybookError(f"{where}.group: {table['group']!r} is no group of issue {known}.")
+    check_once(key, table)
     if table["kind"] == "stop":
         return _stop(key, table, where)
     return _contact(key, table, tables, where)
@@ -378,55 +438,10 @@ def _contact(key: str, table: dict[str, Any], tables: Tables, where: str) -> Tre
     return Treatment(id=key, **(table | own))
 
 
-def _check_walls(tables: Tables) -> None:
-    """A commercial role never reads what medical colleagues are suggested."""
-    roles = tables.sections["roles"]
-    for key, role in roles.items():
-        for seen in role["sees"]:
-            if role["side"] == "commercial" and roles[seen]["side"] == "medical":
-                raise PlaybookError(
-                    f"roles.{key}.sees: {key!r} is commercial and may not see medical {seen!r}."
-                )
-
-
-def _check_levers(tables: Tables) -> None:
-    taxonomy = _taxonomy(tables)
-    names = {"issue": "issue", "group": "action_group", "action": "action"}
-    for kind, key in tables.top["levers"]:
-        known = taxonomy[names[kind]]
-        if key not in known:
-            raise PlaybookError(f"levers.{kind}.{key}: unknown {kind} {key!r}{near(key, known) or '.'}")
-    for key, table in tables.sections["treatments"].items():
-        total = _lever_percent(table, tables.top["levers"])
-        if total < -100:
-            raise PlaybookError(f"levers: those of treatments.{key} add up to {total:g}, need at least -100.")
-
-
-def _lever_percent(treatment: Mapping[str, Any], levers: Mapping[tuple[str, str], float]) -> float:
-    issue, group, action = (levers.get((k, treatment[k]), 0.0) for k in ("issue", "group", "action"))
-    return issue + group + action
-
-
-def _taxonomy(tables: Tables) -> dict[str, list[str]]:
-    treatments, issues = tables.sections["treatments"], tables.sections["issues"]
-    return {
-        "role": list(tables.sections["roles"]),
-        "issue": list(issues),
-        "action_group": sorted({group for issue in issues.values() for group in issue["groups"]}),
-        "action": sorted({NO_CONTACT} | {treatment["action"] for treatment in treatments.values()}),
-        "treatment": [NO_CONTACT, *treatments],
-        "purpose": ["marketing", "service"],
-        "kind": ["contact", "stop", "none"],
-        "stage": list(tables.sections["journey"]),
-        "stage_owner": sorted({stage["owners"][0] for stage in tables.sections["journey"].values()
-                               if stage["owners"]}),
-    }  # fmt: skip
-
-
 def _facts(tables: Tables, attributes: tuple[Attribute, ...]) -> dict[str, Fact]:
     channels, topics = tables.sections["channels"], tables.sections["topics"]
     try:
-        return fact_types(channels, topics, attributes, taxonomy=_taxonomy(tables))
+        return fact_types(channels, topics, attributes, taxonomy=taxonomy(tables))
     except FactError as error:
         raise PlaybookError(str(error)) from None
 
@@ -440,9 +455,20 @@ class _Rules:
 
     def read(self, section: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for key, table in self.tables.sections[section].items():
-            given = {name: table[name] for name in ("when", "applies") if table[name] is not None}
             where = f"{section}.{key}"
-            yield key, dict(table) | {n: self.condition(text, f"{where}.{n}") for n, text in given.items()}
+            rule = dict(table) | {"when": self.condition(table["when"], f"{where}.when")}
+            yield key, _without(rule, "for") | {"applies": self.applies(table, where)}
+
+    def applies(self, table: Mapping[str, Any], where: str) -> Condition | None:
+        """Whom a rule is about: `for` and `applies` both hold where both are given."""
+        own, scopes = table["applies"], table["for"]
+        given = None if own is None else self.condition(own, f"{where}.applies")
+        if not scopes:
+            return given
+        short = self.condition(scope_condition(scopes, f"{where}.for"), f"{where}.for")
+        if given is None:
+            return short
+        return self.condition(f"({short.text}) AND ({given.text})", where)
 
     def condition(self, text: str, where: str) -> Condition:
         try:

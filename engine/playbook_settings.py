@@ -63,7 +63,25 @@ def _share(name: str, meaning: str, default: Any = REQUIRED) -> Setting:
     return Setting(name, "number", meaning, default, minimum=0, maximum=1)
 
 
-_CHANNEL = "The channel."
+def _valid(what: str) -> tuple[Setting, Setting]:
+    return (
+        Setting("valid_from", "start", f"First day (UTC) or moment on which {what}; else always.", None),
+        Setting("valid_until", "moment", f"Last day (UTC) or moment on which {what}; else no end.", None),
+    )
+
+
+def _repeats(what: str) -> tuple[Setting, Setting]:
+    return (
+        _days("repeat_after_days", f"Days after which {what} may be done again; else at once.", None),
+        Setting("at_most", "whole", f"How often {what} may be done ever; else no end.", None, minimum=1),
+    )
+
+
+_FOR = Setting(
+    "for", "scopes",
+    "Short form of applies: level:id or a list of them, such as issue:access; the levels are issue, group,"
+    " action, treatment, channel, topic, role.", (),
+)  # fmt: skip
 SECTIONS: tuple[Section, ...] = (
     Section("", "What holds for the whole playbook.", (
         Setting("id", "id", "Name of the playbook."),
@@ -97,6 +115,12 @@ SECTIONS: tuple[Section, ...] = (
         _share("other_owner_weight", "With prefer: what the priority of others is multiplied by.", 0.5),
         Setting("safety_role", "text", "Role to which reported side effects go at once; empty = none.", "",
                 refers="roles"),
+        *_valid("the playbook contacts anybody"),
+        Setting("topic_held_days", "number",
+                "Days after a person's contact, or while one is planned, in which automated messages on its"
+                " topic are held back; 0 = they are not.", 0.0, minimum=0),
+        _days("medical_question_days",
+              "Days for which a question on a medical topic stays open until somebody answers it.", 30.0),
     )),
     Section("channels", "A way to an account.", (
         Setting("name", "texts", "What people call it."),
@@ -124,6 +148,10 @@ SECTIONS: tuple[Section, ...] = (
                 " safety role and is no signal for anybody else.", False),
         Setting("triggers", "by_channel", "Channel -> what the account did about it there; {name} and"
                 " {when} are filled in. A channel without one gets a general sentence.", {}),
+        Setting("side", "text", "Which roles may speak about it: commercial, medical or both.", "both",
+                choices=("commercial", "medical", "both")),
+        Setting("concerns", "list", "Of a medical topic: other topics on which commercial roles keep silent"
+                " while a question on it is open.", (), refers="topics"),
     )),
     Section("issues", "The upper level of the taxonomy of actions.", (
         Setting("groups", "ids", "The lower level: groups of actions within the issue."),
@@ -150,6 +178,10 @@ SECTIONS: tuple[Section, ...] = (
         Setting("approval", "text", "Number of the approved text; empty = none needed.", ""),
         Setting("approved_until", "moment",
                 "Last day (UTC) or moment (with offset) on which the text may be used; else no end.", None),
+        *_valid("it may be suggested"),
+        *_repeats("this treatment"),
+        _amount("price", "Price that it offers, in currency; never below a quote that is open.", None),
+        Setting("product", "text", "Product that it offers, as the table offers names it; empty = any.", ""),
         Setting("text", "template", "What the suggestion says; {name}, {when} and {trigger} are filled in."),
         Setting("note", "texts", "Small print beneath the suggestion.", {}),
         Setting("stops", "stops", "Of a stop: what it ends, such as [\"email:marketing\"].", ()),
@@ -159,9 +191,13 @@ SECTIONS: tuple[Section, ...] = (
                 " empty = fits every stage.", ""),
         Setting("tone", "id", "How it speaks, such as inspiring or factual; empty = fits every stage.", ""),
     ), required=True),
+    Section("actions", "What is done, through whatever channel: how often it may be repeated.", (
+        *_repeats("this action"),
+    )),
     Section("policies", "Where `applies` holds, `when` must hold, or it is not suggested.", (
         Setting("stage", "text", "eligibility = may we ever, applicability = relevant now, suitability = in"
                 " the customer's interest.", choices=("eligibility", "applicability", "suitability")),
+        _FOR,
         Setting("applies", "condition", "Which candidates it is about; else all.", None),
         Setting("when", "condition", "What must hold for them; unknown does not."),
         Setting("text", "texts", "Why a candidate was removed, for people."),
@@ -174,15 +210,23 @@ SECTIONS: tuple[Section, ...] = (
     )),
     Section("suppressions", "A pause after something has happened too often.", (
         Setting("track", "text", "What is counted.",
-                choices=("contacts", "rejections", "dismissals", "opt_outs")),
+                choices=("contacts", "impressions", "clicks", "replies", "attendances", "acceptances",
+                         "rejections", "dismissals", "opt_outs")),
         Setting("scope", "text", "What is counted and paused, one by one.",
-                choices=("treatment", "topic", "channel")),
+                choices=("treatment", "action", "group", "topic", "channel")),
         Setting("count", "whole", "How often starts the pause.", minimum=1),
         _days("window_days", "Days within which it is counted."),
         _days("suppress_days", "Length of the pause in days."),
         Setting("channel", "text", "Only this channel; * = all.", "*", refers="channels", also=("*",)),
     )),
+    Section("equivalents", "Contacts that are the same to the account, whichever role makes them.", (
+        Setting("actions", "list", "Of these actions; else of all.", ()),
+        Setting("channels", "list", "Through these channels; else through all.", (), refers="channels"),
+        _days("days", "Days within which a second role does not do the same."),
+        Setting("same_topic", "flag", "Whether only contacts on the same topic are the same.", True),
+    )),
     Section("context_weights", "Where the condition holds, the priority is multiplied.", (
+        _FOR,
         Setting("applies", "condition", "Which candidates it is about; else all.", None),
         Setting("when", "condition", "When it holds."),
         _amount("weight", "The factor; no unit."),

@@ -250,16 +250,27 @@ def _with_places(raw: Any, where: str, context: _Context, places: tuple[str, ...
     return texts
 
 
-def _moment(raw: Any, where: str, _: _Context) -> int:
+def _moment(raw: Any, where: str, context: _Context) -> int:
+    """The end of a day, or a moment as it stands."""
+    day = isinstance(raw, date) and not isinstance(raw, datetime)
+    return _start(raw, where, context) + (timedelta(days=1) // timedelta(microseconds=1) if day else 0)
+
+
+def _start(raw: Any, where: str, _: _Context) -> int:
+    """The start of a day, or a moment as it stands."""
     if isinstance(raw, datetime):
         if raw.tzinfo is None:
             raise _wrong(raw.isoformat(), where, "an offset, such as 2027-12-31T18:00:00+01:00")
-        end = raw
+        start = raw
     elif isinstance(raw, date):
-        end = datetime(raw.year, raw.month, raw.day, tzinfo=UTC) + timedelta(days=1)
+        start = datetime(raw.year, raw.month, raw.day, tzinfo=UTC)
     else:
         raise _wrong(raw, where, "a day without quotes, such as 2027-12-31")
-    return (end - _EPOCH) // timedelta(microseconds=1)
+    return (start - _EPOCH) // timedelta(microseconds=1)
+
+
+def _scopes(raw: Any, where: str, context: _Context) -> tuple[str, ...]:
+    return (raw,) if isinstance(raw, str) else _list(raw, where, context)
 
 
 def _amounts(raw: Any, where: str, context: _Context) -> dict[str, float]:
@@ -312,8 +323,8 @@ def _stops(raw: Any, where: str, context: _Context) -> tuple[tuple[str, str], ..
 KINDS: Mapping[str, Callable[[Any, str, _Context], Any]] = {
     "id": _id, "text": _text, "currency": _currency, "condition": _text, "number": _number,
     "whole": _whole, "flag": _flag, "list": _list, "ids": _id_list, "languages": _languages,
-    "texts": _texts, "template": _template, "moment": _moment, "amounts": _amounts,
-    "attributes": _attributes, "levers": _levers, "stops": _stops,
     "by_channel": _by_channel,
+    "texts": _texts, "template": _template, "moment": _moment, "start": _start, "scopes": _scopes,
+    "amounts": _amounts, "attributes": _attributes, "levers": _levers, "stops": _stops,
 }  # fmt: skip
 """What the value of a setting may be: each checks it and turns it into the engine's type."""

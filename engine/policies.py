@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-import engine.stage_rules  # noqa: F401 - registers its kinds of rules
+import engine.contact_rules
+import engine.stage_rules  # noqa: F401 - these two register their kinds of rules
 from engine.features import Features
 from engine.playbook import ContactLimit, Playbook, Suppression, Treatment
 from engine.records import NO_CONTACT

@@ -270,6 +270,52 @@ SENTENCES: dict[str, dict[str, str]] = {
         "fa": "توقف موقت پس از {count:number} × {track} در {window_days:days}؛ "
               "{days_left:days} باقی مانده است.",
     },
+    "not_valid": {
+        "en": "It is not valid at this time.",
+        "ar": "خارج مدة السريان.",
+        "fa": "اکنون در مدت اعتبار آن نیستیم.",
+    },
+    "wrong_side": {
+        "en": "“{topic}” is not for the role: {role}.",
+        "ar": "موضوع «{topic}» ليس من اختصاص {role}.",
+        "fa": "موضوع «{topic}» در حوزهٔ {role} نیست.",
+    },
+    "medical_question": {
+        "en": "A medical question (“{topic}”) is open; until it is answered, medical colleagues act.",
+        "ar": "يوجد سؤال طبي مفتوح («{topic}»)؛ يُترك ذلك للزملاء في القسم الطبي حتى الإجابة عنه.",
+        "fa": "پرسشی پزشکی («{topic}») باز است؛ تا پاسخ آن، این کار بر عهدهٔ همکاران پزشکی است.",
+    },
+    "open_offer": {
+        "en": "A quote of {offer:money} is open; this would offer {price:money}.",
+        "ar": "يوجد عرض سعر مفتوح بقيمة {offer:money}؛ وهذا يعرض {price:money}.",
+        "fa": "پیشنهاد قیمتی به مبلغ {offer:money} باز است؛ این {price:money} پیشنهاد می‌کند.",
+    },
+    "open_offer_unknown": {
+        "en": "A quote in another currency is open; whether {price:money} is below it cannot be said.",
+        "ar": "يوجد عرض سعر مفتوح بعملة أخرى؛ لا يمكن الجزم بأن {price:money} ليس أقل منه.",
+        "fa": "پیشنهاد قیمتی به ارزی دیگر باز است؛ نمی‌توان گفت {price:money} از آن کمتر است یا نه.",
+    },
+    "topic_held": {
+        "en": "A person deals with “{topic}”; automated messages on it wait ({held_days:days}).",
+        "ar": "يتولى أحد الزملاء موضوع «{topic}»؛ تنتظر الرسائل الآلية بشأنه ({held_days:days}).",
+        "fa": "یکی از همکاران به «{topic}» رسیدگی می‌کند؛ پیام‌های خودکار در این باره "
+              "می‌مانند ({held_days:days}).",
+    },
+    "equivalent": {
+        "en": "A colleague does the same: done, planned or put off (within {days}).",
+        "ar": "يتولى زميل آخر الأمر نفسه: منجز أو مقرر أو مؤجل (خلال {days}).",
+        "fa": "همکاری دیگر همین کار را می‌کند: انجام‌شده، برنامه‌ریزی‌شده یا به بعد موکول‌شده (در {days}).",
+    },
+    "repeat": {
+        "en": "It is repeated only after {repeat_after_days:days}; {days_left:days} left.",
+        "ar": "لا يُكرر إلا بعد {repeat_after_days:days}؛ المدة المتبقية: {days_left:days}.",
+        "fa": "تنها پس از {repeat_after_days:days} تکرار می‌شود؛ {days_left:days} باقی مانده است.",
+    },
+    "at_most": {
+        "en": "Done or planned {count:number} times; at most {at_most:number} are allowed.",
+        "ar": "أُنجز أو تقرر {count:number} مرات؛ الحد الأقصى {at_most:number}.",
+        "fa": "{count:number} بار انجام یا برنامه‌ریزی شده است؛ حداکثر {at_most:number} بار مجاز است.",
+    },
     # -- objections of arbitration
     "below_no_contact": {
         "en": "Not worth more than no contact: brings {caused:money}, costs {cost:money}, "
@@ -352,6 +398,11 @@ WORDS: dict[str, dict[str, str]] = {
     "marketing": {"en": "marketing messages", "ar": "الرسائل التسويقية", "fa": "پیام‌های تبلیغاتی"},
     "service": {"en": "service messages", "ar": "رسائل الخدمة", "fa": "پیام‌های خدماتی"},
     "contacts": {"en": "contact", "ar": "تواصل", "fa": "تماس"},
+    "impressions": {"en": "view", "ar": "مشاهدة", "fa": "مشاهده"},
+    "clicks": {"en": "click", "ar": "نقرة", "fa": "کلیک"},
+    "replies": {"en": "reply", "ar": "رد مكتوب", "fa": "پاسخ"},
+    "attendances": {"en": "attendance", "ar": "حضور", "fa": "حضور"},
+    "acceptances": {"en": "acceptance", "ar": "قبول", "fa": "پذیرش"},
     "rejections": {"en": "rejection", "ar": "رفض", "fa": "رد"},
     "dismissals": {"en": "dismissal", "ar": "استبعاد", "fa": "کنارگذاشتن"},
     "opt_outs": {"en": "opt-out", "ar": "انسحاب", "fa": "انصراف"},

@@ -10,7 +10,7 @@ from engine import kernels
 from engine.encoding import EncodedHistory
 from engine.facts import Group, definitions
 from engine.kernels import Columns, Limits, Pause, Questions
-from engine.playbook import Playbook, Suppression
+from engine.playbook import Playbook, Scope
 from engine.records import DAY_MICROS, Bools, Floats, Ints
 
 GROUPS: tuple[Group, ...] = ("account", "channel", "topic", "message")
@@ -139,33 +139,34 @@ def pauses(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> F
     begun = np.full((questions.at.size, len(playbook.suppressions), len(playbook.treatments)), np.nan)
     for rule, suppression in enumerate(playbook.suppressions):
         events = facts.tracked[suppression.track]
-        scopes: Ints = getattr(events, suppression.scope)
+        own = scope_codes(suppression.scope, playbook)
+        scopes: Ints
+        if suppression.scope in ("treatment", "topic", "channel"):
+            scopes = getattr(events, suppression.scope)
+        else:
+            # What an event does not say itself goes by its treatment; the last code: it has none.
+            scopes = np.append(own, -1)[events.treatment]
+        paused = own
         if suppression.channel != "*":
             channel = _places([c.id for c in playbook.channels])[suppression.channel]
             scopes = np.where(events.channel == channel, scopes, -1)
-        pause = Pause(
-            scopes, _paused(suppression, playbook), suppression.count, micros(suppression.window_days), rule
-        )
+            paused = np.where([t.channel == suppression.channel for t in playbook.treatments], own, -1)
+        pause = Pause(scopes, paused, suppression.count, micros(suppression.window_days), rule)
         kernels.begin_pauses(questions, events, pause, begun)
     return begun
 
 
-def _paused(suppression: Suppression, playbook: Playbook) -> Ints:
-    """The scope of each treatment that the suppression pauses, -1 for others; shape (T,)."""
+def scope_codes(scope: Scope, playbook: Playbook) -> Ints:
+    """The code of each treatment's channel, topic, group, action or own id, -1 = it has none; shape (T,)."""
+    column = "id" if scope == "treatment" else scope
+    named = [str(getattr(treatment, column)) for treatment in playbook.treatments]
     members = {
-        "treatment": [treatment.id for treatment in playbook.treatments],
+        "treatment": named,
         "topic": [topic.id for topic in playbook.topics],
         "channel": [channel.id for channel in playbook.channels],
-    }[suppression.scope]
+    }.get(scope, sorted({name for name in named if name}))
     places = _places(members)
-    column = "id" if suppression.scope == "treatment" else suppression.scope
-    return np.array(
-        [
-            places.get(getattr(t, column), -1) if suppression.channel in ("*", t.channel) else -1
-            for t in playbook.treatments
-        ],
-        dtype=np.int64,
-    )
+    return np.array([places.get(name, -1) for name in named], dtype=np.int64)
 
 
 def _places(ids: list[str]) -> dict[str, int]:

@@ -30,7 +30,10 @@ from training.persons import Names, served_by
 _COLUMNS = ("action", "probability", "eligible", "options", "person", "reward", "responded", "matured")
 """Of `Cases`: what has a row per occasion."""
 _SHARED = frozenset({"set", "treatment"})
-_GATES = ("consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed")
+_GATES = (
+    "consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed", "held", "offered", "times",
+    "since", "equivalent",
+)  # fmt: skip
 """What policies read of `Features` and learners do not."""
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from engine.decide import Decisions
 from engine.explanation import objection_words, why_not
-from engine.playbook import ContactLimit, Playbook, Suppression
+from engine.playbook import ContactLimit, Equivalent, Playbook, Suppression, Topic
 from engine.policies import RULE_KINDS, STAGES
 from engine.sentences import LANGUAGES
 from tests.engine.builders import (
@@ -20,6 +20,7 @@ from tests.engine.builders import (
     account,
     answer,
     history,
+    offer,
     permission,
     playbook,
     team,
@@ -45,9 +46,23 @@ class Scene:
 
 def changed(id: str, base: Playbook | None = None, **values) -> Playbook:
     treatments = tuple(replace(t, **values) if t.id == id else t for t in TREATMENTS)
-    return replace(base or playbook(), treatments=treatments)
+    return replace(base or CALM, treatments=treatments)
 
 
+def about_medicine(*concerns: str) -> Playbook:
+    """Safety is medical; the representative's visit on it is what a playbook in TOML could not say."""
+    topics = (
+        Topic("news", {"en": "News"}),
+        Topic("safety", {"en": "Safety"}, side="medical", concerns=concerns),
+    )
+    return playbook(topics=topics, suppressions=())
+
+
+def asked_about(topic: str) -> Row:
+    return touchpoint(-1.0, direction="inbound", topic=topic)
+
+
+TALK = Equivalent("talk", (), ("email", "visit"), 7.0, same_topic=True)
 EXPIRED = changed("visit_news", approval="EU-1", approved_until=NOW - 1)
 SCENES: dict[str, Scene] = {
     "approval_expired": Scene("visit_news", rules=EXPIRED),
@@ -66,6 +81,18 @@ SCENES: dict[str, Scene] = {
                    playbook(contact_limits=(ContactLimit("l", "*", "", 1, 7.0),))),
     "suppression": Scene("visit_news", (*READY, touchpoint(-1.0, treatment="visit_news")),
                          playbook(suppressions=(Suppression("s", "contacts", "treatment", 1, 7.0, 7.0),))),
+    "not_valid": Scene("visit_news", rules=changed("visit_news", valid_until=NOW)),
+    "wrong_side": Scene("visit_safety", rules=about_medicine()),
+    "medical_question": Scene("visit_news", (*READY, asked_about("safety")), about_medicine("news")),
+    "open_offer": Scene("visit_news", (*READY, offer(-1.0, 120.0)), changed("visit_news", price=100.0)),
+    "topic_held": Scene("email_news", (*READY, touchpoint(-1.0, topic="news")),
+                        playbook(suppressions=(), topic_held_days=7.0)),
+    "equivalent": Scene("visit_news", (*READY, touchpoint(-1.0, channel="email", topic="news")),
+                        playbook(suppressions=(), equivalents=(TALK,))),
+    "repeat": Scene("visit_news", (*READY, touchpoint(-1.0, treatment="visit_news")),
+                    changed("visit_news", repeat_after_days=7.0)),
+    "at_most": Scene("visit_news", (*READY, touchpoint(-99.0, treatment="visit_news")),
+                     changed("visit_news", at_most=1)),
 }  # fmt: skip
 """One for each kind: a kind without a scene fails below, so nothing is added unchecked."""
 

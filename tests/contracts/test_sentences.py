@@ -17,7 +17,7 @@ PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
 def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
     """A reason that cannot be said is none; a sentence that is never said is in the way."""
-    codes = {*REASON_CODES, *RULE_KINDS, *LEFT_OUT, "policy_unknown", "consent_unknown"}
+    codes = {*REASON_CODES, *RULE_KINDS, *LEFT_OUT, "policy_unknown", "consent_unknown", "open_offer_unknown"}
     codes |= {f"trigger_{code}" for code in TRIGGERS}
 
     assert set(SENTENCES) == codes

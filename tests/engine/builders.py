@@ -158,6 +158,22 @@ def answer(
     return row("feedback", days if stored is WHEN_IT_OCCURRED else stored, **(values | v))
 
 
+def offer(
+    days: float,
+    price: float = 100.0,
+    *,
+    account_id: str = "a",
+    stored: float | None = WHEN_IT_OCCURRED,
+    **v: Any,
+) -> Row:
+    """A quote that was made on that day and is open."""
+    values = {
+        "offer_id": f"q{next(_ids):06}", "account_id": account_id, "price": price, "currency": "EUR",
+        "opened_at": at(days),
+    }  # fmt: skip
+    return row("offers", days if stored is WHEN_IT_OCCURRED else stored, **(values | v))
+
+
 def history(*rows: Row, accounts: Iterable[str] = ("a",)) -> History:
     """A history of these rows; accounts that no row defines are added with defaults."""
     tables: dict[str, list[dict[str, Any]]] = {}

@@ -58,7 +58,7 @@ def message_of(text):
          "roles.liaison.side: unknown choice 'medic', did you mean 'medical'?"),
         ('stage = "suitability"', 'stage = "later"',
          "policies.rested.stage: unknown choice 'later'; known: app"),
-        ('track = "rejections"', 'track = "clicks"', "suppressions.rejected.track: unknown choice 'clicks'"),
+        ('track = "rejections"', 'track = "visits"', "suppressions.rejected.track: unknown choice 'visits'"),
         ('languages = ["en", "fa"]', 'languages = ["en", "fa", "ar"]', "the text in 'ar' is missing."),
         ('languages = ["en", "fa"]', 'languages = ["english"]',
          "languages: got ['english'], need a list of ISO"),

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from engine.decide import Decisions
-from engine.playbook import ContactLimit, Playbook, Suppression
+from engine.playbook import ContactLimit, Equivalent, Playbook, Repeat, Suppression
 from engine.records import NO_CONTACT, History
 from engine.scoring import RESPONSE_FOREST, VALUE_FOREST, LearnedScorer, learned_scorer, value_forest_of
 from tests.engine.builders import Row, history, playbook
@@ -46,6 +46,9 @@ def rules() -> Playbook:
         levers={("group", "promotion"): 20.0},
         exploration_share=0.3,
         default_timezone="",
+        topic_held_days=20.0,
+        equivalents=(Equivalent("same", (), ("email", "visit"), 40.0, same_topic=True),),
+        action_repeats=(Repeat("action", "visit_news", 25.0, 3),),
     )  # fmt: skip
 
 

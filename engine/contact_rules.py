@@ -1,0 +1,209 @@
+"""Rules that look beyond one treatment: what is valid, who may speak of what, what others do and offer.
+
+Each is a kind of rule as `engine.rules` has it; the facts they read are in `engine.rule_facts`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from engine.features import Features
+from engine.playbook import Playbook, Topic, Treatment
+from engine.playbook_rules import apart
+from engine.records import Bools, Floats
+from engine.rule_facts import repeated
+from engine.rules import Quoted, Rule, Verdict, fact_column, rule_kind, which
+
+# -- validity ---------------------------------------------------------------------------------------
+
+
+def _quote_validity(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    own = playbook.treatments[treatment]
+    return {"valid_from": own.valid_from, "valid_until": own.valid_until,
+            "playbook_valid_from": playbook.valid_from, "playbook_valid_until": playbook.valid_until,
+            "at": int(features.moments.as_of[account])}  # fmt: skip
+
+
+@rule_kind("not_valid", _quote_validity)
+def not_valid(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """The moment lies outside the time for which the treatment, or for contacts the playbook, is valid."""
+    at = features.moments.as_of
+    own = [_outside(t.valid_from, t.valid_until, at) for t in playbook.treatments]
+    objects = np.array(own, dtype=np.bool_).T.reshape(len(at), len(own))
+    whole = _outside(playbook.valid_from, playbook.valid_until, at)
+    contacts = which(playbook, lambda t: t.kind == "contact")
+    yield Verdict(Rule("not_valid", "availability"), objects | (whole[:, None] & contacts[None, :]))
+
+
+def _outside(start: int | None, end: int | None, at: np.typing.NDArray[np.int64]) -> Bools:
+    early = np.zeros(len(at), dtype=np.bool_) if start is None else at < start
+    return early if end is None else early | (at >= end)
+
+
+# -- medical and commercial -------------------------------------------------------------------------
+
+
+def _quote_side(_: Features, playbook: Playbook, __: str, ___: int, treatment: int) -> Quoted:
+    return {"topic": playbook.treatments[treatment].topic, "role": playbook.treatments[treatment].role}
+
+
+@rule_kind("wrong_side", _quote_side)
+def wrong_side(_: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """The topic belongs to one side, medical or commercial, and the role to the other."""
+    topics = {topic.id: topic.side for topic in playbook.topics}
+    roles = {role.id: role.side for role in playbook.roles}
+    crossing = which(
+        playbook, lambda t: t.kind == "contact" and apart(topics.get(t.topic, "both"), roles[t.role])
+    )
+    yield Verdict(Rule("wrong_side", "eligibility"), crossing[None, :])
+
+
+def _quote_question(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    open_topics = [
+        topic
+        for topic in _medical(playbook)
+        if _silenced(playbook, topic)[treatment] and _asked(features, playbook, topic)[account]
+    ]
+    topic = open_topics[0].id
+    days = float(fact_column(features, playbook, f"days_since_inbound_{topic}").values[account, 0])
+    return {"topic": topic, "days": days, "at_most_days": playbook.medical_question_days}
+
+
+@rule_kind("medical_question", _quote_question)
+def medical_question(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """A question on a medical topic is open: until it is answered, commercial roles keep silent on what it
+    concerns, and make no contact whose topic is left open."""
+    objects = np.zeros((len(features.moments), len(playbook.treatments)), dtype=np.bool_)
+    for topic in _medical(playbook):
+        objects |= _asked(features, playbook, topic)[:, None] & _silenced(playbook, topic)[None, :]
+    yield Verdict(Rule("medical_question", "eligibility"), objects)
+
+
+def _medical(playbook: Playbook) -> list[Topic]:
+    return [topic for topic in playbook.topics if topic.side == "medical"]
+
+
+def _asked(features: Features, playbook: Playbook, topic: Topic) -> Bools:
+    """Whether the account turned to us on the topic lately and nobody has spoken with it about that since."""
+    asked, answered = (
+        fact_column(features, playbook, f"{name}_{topic.id}").values[:, 0]
+        for name in ("days_since_inbound", "days_since")
+    )
+    # Not known (NaN) compares as false: never asked, never answered.
+    return (asked < playbook.medical_question_days) & ~(answered <= asked)
+
+
+def _silenced(playbook: Playbook, topic: Topic) -> Bools:
+    """Contacts of commercial roles on what a question concerns, or on nothing in particular."""
+    commercial = {role.id for role in playbook.roles if role.side == "commercial"}
+    concerned = {topic.id, "", *topic.concerns}
+    return which(playbook, lambda t: t.kind == "contact" and t.role in commercial and t.topic in concerned)
+
+
+# -- offers -----------------------------------------------------------------------------------------
+
+
+def _quote_offer(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    own = playbook.treatments[treatment]
+    offer = float(features.offered[account, treatment])
+    return {"price": own.price, "offer": offer if math.isfinite(offer) else None,
+            "topic": own.topic, "product": own.product}  # fmt: skip
+
+
+@rule_kind("open_offer", _quote_offer)
+def open_offer(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """A quote is open for the same thing, and this would undercut it; one in another currency cannot be
+    compared, and is taken to be higher."""
+    prices = np.array([np.nan if t.price is None else t.price for t in playbook.treatments])
+    offered = features.offered
+    yield Verdict(Rule("open_offer", "eligibility"), prices[None, :] < offered, np.isinf(offered))
+
+
+# -- what others do ---------------------------------------------------------------------------------
+
+
+def _quote_held(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    topic = playbook.treatments[treatment].topic
+    days = _own_topic(features, features.held)[account, treatment]
+    return {"topic": topic, "days_since": float(days), "held_days": playbook.topic_held_days}
+
+
+@rule_kind("topic_held", _quote_held)
+def topic_held(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """A person deals with the topic: automated messages on it would talk across her."""
+    automated = which(playbook, lambda t: is_automated(playbook, t))
+    held = ~np.isnan(_own_topic(features, features.held))
+    yield Verdict(Rule("topic_held", "contact_policy"), held & automated[None, :])
+
+
+def is_automated(playbook: Playbook, treatment: Treatment) -> bool:
+    """Whether the system sends it."""
+    automated = {channel.id for channel in playbook.channels if channel.automated}
+    return treatment.kind == "contact" and treatment.channel in automated
+
+
+def _own_topic(features: Features, by_topic: Floats) -> Floats:
+    """A value by topic as each treatment's own, NaN where it has no topic; shape (n, T)."""
+    padded = np.append(by_topic, np.full((len(by_topic), 1), np.nan), axis=1)
+    return padded[:, features.set.topic_of]
+
+
+def _quote_equivalent(
+    features: Features, playbook: Playbook, own: str, account: int, treatment: int
+) -> Quoted:
+    index = next(i for i, group in enumerate(playbook.equivalents) if group.id == own)
+    return {"equivalent": own, "days": playbook.equivalents[index].days,
+            "days_since": float(features.equivalent[account, index, treatment])}  # fmt: skip
+
+
+@rule_kind("equivalent", _quote_equivalent)
+def equivalent_contacts(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """Another role has done the same within the days given, plans to, or has put it off."""
+    for index, group in enumerate(playbook.equivalents):
+        same = ~np.isnan(features.equivalent[:, index, :])
+        yield Verdict(Rule(f"equivalent:{group.id}", "contact_policy"), same)
+
+
+# -- repetition -------------------------------------------------------------------------------------
+
+
+def _quote_repeat(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    for index in np.flatnonzero(repeated(playbook)[:, treatment]):
+        repeat, since = playbook.repeats[index], float(features.since[account, index])
+        if repeat.after_days is not None and since < repeat.after_days:
+            return {repeat.level: repeat.of, "repeat_after_days": repeat.after_days, "days_since": since,
+                    "days_left": repeat.after_days - since}  # fmt: skip
+    raise KeyError(treatment)
+
+
+@rule_kind("repeat", _quote_repeat)
+def too_soon(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """The treatment, or its action through another channel, was done too short a time ago or is planned."""
+    after = np.array([-np.inf if r.after_days is None else r.after_days for r in playbook.repeats])
+    yield _limited("repeat", features.since < after[None, :], playbook)
+
+
+def _quote_at_most(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    for index in np.flatnonzero(repeated(playbook)[:, treatment]):
+        repeat, times = playbook.repeats[index], int(features.times[account, index])
+        if repeat.at_most is not None and times >= repeat.at_most:
+            return {repeat.level: repeat.of, "at_most": repeat.at_most, "count": times}
+    raise KeyError(treatment)
+
+
+@rule_kind("at_most", _quote_at_most)
+def too_often(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """The treatment, or its action through whatever channel, was done or is planned as often as allowed."""
+    most = np.array([np.inf if r.at_most is None else r.at_most for r in playbook.repeats])
+    yield _limited("at_most", features.times >= most[None, :], playbook)
+
+
+def _limited(code: str, full: Bools, playbook: Playbook) -> Verdict:
+    """The treatments that a limit which is full counts; `full` has shape (n, R)."""
+    counted, objects = repeated(playbook), np.zeros((len(full), len(playbook.treatments)), dtype=np.bool_)
+    for index in range(full.shape[1]):
+        objects |= full[:, index, None] & counted[index][None, :]
+    return Verdict(Rule(code, "contact_policy"), objects)
