@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
     imports = typer.Typer(help="Turn a public data set into a folder of the contract.", no_args_is_help=True)
     imports.command("starbucks")(import_starbucks)
     app.add_typer(imports, name="import")
-    for command in (ingest, world, nightly, serve, token, migrate):
+    for command in (ingest, world, nightly, serve, token, migrate, hand_overs):
         app.command()(command)
 
 
@@ -170,6 +170,37 @@ def migrate(home: HomeOption = None) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     Ledger.create(settings.as_home().ledger_url).close()
     typer.echo("The ledger is up to date.")
+
+
+def hand_overs(
+    *,
+    playbook: PlaybookOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Give late hand-overs to the managers and say how each role keeps what was agreed (last 90 days)."""
+    from api.hand_overs import figures
+    from data.ledger.ledger import Ledger
+    from data.playbooks import read_playbook
+
+    settings = Settings(home=home, playbook=playbook)
+    roles = tuple(role.id for role in read_playbook(settings.playbook).roles)
+    ledger = Ledger.open(settings.as_home().ledger_url)
+    try:
+        now = now_micros()
+        escalated, rows = ledger.escalate_late(now=now), figures(ledger, roles, now)
+    finally:
+        ledger.close()
+    if as_json:
+        typer.echo(json.dumps({"escalated_now": escalated, "roles": rows}))
+        return
+    typer.echo(f"{escalated:,} late hand-overs were given to a manager now.")
+    for row in rows:
+        in_time = "-" if row["in_time"] is None else f"{row['in_time']:.0%}"
+        typer.echo(
+            f"{row['to_role']:<26}{row['made']:>6,} made, {row['waiting']:,} waiting, {row['done']:,} done "
+            f"({in_time} in time), {row['late']:,} late, {row['sent_back']:,} sent back"
+        )
 
 
 def _moment(text: str) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from api.automatic import Automatic
 from api.consent import ended_in, ended_treatments
 from api.kept_facts import FactLayout
 from data.artifacts import read_release
@@ -146,7 +147,13 @@ def proposals_of(
 
 
 def logged(
-    decisions: Decisions, row: int, playbook: Playbook, *, trigger: str, record: Mapping[str, Any]
+    decisions: Decisions,
+    row: int,
+    playbook: Playbook,
+    *,
+    trigger: str,
+    record: Mapping[str, Any],
+    hand_overs: Sequence[Mapping[str, Any]] = (),
 ) -> LoggedDecision:
     """The part of one decision that the ledger keeps; `record` what is needed to recompute it."""
     account_id = decisions.moments.account_ids[row]
@@ -165,6 +172,7 @@ def logged(
         trigger=trigger,
         record=record,
         ended=ended_treatments(ended_in(decisions, row), playbook),
+        hand_overs=hand_overs,
     )
 
 
@@ -190,7 +198,9 @@ def decide_live(
     """
     histories = [history_of(state) for state in states]
     as_of = np.array([max(not_before, newest_stored(h) + 1) for h in histories], dtype=np.int64)
-    decisions = decider.decide(join(histories), Moments(tuple(s.account_id for s in states), as_of))
+    joined = join(histories)
+    decisions = decider.decide(joined, Moments(tuple(s.account_id for s in states), as_of))
+    automatic = Automatic.of(decisions, joined, decider.playbook)
     records = decisions.record().partition_by("account_id", as_dict=True)
     result = []
     for row, (state, history) in enumerate(zip(states, histories, strict=True)):
@@ -203,7 +213,14 @@ def decide_live(
                 history,
                 decisions,
                 row,
-                logged(decisions, row, decider.playbook, trigger=triggers[account], record=record),
+                logged(
+                    decisions,
+                    row,
+                    decider.playbook,
+                    trigger=triggers[account],
+                    record=record,
+                    hand_overs=automatic.for_row(row, team),
+                ),
                 proposals_of(decisions, row, decider.playbook, team),
             )
         )

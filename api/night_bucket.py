@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from api.automatic import Automatic
 from api.consent import cancellations, ended_in
 from api.decider import Decider, logged, proposals_of, read_decider
 from data.history import Snapshot
@@ -95,13 +96,16 @@ def _decider(night: Night) -> Decider:
 def _lists(night: Night, decider: Decider, history: History, decisions: Decisions) -> pl.DataFrame:
     teams = current_team(history, night.as_of)
     later = _changed_since(history, night.as_of) | _against_consent(decider, history, decisions, night.as_of)
+    automatic = Automatic.of(decisions, history, decider.playbook)
     eligible = decisions.objections.eligible[:, 1:].sum(axis=1)
     rows = []
     for row, account in enumerate(decisions.moments.account_ids):
+        team = teams.get(account, {})
         decision = logged(
-            decisions, row, decider.playbook, trigger=f"night:{night.run_id}", record={"night": night.run_id}
-        )
-        proposals = proposals_of(decisions, row, decider.playbook, teams.get(account, {}))
+            decisions, row, decider.playbook, trigger=f"night:{night.run_id}",
+            record={"night": night.run_id}, hand_overs=automatic.for_row(row, team),
+        )  # fmt: skip
+        proposals = proposals_of(decisions, row, decider.playbook, team)
         rows.append(
             {
                 "account_id": account,

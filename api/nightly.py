@@ -102,6 +102,7 @@ def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshn
     for done, bucket in enumerate(_decided(night, buckets, settings.processes), start=1):
         again += _publish(night, bucket, ledger, service, clock)
         report("deciding and publishing", done, len(buckets))
+    ledger.escalate_late(now=clock())
     previous = ledger.current_run()
     before = None if previous is None else NightFolder(night.home.nights / previous.run_id)
     summary = summarise(night, buckets, playbook, before) | {

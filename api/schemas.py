@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from api.consent import Sent
 from api.feedback import Answer, Wish
 from api.service import Answered
-from data.ledger.types import Suggestion
+from api.timeline import details_of
+from data.ledger.types import Suggestion, Told
 from data.times import micros, to_datetime
 from engine.explanation import Reason, headline, words
 from engine.playbook import Playbook
@@ -34,9 +36,20 @@ class ReasonOut(BaseModel):
     amount: float | None = Field(description="What it adds to the priority in currency, where known.")
 
 
+class FormAnswersOut(BaseModel):
+    """What an account told us, such as the fields of a form."""
+
+    touchpoint_id: str
+    at: datetime
+    channel: str | None
+    topic: str | None
+    details: dict[str, Any]
+
+
 class SuggestionOut(BaseModel):
     """A suggestion as it is shown."""
 
+    kind: Literal["suggestion"] = "suggestion"
     suggestion_id: str
     account_id: str
     account_name: str
@@ -55,6 +68,9 @@ class SuggestionOut(BaseModel):
     expires_at: datetime
     snoozed_until: datetime | None
     decision_id: str
+    form_answers: list[FormAnswersOut] = Field(
+        default_factory=list, description="What the account told us lately on the topic, the latest first."
+    )
 
 
 class EventIn(Strict):
@@ -178,9 +194,21 @@ def reason_out(reason: Reason, *, language: str, zone: tzinfo, now: int, playboo
     return ReasonOut(code=reason.code, text=text, facts=dict(reason.facts), amount=reason.amount)
 
 
+def form_answers_out(told: Told) -> FormAnswersOut:
+    """What an account told us."""
+    return FormAnswersOut(
+        touchpoint_id=told.touchpoint_id,
+        at=to_datetime(told.occurred_at),
+        channel=told.channel,
+        topic=told.topic,
+        details=details_of(told.details),
+    )
+
+
 def suggestion_out(
-    suggestion: Suggestion, *, language: str, zone: tzinfo, now: int, playbook: Playbook
-) -> SuggestionOut:
+    suggestion: Suggestion, *, language: str, zone: tzinfo, now: int, playbook: Playbook,
+    told: Iterable[Told] = (),
+) -> SuggestionOut:  # fmt: skip
     """A suggestion in the reader's language, its sentences aged to `now` (microseconds UTC) in her zone."""
     reasons = tuple(Reason(r["code"], r["facts"], r.get("amount")) for r in suggestion.reasons)
     note = playbook.treatment(suggestion.treatment).note
@@ -211,6 +239,7 @@ def suggestion_out(
         expires_at=to_datetime(suggestion.expires_at),
         snoozed_until=None if suggestion.snoozed_until is None else to_datetime(suggestion.snoozed_until),
         decision_id=suggestion.decision_id,
+        form_answers=[form_answers_out(one) for one in told],
     )
 
 

@@ -341,8 +341,31 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "القيمة {priority:money}؛ الأولوية لـ «{by:treatment}» بقيمة {by_priority:money}.",
         "fa": "ارزش آن {priority:money} است؛ «{by:treatment}» با {by_priority:money} جلوتر است.",
     },
+    # -- hand-overs
+    "handed_asked": {
+        "en": "{by:text} ({by_role:role}) asks to follow up: {name:text}.",
+        "ar": "طلب متابعة من {by:text} ({by_role:role}): {name:text}.",
+        "fa": "درخواست پیگیری از {by:text} ({by_role:role}): {name:text}.",
+    },
+    "handed_qualified": {
+        "en": "{name:text} is ready to be contacted: {text}",
+        "ar": "{name:text}: جاهزية للتواصل. {text}",
+        "fa": "{name:text}: آمادهٔ تماس. {text}",
+    },
+    "handed_safety": {
+        "en": "Side effect reported: {name:text}.",
+        "ar": "بلاغ عن أثر جانبي: {name:text}.",
+        "fa": "گزارش عارضهٔ جانبی: {name:text}.",
+    },
+    "handed_returned": {
+        "en": "Returned by {to_role:role}: {name:text} ({reason}).",
+        "ar": "إعادة من {to_role:role}: {name:text} ({reason}).",
+        "fa": "بازگشت از {to_role:role}: {name:text} ({reason}).",
+    },
 }  # fmt: skip
 """Code -> language -> template."""
+
+HAND_OVER_CODES: tuple[str, ...] = ("handed_asked", "handed_qualified", "handed_safety", "handed_returned")
 
 COUNTED: dict[str, dict[str, dict[str, str]]] = {
     "minutes_ago": {
@@ -406,6 +429,13 @@ WORDS: dict[str, dict[str, str]] = {
     "rejections": {"en": "rejection", "ar": "رفض", "fa": "رد"},
     "dismissals": {"en": "dismissal", "ar": "استبعاد", "fa": "کنارگذاشتن"},
     "opt_outs": {"en": "opt-out", "ar": "انسحاب", "fa": "انصراف"},
+    "not_qualified": {"en": "not qualified", "ar": "غير مؤهل", "fa": "واجد شرایط نیست"},
+    "not_mine": {"en": "not for this role", "ar": "ليس من اختصاص هذا الدور", "fa": "در حوزهٔ این نقش نیست"},
+    "no_time": {"en": "no time", "ar": "لا يتوفر وقت", "fa": "وقت نیست"},
+    "missing_information": {"en": "information is missing", "ar": "معلومات ناقصة", "fa": "اطلاعات کافی نیست"},
+    "done_already": {"en": "already done", "ar": "تم سابقًا", "fa": "پیش‌تر انجام شده"},
+    "customer_declined": {"en": "the customer declined", "ar": "رفض من العميل", "fa": "مشتری نپذیرفت"},
+    "other": {"en": "another reason", "ar": "سبب آخر", "fa": "دلیل دیگر"},
     "none": {"en": "no contact", "ar": "عدم التواصل", "fa": "عدم تماس"},
     "EUR": {"en": "EUR", "ar": "يورو", "fa": "یورو"},
     "USD": {"en": "USD", "ar": "دولار", "fa": "دلار"},

@@ -5,6 +5,7 @@ Working time is the same hours on every working day. Zones are arguments; nothin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -61,7 +62,7 @@ def read_service_levels(tables: Tables) -> dict[str, ServiceLevel]:
     """Role -> its level.
 
     Raises PlaybookError: no such role, no working day, a day of less than an hour, a safety role without a
-    legal clock or that is the system.
+    legal clock, without a topic or that is the system, a safety topic without a role.
     """
     roles = tables.sections["roles"]
     levels = {}
@@ -74,9 +75,18 @@ def read_service_levels(tables: Tables) -> dict[str, ServiceLevel]:
         if table["until_hour"] - table["from_hour"] < 1:
             raise PlaybookError(f"{where}.until_hour: a working day has at least one hour after from_hour.")
         levels[key] = ServiceLevel(role=key, **table)
-    safety = tables.top["safety_role"]
+    _check_safety(tables, levels)
+    return levels
+
+
+def _check_safety(tables: Tables, levels: Mapping[str, ServiceLevel]) -> None:
+    roles, safety = tables.sections["roles"], tables.top["safety_role"]
+    reported = [key for key, topic in tables.sections["topics"].items() if topic["safety"]]
+    if reported and not safety:
+        raise PlaybookError(f"safety_role: missing; reports on topics.{reported[0]} need somebody to go to.")
+    if safety and not reported:
+        raise PlaybookError("safety_role: no topic says safety = true, so no report would ever reach it.")
     if safety and roles[safety]["system"]:
         raise PlaybookError(f"safety_role: {safety!r} is the system; a report needs a person.")
     if safety and safety not in levels:
         raise PlaybookError(f"safety_role: [service_levels.{safety}] is missing: its legal clock in hours.")
-    return levels

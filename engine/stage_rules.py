@@ -11,11 +11,13 @@ from engine.features import Features
 from engine.journey import JourneyStage
 from engine.playbook import Playbook, Treatment
 from engine.records import Bools
-from engine.rules import Quoted, Rule, Verdict, rule_kind, which
+from engine.rules import Quoted, Rule, Verdict, fact_columns, holds, rule_kind, which
 
 
-def _stage_at(features: Features, playbook: Playbook, account: int) -> JourneyStage | None:
-    """The stage of one moment; None = not known."""
+def stage_at(features: Features, playbook: Playbook, account: int) -> JourneyStage | None:
+    """The stage of one moment; None = not known, or a playbook without a journey."""
+    if not playbook.journey.stages:
+        return None
     place = float(features.journey[account, features.set.journey.index("stage")])
     return None if math.isnan(place) else playbook.journey.stages[int(place)]
 
@@ -34,7 +36,7 @@ def _by_stage(
 
 
 def _quote_stage(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
-    stage = _stage_at(features, playbook, account)
+    stage = stage_at(features, playbook, account)
     return {"stage": stage.id if stage else None, "stages": "|".join(playbook.treatments[treatment].stages)}
 
 
@@ -49,7 +51,7 @@ def meant_for_the_stage(features: Features, playbook: Playbook) -> Iterator[Verd
 
 
 def _quote_content(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
-    stage, chosen = _stage_at(features, playbook, account), playbook.treatments[treatment]
+    stage, chosen = stage_at(features, playbook, account), playbook.treatments[treatment]
     fits = stage is not None and _allows(stage.content, chosen.content)
     return {"stage": stage.id if stage else None, "content": chosen.tone if fits else chosen.content}
 
@@ -78,7 +80,7 @@ def _topic_owners(playbook: Playbook) -> dict[str, tuple[str, ...]]:
 def _quote_owner(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
     chosen = playbook.treatments[treatment]
     owners: tuple[str, ...] = _topic_owners(playbook).get(chosen.topic, ())
-    if not owners and (stage := _stage_at(features, playbook, account)):
+    if not owners and (stage := stage_at(features, playbook, account)):
         owners = stage.owners
     return {"role": chosen.role, "topic": chosen.topic, "owners": "|".join(owners)}
 
@@ -99,3 +101,16 @@ def owner(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     )
     if strict or topics:
         yield Verdict(Rule("owner", "eligibility"), objects | of_topic, unknown & ~of_topic)
+
+
+def qualified(features: Features, playbook: Playbook) -> Bools:
+    """Which rules of the playbook hand which account over; unknown does not; shape (n, len(hand_overs)).
+
+    An account that is closed is not handed over.
+    """
+    conditions = [rule.qualified_when for rule in playbook.hand_overs]
+    columns, n = fact_columns(features, playbook, conditions), len(features.moments)
+    flags = np.zeros((n, len(conditions)), dtype=bool)
+    for index, condition in enumerate(conditions):
+        flags[:, index] = (holds(condition, columns, (n, 1))[:, 0] == 1) & ~features.closed
+    return flags

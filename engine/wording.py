@@ -218,6 +218,7 @@ FORMATS: dict[str, Callable[[Value, Reader], str]] = {
     "stages": _several(_stage),
     "owners": _several(_owner),
     "purpose": lambda value, reader: word(str(value), reader),
+    "reason": lambda value, reader: word(str(value), reader),
     "track": lambda value, reader: word(str(value), reader),
     "id": _id,
     "text": lambda value, _: str(value or ""),

@@ -9,8 +9,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from api.access import AnswerableSuggestion, ReadableAccount, Serving, SignedIn, people_seen, roles_seen
+from api.hand_over_schemas import HandOverOut
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
+from api.routes.hand_overs import waiting_for
 from api.schemas import (
     FeedbackIn,
     FeedbackOut,
@@ -22,10 +24,11 @@ from api.schemas import (
     suggestion_out,
 )  # fmt: skip
 from api.service import Service
+from api.timeline import forms_for, forms_since
 from data.ledger.types import Suggestion, User
 from data.times import to_datetime
 from engine.explanation import objection_words
-from engine.playbook import Playbook, PlaybookError
+from engine.playbook import PlaybookError
 
 router = APIRouter(tags=["suggestions"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
 
@@ -40,17 +43,18 @@ def list_suggestions(
     """The best next actions for one account, best first, each with its reasons."""
     playbook, now = service.decider().playbook, service.clock()
     found = service.ledger.suggestions(account, now=now, roles=roles_seen(service, user, account))
-    return _shown(found[: limit or playbook.places], user, playbook, now)
+    return _shown(found[: limit or playbook.places], user, service)
 
 
 @router.get("/worklist")
-def my_worklist(user: SignedIn, service: Serving, limit: Limit = None) -> list[SuggestionOut]:
-    """What is for me over all my accounts: what I accepted first, then by priority. For a manager without a
-    role of the playbook: what is for her people, to read."""
+def my_worklist(user: SignedIn, service: Serving, limit: Limit = None) -> list[HandOverOut | SuggestionOut]:
+    """What is for me over all my accounts: what colleagues handed over first, then what I accepted, then by
+    priority. For a manager without a role of the playbook: what is for her people, to read."""
     playbook, now = service.decider().playbook, service.clock()
     people, seen = people_seen(service, user)
     found = service.ledger.worklist(*people, now=now, limit=limit or playbook.per_person_per_day)
-    return _shown([s for s in found if s.role in seen], user, playbook, now)
+    shown = _shown([s for s in found if s.role in seen], user, service)
+    return [*waiting_for(user, service), *shown]
 
 
 @router.post("/suggestions/{suggestion_id}/feedback")
@@ -97,15 +101,20 @@ def why_not(account: ReadableAccount, treatment: TreatmentId, user: SignedIn, se
     )
 
 
-def _shown(found: Iterable[Suggestion], user: User, playbook: Playbook, now: int) -> list[SuggestionOut]:
+def _shown(found: Iterable[Suggestion], user: User, service: Service) -> list[SuggestionOut]:
     """Treatments that the playbook no longer has are left out until the next night replaces them."""
+    playbook, now = service.decider().playbook, service.clock()
     known = {treatment.id for treatment in playbook.treatments}
+    listed = [suggestion for suggestion in found if suggestion.treatment in known]
+    accounts = sorted({suggestion.account_id for suggestion in listed})
+    told = service.ledger.told(accounts, after=forms_since(now)) if accounts else []
+    roles = people_seen(service, user)[1] if told else ()
     language, zone = language_of(user, playbook), zone_of(user, playbook)
     return [
-        suggestion_out(suggestion, language=language, zone=zone, now=now, playbook=playbook)
-        for suggestion in found
-        if suggestion.treatment in known
-    ]
+        suggestion_out(suggestion, language=language, zone=zone, now=now, playbook=playbook,
+                       told=forms_for(suggestion, told, roles, playbook))
+        for suggestion in listed
+    ]  # fmt: skip
 
 
 def _check_channels(body: FeedbackIn, service: Service) -> None:

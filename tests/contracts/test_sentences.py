@@ -9,7 +9,7 @@ import pytest
 from engine.arbitration import LEFT_OUT
 from engine.policies import RULE_KINDS
 from engine.reasons import REASON_CODES, TRIGGERS
-from engine.sentences import COUNTED, LANGUAGES, SENTENCES, WORDS
+from engine.sentences import COUNTED, HAND_OVER_CODES, LANGUAGES, SENTENCES, WORDS
 from engine.wording import FORMATS, plural
 
 PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -19,6 +19,7 @@ def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
     """A reason that cannot be said is none; a sentence that is never said is in the way."""
     codes = {*REASON_CODES, *RULE_KINDS, *LEFT_OUT, "policy_unknown", "consent_unknown", "open_offer_unknown"}
     codes |= {f"trigger_{code}" for code in TRIGGERS}
+    codes |= {*HAND_OVER_CODES}
 
     assert set(SENTENCES) == codes
 

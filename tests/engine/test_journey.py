@@ -258,9 +258,8 @@ def test_the_stage_is_kept_with_the_decision() -> None:
 
 def test_a_safety_report_is_no_signal() -> None:
     """A reported side effect must not make anybody a better prospect."""
-    rules = parse_playbook(
-        funnel.text().replace("[topics.pricing]", "[topics.pricing]\nsafety = true", 1)
-    )  # fmt: skip
+    safe = funnel.text(top='safety_role = "seller"', rest="[service_levels.seller]\nhours = 24")
+    rules = parse_playbook(safe.replace("[topics.pricing]", "[topics.pricing]\nsafety = true", 1))
     reports = [asked(-d, "pricing") for d in (1.0, 2.0)]
     known = features_as_of(
         history(*reports), moments(), playbook=rules, features=FeatureSet.of(rules, ATTRIBUTES)

@@ -80,14 +80,20 @@ def test_a_mistake_is_said_in_one_line(level: str, said: str) -> None:
     assert said in str(error.value)
 
 
+REPORTS = ("[topics.pricing]", "[topics.pricing]\nsafety = true")
+
+
 @pytest.mark.parametrize(
-    ("role", "said"),
-    [("seller", "[service_levels.seller] is missing"), ("system", "'system' is the system"),
-     ("safty", "unknown role 'safty'")],
+    ("role", "reported", "said"),
+    [("seller", True, "[service_levels.seller] is missing"), ("system", True, "'system' is the system"),
+     ("safty", True, "unknown role 'safty'"), ("", True, "reports on topics.pricing need somebody to go to"),
+     ("seller", False, "no topic says safety = true")],
 )  # fmt: skip
-def test_a_safety_role_is_a_person_with_a_legal_clock(role: str, said: str) -> None:
+def test_a_safety_role_is_a_person_with_a_legal_clock(role: str, reported: bool, said: str) -> None:
     """The law names the hours; a playbook without them is not taken."""
+    text = funnel.text(top=f'safety_role = "{role}"')
+
     with pytest.raises(PlaybookError) as error:
-        parse_playbook(funnel.text(top=f'safety_role = "{role}"'))
+        parse_playbook(text.replace(*REPORTS, 1) if reported else text)
 
     assert said in str(error.value)

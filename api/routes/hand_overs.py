@@ -1,0 +1,174 @@
+"""Tasks between colleagues: hand over, answer, read with the context; report a side effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Depends, Path, Query
+
+from api.access import AccountId, ReadableAccount, Serving, SignedIn, may_report, people_seen, roles_seen
+from api.hand_over_schemas import (
+    AdverseEventIn,
+    FiguresOut,
+    HandOverDetailOut,
+    HandOverIn,
+    HandOverOut,
+    ReplyIn,
+    hand_over_out,
+    timeline_out,
+)  # fmt: skip
+from api.hand_overs import figures, hand_over, reply, report_adverse_event
+from api.problems import HttpProblem, Problem
+from api.reading import language_of, zone_of
+from api.schemas import form_answers_out
+from api.service import Service
+from api.timeline import may_read, timeline
+from data.ledger.types import HandOver, UnknownError, User
+from data.live import history_of
+from data.times import micros
+
+router = APIRouter(tags=["hand-overs"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
+
+TIMELINE = 200
+"""Touchpoints of a hand-over's context at most."""
+
+
+def _gets(found: HandOver, user: User) -> bool:
+    return found.to_user == user.user_id or (found.to_user is None and found.to_role == user.role)
+
+
+def _gave(found: HandOver, user: User, service: Service) -> bool:
+    """Hers to take back: she asked, or a rule did in the name of her place in the account's team."""
+    if found.by_user is not None:
+        return found.by_user == user.user_id
+    return service.ledger.team(found.account_id).get(found.by_role) == user.user_id
+
+
+def _may_see(found: HandOver, user: User, service: Service) -> bool:
+    """Receiver, giver, the manager to whom it was escalated, and colleagues who see the receiving role."""
+    if _gets(found, user) or _gave(found, user, service) or found.escalated_to == user.user_id:
+        return True
+    serves = service.ledger.serves(user.user_id, found.account_id)
+    return serves and found.to_role in roles_seen(service, user, found.account_id)
+
+
+def _readable(
+    hand_over_id: Annotated[str, Path(min_length=1, max_length=200, description="The hand-over.")],
+    user: SignedIn,
+    service: Serving,
+) -> HandOver:
+    service.ledger.escalate_late(now=service.clock())
+    missing = HttpProblem(HTTPStatus.NOT_FOUND, f"There is no hand-over {hand_over_id!r} for you.")
+    try:
+        found = service.ledger.hand_over_of(hand_over_id)
+    except UnknownError:
+        raise missing from None
+    if not _may_see(found, user, service):
+        raise missing
+    return found
+
+
+ReadableHandOver = Annotated[HandOver, Depends(_readable)]
+
+
+@router.post("/accounts/{account_id}/hand-overs")
+def ask(account: ReadableAccount, body: HandOverIn, user: SignedIn, service: Serving) -> HandOverOut:
+    """Ask a colleague to do something for an account, with a note."""
+    if user.role not in {role.id for role in service.decider().playbook.roles}:
+        raise HttpProblem(HTTPStatus.FORBIDDEN, f"Your role {user.role!r} is not in the playbook.")
+    return _shown([hand_over(service, account, body.wanted(), user)], user, service)[0]
+
+
+@router.get("/accounts/{account_id}/hand-overs")
+def of_account(account: ReadableAccount, user: SignedIn, service: Serving) -> list[HandOverOut]:
+    """All hand-overs of an account that I may see, the latest first."""
+    service.ledger.escalate_late(now=service.clock())
+    found = [one for one in service.ledger.hand_overs_of(account) if _may_see(one, user, service)]
+    return _shown(found, user, service)
+
+
+@router.get("/hand-overs")
+def mine(
+    user: SignedIn, service: Serving, box: Annotated[Literal["received", "sent"], Query()] = "received"
+) -> list[HandOverOut]:
+    """What waits for me, the first that is due on top; or what I asked others for and is not closed."""
+    if box == "received":
+        return waiting_for(user, service)
+    service.ledger.escalate_late(now=service.clock())
+    return _shown(service.ledger.hand_overs_by(user.user_id), user, service)
+
+
+def waiting_for(user: User, service: Service) -> list[HandOverOut]:
+    """What waits for a person, for her list."""
+    service.ledger.escalate_late(now=service.clock())
+    return _shown(service.ledger.hand_overs_for(user.user_id, user.role), user, service)
+
+
+@router.get("/hand-overs/figures")
+def how_it_goes(user: SignedIn, service: Serving) -> list[FiguresOut]:
+    """How the roles that I see keep what was agreed, over the last 90 days."""
+    now = service.clock()
+    service.ledger.escalate_late(now=now)
+    return [FiguresOut(**row) for row in figures(service.ledger, people_seen(service, user)[1], now)]
+
+
+@router.get("/hand-overs/{hand_over_id}")
+def one(found: ReadableHandOver, user: SignedIn, service: Serving) -> HandOverDetailOut:
+    """A hand-over with what was said with the account before, as far as my role may see it."""
+    playbook, now = service.decider().playbook, service.clock()
+    roles = people_seen(service, user)[1]
+    told = service.ledger.told([found.account_id], after=0)
+    history = history_of(service.ledger.account_state(found.account_id))
+    readable = [t for t in told if t.direction == "inbound" and t.details is not None
+                and may_read(t.topic, t.role, _for_reports(roles, found, user), playbook)]  # fmt: skip
+    entries = timeline(history, told, _for_reports(roles, found, user), playbook, now + 1, limit=TIMELINE)
+    return HandOverDetailOut(
+        **_shown([found], user, service)[0].model_dump(),
+        form_answers=[form_answers_out(each) for each in readable],
+        timeline=[timeline_out(entry) for entry in entries],
+    )
+
+
+def _for_reports(roles: tuple[str, ...], found: HandOver, user: User) -> tuple[str, ...]:
+    """Whoever gets a report reads it, also when a colleague of another role wrote it down."""
+    return (*roles, found.by_role) if found.kind == "safety" and _gets(found, user) else roles
+
+
+@router.post("/hand-overs/{hand_over_id}/answer")
+def answer(found: ReadableHandOver, body: ReplyIn, user: SignedIn, service: Serving) -> HandOverOut:
+    """Accept, do, send back with a reason; or, when it came back, close it or ask again."""
+    takes_back = body.verb in ("close", "ask_again")
+    if not (_gave(found, user, service) if takes_back else _gets(found, user)):
+        whose = "the one who handed it over" if takes_back else f"{found.to_role} who has it"
+        raise HttpProblem(HTTPStatus.FORBIDDEN, f"Only {whose} can answer with {body.verb!r}.")
+    return _shown([reply(service, found, body.reply(), user)], user, service)[0]
+
+
+@router.post("/accounts/{account_id}/adverse-events")
+def adverse_event(
+    account_id: AccountId, body: AdverseEventIn, user: SignedIn, service: Serving
+) -> HandOverOut:
+    """Send a reported side effect to the safety role, with its legal clock; it is no signal for others."""
+    if not may_report(service, user, account_id):
+        raise HttpProblem(HTTPStatus.NOT_FOUND, f"You serve no account {account_id!r}.")
+    at = None if body.at is None else micros(body.at)
+    found = report_adverse_event(service, account_id, body.report(), channel=body.channel, at=at, user=user)
+    return _shown([found], user, service)[0]
+
+
+def _shown(found: Iterable[HandOver], user: User, service: Service) -> list[HandOverOut]:
+    listed, playbook = list(found), service.decider().playbook
+    if not listed:
+        return []
+    names = {one.user_id: one.name for one in service.ledger.users()}
+    seen, now = people_seen(service, user)[1], service.clock()
+    language, zone = language_of(user, playbook), zone_of(user, playbook)
+    return [
+        hand_over_out(
+            each, names=names, sees_answer=_gets(each, user) or each.to_role in seen, language=language,
+            zone=zone, now=now, playbook=playbook,
+        )
+        for each in listed
+    ]  # fmt: skip
