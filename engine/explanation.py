@@ -6,6 +6,7 @@ A reason is stored as code and facts, so that its sentence can be said in any la
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,26 +15,31 @@ from datetime import tzinfo
 import numpy as np
 
 from engine.arbitration import LEFT_OUT, left_out, together
+from engine.changes import DAYS_AHEAD, Turning
 from engine.decide import Decisions
 from engine.drivers import DRIVERS, PROFILE
 from engine.facts import TREATMENT_FACTS
 from engine.playbook import Playbook
-from engine.policies import Quoted, quote_rule
+from engine.policies import Quoted, Rule, fact_columns, holds, limit_counts, quote_rule
 from engine.reasons import TRIGGERS, Reason, why
 from engine.sentences import SENTENCES
 from engine.wording import Reader, Value, ago, isolated, number, say, text_in, word
 
-__all__ = ["Objection", "Reason", "headline", "objection_words", "why", "why_not", "words"]
+__all__ = [
+    "Objection", "Reason", "change_words", "every_rule", "headline", "objection_words", "why", "why_not",
+    "why_not_words", "words",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Objection:
-    """One rule that removed a treatment, with the facts it read."""
+    """One rule that removed a treatment (or, with `passed`, did not), with the facts it read."""
 
     rule: str
     stage: str
     unknown: bool
     facts: Mapping[str, str | float | int | None]
+    passed: bool = False
 
 
 def why_not(decisions: Decisions, account: int, treatment: int, playbook: Playbook) -> tuple[Objection, ...]:
@@ -52,6 +58,42 @@ def why_not(decisions: Decisions, account: int, treatment: int, playbook: Playbo
         if objections.objects[account, treatment, index]
     )
     return told or _left_out(decisions, account, treatment, playbook)
+
+
+def every_rule(decisions: Decisions, account: int, treatment: int, playbook: Playbook
+               ) -> tuple[Objection, ...]:  # fmt: skip
+    """Every rule that is about a treatment, those that it passed too, in funnel order; last, where no rule
+    objects, what became of it in arbitration ("placed" is passed)."""
+    objections, told = decisions.objections, []
+    for index, rule in enumerate(objections.rules):
+        passed = not objections.objects[account, treatment, index]
+        if passed and not _concerns(decisions, playbook, rule, account, treatment):
+            continue
+        quoted = quote_rule(decisions.features, playbook, rule, account, treatment)
+        facts = {name: None if _is_nan(value) else value for name, value in quoted.items()}
+        unknown = bool(objections.unknown[account, treatment, index])
+        told.append(Objection(rule.id, rule.stage, unknown, facts, passed))
+    if all(each.passed for each in told):
+        placed = Objection("placed", "arbitration", False, {}, passed=True)
+        told += _left_out(decisions, account, treatment, playbook) or (placed,)
+    return tuple(told)
+
+
+def _concerns(decisions: Decisions, playbook: Playbook, rule: Rule, account: int, treatment: int) -> bool:
+    """Whether a rule that a treatment passed is about it at all."""
+    chosen, own = playbook.treatments[treatment], rule.id.partition(":")[2]
+    if rule.kind == "limit":
+        return any(limit.id == own and limit_counts(limit, chosen) for limit in playbook.contact_limits)
+    if rule.kind == "policy":
+        policy = next(policy for policy in playbook.policies if policy.id == own)
+        columns = fact_columns(decisions.features, playbook, (policy.applies,))
+        shape = decisions.objections.objects.shape[:2]
+        return bool(holds(policy.applies, columns, shape)[account, treatment])
+    return rule.kind != "nothing_to_stop" or chosen.kind == "stop"
+
+
+def _is_nan(value: Value) -> bool:
+    return isinstance(value, float) and math.isnan(value)
 
 
 def words(reason: Reason, *, language: str, now: int, playbook: Playbook, zone: tzinfo | None = None) -> str:
@@ -77,15 +119,43 @@ def objection_words(
     """The objection as a sentence; a policy's own text, with the facts that it read."""
     reader = Reader(language, now, zone, playbook)
     kind, _, own = objection.rule.partition(":")
+    if objection.passed:
+        return _passed(objection, reader)
     code = f"{kind}_unknown" if objection.unknown and f"{kind}_unknown" in SENTENCES else kind
     if kind != "policy":
         return say(code, objection.facts, reader)
     policy = next((policy for policy in playbook.policies if policy.id == own), None)
     text = text_in(policy.text, language, own) if policy else isolated(own, language)
-    read = [
-        _read(name, value, reader) for name, value in objection.facts.items() if name not in TREATMENT_FACTS
-    ]
-    return say(code, {"text": text}, reader) + (f" ({', '.join(read)})" if read else "")
+    return say(code, {"text": text}, reader) + _facts_read(objection, reader)
+
+
+def _passed(objection: Objection, reader: Reader) -> str:
+    """What was satisfied; a limit with how much of it is used, which is said alike."""
+    if objection.rule.startswith("limit:"):
+        return say("limit", objection.facts, reader)
+    return say("rule_passed", {"rule": objection.rule}, reader) + _facts_read(objection, reader)
+
+
+def _facts_read(objection: Objection, reader: Reader) -> str:
+    named = objection.facts.items()
+    read = [_read(name, value, reader) for name, value in named if name not in TREATMENT_FACTS]
+    return f" ({', '.join(read)})" if read else ""
+
+
+def why_not_words(objections: tuple[Objection, ...], *, language: str, now: int, playbook: Playbook,
+                  zone: tzinfo | None = None) -> str:  # fmt: skip
+    """Why a treatment is not suggested in one sentence: by its first objection in funnel order."""
+    against = next(each for each in objections if not each.passed)
+    text = objection_words(against, language=language, now=now, playbook=playbook, zone=zone)
+    return say("why_not", {"text": text}, Reader(language, now, zone, playbook))
+
+
+def change_words(turning: Turning, *, language: str, now: int, playbook: Playbook) -> tuple[str, ...]:
+    """What would change the first choice, nearest first; one sentence that says so where nothing would."""
+    reader = Reader(language, now, None, playbook)
+    if not turning.changes:
+        return (say("nothing_in_reach", {"tried": turning.tried, "days": DAYS_AHEAD[-1]}, reader),)
+    return tuple(say(c.code, {**c.facts, "first": c.first}, reader) for c in turning.changes)
 
 
 def headline(treatment_id: str, reasons: tuple[Reason, ...], *, name: str, language: str, now: int,

@@ -294,6 +294,15 @@ class LearnedScorer:
         slope = np.where(still, mean * (1.0 - mean), slope)
         return Contributions(mean, raw.features * slope[:, None])
 
+    def splits(self, feature: str) -> Floats:
+        """Where its forests split a number, in no order; empty for a feature that they do not read."""
+        found = [np.zeros(0)]
+        for forest in self.parts.forests.values():
+            if feature in forest.feature_names:
+                read = forest.trees.feature == forest.feature_names.index(feature)
+                found.append(forest.trees.threshold[read])
+        return np.concatenate(found)
+
     def _own_terms(self, features: Features, moments: Ints, treatment: int) -> Contributions:
         learned = self.parts.treatments.index(self.playbook.treatments[treatment].id)
         terms = LEARNERS[self.parts.learner].terms(self.parts, treatment, learned)

@@ -187,6 +187,78 @@ SENTENCES: dict[str, dict[str, str]] = {
         "fa": "ارزش مورد انتظار نسبت به عدم تماس: {caused:money}، از آن {general:money} برای هر مشتری؛ "
               "هزینه: {cost:money}؛ خطر انصراف: {fatigue:money} ({evidence:cases}).",
     },
+    # -- what would change it
+    "change_days": {
+        "en": "In {days}, with nothing new known, this goes first: {first:treatment}.",
+        "ar": "بعد {days} ودون أي جديد تصبح الأولوية لـ «{first:treatment}».",
+        "fa": "پس از {days}، بی هیچ خبر تازه‌ای، این اول می‌شود: {first:treatment}.",
+    },
+    "change_interest": {
+        "en": "Interest in “{topic}” now ({channel}) would put this first: {first:treatment}.",
+        "ar": "اهتمام بموضوع «{topic}» الآن ({channel}) يجعل الأولوية لـ «{first:treatment}».",
+        "fa": "توجه به «{topic}» در این لحظه ({channel}) این را اول می‌کند: {first:treatment}.",
+    },
+    "change_response": {
+        "en": "A positive response to the last contact ({channel}) would put this first: {first:treatment}.",
+        "ar": "استجابة إيجابية لآخر تواصل ({channel}) تجعل الأولوية لـ «{first:treatment}».",
+        "fa": "پاسخ مثبت به آخرین تماس ({channel}) این را اول می‌کند: {first:treatment}.",
+    },
+    "change_permission": {
+        "en": "A permission for {purpose} ({channel}) would put this first: {first:treatment}.",
+        "ar": "موافقة على {purpose} ({channel}) تجعل الأولوية لـ «{first:treatment}».",
+        "fa": "رضایت برای {purpose} ({channel}) این را اول می‌کند: {first:treatment}.",
+    },
+    "change_optout": {
+        "en": "An opt-out of {purpose} ({channel}) would put this first: {first:treatment}.",
+        "ar": "الانسحاب من {purpose} ({channel}) يجعل الأولوية لـ «{first:treatment}».",
+        "fa": "انصراف از {purpose} ({channel}) این را اول می‌کند: {first:treatment}.",
+    },
+    "change_limit": {
+        "en": "One contact fewer than {count:number} within {days} ({channel}) would put this first: "
+              "{first:treatment}.",
+        "ar": "تواصل أقل بواحد من {count:number} خلال {days} ({channel}) يجعل الأولوية لـ "
+              "«{first:treatment}».",
+        "fa": "یک تماس کمتر از {count:number} در {days} ({channel}) این را اول می‌کند: {first:treatment}.",
+    },
+    "change_approval": {
+        "en": "A renewed approval of the text ({approval:id}) would put this first: {first:treatment}.",
+        "ar": "تجديد الموافقة على النص ({approval:id}) يجعل الأولوية لـ «{first:treatment}».",
+        "fa": "تمدید تأیید متن ({approval:id}) این را اول می‌کند: {first:treatment}.",
+    },
+    "change_executor": {
+        "en": "Somebody in the role {role} would put this first: {first:treatment}.",
+        "ar": "وجود {role} لهذا العميل يجعل الأولوية لـ «{first:treatment}».",
+        "fa": "تعیین {role} برای این مشتری این را اول می‌کند: {first:treatment}.",
+    },
+    "change_attribute": {
+        "en": "{attribute:id} = {value:any} instead of {now:any} would put this first: {first:treatment}.",
+        "ar": "{attribute:id} = {value:any} بدلًا من {now:any} يجعل الأولوية لـ «{first:treatment}».",
+        "fa": "{attribute:id} = {value:any} به جای {now:any} این را اول می‌کند: {first:treatment}.",
+    },
+    "change_value": {
+        "en": "{amount:money} more expected of it would put this first: {first:treatment}.",
+        "ar": "زيادة متوقعة قدرها {amount:money} تجعل الأولوية لـ «{first:treatment}».",
+        "fa": "{amount:money} ارزش مورد انتظار بیشتر این را اول می‌کند: {first:treatment}.",
+    },
+    "nothing_in_reach": {
+        "en": "Nothing within reach changes it: {tried:number} single changes were tried, time up to {days} "
+              "ahead among them.",
+        "ar": "لا شيء في المتناول يغيّر ذلك: جُرّب {tried:number} من التغييرات المنفردة، منها مرور الوقت "
+              "حتى {days}.",
+        "fa": "هیچ تغییر در دسترسی آن را عوض نمی‌کند: {tried:number} تغییر تکی آزموده شد، از جمله گذشت زمان "
+              "تا {days}.",
+    },
+    # -- why not, in order
+    "why_not": {
+        "en": "Not suggested: {text}",
+        "ar": "غير مقترح: {text}",
+        "fa": "پیشنهاد نمی‌شود: {text}",
+    },
+    "rule_passed": {
+        "en": "Satisfied: {rule:rule}.",
+        "ar": "مستوفى: {rule:rule}.",
+        "fa": "برقرار است: {rule:rule}.",
+    },
     # -- objections of rules
     "approval_expired": {
         "en": "The approval of the text ({approval:id}) ended {approved_until:ago}.",
@@ -413,6 +485,17 @@ WORDS: dict[str, dict[str, str]] = {
     "just_now": {"en": "just now", "ar": "للتوّ", "fa": "همین حالا"},
     "this_morning": {"en": "this morning", "ar": "صباح اليوم", "fa": "امروز صبح"},
     "yesterday": {"en": "yesterday", "ar": "أمس", "fa": "دیروز"},
+    "rule_approval_expired": {"en": "approval of the text", "ar": "الموافقة على النص", "fa": "تأیید متن"},
+    "rule_no_executor": {"en": "somebody has the role", "ar": "توفر من يؤدي الدور", "fa": "وجود مسئول"},
+    "rule_channel_not_outbound": {"en": "channel for contacts", "ar": "قناة للتواصل", "fa": "کانال تماس"},
+    "rule_account_closed": {"en": "account open", "ar": "الحساب مفتوح", "fa": "باز بودن حساب"},
+    "rule_no_timezone": {"en": "time zone", "ar": "المنطقة الزمنية", "fa": "منطقهٔ زمانی"},
+    "rule_consent": {"en": "permission", "ar": "الموافقة", "fa": "رضایت"},
+    "rule_nothing_to_stop": {"en": "something to stop", "ar": "وجود ما يُوقف", "fa": "چیزی برای توقف"},
+    "rule_snoozed": {"en": "not put off", "ar": "غير مؤجل", "fa": "به بعد موکول نشده"},
+    "rule_placed": {"en": "a place on the list", "ar": "مكان في القائمة", "fa": "جایی در فهرست"},
+    "rule_limit": {"en": "contact limit", "ar": "حد التواصل", "fa": "سقف تماس"},
+    "rule_suppression": {"en": "no pause", "ar": "لا توقف مؤقت", "fa": "بدون توقف موقت"},
     "never": {"en": "never", "ar": "لم يحدث", "fa": "هرگز"},
     "against": {"en": "Against it: ", "ar": "ما يخفض الأولوية: ", "fa": "آنچه اولویت را کم می‌کند: "},
     "unknown": {"en": "not known", "ar": "غير معروف", "fa": "نامعلوم"},

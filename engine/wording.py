@@ -190,6 +190,14 @@ def _id(value: Value, reader: Reader) -> str:
     return isolated(str(value or "").replace("_", " "), reader.spoken)
 
 
+def _rule(value: Value, reader: Reader) -> str:
+    """A rule by what people call its kind, and its own name in the playbook."""
+    kind, _, own = str(value).partition(":")
+    called = word(f"rule_{kind}", reader)
+    named = "" if called == f"rule_{kind}" else called
+    return " ".join(part for part in (named, _id(own, reader) if own else "") if part) or _id(kind, reader)
+
+
 def _last(value: Value, reader: Reader) -> str:
     return word("never", reader) if value is None else FORMATS["ago"](value, reader)
 
@@ -207,6 +215,7 @@ FORMATS: dict[str, Callable[[Value, Reader], str]] = {
     "days": _known(lambda value, reader: counted("days", math.ceil(value), reader)),
     "last": _last,
     "any": _any,
+    "rule": _rule,
     "times": _known(lambda value, reader: counted("times", int(value), reader)),
     "contacts": _known(lambda value, reader: counted("contacts", int(value), reader)),
     "cases": _known(lambda value, reader: counted("cases", int(value), reader)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from engine.decide import Decisions
-from engine.explanation import objection_words, why_not
+from engine.explanation import every_rule, objection_words, why_not
 from engine.playbook import ContactLimit, Equivalent, Playbook, Suppression, Topic
 from engine.policies import RULE_KINDS, STAGES
 from engine.sentences import LANGUAGES
@@ -138,3 +138,32 @@ def test_it_leaves_no_contact_alone(code: str) -> None:
     result = SCENES[code].decided()
 
     assert not result.objections.objects[:, 0].any()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("code", sorted(RULE_KINDS))
+def test_it_can_be_said_of_every_treatment_passed_or_not(code: str, language: str) -> None:
+    """ "Why not" shows the rules that were satisfied too, each with what it read."""
+    scene = SCENES[code]
+    result = scene.decided()
+
+    for treatment in range(1, len(result.treatments)):
+        for each in every_rule(result, 0, treatment, scene.rules):
+            assert json.loads(json.dumps(dict(each.facts), allow_nan=False)) == dict(each.facts)
+            sentence = objection_words(each, language=language, now=NOW, playbook=scene.rules)
+            assert sentence
+            assert not re.search(r"[{}]|\bnan\b", sentence)
+
+
+@pytest.mark.parametrize("code", sorted(RULE_KINDS))
+def test_all_rules_contain_the_objections_in_their_order(code: str) -> None:
+    """One answer, told at two lengths: they may not differ."""
+    scene = SCENES[code]
+    result = scene.decided()
+    at = index(result, scene.treatment)
+
+    every = every_rule(result, 0, at, scene.rules)
+
+    assert [each for each in every if not each.passed] == list(why_not(result, 0, at, scene.rules))
+    stages = [(*STAGES, "arbitration").index(each.stage) for each in every]
+    assert stages == sorted(stages)

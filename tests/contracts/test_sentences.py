@@ -7,6 +7,7 @@ import re
 import pytest
 
 from engine.arbitration import LEFT_OUT
+from engine.changes import CHANGE_KINDS
 from engine.policies import RULE_KINDS
 from engine.reasons import REASON_CODES, TRIGGERS
 from engine.sentences import COUNTED, HAND_OVER_CODES, LANGUAGES, SENTENCES, WORDS
@@ -18,8 +19,8 @@ PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
     """A reason that cannot be said is none; a sentence that is never said is in the way."""
     codes = {*REASON_CODES, *RULE_KINDS, *LEFT_OUT, "policy_unknown", "consent_unknown", "open_offer_unknown"}
-    codes |= {f"trigger_{code}" for code in TRIGGERS}
-    codes |= {*HAND_OVER_CODES}
+    codes |= {f"trigger_{code}" for code in TRIGGERS} | {"why_not", "rule_passed"}
+    codes |= {*CHANGE_KINDS, "nothing_in_reach", *HAND_OVER_CODES}
 
     assert set(SENTENCES) == codes
 
