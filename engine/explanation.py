@@ -69,7 +69,8 @@ def every_rule(decisions: Decisions, account: int, treatment: int, playbook: Pla
         passed = not objections.objects[account, treatment, index]
         if passed and not _concerns(decisions, playbook, rule, account, treatment):
             continue
-        quoted = quote_rule(decisions.features, playbook, rule, account, treatment)
+        quotes = not passed or rule.kind in _TELLING
+        quoted = quote_rule(decisions.features, playbook, rule, account, treatment) if quotes else {}
         facts = {name: None if _is_nan(value) else value for name, value in quoted.items()}
         unknown = bool(objections.unknown[account, treatment, index])
         told.append(Objection(rule.id, rule.stage, unknown, facts, passed))
@@ -77,6 +78,10 @@ def every_rule(decisions: Decisions, account: int, treatment: int, playbook: Pla
         placed = Objection("placed", "arbitration", False, {}, passed=True)
         told += _left_out(decisions, account, treatment, playbook) or (placed,)
     return tuple(told)
+
+
+_TELLING = frozenset({"policy", "limit", "consent", "suppression"})
+"""Kinds of rules that quote what they read also where they do not object."""
 
 
 def _concerns(decisions: Decisions, playbook: Playbook, rule: Rule, account: int, treatment: int) -> bool:

@@ -8,6 +8,8 @@ verbal nouns and passive forms, since the gender of reader and customer is not k
 
 from __future__ import annotations
 
+from engine.explaining_sentences import EXPLAINING, RULE_NAMES
+
 LANGUAGES: tuple[str, ...] = ("en", "ar", "fa")
 
 SENTENCES: dict[str, dict[str, str]] = {
@@ -26,21 +28,6 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "Showed interest in “{topic}” {at:ago}.",
         "ar": "سُجّل {at:ago} اهتمام بموضوع «{topic}».",
         "fa": "{at:ago} به «{topic}» توجه نشان داده شد.",
-    },
-    "trigger_read_topic": {
-        "en": "{name:text} looked up “{topic}” {when:text} ({channel}).",
-        "ar": "سُجّل {when:text} اطّلاع من حساب {name:text} على «{topic}» ({channel}).",
-        "fa": "{name:text} {when:text} «{topic}» را دیدند ({channel}).",
-    },
-    "trigger_asked_topic": {
-        "en": "{name:text} turned to us about “{topic}” {when:text} ({channel}).",
-        "ar": "ورد {when:text} تواصل من {name:text} بشأن «{topic}» ({channel}).",
-        "fa": "{name:text} {when:text} دربارهٔ «{topic}» با ما تماس گرفتند ({channel}).",
-    },
-    "trigger_topic_of_interest": {
-        "en": "{name:text} showed interest in “{topic}” {when:text}.",
-        "ar": "سُجّل {when:text} اهتمام من {name:text} بموضوع «{topic}».",
-        "fa": "{name:text} {when:text} به «{topic}» توجه نشان دادند.",
     },
     "last_contact": {
         "en": "Last contact ({channel}): {at:ago}.",
@@ -111,153 +98,6 @@ SENTENCES: dict[str, dict[str, str]] = {
         "en": "No action is allowed today.",
         "ar": "لا يوجد إجراء مسموح به اليوم.",
         "fa": "امروز هیچ اقدامی مجاز نیست.",
-    },
-    # -- what the account's own facts add
-    "topic_interest": {
-        "en": "Interest in “{topic}” in the last {days}: {count:times}; the last: {at:last}.",
-        "ar": "الاهتمام بموضوع «{topic}» خلال آخر {days}: {count:times}؛ آخرها: {at:last}.",
-        "fa": "توجه به «{topic}» در {days} گذشته: {count:times}؛ آخرین بار: {at:last}.",
-    },
-    "channel_interest": {
-        "en": "Turned to us in the last {days} ({channel}): {count:times}; the last: {at:last}.",
-        "ar": "تواصل من العميل خلال آخر {days} ({channel}): {count:times}؛ آخرها: {at:last}.",
-        "fa": "مراجعه به ما در {days} گذشته ({channel}): {count:times}؛ آخرین بار: {at:last}.",
-    },
-    "activity": {
-        "en": "Turned to us in the last {days}, all channels: {count:times}; the last: {at:last}.",
-        "ar": "تواصل من العميل خلال آخر {days} عبر كل القنوات: {count:times}؛ آخرها: {at:last}.",
-        "fa": "مراجعه به ما در {days} گذشته از همهٔ کانال‌ها: {count:times}؛ آخرین بار: {at:last}.",
-    },
-    "contacts": {
-        "en": "Our contacts in the last {days}, all channels: {count:number}; the last: {at:last}.",
-        "ar": "تواصلنا خلال آخر {days} عبر كل القنوات: {count:times}؛ آخرها: {at:last}.",
-        "fa": "تماس‌های ما در {days} گذشته از همهٔ کانال‌ها: {count:number}؛ آخرین بار: {at:last}.",
-    },
-    "topic_contacts": {
-        "en": "Our contacts about “{topic}” in the last {days}: {count:number}; the last: {at:last}.",
-        "ar": "تواصلنا بشأن «{topic}» خلال آخر {days}: {count:times}؛ آخرها: {at:last}.",
-        "fa": "تماس‌های ما دربارهٔ «{topic}» در {days} گذشته: {count:number}؛ آخرین بار: {at:last}.",
-    },
-    "repetition": {
-        "en": "This very message in the last {days}: {count:times}; the last: {at:last}.",
-        "ar": "هذه الرسالة نفسها خلال آخر {days}: {count:times}؛ آخرها: {at:last}.",
-        "fa": "همین پیام در {days} گذشته: {count:times}؛ آخرین بار: {at:last}.",
-    },
-    "responses": {
-        "en": "Positive response to {responses:number} of {contacts} (all channels) in the last {days}.",
-        "ar": "استجابات إيجابية: {responses:number} من {contacts:number} (كل القنوات) خلال آخر {days}.",
-        "fa": "پاسخ مثبت به {responses:number} مورد از {contacts} (همهٔ کانال‌ها) در {days} گذشته.",
-    },
-    "topic_responses": {
-        "en": "Positive response to {responses:number} of {contacts} about “{topic}” in the last {days}.",
-        "ar": "استجابات إيجابية بشأن «{topic}»: {responses:number} من {contacts:number} خلال آخر {days}.",
-        "fa": "پاسخ مثبت به {responses:number} مورد از {contacts} دربارهٔ «{topic}» در {days} گذشته.",
-    },
-    "message_responses": {
-        "en": "Positive response to this very message {responses:number} of {contacts:times} "
-              "in the last {days}.",
-        "ar": "استجابات إيجابية لهذه الرسالة نفسها: {responses:number} من {contacts:number} خلال آخر {days}.",
-        "fa": "پاسخ مثبت به همین پیام: {responses:number} از {contacts:times} در {days} گذشته.",
-    },
-    "purchases": {
-        "en": "Outcomes in the last {days}: {count:number}, worth {value:money}; the last: {at:last}.",
-        "ar": "النتائج خلال آخر {days}: {count:number} بقيمة {value:money}؛ آخرها: {at:last}.",
-        "fa": "نتایج در {days} گذشته: {count:number} به ارزش {value:money}؛ آخرین بار: {at:last}.",
-    },
-    "optouts": {
-        "en": "Opt-outs in the last {days}: {count:number}.",
-        "ar": "عمليات الانسحاب خلال آخر {days}: {count:number}.",
-        "fa": "انصراف‌ها در {days} گذشته: {count:number}.",
-    },
-    "profile": {
-        "en": "About the account: {attribute:id} = {value:any}.",
-        "ar": "عن العميل: {attribute:id} = {value:any}.",
-        "fa": "دربارهٔ مشتری: {attribute:id} = {value:any}.",
-    },
-    "other_facts": {
-        "en": "Other facts of this account, together: {amount:money}.",
-        "ar": "بقية بيانات هذا العميل مجتمعةً: {amount:money}.",
-        "fa": "دیگر داده‌های این مشتری، روی هم: {amount:money}.",
-    },
-    "expected_value_here": {
-        "en": "Expected to bring {caused:money} more than no contact, {general:money} of it "
-              "with any account; cost {cost:money}, risk of an opt-out {fatigue:money} ({evidence:cases}).",
-        "ar": "القيمة المتوقعة مقارنةً بعدم التواصل: {caused:money}، منها {general:money} مع أي عميل؛ "
-              "التكلفة: {cost:money}، مخاطر الانسحاب: {fatigue:money} ({evidence:cases}).",
-        "fa": "ارزش مورد انتظار نسبت به عدم تماس: {caused:money}، از آن {general:money} برای هر مشتری؛ "
-              "هزینه: {cost:money}؛ خطر انصراف: {fatigue:money} ({evidence:cases}).",
-    },
-    # -- what would change it
-    "change_days": {
-        "en": "In {days}, with nothing new known, this goes first: {first:treatment}.",
-        "ar": "بعد {days} ودون أي جديد تصبح الأولوية لـ «{first:treatment}».",
-        "fa": "پس از {days}، بی هیچ خبر تازه‌ای، این اول می‌شود: {first:treatment}.",
-    },
-    "change_interest": {
-        "en": "Interest in “{topic}” now ({channel}) would put this first: {first:treatment}.",
-        "ar": "اهتمام بموضوع «{topic}» الآن ({channel}) يجعل الأولوية لـ «{first:treatment}».",
-        "fa": "توجه به «{topic}» در این لحظه ({channel}) این را اول می‌کند: {first:treatment}.",
-    },
-    "change_response": {
-        "en": "A positive response to the last contact ({channel}) would put this first: {first:treatment}.",
-        "ar": "استجابة إيجابية لآخر تواصل ({channel}) تجعل الأولوية لـ «{first:treatment}».",
-        "fa": "پاسخ مثبت به آخرین تماس ({channel}) این را اول می‌کند: {first:treatment}.",
-    },
-    "change_permission": {
-        "en": "A permission for {purpose} ({channel}) would put this first: {first:treatment}.",
-        "ar": "موافقة على {purpose} ({channel}) تجعل الأولوية لـ «{first:treatment}».",
-        "fa": "رضایت برای {purpose} ({channel}) این را اول می‌کند: {first:treatment}.",
-    },
-    "change_optout": {
-        "en": "An opt-out of {purpose} ({channel}) would put this first: {first:treatment}.",
-        "ar": "الانسحاب من {purpose} ({channel}) يجعل الأولوية لـ «{first:treatment}».",
-        "fa": "انصراف از {purpose} ({channel}) این را اول می‌کند: {first:treatment}.",
-    },
-    "change_limit": {
-        "en": "One contact fewer than {count:number} within {days} ({channel}) would put this first: "
-              "{first:treatment}.",
-        "ar": "تواصل أقل بواحد من {count:number} خلال {days} ({channel}) يجعل الأولوية لـ "
-              "«{first:treatment}».",
-        "fa": "یک تماس کمتر از {count:number} در {days} ({channel}) این را اول می‌کند: {first:treatment}.",
-    },
-    "change_approval": {
-        "en": "A renewed approval of the text ({approval:id}) would put this first: {first:treatment}.",
-        "ar": "تجديد الموافقة على النص ({approval:id}) يجعل الأولوية لـ «{first:treatment}».",
-        "fa": "تمدید تأیید متن ({approval:id}) این را اول می‌کند: {first:treatment}.",
-    },
-    "change_executor": {
-        "en": "Somebody in the role {role} would put this first: {first:treatment}.",
-        "ar": "وجود {role} لهذا العميل يجعل الأولوية لـ «{first:treatment}».",
-        "fa": "تعیین {role} برای این مشتری این را اول می‌کند: {first:treatment}.",
-    },
-    "change_attribute": {
-        "en": "{attribute:id} = {value:any} instead of {now:any} would put this first: {first:treatment}.",
-        "ar": "{attribute:id} = {value:any} بدلًا من {now:any} يجعل الأولوية لـ «{first:treatment}».",
-        "fa": "{attribute:id} = {value:any} به جای {now:any} این را اول می‌کند: {first:treatment}.",
-    },
-    "change_value": {
-        "en": "{amount:money} more expected of it would put this first: {first:treatment}.",
-        "ar": "زيادة متوقعة قدرها {amount:money} تجعل الأولوية لـ «{first:treatment}».",
-        "fa": "{amount:money} ارزش مورد انتظار بیشتر این را اول می‌کند: {first:treatment}.",
-    },
-    "nothing_in_reach": {
-        "en": "Nothing within reach changes it: {tried:number} single changes were tried, time up to {days} "
-              "ahead among them.",
-        "ar": "لا شيء في المتناول يغيّر ذلك: جُرّب {tried:number} من التغييرات المنفردة، منها مرور الوقت "
-              "حتى {days}.",
-        "fa": "هیچ تغییر در دسترسی آن را عوض نمی‌کند: {tried:number} تغییر تکی آزموده شد، از جمله گذشت زمان "
-              "تا {days}.",
-    },
-    # -- why not, in order
-    "why_not": {
-        "en": "Not suggested: {text}",
-        "ar": "غير مقترح: {text}",
-        "fa": "پیشنهاد نمی‌شود: {text}",
-    },
-    "rule_passed": {
-        "en": "Satisfied: {rule:rule}.",
-        "ar": "مستوفى: {rule:rule}.",
-        "fa": "برقرار است: {rule:rule}.",
     },
     # -- objections of rules
     "approval_expired": {
@@ -434,7 +274,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "إعادة من {to_role:role}: {name:text} ({reason}).",
         "fa": "بازگشت از {to_role:role}: {name:text} ({reason}).",
     },
-}  # fmt: skip
+} | EXPLAINING  # fmt: skip
 """Code -> language -> template."""
 
 HAND_OVER_CODES: tuple[str, ...] = ("handed_asked", "handed_qualified", "handed_safety", "handed_returned")
@@ -485,17 +325,6 @@ WORDS: dict[str, dict[str, str]] = {
     "just_now": {"en": "just now", "ar": "للتوّ", "fa": "همین حالا"},
     "this_morning": {"en": "this morning", "ar": "صباح اليوم", "fa": "امروز صبح"},
     "yesterday": {"en": "yesterday", "ar": "أمس", "fa": "دیروز"},
-    "rule_approval_expired": {"en": "approval of the text", "ar": "الموافقة على النص", "fa": "تأیید متن"},
-    "rule_no_executor": {"en": "somebody has the role", "ar": "توفر من يؤدي الدور", "fa": "وجود مسئول"},
-    "rule_channel_not_outbound": {"en": "channel for contacts", "ar": "قناة للتواصل", "fa": "کانال تماس"},
-    "rule_account_closed": {"en": "account open", "ar": "الحساب مفتوح", "fa": "باز بودن حساب"},
-    "rule_no_timezone": {"en": "time zone", "ar": "المنطقة الزمنية", "fa": "منطقهٔ زمانی"},
-    "rule_consent": {"en": "permission", "ar": "الموافقة", "fa": "رضایت"},
-    "rule_nothing_to_stop": {"en": "something to stop", "ar": "وجود ما يُوقف", "fa": "چیزی برای توقف"},
-    "rule_snoozed": {"en": "not put off", "ar": "غير مؤجل", "fa": "به بعد موکول نشده"},
-    "rule_placed": {"en": "a place on the list", "ar": "مكان في القائمة", "fa": "جایی در فهرست"},
-    "rule_limit": {"en": "contact limit", "ar": "حد التواصل", "fa": "سقف تماس"},
-    "rule_suppression": {"en": "no pause", "ar": "لا توقف مؤقت", "fa": "بدون توقف موقت"},
     "never": {"en": "never", "ar": "لم يحدث", "fa": "هرگز"},
     "against": {"en": "Against it: ", "ar": "ما يخفض الأولوية: ", "fa": "آنچه اولویت را کم می‌کند: "},
     "unknown": {"en": "not known", "ar": "غير معروف", "fa": "نامعلوم"},
@@ -522,5 +351,5 @@ WORDS: dict[str, dict[str, str]] = {
     "none": {"en": "no contact", "ar": "عدم التواصل", "fa": "عدم تماس"},
     "EUR": {"en": "EUR", "ar": "يورو", "fa": "یورو"},
     "USD": {"en": "USD", "ar": "دولار", "fa": "دلار"},
-}
+} | {f"rule_{kind}": names for kind, names in RULE_NAMES.items()}
 """Fixed words; "channel_*" and "channel_" are names for what has no channel of its own."""

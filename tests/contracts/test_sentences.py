@@ -8,6 +8,7 @@ import pytest
 
 from engine.arbitration import LEFT_OUT
 from engine.changes import CHANGE_KINDS
+from engine.explaining_sentences import RULE_NAMES
 from engine.policies import RULE_KINDS
 from engine.reasons import REASON_CODES, TRIGGERS
 from engine.sentences import COUNTED, HAND_OVER_CODES, LANGUAGES, SENTENCES, WORDS
@@ -23,6 +24,12 @@ def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
     codes |= {*CHANGE_KINDS, "nothing_in_reach", *HAND_OVER_CODES}
 
     assert set(SENTENCES) == codes
+
+
+def test_every_kind_of_rule_has_a_name_in_every_language() -> None:
+    """ "Why not" lists the rules that were satisfied, too."""
+    assert set(RULE_NAMES) == {*RULE_KINDS, "placed"}
+    assert all(set(names) == set(LANGUAGES) for names in RULE_NAMES.values())
 
 
 def test_codes_are_unambiguous() -> None:
