@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from api.decider import LiveDecider
 from api.problems import install
-from api.routes import events, hand_overs, health, suggestions
+from api.routes import events, explanations, hand_overs, health, suggestions
 from api.service import Service
 from data.ledger.ledger import Ledger
 from data.settings import Settings
@@ -45,6 +45,6 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         redoc_url=None,
     )
     install(app)
-    for router in (suggestions.router, hand_overs.router, events.router, health.router):
+    for router in (suggestions.router, explanations.router, hand_overs.router, events.router, health.router):
         app.include_router(router, prefix="/v1")
     return app

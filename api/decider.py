@@ -23,6 +23,7 @@ from data.ledger.ledger import Ledger
 from data.ledger.types import AccountState, LoggedDecision, Proposal, ReleaseInUse
 from data.live import current_team, history_in_use, history_of, newest_stored
 from data.playbooks import read_playbook
+from engine.changes import Situation
 from engine.decide import Decisions, decide
 from engine.explanation import why
 from engine.features import FeatureSet
@@ -70,6 +71,10 @@ class Decider:
             scorer=self.scorer,
             seed=self.seed,
         )
+
+    def situation(self, history: History, account_id: str, as_of: int) -> Situation:
+        """One account as things stand, to see what would change it."""
+        return Situation(history, account_id, as_of, self.playbook, self.features, self.scorer, self.seed)
 
 
 def read_scorer(home: Home, in_use: ReleaseInUse | None, playbook: Playbook) -> Scorer:

@@ -155,27 +155,6 @@ class FeedbackOut(BaseModel):
     already_sent: list[SentOut]
 
 
-class ObjectionOut(BaseModel):
-    """One rule that keeps a treatment away."""
-
-    stage: str
-    rule: str
-    unknown: bool = Field(description="Whether it objects because a fact is not known.")
-    text: str
-    facts: dict[str, Any]
-
-
-class WhyNotOut(BaseModel):
-    """Why a treatment is not suggested; where it is, the reasons why."""
-
-    account_id: str
-    treatment: str
-    suggested: bool
-    decided_at: datetime
-    objections: list[ObjectionOut]
-    reasons: list[ReasonOut]
-
-
 class HealthOut(BaseModel):
     """Whether the service can do its work, and with what."""
 

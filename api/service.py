@@ -16,7 +16,8 @@ from api.feedback import Answer, as_meant, check_answer, ends_at, facts_of
 from data.ledger.ledger import Ledger
 from data.ledger.types import ConflictError, Suggestion, TailRow, User
 from data.live import history_of, newest_stored
-from engine.explanation import Objection, Reason, why, why_not
+from engine.changes import Turning, what_would_change
+from engine.explanation import Objection, Reason, every_rule, why, why_not
 from engine.records import History
 
 ATTEMPTS = 20
@@ -55,6 +56,16 @@ class WhyNot:
     decided_at: int
     objections: tuple[Objection, ...]
     reasons: tuple[Reason, ...]
+    rules: tuple[Objection, ...]
+    """All that are about it in funnel order, satisfied or not."""
+
+
+@dataclass(frozen=True)
+class Turned:
+    """What would change the first choice of an account, as of a moment (microseconds UTC)."""
+
+    decided_at: int
+    turning: Turning
 
 
 class Service:
@@ -159,7 +170,15 @@ class Service:
             live.logged.decided_at,
             () if placed else why_not(decisions, 0, index, decider.playbook),
             why(decisions, 0, index, decider.playbook) if placed else (),
+            every_rule(decisions, 0, index, decider.playbook),
         )
+
+    def what_would_change(self, account_id: str, among: frozenset[str]) -> Turned:
+        """The nearest changes after which one of these treatments goes first, as of now. UnknownError."""
+        decider, history = self.decider(), history_of(self.ledger.account_state(account_id))
+        as_of = _after_all(history, self.clock())
+        situation = decider.situation(history, account_id, as_of)
+        return Turned(as_of, what_would_change(situation, among=among))
 
     def _withdrawn(self, account_id: str, ended: Ended, *, after: int) -> int:
         treatments = ended_treatments(ended, self.decider().playbook)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from api.access import AnswerableSuggestion, ReadableAccount, Serving, SignedIn, people_seen, roles_seen
 from api.hand_over_schemas import HandOverOut
@@ -16,24 +16,17 @@ from api.routes.hand_overs import waiting_for
 from api.schemas import (
     FeedbackIn,
     FeedbackOut,
-    ObjectionOut,
     SuggestionOut,
-    WhyNotOut,
     feedback_out,
-    reason_out,
     suggestion_out,
 )  # fmt: skip
 from api.service import Service
 from api.timeline import forms_for, forms_since
 from data.ledger.types import Suggestion, User
-from data.times import to_datetime
-from engine.explanation import objection_words
-from engine.playbook import PlaybookError
 
 router = APIRouter(tags=["suggestions"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
 
 Limit = Annotated[int | None, Query(ge=1, le=200, description="At most so many.")]
-TreatmentId = Annotated[str, Path(min_length=1, max_length=200, description="A treatment of the playbook.")]
 
 
 @router.get("/accounts/{account_id}/suggestions")
@@ -64,41 +57,6 @@ def answer(
     """Accept, dismiss with a reason, snooze, or complete with result and preferences."""
     _check_channels(body, service)
     return feedback_out(service.answer(suggestion, body.answer(), user))
-
-
-@router.get("/accounts/{account_id}/why-not/{treatment}")
-def why_not(account: ReadableAccount, treatment: TreatmentId, user: SignedIn, service: Serving) -> WhyNotOut:
-    """Why a treatment is not suggested for the account at this moment: every rule that objects."""
-    playbook, now = service.decider().playbook, service.clock()
-    try:
-        role = playbook.treatment(treatment).role
-    except PlaybookError as error:
-        raise HttpProblem(HTTPStatus.NOT_FOUND, str(error)) from None
-    if role not in roles_seen(service, user, account):
-        raise HttpProblem(
-            HTTPStatus.FORBIDDEN, f"{treatment!r} is for the role {role or 'none'!r}, not for yours."
-        )
-    found = service.why_not(account, treatment)
-    language, zone = language_of(user, playbook), zone_of(user, playbook)
-    return WhyNotOut(
-        account_id=account,
-        treatment=treatment,
-        suggested=bool(found.reasons),
-        decided_at=to_datetime(found.decided_at),
-        objections=[
-            ObjectionOut(
-                stage=objection.stage,
-                rule=objection.rule,
-                unknown=objection.unknown,
-                text=objection_words(objection, language=language, now=now, playbook=playbook, zone=zone),
-                facts=dict(objection.facts),
-            )
-            for objection in found.objections
-        ],
-        reasons=[
-            reason_out(r, language=language, zone=zone, now=now, playbook=playbook) for r in found.reasons
-        ],
-    )
 
 
 def _shown(found: Iterable[Suggestion], user: User, service: Service) -> list[SuggestionOut]:

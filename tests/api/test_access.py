@@ -35,7 +35,7 @@ def test_a_token_expires(company: Company) -> None:
     assert (before, after) == (200, 401)
 
 
-@pytest.mark.parametrize("path", ["/suggestions", "/why-not/visit_dosing"])
+@pytest.mark.parametrize("path", ["/suggestions", "/why-not/visit_dosing", "/what-would-change"])
 def test_an_account_of_another_team_does_not_exist(company: Company, path: str) -> None:
     """Whether somebody is a customer is a secret as well: the answers are the same."""
     foreign = company.client.get(f"/v1/accounts/apart{path}", headers=company.as_("am"))

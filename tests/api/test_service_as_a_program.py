@@ -107,6 +107,7 @@ def test_the_api_describes_itself(company: Company) -> None:
 
     assert set(described["paths"]) == {
         "/v1/accounts/{account_id}/suggestions",
+        "/v1/accounts/{account_id}/what-would-change",
         "/v1/accounts/{account_id}/why-not/{treatment}",
         "/v1/worklist",
         "/v1/suggestions/{suggestion_id}/feedback",
