@@ -26,7 +26,7 @@ from api.schemas import form_answers_out
 from api.service import Service
 from api.timeline import may_read, timeline
 from data.ledger.types import HandOver, UnknownError, User
-from data.live import history_of
+from data.live import history_of, newest_stored
 from data.times import micros
 
 router = APIRouter(tags=["hand-overs"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
@@ -117,16 +117,18 @@ def how_it_goes(user: SignedIn, service: Serving) -> list[FiguresOut]:
 @router.get("/hand-overs/{hand_over_id}")
 def one(found: ReadableHandOver, user: SignedIn, service: Serving) -> HandOverDetailOut:
     """A hand-over with what was said with the account before, as far as my role may see it."""
-    playbook, now = service.decider().playbook, service.clock()
-    roles = people_seen(service, user)[1]
+    playbook = service.decider().playbook
+    roles = _for_reports(people_seen(service, user)[1], found, user)
     told = service.ledger.told([found.account_id], after=0)
     history = history_of(service.ledger.account_state(found.account_id))
-    readable = [t for t in told if t.direction == "inbound" and t.details is not None
-                and may_read(t.topic, t.role, _for_reports(roles, found, user), playbook)]  # fmt: skip
-    entries = timeline(history, told, _for_reports(roles, found, user), playbook, now + 1, limit=TIMELINE)
+    # Stored times grow even while the clock stands.
+    known_at = max(service.clock(), newest_stored(history)) + 1
+    entries = timeline(history, told, roles, playbook, known_at, limit=TIMELINE)
+    forms = [t for t in told if t.direction == "inbound" and t.details is not None
+             and may_read(t.topic, t.role, roles, playbook)]  # fmt: skip
     return HandOverDetailOut(
         **_shown([found], user, service)[0].model_dump(),
-        form_answers=[form_answers_out(each) for each in readable],
+        form_answers=[form_answers_out(each) for each in forms[:TIMELINE]],
         timeline=[timeline_out(entry) for entry in entries],
     )
 
