@@ -27,7 +27,7 @@ from engine.changes import Situation
 from engine.decide import Decisions, decide
 from engine.explanation import why
 from engine.features import FeatureSet
-from engine.playbook import Playbook
+from engine.playbook import Playbook, Treatment
 from engine.records import History, Moments, join
 from engine.scoring import Scorer, StartingScorer, learned_scorer
 from engine.timing import expires_at
@@ -144,11 +144,19 @@ def proposals_of(
                 rank=rank,
                 priority=float(decisions.priority.priority[row, index]),
                 expires_at=int(ends[index]),
+                not_before=_not_before(decisions, row, index, treatment),
                 reasons=[{"code": reason.code, "facts": dict(reason.facts), "amount": reason.amount}
                          for reason in why(decisions, row, index, playbook)],
             )
         )  # fmt: skip
     return result
+
+
+def _not_before(decisions: Decisions, row: int, index: int, treatment: Treatment) -> int | None:
+    """When the contact may go out; what is stopped may be stopped at any time."""
+    known = decisions.features
+    channel = int(known.set.channel_of[index])
+    return int(known.not_before[row, channel]) if treatment.kind == "contact" else None
 
 
 def logged(

@@ -66,6 +66,9 @@ class SuggestionOut(BaseModel):
     new: bool = Field(description="First listed by the last night, or live since.")
     posted_at: datetime
     expires_at: datetime
+    not_before: datetime | None = Field(
+        description="First moment outside quiet hours and days off; empty = at any time."
+    )
     snoozed_until: datetime | None
     decision_id: str
     form_answers: list[FormAnswersOut] = Field(
@@ -216,6 +219,7 @@ def suggestion_out(
         new=suggestion.new,
         posted_at=to_datetime(suggestion.posted_at),
         expires_at=to_datetime(suggestion.expires_at),
+        not_before=None if suggestion.not_before is None else to_datetime(suggestion.not_before),
         snoozed_until=None if suggestion.snoozed_until is None else to_datetime(suggestion.snoozed_until),
         decision_id=suggestion.decision_id,
         form_answers=[form_answers_out(one) for one in told],

@@ -13,9 +13,10 @@ import numpy as np
 from engine.features import Features
 from engine.playbook import Playbook, Topic, Treatment
 from engine.playbook_rules import apart
-from engine.records import Bools, Floats
+from engine.records import DAY_MICROS, Bools, Floats
 from engine.rule_facts import repeated
 from engine.rules import Quoted, Rule, Verdict, fact_column, rule_kind, which
+from engine.timing import expires_at
 
 # -- validity ---------------------------------------------------------------------------------------
 
@@ -165,6 +166,26 @@ def equivalent_contacts(features: Features, playbook: Playbook) -> Iterator[Verd
     for index, group in enumerate(playbook.equivalents):
         same = ~np.isnan(features.equivalent[:, index, :])
         yield Verdict(Rule(f"equivalent:{group.id}", "contact_policy"), same)
+
+
+# -- hours ------------------------------------------------------------------------------------------
+
+
+def _quote_hours(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    at = int(features.moments.as_of[account])
+    opens = int(features.not_before[account, features.set.channel_of[treatment]])
+    return {"channel": playbook.treatments[treatment].channel, "not_before": opens,
+            "wait_days": (opens - at) / DAY_MICROS}  # fmt: skip
+
+
+@rule_kind("quiet_hours", _quote_hours)
+def quiet_hours(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """Quiet hours and days off last until the suggestion would have ended; what can wait is not removed."""
+    at = features.moments.as_of[:, None]
+    opens = features.not_before[:, features.set.channel_of]
+    contacts = which(playbook, lambda t: t.kind == "contact")
+    over = (opens > at) & (opens >= expires_at(playbook, features.moments.as_of))
+    yield Verdict(Rule("quiet_hours", "contact_policy"), over & contacts[None, :])
 
 
 # -- repetition -------------------------------------------------------------------------------------

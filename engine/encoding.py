@@ -34,6 +34,7 @@ from engine.kernels import (
 from engine.playbook import Playbook, Track
 from engine.records import Bools, Floats, History, Ints, Micros
 from engine.rule_kernels import Offers
+from engine.timing import known_zone
 
 ALWAYS = np.iinfo(np.int64).min
 NEVER = np.iinfo(np.int64).max
@@ -48,12 +49,15 @@ RESPONSE_TRACKS: Mapping[Track, str] = {
 class AttributeVersions:
     """Versions of accounts, tombstones included: `values` shape (rows + 1, attributes), the last row
     NaN, which is also what a tombstone has; texts as codes into the attribute's levels. `zoned`: whether a
-    time zone is given; `closed`: whether it is a tombstone or merged into another; shape (rows + 1,)."""
+    time zone that exists is given; `closed`: whether it is a tombstone or merged into another; `place`: into
+    `places`, "time zone|country", -1 = not known; shape (rows + 1,)."""
 
     standing: Standing
     values: Floats
     zoned: Bools
     closed: Bools
+    place: Ints
+    places: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -368,7 +372,7 @@ class _Encoder:
         return self._standing(_ordered(coded, "account", "valid_from", "role"), "role")
 
     def _attributes(self, attributes: tuple[Attribute, ...]) -> AttributeVersions:
-        names = sorted({"timezone", "merged_into", *(attribute.name for attribute in attributes)})
+        names = sorted({"timezone", "country", "merged_into", *(attribute.name for attribute in attributes)})
         rows = self._rows("accounts", names, prefix="attribute ", tombstones=True)
         rows = _ordered(
             rows, "account", "valid_from", "valid_to", "deleted", *(f"attribute {name}" for name in names)
@@ -380,10 +384,11 @@ class _Encoder:
         gone = np.array(rows["deleted"], dtype=np.bool_)
         values[:-1][gone] = np.nan
         merged = np.array(rows["attribute merged_into"].is_not_null(), dtype=np.bool_)
-        zoned = np.array(rows["attribute timezone"].is_not_null(), dtype=np.bool_) & ~gone
-        return AttributeVersions(
-            self._standing(rows, "account"), values, np.append(zoned, False), np.append(gone | merged, False)
-        )
+        place, places = _places(rows)
+        place = np.append(np.where(gone, -1, place), -1)
+        zoned = np.array([*(known_zone(where.partition("|")[0]) for where in places), False])[place]
+        standing = self._standing(rows, "account")
+        return AttributeVersions(standing, values, zoned, np.append(gone | merged, False), place, places)
 
     def _standing(self, rows: pl.DataFrame, code: str) -> Standing:
         return Standing(
@@ -406,6 +411,15 @@ def actor_codes(playbook: Playbook) -> Ints:
 
 def _role_codes(playbook: Playbook) -> Ints:
     return np.array([_SYSTEM if r.system else place for place, r in enumerate(playbook.roles)], np.int64)
+
+
+def _places(rows: pl.DataFrame) -> tuple[Ints, tuple[str, ...]]:
+    """Time zone and country of each version of an account as a code, and what the codes mean."""
+    parts = [pl.col(f"attribute {name}").cast(pl.String).fill_null("") for name in ("timezone", "country")]
+    where = rows.select(pl.concat_str(parts, separator="|").alias("where"))["where"]
+    levels = where.unique().sort()
+    codes = where.cast(pl.Enum(levels)).to_physical()
+    return np.array(codes, dtype=np.int64), tuple(levels)
 
 
 _TEXT = {"account_id": pl.String()}

@@ -194,6 +194,8 @@ RULE_NAMES: dict[str, dict[str, str]] = {
     "open_offer": {"en": "not below an open offer", "ar": "ليس دون عرض قائم", "fa": "نه کمتر از پیشنهاد باز"},
     "topic_held": {"en": "topic free", "ar": "الموضوع متاح", "fa": "آزاد بودن موضوع"},
     "equivalent": {"en": "not done by a colleague", "ar": "لم يقم به زميل", "fa": "همکاری انجام نداده"},
+    "quiet_hours": {"en": "quiet hours and days off", "ar": "ساعات الهدوء وأيام العطل",
+                    "fa": "ساعت‌های سکوت و روزهای تعطیل"},
     "repeat": {"en": "long enough ago", "ar": "مضت مدة كافية", "fa": "گذشت زمان کافی"},
     "at_most": {"en": "not too often", "ar": "دون تكرار زائد", "fa": "نه بیش از اندازه"},
     "stage": {"en": "stage of the journey", "ar": "مرحلة الرحلة", "fa": "مرحلهٔ مسیر"},

@@ -39,7 +39,7 @@ from engine.facts import (
     treatment_names,
 )  # fmt: skip
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools, EngineError, Floats, History, Ints, Moments
+from engine.records import Bools, EngineError, Floats, History, Ints, Micros, Moments
 from engine.rule_facts import rule_facts
 
 UNKNOWN_CODE = -1.0
@@ -159,7 +159,7 @@ class Features:
         closed: Shape (n,): whether the account has been deleted or merged into another.
         snoozed: Shape (n, T): whether a snooze or cool-down of feedback on the treatment still lasts.
         journey: Shape (n, len(set.journey)): stage, its leading owner and its place; NaN = no stage is known.
-        held, offered, times, since, equivalent: What only rules read; see `engine.rule_facts.RuleFacts`.
+        held, offered, times, since, equivalent, not_before: What only rules read; see `engine.rule_facts`.
     """
 
     set: FeatureSet
@@ -183,6 +183,7 @@ class Features:
     times: Floats
     since: Floats
     equivalent: Floats
+    not_before: Micros
 
     def row_matrix(self, treatment_index: Ints, moments: Ints | None = None) -> Floats:
         """One model row per moment for the treatment given for each; shape (n, len(set.names)).
@@ -304,6 +305,7 @@ def features_as_of(
         times=rules.times,
         since=rules.since,
         equivalent=rules.equivalent,
+        not_before=rules.not_before,
     )  # fmt: skip
     return replace(known, journey=_journey(known, playbook)) if features.journey else known
 

@@ -15,10 +15,12 @@ from engine.conditions import Condition, ConditionError, near, parse_condition
 from engine.facts import Attribute, Fact, FactError, fact_types
 from engine.journey import HandOverRule, Journey, Team, owner_roles, read_hand_overs, read_journey, read_teams
 from engine.playbook_rules import (
+    Calendar,
     Equivalent,
     Repeat,
     Side,
     action_repeats,
+    calendars,
     check_levers,
     check_once,
     check_sides,
@@ -61,6 +63,8 @@ class Channel:
         needs_opt_in: Whether contact without a recorded permission is forbidden (e-mail) or only contact
             after an opt-out (visit).
         fatigue: Added probability of an opt-out by one more contact, a starting value; no unit.
+        quiet_hours: From and until which minute of the local day nothing goes out; None = it may at any time.
+        working_days: Whether it is used on working days of the account's country alone.
     """
 
     id: str
@@ -71,6 +75,8 @@ class Channel:
     automated: bool = False
     needs_opt_in: bool = False
     fatigue: float = 0.0
+    quiet_hours: tuple[int, int] | None = None
+    working_days: bool = False
 
 
 @dataclass(frozen=True)
@@ -249,6 +255,7 @@ class Playbook:
         topic_held_days: While a person deals with a topic, and so many days after, automated messages on it
             are held back; 0 = they are not.
         medical_question_days: How long a question on a medical topic stays open without an answer.
+        calendars: Working days and holidays by country.
         valid_from, valid_until: Microseconds UTC between which the playbook contacts anybody; None = open.
     """
 
@@ -288,6 +295,7 @@ class Playbook:
     equivalents: tuple[Equivalent, ...] = ()
     topic_held_days: float = 0.0
     medical_question_days: float = 30.0
+    calendars: tuple[Calendar, ...] = ()
     valid_from: int | None = None
     valid_until: int | None = None
 
@@ -349,6 +357,7 @@ def parse_playbook(text: str) -> Playbook:
         attributes=attributes,
         action_repeats=action_repeats(tables),
         equivalents=equivalents(tables),
+        calendars=calendars(tables),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.conditions import near
+from engine.contract import WEEKDAYS
 from engine.playbook_text import PlaybookError, Tables
 from engine.records import NO_CONTACT
 
@@ -59,6 +60,35 @@ class Equivalent:
         """Whether a treatment of that kind, channel and action is one of them."""
         named = not self.actions or action in self.actions
         return kind == "contact" and named and (not self.channels or channel in self.channels)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """When people of a country work. `id`: the country in small letters, or "default".
+
+    Attributes:
+        working_days: Monday = 0.
+        holidays: Days since 1970-01-01.
+    """
+
+    id: str
+    working_days: tuple[int, ...]
+    holidays: tuple[int, ...]
+
+
+def calendars(tables: Tables) -> tuple[Calendar, ...]:
+    """The section `calendars`. Raises PlaybookError: not a country, or one in which nobody ever works."""
+    found = []
+    for key, table in tables.sections["calendars"].items():
+        if key != "default" and len(key) != 2:
+            raise PlaybookError(
+                f"calendars.{key}: got {key!r}, need default or a country's two letters (ISO 3166-1): de."
+            )
+        if not table["working_days"]:
+            raise PlaybookError(f"calendars.{key}.working_days: name at least one day.")
+        days = tuple(sorted(WEEKDAYS.index(day) for day in table["working_days"]))
+        found.append(Calendar(key, days, table["holidays"]))
+    return tuple(found)
 
 
 def equivalents(tables: Tables) -> tuple[Equivalent, ...]:

@@ -131,6 +131,10 @@ SECTIONS: tuple[Section, ...] = (
         Setting("needs_opt_in", "flag",
                 "Whether contact needs a recorded permission; otherwise only an opt-out forbids it.", False),
         _share("fatigue", "Added probability of an opt-out by one more contact; a starting value.", 0.0),
+        Setting("quiet_hours", "hours",
+                "When nothing goes out, in the account's local time; may span midnight.", None),
+        Setting("working_days", "flag", "Whether it is used on working days of the account's country alone.",
+                False),
     ), required=True),
     Section("roles", "Who acts.", (
         Setting("name", "texts", "What people call it."),
@@ -193,6 +197,11 @@ SECTIONS: tuple[Section, ...] = (
     ), required=True),
     Section("actions", "What is done, through whatever channel: how often it may be repeated.", (
         *_repeats("this action"),
+    )),
+    Section("calendars", "Working days and holidays by country, and default for others.", (
+        Setting("working_days", "list", "Days of the week on which people work.",
+                ("monday", "tuesday", "wednesday", "thursday", "friday"), choices=WEEKDAYS),
+        Setting("holidays", "days", "Days on which they do not.", ()),
     )),
     Section("policies", "Where `applies` holds, `when` must hold, or it is not suggested.", (
         Setting("stage", "text", "eligibility = may we ever, applicability = relevant now, suitability = in"

@@ -22,6 +22,7 @@ from engine.records import EngineError
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 _LANGUAGE = re.compile(r"[a-z]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -269,6 +270,25 @@ def _start(raw: Any, where: str, _: _Context) -> int:
     return (start - _EPOCH) // timedelta(microseconds=1)
 
 
+def _days_off(raw: Any, where: str, _: _Context) -> tuple[int, ...]:
+    """Days since 1970-01-01, sorted."""
+    plain = isinstance(raw, list) and all(isinstance(d, date) and not isinstance(d, datetime) for d in raw)
+    if not plain:
+        raise _wrong(raw, where, "a list of days without quotes, such as [2027-01-01]")
+    return tuple(sorted({(day - _EPOCH.date()).days for day in raw}))
+
+
+def _hours(raw: Any, where: str, _: _Context) -> tuple[int, int]:
+    """Minutes of the day at which the hours begin and end."""
+    found = _HOURS.fullmatch(raw) if isinstance(raw, str) else None
+    if found is None:
+        raise _wrong(raw, where, 'hours from and until, such as "20:00-07:30"')
+    start, end = (60 * int(found[k]) + int(found[k + 1]) for k in (1, 3))
+    if start == end:
+        raise PlaybookError(f"{where}: {raw!r} is the whole day; a channel that is never used needs none.")
+    return start, end
+
+
 def _scopes(raw: Any, where: str, context: _Context) -> tuple[str, ...]:
     return (raw,) if isinstance(raw, str) else _list(raw, where, context)
 
@@ -325,6 +345,7 @@ KINDS: Mapping[str, Callable[[Any, str, _Context], Any]] = {
     "whole": _whole, "flag": _flag, "list": _list, "ids": _id_list, "languages": _languages,
     "by_channel": _by_channel,
     "texts": _texts, "template": _template, "moment": _moment, "start": _start, "scopes": _scopes,
+    "hours": _hours, "days": _days_off,
     "amounts": _amounts, "attributes": _attributes, "levers": _levers, "stops": _stops,
 }  # fmt: skip
 """What the value of a setting may be: each checks it and turns it into the engine's type."""

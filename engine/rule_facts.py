@@ -8,11 +8,12 @@ import numpy as np
 
 from engine import rule_kernels as loops
 from engine.encoding import EncodedHistory, actor_codes
-from engine.kernels import Questions, flag_snoozed
+from engine.kernels import Questions, flag_snoozed, latest_known
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools, Floats
+from engine.records import Bools, Floats, Micros
 from engine.rule_kernels import Candidates, Hands, Same
 from engine.tallies import micros, scope_codes
+from engine.timing import first_moments
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class RuleFacts:
         since: Days since the latest of these, negative for one ahead; shape (n, R).
         equivalent: Days since another role did the same, negative while that lies ahead, by group of
             `Playbook.equivalents` and treatment; shape (n, E, T).
+        not_before: First moment, microseconds UTC, at which each channel may be used; shape (n, C).
     """
 
     held: Floats
@@ -34,6 +36,7 @@ class RuleFacts:
     times: Floats
     since: Floats
     equivalent: Floats
+    not_before: Micros
 
 
 def rule_facts(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> RuleFacts:
@@ -57,7 +60,10 @@ def rule_facts(questions: Questions, facts: EncodedHistory, playbook: Playbook) 
         loops.find_put_off(snoozing, same, candidates, equivalent)
     offered = np.full((n, treatments), np.nan)
     loops.highest_offers(questions, facts.offers, candidates, offered)
-    return RuleFacts(held, offered, times, since, equivalent)
+    versions = facts.attributes
+    place = versions.place[latest_known(questions, versions.standing)]
+    not_before = first_moments(playbook, questions.at, place, versions.places)
+    return RuleFacts(held, offered, times, since, equivalent, not_before)
 
 
 def repeated(playbook: Playbook) -> Bools:

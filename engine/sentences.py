@@ -218,6 +218,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "يتولى زميل آخر الأمر نفسه: منجز أو مقرر أو مؤجل (خلال {days}).",
         "fa": "همکاری دیگر همین کار را می‌کند: انجام‌شده، برنامه‌ریزی‌شده یا به بعد موکول‌شده (در {days}).",
     },
+    "quiet_hours": {
+        "en": "{channel} may be used only in {wait_days:days}; by then this would be over.",
+        "ar": "لا يمكن استخدام {channel} إلا بعد {wait_days:days}؛ وعندئذٍ تكون صلاحية المقترح قد انتهت.",
+        "fa": "{channel} تا {wait_days:days} دیگر به کار نمی‌رود؛ تا آن زمان مهلت این پیشنهاد گذشته است.",
+    },
     "repeat": {
         "en": "It is repeated only after {repeat_after_days:days}; {days_left:days} left.",
         "ar": "لا يُكرر إلا بعد {repeat_after_days:days}؛ المدة المتبقية: {days_left:days}.",

@@ -1,11 +1,27 @@
-"""When a suggestion ends, as the playbook says it."""
+"""When a contact may go out and when a suggestion ends: quiet hours, working days, holidays, validity.
+
+Local time comes from the time zones that are built into Polars; nothing is read from disk.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 import numpy as np
+import polars as pl
 
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, Micros
+from engine.playbook_rules import Calendar
+from engine.records import DAY_MICROS, Bools, Ints, Micros
+
+MINUTE_MICROS = 60_000_000
+MOST_STEPS = 4_000
+"""A search for an open moment takes two steps a day at most: more than five years of holidays."""
+EVERYDAY = Calendar("", tuple(range(7)), ())
+
+_THURSDAY = 3
+"""Weekday of 1970-01-01, Monday being 0."""
 
 
 def expires_at(playbook: Playbook, as_of: Micros) -> Micros:
@@ -19,3 +35,117 @@ def expires_at(playbook: Playbook, as_of: Micros) -> Micros:
     ]
     last: Micros = np.minimum(as_of[:, None] + lasts[None, :], np.array(ends, dtype=np.int64)[None, :])
     return last
+
+
+@lru_cache(maxsize=1024)
+def known_zone(name: str) -> bool:
+    """Whether it is a time zone of the IANA database."""
+    try:
+        _local(np.zeros(1, dtype=np.int64), name)
+    except pl.exceptions.PolarsError:
+        return False
+    return bool(name)
+
+
+def first_moments(playbook: Playbook, as_of: Micros, place: Ints, places: Sequence[str]) -> Micros:
+    """The first moment at or after each at which each channel may be used; microseconds UTC, shape (n, C).
+
+    Args:
+        playbook: Channels with quiet hours and working days, calendars, the time zone of those without one.
+        as_of: Shape (n,).
+        place: Into `places`, -1 = not known; shape (n,).
+        places: Time zone and country of accounts, "Europe/Berlin|DE"; either part may be empty.
+
+    A channel without quiet hours and working days may be used at once, and so may any where no time zone is
+    known (the rule `no_timezone` forbids that).
+    """
+    found = np.repeat(as_of[:, None], len(playbook.channels), axis=1)
+    for code, where in enumerate((*places, "|")):
+        rows = np.flatnonzero(place == (code if code < len(places) else -1))
+        zone, _, country = where.partition("|")
+        zone = zone if zone and known_zone(zone) else playbook.default_timezone
+        if not rows.size or not zone:
+            continue
+        for (quiet, working), channels in _windows(playbook).items():
+            calendar = _calendar(playbook, country) if working else EVERYDAY
+            opens = _first(as_of[rows], zone, quiet, calendar)
+            for channel in channels:
+                found[rows, channel] = opens
+    return found
+
+
+def _windows(playbook: Playbook) -> dict[tuple[tuple[int, int] | None, bool], list[int]]:
+    """Quiet hours and whether only working days count -> the channels that have them."""
+    windows: dict[tuple[tuple[int, int] | None, bool], list[int]] = {}
+    for index, channel in enumerate(playbook.channels):
+        if channel.outbound and (channel.quiet_hours or channel.working_days):
+            windows.setdefault((channel.quiet_hours, channel.working_days), []).append(index)
+    return windows
+
+
+def _calendar(playbook: Playbook, country: str) -> Calendar:
+    """The country's, else the default one, else Monday to Friday without holidays."""
+    own = {calendar.id: calendar for calendar in playbook.calendars}
+    return own.get(country.lower()) or own.get("default") or Calendar("", tuple(range(5)), ())
+
+
+def _first(as_of: Micros, zone: str, quiet: tuple[int, int] | None, calendar: Calendar) -> Micros:
+    """The first open moment at or after each, in one zone; shape (n,)."""
+    moments, index = np.unique(as_of, return_inverse=True)
+    local = _local(moments, zone)
+    opened = local
+    for _ in range(MOST_STEPS):
+        later = _after_quiet(_on_working_day(opened, calendar), quiet)
+        if np.array_equal(later, opened):
+            break
+        opened = later
+    moved = opened != local
+    if moved.any():
+        moments = moments.copy()
+        moments[moved] = _utc(opened[moved], zone, moments[moved])
+    return moments[index.reshape(-1)]
+
+
+def _on_working_day(local: Micros, calendar: Calendar) -> Micros:
+    """Moments on a day off move to the beginning of the next day."""
+    day = local // DAY_MICROS
+    works = np.isin((day + _THURSDAY) % 7, calendar.working_days) & ~np.isin(day, calendar.holidays)
+    return np.where(works, local, (day + 1) * DAY_MICROS)
+
+
+def _after_quiet(local: Micros, quiet: tuple[int, int] | None) -> Micros:
+    """Moments within quiet hours move to their end; they may span midnight."""
+    if quiet is None:
+        return local
+    start, end = (minutes * MINUTE_MICROS for minutes in quiet)
+    day, time = local // DAY_MICROS * DAY_MICROS, local % DAY_MICROS
+    late = (time >= start) & (start > end)
+    within: Bools = (time < end) & ((time >= start) | (start > end))
+    return np.where(late, day + DAY_MICROS + end, np.where(within, day + end, local))
+
+
+def _local(moments: Micros, zone: str) -> Micros:
+    """What the clock shows there, as if it were UTC."""
+    utc = pl.Series(moments).cast(pl.Datetime("us", "UTC"))
+    shown = utc.dt.convert_time_zone(zone).dt.replace_time_zone(None)
+    return np.array(shown.to_physical(), dtype=np.int64)
+
+
+def _utc(local: Micros, zone: str, earliest: Micros) -> Micros:
+    """When the clock shows that, not before `earliest`: of an hour that comes twice the first one possible;
+    of one that is skipped the first moment after it."""
+    first = _occurs(local, zone, twice_first=True)
+    return np.where(first >= earliest, first, _occurs(local, zone, twice_first=False))
+
+
+def _occurs(local: Micros, zone: str, *, twice_first: bool) -> Micros:
+    shown = pl.Series(local).cast(pl.Datetime("us"))
+    while True:
+        there = shown.dt.replace_time_zone(
+            zone, ambiguous="earliest" if twice_first else "latest", non_existent="null"
+        )
+        if not there.has_nulls():
+            return np.array(there.dt.convert_time_zone("UTC").to_physical(), dtype=np.int64)
+        # Clocks are set forward to a whole or a half hour.
+        after = shown.dt.truncate("30m").dt.offset_by("30m")
+        shown = after.zip_with(there.is_null(), shown)

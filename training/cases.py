@@ -32,7 +32,7 @@ _COLUMNS = ("action", "probability", "eligible", "options", "person", "reward", 
 _SHARED = frozenset({"set", "treatment"})
 _GATES = (
     "consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed", "held", "offered", "times",
-    "since", "equivalent",
+    "since", "equivalent", "not_before",
 )  # fmt: skip
 """What policies read of `Features` and learners do not."""
 

@@ -211,6 +211,7 @@ def _proposal_columns() -> list[Column[Any]]:
         Column("expires_at", BigInteger, nullable=False),
         Column("decision_id", Text, nullable=False),
         Column("reasons", Json, nullable=False),
+        Column("not_before", BigInteger),
     ]
 
 

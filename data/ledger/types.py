@@ -110,6 +110,7 @@ class Proposal:
         priority: In currency.
         expires_at: Microseconds UTC.
         reasons: Codes and facts as JSON.
+        not_before: First moment outside quiet hours and days off, microseconds UTC; None = at any time.
     """
 
     treatment: str
@@ -120,6 +121,7 @@ class Proposal:
     priority: float
     expires_at: int
     reasons: list[dict[str, Any]]
+    not_before: int | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,8 @@ class LoggedDecision:
 class Suggestion:
     """A suggestion as it is shown; times in microseconds UTC.
 
-    `new` = first listed by the current run or live since; `expires_at` does not end an accepted one.
+    `new` = first listed by the current run or live since; `expires_at` does not end an accepted one; it is
+    not to be carried out before `not_before`.
     """
 
     suggestion_id: str
@@ -170,6 +173,7 @@ class Suggestion:
     expires_at: int
     snoozed_until: int | None = None
     new: bool = False
+    not_before: int | None = None
 
 
 @dataclass(frozen=True)

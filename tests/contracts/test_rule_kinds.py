@@ -63,6 +63,7 @@ def asked_about(topic: str) -> Row:
 
 
 TALK = Equivalent("talk", (), ("email", "visit"), 7.0, same_topic=True)
+AT_NIGHT = replace(CALM, channels=tuple(replace(c, quiet_hours=(0, 720)) for c in CALM.channels))
 EXPIRED = changed("visit_news", approval="EU-1", approved_until=NOW - 1)
 SCENES: dict[str, Scene] = {
     "approval_expired": Scene("visit_news", rules=EXPIRED),
@@ -89,6 +90,7 @@ SCENES: dict[str, Scene] = {
                         playbook(suppressions=(), topic_held_days=7.0)),
     "equivalent": Scene("visit_news", (*READY, touchpoint(-1.0, channel="email", topic="news")),
                         playbook(suppressions=(), equivalents=(TALK,))),
+    "quiet_hours": Scene("visit_news", rules=changed("visit_news", AT_NIGHT, validity_days=0.2)),
     "repeat": Scene("visit_news", (*READY, touchpoint(-1.0, treatment="visit_news")),
                     changed("visit_news", repeat_after_days=7.0)),
     "at_most": Scene("visit_news", (*READY, touchpoint(-99.0, treatment="visit_news")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.playbook import Equivalent, Playbook, PlaybookError, Repeat, parse_playbook
+from engine.playbook_rules import Calendar
 from tests.engine.example_playbook import TEXT, changed
 
 DAY = 86_400_000_000
@@ -109,3 +110,38 @@ def test_the_topic_of_one_side_may_go_to_a_role_of_both() -> None:
     text = text.replace('role = "manager"\nissue = "information"', 'role = "liaison"\nissue = "information"')
 
     assert parse_playbook(text).topics[0].side == "medical"
+
+
+def test_hours_and_calendars_become_numbers() -> None:
+    """Minutes of the day, Monday = 0, days since 1970."""
+    text = changed("cost = 90", 'cost = 90\nquiet_hours = "20:30-07:00"\nworking_days = true')
+
+    playbook = parse_playbook(
+        text + "\n[calendars.ir]\nworking_days = ['sunday', 'monday']\nholidays = [1970-01-03]"
+    )
+
+    visit = next(channel for channel in playbook.channels if channel.id == "visit")
+    assert (visit.quiet_hours, visit.working_days) == ((20 * 60 + 30, 7 * 60), True)
+    assert playbook.calendars == (Calendar("ir", (0, 6), (2,)),)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("cost = 90", 'cost = 90\nquiet_hours = "20-7"', "visit.quiet_hours: got '20-7', need hours"),
+        ("cost = 90", 'cost = 90\nquiet_hours = "24:00-07:00"', "got '24:00-07:00', need hours"),
+        ("cost = 90", 'cost = 90\nquiet_hours = "07:00-07:00"', "is the whole day"),
+        ("[topics.dosing]", "[calendars.iran]\n[topics.dosing]", "calendars.iran: got 'iran', need"),
+        ("[topics.dosing]", "[calendars.ir]\nworking_days = ['fryday']\n[topics.dosing]",
+         "calendars.ir.working_days: unknown choice 'fryday', did you mean 'friday'?"),
+        ("[topics.dosing]", "[calendars.ir]\nworking_days = []\n[topics.dosing]", "name at least one day"),
+        ("[topics.dosing]", "[calendars.ir]\nholidays = ['2027-01-01']\n[topics.dosing]",
+         "calendars.ir.holidays: got ['2027-01-01'], need a list of days without quotes"),
+    ],
+)  # fmt: skip
+def test_mistakes_in_hours_and_calendars(old: str, new: str, said: str) -> None:
+    """A slip here would ring somebody up at night."""
+    with pytest.raises(PlaybookError) as error:
+        parse_playbook(changed(old, new))
+
+    assert said in str(error.value)
