@@ -4,12 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO ?=
+FULL ?=
+BENCH := .venv-bench
 TESTS ?= tests
 
 # Where cores are shared, OpenMP's busy waiting costs more than it gives.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo serve test test-all check format bench clean
+.PHONY: demo serve test test-all check format bench bench-quality clean
 
 demo: $(VENV)/.run  ## a world of 2,000 accounts: ingest, train, night, serve
 	$(BIN)/nextbest demo $(DEMO)
@@ -33,8 +35,16 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev  ## speeds as ratios within one run
 	$(BIN)/python -m benchmarks
 
+bench-quality: $(VENV)/.dev $(if $(FULL),$(BENCH)/.done)  ## how good: small in minutes, FULL=1 all of it
+	$(BIN)/python -m benchmarks.quality $(if $(FULL),--full --write --runs 400 --peers $(BENCH)/bin/python,--runs 5)
+
+$(BENCH)/.done: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[bench]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) var .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) var .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nextbest needs Python 3.11 or newer, this is " + sys.version.split()[0])'

@@ -311,6 +311,15 @@ def strength_sentence(value: PolicyValue) -> str:
     )
 
 
+def claims_gain(evaluation: Evaluation, chosen: str) -> bool:
+    """Whether a gain by personalisation is claimed; see `claim`."""
+    value = evaluation.of(chosen)
+    gap = value.versus_fixed
+    if chosen == "best_fixed" or gap is None or value.verdict.level in ("outside scope", "limited evidence"):
+        return False
+    return gap.low > 0.0 and value.versus_nobody.low > 0.0
+
+
 def claim(evaluation: Evaluation, chosen: str) -> str:
     """What may be said of the chosen learner beside the best fixed action, by interval and verdict.
 
@@ -329,7 +338,7 @@ def claim(evaluation: Evaluation, chosen: str) -> str:
             f"On held-out accounts {chosen} earns {figures} beyond the best fixed action, but no more than "
             "chance explains beyond contacting nobody: no gain by personalisation is claimed."
         )
-    if gap.low > 0.0:
+    if claims_gain(evaluation, chosen):
         said = (
             f"On held-out accounts {chosen} earns {figures} beyond the best fixed action: more than chance."
         )

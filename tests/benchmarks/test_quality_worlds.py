@@ -35,12 +35,12 @@ FINGERPRINTS = {
 
 
 @cache
-def small(name: str = "randomised", judged: int = 20) -> Material:
+def small(name: str = "randomised", cases: int = 600) -> Material:
     """A world with few accounts."""
     patch = pytest.MonkeyPatch()
     with patch.context() as changed:
-        changed.setattr(worlds, "JUDGED_ACCOUNTS", judged)
-        return material(name, 5, 600)
+        changed.setattr(worlds, "JUDGED_ACCOUNTS", 20)
+        return material(name, 5, cases)
 
 
 def fingerprint(name: str) -> str:

@@ -1,0 +1,101 @@
+"""The results read for tables and pictures: means over seeds, and how figures are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from benchmarks.quality.ours import PLAIN, PRODUCT
+from benchmarks.quality.peers import PEERS
+from benchmarks.quality.results import Cell, Result, Results
+from benchmarks.quality.statistics import Mean
+
+TITLES = {PRODUCT: "**product**", PLAIN: "LightGBM T-learner"} | {
+    name: peer.title for name, peer in PEERS.items()
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """All results, and who and what is among them in the order of the tables."""
+
+    cells: Mapping[Cell, Result]
+    claims: Sequence[Mapping[str, object]]
+    coverage: Sequence[Mapping[str, object]]
+
+    @classmethod
+    def of(cls, results: Results) -> Found:
+        """Everything in a file, the newest of each."""
+        newest = {
+            kind: list({(line["world"], line["seed"]): line for line in results.lines(kind)}.values())
+            for kind in ("claim", "coverage")
+        }
+        return cls(results.cells(), newest["claim"], newest["coverage"])
+
+    @property
+    def who(self) -> list[str]:
+        """The product first, its learners, the yardstick, the peers."""
+        there = {cell.who for cell in self.cells}
+        learners = sorted(there - {PRODUCT, PLAIN} - set(PEERS))
+        ordered = [PRODUCT, *learners, PLAIN, *PEERS]
+        return [name for name in ordered if name in there]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Numbers of cases, ascending."""
+        return sorted({cell.cases for cell in self.cells})
+
+    def of_cell(self, world: str, size: int, who: str) -> list[Result]:
+        """Results over seeds."""
+        return [
+            result for cell, result in sorted(self.cells.items())
+            if (cell.world, cell.cases, cell.who) == (world, size, who)
+        ]  # fmt: skip
+
+    def shares(self, world: str, size: int, who: str) -> Mean | None:
+        """Mean share of the oracle's gain; None where nobody answered."""
+        found = [r.share for r in self.of_cell(world, size, who) if np.isfinite(r.share)]
+        return Mean.of(found) if found else None
+
+    def apart(self, world: str, size: int, one: str, other: str) -> Mean | None:
+        """Mean of (one - other) over the seeds that both have, as a share of the oracle's gain."""
+        first, second = ({r.cell.seed: r for r in self.of_cell(world, size, who)} for who in (one, other))
+        gaps = [
+            first[seed].share - second[seed].share for seed in sorted(first.keys() & second.keys())
+            if np.isfinite(first[seed].share - second[seed].share)
+        ]  # fmt: skip
+        return Mean.of(gaps) if gaps else None
+
+
+def title(who: str) -> str:
+    """For the head of a column."""
+    return TITLES.get(who, f"`{who}`")
+
+
+def percent(mean: Mean) -> str:
+    """A share with its standard error, without the sign."""
+    return f"{100 * mean.estimate:.1f}" + (f" ± {100 * mean.error:.1f}" if mean.count > 1 else "")
+
+
+def plain(mean: Mean) -> str:
+    """A figure with its standard error."""
+    return f"{mean.estimate:.1f}" + (f" ± {mean.error:.1f}" if mean.count > 1 else "")
+
+
+def ranges(numbers: Iterable[int]) -> str:
+    """Numbers as in "1 to 5, 7"."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(f"{run[0]} to {run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """In Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

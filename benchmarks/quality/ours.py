@@ -1,0 +1,107 @@
+"""What the product would do with some cases, and what each of its learners would do alone.
+
+The product: select on the accounts that training does not hold out, then learn once more from all cases, as a
+training run does; it chooses what is worth most net of cost among what is eligible. Policies of the playbook,
+plans and exploration are left out: they are the same whoever learned.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import numpy as np
+
+from benchmarks.quality.worlds import Asked
+from data.progress import Progress, quiet
+from engine.records import Floats, Ints
+from training.behaviour import Assignment, assignment_of
+from training.boosting import Boosting, grow_named, raw_scores
+from training.cases import Cases
+from training.learners import LEARNERS, LEAST_CASES
+from training.run import HELD_OUT
+from training.select import greedy, select
+from training.splits import held_out
+
+PRODUCT = "product"
+PLAIN = "lightgbm_t"
+"""LightGBM with its defaults, a regression per treatment: the yardstick of the worlds."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What somebody chose at the moments asked; shape (n,)."""
+
+    who: str
+    choice: Ints
+    seconds: float
+    note: str = ""
+
+
+def names() -> tuple[str, ...]:
+    """Everybody that `choices` answers for."""
+    return (PRODUCT, *LEARNERS, PLAIN)
+
+
+def versions() -> dict[str, str]:
+    """Of what ours rests on."""
+    return {name: version(name) for name in ("lightgbm", "numpy", "numba", "polars")}
+
+
+def assigned(cases: Cases, seed: int) -> Assignment:
+    """Probabilities as logged or estimated, with one thread."""
+    return assignment_of(cases, Boosting(seed=seed, threads=1), seed=seed)
+
+
+def choices(
+    cases: Cases, assignment: Assignment, asked: Asked, *, seed: int, progress: Progress = quiet
+) -> Iterator[Choice]:
+    """The choices of each learner, of the product and of the yardstick.
+
+    Args:
+        cases: To learn from.
+        assignment: Of those cases.
+        asked: Moments at which to choose.
+        seed: Of splits, forests and resamples.
+        progress: Called with (stage, done, of).
+    """
+    boosting, learned = Boosting(seed=seed, threads=1), {}
+    for done, (name, learner) in enumerate(LEARNERS.items()):
+        progress("learning", done, len(LEARNERS))
+        started = time.process_time()
+        fitted = learner.learn(cases, assignment.probability, boosting)
+        values = fitted.predict(asked.features)
+        learned[name] = Choice(name, _best(values, cases, asked), time.process_time() - started)
+        yield learned[name]
+    progress("learning", len(LEARNERS), len(LEARNERS))
+    started = time.process_time()
+    kept = ~held_out(cases.account_ids, HELD_OUT, seed=seed)
+    found = select(cases.take(kept), assignment.take(kept), boosting, seed=seed, progress=progress)
+    chosen, seconds = learned[found.chosen], time.process_time() - started
+    yield replace(chosen, who=PRODUCT, seconds=seconds + chosen.seconds, note=found.chosen)
+    started = time.process_time()
+    yield Choice(PLAIN, _best(plain_t_learner(cases, asked), cases, asked), time.process_time() - started)
+
+
+def plain_t_learner(cases: Cases, asked: Asked) -> Floats:
+    """Worth of every treatment by LightGBM's defaults: 100 trees of 31 leaves, rate 0.1, for each alone."""
+    columns = cases.features.set
+    values = np.full(asked.eligible.shape, np.nan)
+    for index in np.flatnonzero(cases.counts >= LEAST_CASES):
+        mine = cases.take(cases.action == index)
+        forest = grow_named(
+            mine.features.row_matrix(mine.action), mine.reward,
+            names=[f"column_{place}" for place in range(len(columns.names))],
+            categories={f"column_{p}" for p, name in enumerate(columns.names) if name in columns.levels},
+            parameters={"num_threads": 1, "verbosity": -1, "seed": 1}, rounds=100,
+        )  # fmt: skip
+        everyone = np.full(len(values), index, dtype=np.int64)
+        values[:, index] = raw_scores(forest, asked.features.row_matrix(everyone))
+    return values
+
+
+def _best(values: Floats, cases: Cases, asked: Asked) -> Ints:
+    best: Ints = greedy(values, cases.cost, asked.eligible).argmax(axis=1)
+    return best

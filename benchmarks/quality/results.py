@@ -1,0 +1,139 @@
+"""Finished cells as lines of a JSONL file: whatever was interrupted goes on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+KNOWING = (
+    "data/world/*.py", "data/playbooks/pharma.toml", "benchmarks/quality/worlds.*", "engine/features.py",
+    "engine/facts.py", "engine/kernels.py", "engine/tallies.py", "engine/encoding.py", "training/cases.py",
+    "training/occasions.py", "training/consequences.py",
+)  # fmt: skip
+"""What decides which cases there are and what is known of them."""
+LEARNING = ("training/*.py", "engine/estimation.py", "engine/numerics.py", "benchmarks/quality/ours.py")
+NOT_LEARNING = frozenset({"cli.py", "errors.py", "pictures.py", "release.py", "report.py", "tracking.py"})
+PEERS = ("benchmarks/quality/handover.py", "benchmarks/quality/peers/*.py", "training/behaviour.py")
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """What is measured once: who learns from how many cases of which world."""
+
+    world: str
+    cases: int
+    seed: int
+    who: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished cell.
+
+    Attributes:
+        cell: What was measured.
+        value: What its choices truly earn per decision beyond no contact, net of cost, in currency; None =
+            there is no answer, and `note` says why.
+        oracle, best_fixed, logged: The same of knowing everything, of the best treatment for all (chosen by
+            the truth) and of what was decided.
+        seconds: Processor time of learning and choosing.
+        note: Which learner was chosen, or what went wrong.
+        code: Of the files that the figure depends on.
+        commit: At which it was measured.
+        versions: Of the packages that matter.
+    """
+
+    cell: Cell
+    value: float | None
+    oracle: float
+    best_fixed: float
+    logged: float
+    seconds: float
+    note: str
+    code: str
+    commit: str
+    versions: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def gain(self) -> float:
+        """The oracle's gain over the best fixed action, in currency per decision."""
+        return self.oracle - self.best_fixed
+
+    @property
+    def share(self) -> float:
+        """Of the oracle's gain over the best fixed action; NaN where there is none or no answer."""
+        if self.value is None or self.gain <= 0.0:
+            return float("nan")
+        return (self.value - self.best_fixed) / self.gain
+
+
+class Results:
+    """Lines of a file, newest last; safe to append to from several processes."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, kind: str, line: dict[str, object]) -> None:
+        """Append a line at once."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"kind": kind, **line}, sort_keys=True) + "\n"
+        place = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(place, text.encode())
+        finally:
+            os.close(place)
+
+    def lines(self, kind: str) -> Iterator[dict[str, object]]:
+        """Lines of a kind; one that was cut short by a crash is not one."""
+        if not self.path.exists():
+            return
+        for text in self.path.read_text(encoding="utf-8").splitlines():
+            try:
+                line = json.loads(text)
+            except json.JSONDecodeError:
+                continue
+            if line.pop("kind") == kind:
+                yield line
+
+    def add_cell(self, result: Result) -> None:
+        """Append a finished cell."""
+        self.add("cell", asdict(result))
+
+    def cells(self) -> dict[Cell, Result]:
+        """The newest result of every cell."""
+        found = (Result(**{**line, "cell": Cell(**line["cell"])}) for line in self.lines("cell"))  # type: ignore[arg-type]
+        return {result.cell: result for result in found}
+
+    def missing(self, wanted: Iterable[Cell], code: dict[str, str]) -> list[Cell]:
+        """Cells that nobody has measured with this code."""
+        there = self.cells()
+        return [cell for cell in wanted if cell not in there or there[cell].code != code[cell.who]]
+
+
+@cache
+def code_of(who: str, *, peer: bool) -> str:
+    """Fingerprint of the files that a figure of ours, or of a peer, depends on."""
+    patterns = KNOWING + (PEERS if peer else LEARNING)
+    paths = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
+    digest = hashlib.sha256(who.encode() if peer else b"")
+    for path in paths:
+        if path.name not in NOT_LEARNING or path.parent.name != "training":
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+@cache
+def commit() -> str:
+    """The commit of the checkout, "+" = with changes; "" outside a repository."""
+    found = subprocess.run(
+        ["git", "describe", "--always", "--dirty=+", "--exclude=*"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return found.stdout.strip()

@@ -1,0 +1,286 @@
+"""The bench as a whole, with small worlds: cells are measured once, tables say what was measured."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.quality import handover, run, worlds
+from benchmarks.quality.__main__ import main
+from benchmarks.quality.certainty import LOGGED_ACCOUNTS, claimed, covered
+from benchmarks.quality.found import Found
+from benchmarks.quality.peers import PEERS
+from benchmarks.quality.peers.problem import Problem
+from benchmarks.quality.pictures import curves
+from benchmarks.quality.results import Cell, Result, Results, code_of
+from benchmarks.quality.run import Plan, cells
+from benchmarks.quality.tables import BEGIN, END, document, put_into
+from data.home import DataError
+from data.progress import quiet
+from tests.benchmarks.test_quality_worlds import small
+from training.behaviour import Assignment
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def result(who: str = "product", world: str = "randomised", cases: int = 20_000, seed: int = 1,
+           value: float | None = 150.0) -> Result:  # fmt: skip
+    """A finished cell: the oracle earns 300, the best fixed action 100."""
+    zero = world.startswith("zero")
+    return Result(
+        Cell(world, cases, seed, who), value, 0.0 if zero else 300.0, 0.0 if zero else 100.0, 20.0, 7.0, "",
+        code_of(who, peer=who in PEERS), "abc", {"numpy": "2"},
+    )  # fmt: skip
+
+
+def found_of(folder: Path, *given: Result) -> Found:
+    """What was read back of some results."""
+    results = Results(folder / "results.jsonl")
+    for each in given:
+        results.add_cell(each)
+    return Found.of(results)
+
+
+def test_a_share_is_zero_at_the_best_fixed_action_and_one_at_the_oracle() -> None:
+    """All tables rest on it."""
+    assert [replace(result(), value=value).share for value in (100.0, 300.0, 50.0)] == [0.0, 1.0, -0.25]
+    assert np.isnan(result(value=None).share)
+    assert np.isnan(result(world="zero").share)
+
+
+def test_a_cell_is_measured_again_only_when_its_code_has_changed(tmp_path: Path) -> None:
+    """A run of days goes on where it stopped, and never mixes old code's figures with new ones unseen."""
+    results = Results(tmp_path / "results.jsonl")
+    results.add_cell(result())
+    code = {"product": code_of("product", peer=False)}
+
+    done = results.missing([result().cell], code)
+    changed = results.missing([result().cell], {"product": "other"})
+    more = results.missing([result().cell, result(seed=2).cell], code)
+
+    assert (done, changed, more) == ([], [result().cell], [result(seed=2).cell])
+
+
+def test_a_line_that_a_crash_cut_short_is_measured_again(tmp_path: Path) -> None:
+    """The file must stay readable."""
+    results = Results(tmp_path / "results.jsonl")
+    results.add_cell(result())
+    with results.path.open("a", encoding="utf-8") as file:
+        file.write('{"kind": "cell", "cell": {"wor')
+
+    assert list(results.cells()) == [result().cell]
+
+
+def test_every_learner_of_a_small_world_gets_a_cell_and_nothing_is_done_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From simulation to a line of the table, by the same code as the full table."""
+    made = []
+
+    def simulated(name: str, seed: int, cases: int) -> worlds.Material:
+        made.append((name, seed, cases))
+        return replace(small(name, cases), seed=seed)
+
+    monkeypatch.setattr(run, "material", simulated)
+    who = ("product", "best_fixed", "lightgbm_t", "vw")
+    plan = Plan(frozenset(cells(["randomised"], [4_200], [1], who)), None)
+    results = Results(tmp_path / "results.jsonl")
+
+    run.run(plan, results, quiet)
+    run.run(plan, results, quiet)
+
+    lines = results.cells()
+    assert made == [("randomised", 1, 4_200)]
+    assert {cell.who for cell in lines} == {"product", "best_fixed", "lightgbm_t"}
+    assert all(each.value is not None and each.value < each.oracle for each in lines.values())
+    assert lines[Cell("randomised", 4_200, 1, "product")].note in ("best_fixed", "s_learner", "t_learner")
+
+
+def test_a_peer_is_handed_what_was_known_and_nothing_of_the_truth(tmp_path: Path) -> None:
+    """Whoever saw the truth would win."""
+    given = small("logged")
+    own = given.cases
+    handover.hand_over(own, Assignment(own.probability, own.eligible, 0.0), given.asked, 3, tmp_path)
+    problem = Problem.read(tmp_path)
+    names = {path.stem for path in tmp_path.iterdir()}
+
+    assert np.allclose(problem.reward, own.reward - own.cost[own.action])
+    assert np.array_equal(problem.asked.eligible, given.asked.eligible)
+    assert np.allclose(problem.own.known["message"], own.features.message, equal_nan=True)
+    assert not {name for name in names if "worth" in name or "expected" in name or "oracle" in name}
+    linear = problem.linear_contexts()
+    assert np.isfinite(linear[0]).all()
+    assert np.isfinite(linear[1]).all()
+    assert np.abs(linear[0].mean(axis=0)).max() < 0.5
+
+
+def test_a_peer_takes_the_best_of_what_is_eligible(tmp_path: Path) -> None:
+    """A peer that contacts whom it may not would be compared unfairly."""
+    given = small("logged")
+    own = given.cases
+    handover.hand_over(own, Assignment(own.probability, own.eligible, 0.0), given.asked, 3, tmp_path)
+    problem = Problem.read(tmp_path)
+    draw = np.random.default_rng(0).random((len(given.asked.worth), len(problem.learned)))
+
+    choice = problem.greedy(draw)
+
+    rows = np.arange(len(choice))
+    assert given.asked.eligible[rows, choice].all()
+    assert set(choice) <= set(problem.learned)
+
+
+def test_a_peer_that_is_not_installed_or_too_slow_is_no_answer_but_a_note(tmp_path: Path) -> None:
+    """One peer that fails must not end a run of days."""
+    given = small("logged")
+    own = given.cases
+    handover.hand_over(own, Assignment(own.probability, own.eligible, 0.0), given.asked, 3, tmp_path)
+
+    missing = handover.ask("linucb", tmp_path, Path(sys.executable))
+    slow = handover.ask("linucb", tmp_path, Path(sys.executable), budget=0)
+
+    assert missing.choice is None
+    assert "No module named 'mabwiser'" in missing.note
+    assert slow.choice is None
+    assert "not finished within 0 s" in slow.note
+
+
+def test_the_table_shows_means_with_errors_and_who_did_not_finish(tmp_path: Path) -> None:
+    """A peer without an answer must not look like one that was not asked."""
+    found = found_of(
+        tmp_path, result(seed=1, value=200.0), result(seed=2, value=240.0), result("vw", value=None),
+        result("best_fixed"), result(world="zero", value=-1.5),
+    )  # fmt: skip
+
+    text = document(found, NOW, "make bench-quality")
+
+    assert "| `randomised` | 1 to 2 | 200 | 60.0 ± 10.0 | 25.0 |  (1 not finished) |" in text
+    assert "| `zero` | 20,000 | -1.5 | - | - |" in text
+    assert "numpy 2" in text
+
+
+def test_a_peer_that_is_ahead_does_not_pass_and_one_far_behind_does(tmp_path: Path) -> None:
+    """The criterion of the comparison."""
+    noise = (0.0, 2.0, -2.0, 1.0)
+    found = found_of(
+        tmp_path,
+        *(result(seed=seed, value=200.0 + each) for seed, each in enumerate(noise, 1)),
+        *(result("vw", seed=seed, value=220.0 - each) for seed, each in enumerate(noise, 1)),
+        *(result("linucb", seed=seed, value=120.0 - each) for seed, each in enumerate(noise, 1)),
+    )
+
+    text = document(found, NOW, "make bench-quality")
+
+    (ahead,) = [line for line in text.splitlines() if line.startswith("| `randomised` | 20,000 | Vowpal")]
+    (behind,) = [line for line in text.splitlines() if line.startswith("| `randomised` | 20,000 | MABWiser")]
+    assert ahead.endswith("| no |")
+    assert behind.endswith("| yes |")
+
+
+def test_goals_are_said_to_be_reached_only_where_they_are(tmp_path: Path) -> None:
+    """90 % of the oracle's gain with 200,000 cases, and more with more data."""
+    found = found_of(
+        tmp_path, result(value=200.0), result(cases=200_000, value=285.0),
+        result(world="logged", value=250.0), result(world="logged", cases=200_000, value=240.0),
+    )  # fmt: skip
+
+    text = document(found, NOW, "make bench-quality")
+
+    assert "| `randomised`: share with 200,000 cases | at least 90% | 92.5 | yes |" in text
+    assert "| `logged`: share with 200,000 cases | at least 90% | 70.0 | no |" in text
+    assert "| `logged`: grows with the data | more | 75.0 with 20,000, 70.0 with 200,000 | no |" in text
+
+
+def test_false_claims_and_coverage_are_counted_by_seed(tmp_path: Path) -> None:
+    """A seed that was measured twice counts once, with its newest result."""
+    results = Results(tmp_path / "results.jsonl")
+    for seed, hit in ((1, True), (1, False), (2, True), (3, False), (4, False)):
+        results.add("claim", {"world": "zero", "seed": seed, "claimed": hit})
+        results.add("coverage", {"world": "randomised", "seed": seed, "covered": {"a call": not hit}})
+
+    text = document(Found.of(results), NOW, "make bench-quality")
+
+    assert "| `zero`: a gain is claimed | 4 | 25.0% |" in text
+    assert "| `randomised`: a call | 4 | 75.0% |" in text
+
+
+def test_tables_go_between_the_marks_and_nowhere_else(tmp_path: Path) -> None:
+    """The rest of the page was written by people."""
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n", encoding="utf-8")
+
+    put_into(page, "new")
+
+    assert page.read_text(encoding="utf-8") == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    page.write_text("nothing", encoding="utf-8")
+    with pytest.raises(DataError, match="put the two lines where the tables belong"):
+        put_into(page, "new")
+    assert page.read_text(encoding="utf-8") == "nothing"
+
+
+def test_the_picture_has_a_curve_for_everybody_measured_at_two_sizes(tmp_path: Path) -> None:
+    """Without a second size there is no curve to draw."""
+    one = found_of(tmp_path / "one", result())
+    two = found_of(tmp_path / "two", result(), result(cases=200_000, value=250.0), result("vw"))
+
+    assert curves(one) == ""
+    assert curves(two).count("<polyline") == 2
+    assert curves(two).startswith("<svg")
+    assert "nan" not in curves(two)
+
+
+def test_a_misspelt_world_or_learner_is_one_line_and_nothing_is_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A run of days must not begin with a slip."""
+    results = ["--results", str(tmp_path / "results.jsonl")]
+
+    assert main([*results, "--worlds", "randomized"]) == 2
+    assert "Did you mean 'randomised'" in capsys.readouterr().err
+    assert main([*results, "--who", "lightgbm"]) == 2
+    assert "does not know ['lightgbm']" in capsys.readouterr().err
+    assert not (tmp_path / "results.jsonl").exists()
+
+
+def test_a_training_run_in_a_small_zero_world_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the 400 seeds of the full bench repeat."""
+    monkeypatch.setattr("benchmarks.quality.certainty.ZERO_ACCOUNTS", 180)
+
+    assert claimed("zero", 3)["claimed"] is False
+
+
+def test_coverage_compares_intervals_with_what_all_accounts_are_worth(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the truth moved far away no interval holds it: the check can fail."""
+    monkeypatch.setattr("benchmarks.quality.certainty.ALL_ACCOUNTS", 600)
+    monkeypatch.setattr("benchmarks.quality.certainty.LOGGED_ACCOUNTS", LOGGED_ACCOUNTS // 2)
+    as_is = covered("randomised", 1)["covered"]
+    policies = ("a call to everybody", "visits to segment A, else e-mail", "anything eligible alike")
+    monkeypatch.setattr("benchmarks.quality.certainty._truly", lambda world: dict.fromkeys(policies, 1e6))
+    elsewhere = covered("randomised", 1)["covered"]
+
+    assert len(as_is) == 6
+    assert sum(as_is.values()) >= 4
+    assert sum(elsewhere.values()) == 0
+
+
+def test_results_are_plain_json_lines(tmp_path: Path) -> None:
+    """Somebody else may want to read them."""
+    found_of(tmp_path, result())
+
+    line = json.loads((tmp_path / "results.jsonl").read_text(encoding="utf-8"))
+
+    assert line["cell"] == {"world": "randomised", "cases": 20_000, "seed": 1, "who": "product"}
+
+
+def test_the_fingerprint_of_ours_does_not_depend_on_the_peers() -> None:
+    """A change of a peer's adapter must not throw the product's figures away, and the reverse."""
+    assert code_of("product", peer=False) == code_of("s_learner", peer=False)
+    assert code_of("vw", peer=True) != code_of("product", peer=False)
+    assert worlds.WORLDS_FILE.exists()
