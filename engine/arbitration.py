@@ -16,9 +16,12 @@ from engine.records import Bools, Floats, Ints
 from engine.rule_facts import repeated, same_thing
 from engine.scoring import Scores
 
-LEFT_OUT: tuple[str, ...] = ("below_no_contact", "exploration", "no_room_together", "outranked")
+LEFT_OUT: tuple[str, ...] = (
+    "below_no_contact", "exploration", "no_room_together", "outranked", "not_comparable",
+)  # fmt: skip
 """Why an eligible treatment has no place: worth no more than no contact; place 1 was drawn at random and
-left it out; limits leave no room beside what is placed above; others are worth more."""
+left it out; limits leave no room beside what is placed above; others are worth more; accounts like this
+one hardly ever got it, so that its value cannot be judged."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,8 @@ class Priority:
         priority: What is ranked; column 0 (no contact) is 0.
         active: Which of the playbook's context weights hold; shape (n, T, W).
         followed: P(followed) as it counts, no unit; 1 where the formula or the system leaves no doubt.
+        held: Whether the priority was held at 0 because the value cannot be judged; shape (n, T); None =
+            nowhere.
     """
 
     caused: Floats
@@ -44,6 +49,7 @@ class Priority:
     priority: Floats
     active: Bools
     followed: Floats
+    held: Bools | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,9 @@ def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priori
     """(caused - cost - fatigue) x P(followed) x context weight x lever; or the leaders' formula.
 
     P(followed) counts for treatments that a person carries out, and never less than the playbook's floor.
-    The leaders' formula is P(positive response) x value x context weight x lever.
+    The leaders' formula is P(positive response) x value x context weight x lever. Where a release says that
+    accounts like this one hardly ever got the treatment, its priority is 0 at most: what cannot be judged is
+    not promoted, only explored.
     """
     shape = scores.value.shape
     caused = scores.value - scores.value[:, :1]
@@ -102,7 +110,9 @@ def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priori
         base = (caused - cost - fatigue) * followed
     priority = base * weight * lever
     priority[:, 0] = 0.0
-    return Priority(caused, cost.copy(), fatigue, weight, lever.copy(), priority, active, followed)
+    held = None if scores.comparable is None else ~scores.comparable & (priority > 0.0)
+    priority = priority if held is None else np.where(held, 0.0, priority)
+    return Priority(caused, cost.copy(), fatigue, weight, lever.copy(), priority, active, followed, held)
 
 
 def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Bools]:
@@ -193,7 +203,9 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
     )
 
 
-def left_out(priority: Floats, eligible: Bools, ranking: Ranking) -> npt.NDArray[np.int8]:
+def left_out(
+    priority: Floats, eligible: Bools, ranking: Ranking, held: Bools | None = None
+) -> npt.NDArray[np.int8]:
     """Why each eligible pair has no place: index into LEFT_OUT; -1 = placed or not eligible; shape (n, T)."""
     shape = priority.shape
     placed = placed_at(ranking, shape[1]) > 0
@@ -210,6 +222,8 @@ def left_out(priority: Floats, eligible: Bools, ranking: Ranking) -> npt.NDArray
     reason[better | (last < 0)[:, None]] = LEFT_OUT.index("no_room_together")
     reason[drawn_alone[:, None] & ~is_none] = LEFT_OUT.index("exploration")
     reason[~(priority > 0.0) & ~is_none] = LEFT_OUT.index("below_no_contact")
+    if held is not None:
+        reason[held] = LEFT_OUT.index("not_comparable")
     none_reason = np.where(ranking.explored, LEFT_OUT.index("exploration"), LEFT_OUT.index("outranked"))
     reason[:, 0] = none_reason
     reason[placed | ~eligible] = -1

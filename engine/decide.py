@@ -76,7 +76,7 @@ class Decisions:
         What remains in the last row is placed ("none" on the lists that leave the account alone).
         """
         first = self.objections.first_rule
-        left = left_out(self.priority.priority, self.objections.eligible, self.ranking)
+        left = left_out(self.priority.priority, self.objections.eligible, self.ranking, self.priority.held)
         rules = self.objections.rules
         removed = [(rule.stage, rule.id, _count(first == i)) for i, rule in enumerate(rules)]
         removed += [("arbitration", code, _count(left == i)) for i, code in enumerate(LEFT_OUT)]
@@ -91,8 +91,8 @@ class Decisions:
 
         Columns: account_id, decided_at, treatment, place (null = none), probability (of place 1), explored,
         stage (the first that removed it, null = none) and rules (all that object, separated by |), value,
-        response, optout, followed, caused, cost, fatigue, weight, lever, priority, target, playbook, release,
-        seed. Floats are exact.
+        response, optout, followed, comparable, caused, cost, fatigue, weight, lever, priority, target,
+        playbook, release, seed. Floats are exact.
         """
         moments, treatments = len(self.moments), len(self.treatments)
         place = placed_at(self.ranking, treatments).ravel()
@@ -113,6 +113,7 @@ class Decisions:
                 "explored": np.repeat(self.ranking.explored, treatments),
                 "stage": _each((*STAGES, None), np.where(stage < 0, len(STAGES), stage)),
                 "rules": _rules(self.objections),
+                "comparable": _comparable(self.scores),
                 **{name: np.ascontiguousarray(values).ravel() for name, values in floats.items()},
             }
         ).with_columns(
@@ -170,6 +171,13 @@ def _check_known(history: History, moments: Moments) -> None:
             f"The history has no account {named}{more}: give it the rows of table accounts for all accounts "
             "that are to be decided."
         )
+
+
+def _comparable(scores: Scores) -> Bools:
+    """Whether each pair's value can be judged, laid flat."""
+    everywhere = np.ones(scores.value.shape, dtype=np.bool_)
+    flat: Bools = (everywhere if scores.comparable is None else scores.comparable).ravel()
+    return flat
 
 
 def _count(flags: Bools) -> int:

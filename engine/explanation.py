@@ -211,7 +211,8 @@ def _left_out(
 ) -> tuple[Objection, ...]:
     """Why an eligible treatment has no place; nothing for one that has."""
     ranking, priority = decisions.ranking, decisions.priority
-    code = int(left_out(priority.priority, decisions.objections.eligible, ranking)[account, treatment])
+    left = left_out(priority.priority, decisions.objections.eligible, ranking, priority.held)
+    code = int(left[account, treatment])
     if code < 0:
         return ()
     at = (account, treatment)
@@ -229,7 +230,7 @@ def _left_out(
 
 def _in_its_way(decisions: Decisions, account: int, treatment: int, playbook: Playbook, code: str) -> int:
     """The placed treatment that an eligible one had to give way to; 0 = no contact."""
-    if code == "below_no_contact":
+    if code in ("below_no_contact", "not_comparable"):
         return 0
     placed = decisions.ranking.places[account]
     placed = placed[placed >= 0]

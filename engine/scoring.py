@@ -14,7 +14,7 @@ from engine.contributions import ConstantTerm, Contributions, ForestTerm, Term, 
 from engine.features import Features
 from engine.forest import Forest, parse_forest
 from engine.playbook import Playbook
-from engine.records import NO_CONTACT, EngineError, Floats, Ints
+from engine.records import NO_CONTACT, Bools, EngineError, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Scores:
         optout: Added P(opt-out) by the treatment; shape (n, T); column 0 is 0.
         followed: P(the suggestion is followed); shape (n, T).
         evidence: Cases of each treatment behind the prediction; shape (T,).
+        comparable: Whether accounts like this one were given the treatment often enough for its value to be
+            judged; shape (n, T); None = all of them.
     """
 
     value: Floats
@@ -35,6 +37,7 @@ class Scores:
     optout: Floats
     followed: Floats
     evidence: Ints
+    comparable: Bools | None = None
 
 
 class Scorer(Protocol):
@@ -129,6 +132,7 @@ def _alike(features: Features, values: Floats) -> Floats:
 
 VALUE_FOREST = "value.forest.txt"
 RESPONSE_FOREST = "response.forest.txt"
+SUPPORT_FOREST = "support.forest.txt"
 FORMAT = 1
 
 
@@ -149,6 +153,7 @@ class ReleaseParts:
         levels: Feature -> levels, whose places are the codes that its forests know.
         evidence: Treatment -> cases.
         forests: File -> forest; each gives one score per pair.
+        support: Least score of the support forest at which a pair is comparable; None = all pairs are.
         value, uplift, response: What holds for all accounts alike: worth in currency, worth beyond no
             contact, P(positive response).
     """
@@ -163,6 +168,7 @@ class ReleaseParts:
     value: Floats
     uplift: Floats
     response: Floats
+    support: float | None = None
 
 
 Values = Callable[[ReleaseParts, Features, Ints, Ints], Floats]
@@ -262,6 +268,7 @@ class LearnedScorer:
             evidence=np.array(
                 [self.parts.evidence.get(t.id, 0) for t in self.playbook.treatments], dtype=np.int64
             ),
+            comparable=self._comparable(theirs, own[own > 0]),
         )
 
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
@@ -314,6 +321,15 @@ class LearnedScorer:
         values[:, own] = learned
         return values
 
+    def _comparable(self, features: Features, contacts: Ints) -> Bools | None:
+        """Where the log had decisions like it; what was not learned rests on starting values anyway."""
+        if self.parts.support is None:
+            return None
+        comparable = np.ones((len(features.moments), len(self.playbook.treatments)), dtype=np.bool_)
+        likely = self.parts.forests[SUPPORT_FOREST].predict_pairs(features, contacts)
+        comparable[:, contacts] = likely >= self.parts.support
+        return comparable
+
     def _responses(self, features: Features, own: Ints, places: Ints) -> Floats:
         responses = _alike(features, np.array([t.starting_uplift for t in self.playbook.treatments]))
         forest = self.parts.forests.get(RESPONSE_FOREST)
@@ -336,8 +352,10 @@ def learned_scorer(
     Args:
         manifest: format 1, learner, release, treatments ("none" among them), feature_names, levels, evidence.
         texts: File -> forest text: value.forest.txt (S-learner), value.<treatment>.forest.txt (T-learner;
-            a treatment without one has no contact's value plus its uplift), response.forest.txt (optional).
-        arrays: "values" -> value, uplift, response; an entry per treatment of the release.
+            a treatment without one has no contact's value plus its uplift), response.forest.txt (optional),
+            support.forest.txt (only with the array "support").
+        arrays: "values" -> value, uplift, response; an entry per treatment of the release; and, where past
+            assignment was estimated, support: the least score of a comparable pair, shape (1,).
         playbook: Under which it is to score.
 
     Raises:
@@ -359,6 +377,7 @@ def learned_scorer(
         evidence={str(name): int(count) for name, count in manifest["evidence"].items()},
         forests={name: parse_forest(text) for name, text in texts.items() if name.endswith(".forest.txt")},
         **{name: _constants(arrays, name, len(treatments)) for name in ("value", "uplift", "response")},
+        support=_support(arrays, texts),
     )
     if NO_CONTACT not in treatments:
         raise EngineError("The release has not learned no contact ('none'), so it cannot say what is caused.")
@@ -384,6 +403,14 @@ def _constants(arrays: Mapping[str, Mapping[str, Any]], name: str, count: int) -
             "one for each of its treatments."
         )
     return found
+
+
+def _support(arrays: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) -> float | None:
+    if "support" not in arrays.get("values", {}):
+        return None
+    if SUPPORT_FOREST not in texts:
+        raise EngineError(f"The release says which pairs are comparable, but has no {SUPPORT_FOREST!r}.")
+    return float(_constants(arrays, "support", 1)[0])
 
 
 def _recoded(features: Features, release: ReleaseParts) -> Features:

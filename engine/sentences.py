@@ -243,6 +243,13 @@ SENTENCES: dict[str, dict[str, str]] = {
         "fa": "ارزشی بیش از عدم تماس ندارد: ارزش {caused:money}، هزینه {cost:money}، خطر "
               "انصراف {fatigue:money}.",
     },
+    "not_comparable": {
+        "en": "Cannot be judged: accounts like this one were hardly ever given it. "
+              "It is tried at random only.",
+        "ar": "لا يمكن الحكم عليه: نادرًا ما قُدّم لعملاء مشابهين. لا يُجرَّب إلا عشوائيًا.",
+        "fa": "قابل داوری نیست: برای مشتریانی مانند این به‌ندرت انجام شده است. "
+              "تنها به‌طور تصادفی آزموده می‌شود.",
+    },
     "exploration": {
         "en": "Place 1 was drawn at random today, to learn what works.",
         "ar": "اختير المركز الأول اليوم عشوائيًا لمعرفة ما ينجح.",

@@ -40,12 +40,14 @@ class Assignment:
         probability: Of the treatment that was chosen, in (0, 1]; shape (n,).
         comparable: Whether the treatment could have been chosen at all in such a case; shape (n, T).
         known: Whether the probability was logged rather than estimated; shape (n,).
+        estimates: P(treatment), estimated for all cases; None = all were logged; shape (n, T).
         doubts: What is wrong with logged probabilities, a sentence each; these were estimated instead.
     """
 
     probability: Floats
     comparable: Bools
     known: Bools
+    estimates: Floats | None = None
     doubts: tuple[str, ...] = ()
 
     @property
@@ -60,8 +62,9 @@ class Assignment:
 
     def take(self, rows: Bools | Ints) -> Assignment:
         """Some of the cases."""
+        estimates = None if self.estimates is None else self.estimates[rows]
         columns = ("probability", "comparable", "known")
-        return replace(self, **{name: getattr(self, name)[rows] for name in columns})
+        return replace(self, estimates=estimates, **{name: getattr(self, name)[rows] for name in columns})
 
 
 def assignment_of(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress = quiet) -> Assignment:
@@ -69,13 +72,13 @@ def assignment_of(cases: Cases, boosting: Boosting, *, seed: int, progress: Prog
     known, doubts = believable(cases)
     enough = cases.counts >= LEAST_CASES
     if known.all():
-        return Assignment(cases.probability, cases.eligible & enough, known, doubts)
+        return Assignment(cases.probability, cases.eligible & enough, known, doubts=doubts)
     estimated = estimate(cases, boosting, seed=seed, progress=progress)
     chosen = estimated[np.arange(len(cases)), cases.action]
     least = least_probability(cases.eligible)
     probability = np.where(known, cases.probability, np.clip(chosen, least, 1.0))
     likely = (estimated >= least[:, None]) | known[:, None]
-    return Assignment(probability, cases.eligible & enough & likely, known, doubts)
+    return Assignment(probability, cases.eligible & enough & likely, known, estimated, doubts)
 
 
 def least_probability(eligible: Bools) -> Floats:

@@ -40,6 +40,7 @@ from training.learners import LEARNERS, Fitted
 from training.persons import clusters_of_persons
 from training.select import choosable, greedy, logged_of, net_model
 from training.splits import clusters_of
+from training.support import Support, learn_support
 
 AS_LOGGED, NO_CONTACT_POLICY = "as logged", "no contact"
 LEAST_IN_TIME_SPLIT = 100
@@ -163,6 +164,7 @@ def evaluate(
     fitted: Mapping[str, Fitted],
     *,
     seed: int,
+    support: Support | None = None,
     name: str = "accounts",
     sentence: str = "",
 ) -> Judged:
@@ -173,12 +175,13 @@ def evaluate(
         assignment: Of those cases.
         fitted: Learners by name, "best_fixed" among them.
         seed: Of the resamples.
+        support: What a release of these learners would take for comparable; None = what the log is.
         name: How they were held out.
         sentence: The same in words.
     """
     predicted = {key: learned.predict(cases.features) for key, learned in fitted.items()}
     targets = reference_targets(cases)
-    may = choosable(cases, assignment)
+    may = choosable(cases, assignment, support)
     targets |= {key: greedy(values, cases.cost, may) for key, values in predicted.items()}
     model = net_model(predicted[_richest(fitted)], cases.cost)
     logged = logged_of(cases, assignment)
@@ -372,8 +375,10 @@ def evaluate_by_time(
     except TooFewCasesError:
         return None
     sentence = "Learned from the earlier occasions, valued on the later ones (accounts overlap)."
+    support = learn_support(earlier, known, boosting, seed=seed)
     later, likely = cases.take(after), assignment.take(after)
-    return evaluate(later, likely, fitted, seed=seed, name="time", sentence=sentence).evaluation
+    judged = evaluate(later, likely, fitted, seed=seed, support=support, name="time", sentence=sentence)
+    return judged.evaluation
 
 
 def finite(value: Any) -> Any:

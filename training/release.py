@@ -17,12 +17,13 @@ import numpy as np
 from data.artifacts import Release
 from engine.estimation import Interval, Resamples, doubly_robust_terms
 from engine.records import DAY_MICROS, Bools, EngineError, Floats
-from engine.scoring import learned_scorer
+from engine.scoring import SUPPORT_FOREST, learned_scorer
 from training.boosting import Boosting
 from training.cases import Cases
 from training.evaluate import Judged
 from training.learners import Fitted, learn_response
 from training.select import greedy, logged_of
+from training.support import Support
 
 FORMAT = 1
 SCORED_ROWS = 20_000
@@ -67,6 +68,14 @@ def parts_of(fitted: Fitted, cases: Cases, boosting: Boosting) -> Parts:
         texts["response.forest.txt"] = response
     known = fitted.constants
     return Parts(texts, {"value": known.value, "uplift": known.uplift, "response": known.response})
+
+
+def with_support(parts: Parts, support: Support | None) -> Parts:
+    """The same with what says which pairs are comparable, where not all are."""
+    if support is None:
+        return parts
+    texts = {**parts.texts, SUPPORT_FOREST: support.text()}
+    return Parts(texts, {**parts.arrays, "support": np.array([support.least])})
 
 
 def release_id(made_at: int, parts: Parts) -> str:
@@ -201,7 +210,8 @@ def _opponent(judged: Judged, in_use: Release) -> tuple[Bools, Floats, str]:
 
 
 def released_values(release: Release, cases: Cases) -> Floats:
-    """Expected worth by a release for every case; NaN for treatments that it did not learn; shape (n, T).
+    """Expected worth by a release for every case, shape (n, T); NaN for what it did not learn or does not
+    promote, because such accounts hardly ever got it.
 
     Raises:
         EngineError: It cannot score these features under this playbook.
@@ -212,7 +222,9 @@ def released_values(release: Release, cases: Cases) -> Floats:
     parts = []
     for start in range(0, len(cases), SCORED_ROWS):
         rows = np.arange(start, min(start + SCORED_ROWS, len(cases)))
-        parts.append(scorer.score(cases.take(rows).features).value)
+        scores = scorer.score(cases.take(rows).features)
+        judged = np.True_ if scores.comparable is None else scores.comparable
+        parts.append(np.where(judged, scores.value, np.nan))
     values = np.concatenate(parts)
     values[:, strangers] = np.nan
     return values

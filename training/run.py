@@ -24,9 +24,10 @@ from training.errors import NoHistoryError, TooFewCasesError
 from training.evaluate import Evaluation, Judged, evaluate, evaluate_by_time, finite
 from training.gains import all_json
 from training.learners import LEARNERS, learnable
-from training.release import Gate, judge, manifest_of, parts_of, release_id
+from training.release import Gate, judge, manifest_of, parts_of, release_id, with_support
 from training.select import Selection, select
 from training.splits import held_out
+from training.support import learn_support
 from training.tracking import Run, record
 
 LEAST_CASES = 200
@@ -166,7 +167,10 @@ def _learn(cases: Cases, settings: Settings, progress: Progress) -> _Learned:
     progress("learning for the held-out accounts", len(LEARNERS), len(LEARNERS))
     progress("valuing policies on held-out accounts", 0, 1)
     sentence = f"Accounts held out by hash ({HELD_OUT:.0%}); nothing was learned or chosen on them."
-    judged = evaluate(cases.take(held), assignment.take(held), fitted, seed=seed, sentence=sentence)
+    support = learn_support(train_cases, known, boosting, seed=seed)
+    judged = evaluate(
+        cases.take(held), assignment.take(held), fitted, seed=seed, support=support, sentence=sentence
+    )
     progress("valuing policies on held-out accounts", 1, 1)
     progress("valuing policies on later occasions", 0, 1)
     by_time = evaluate_by_time(cases, assignment, selection.chosen, boosting, seed=seed)
@@ -190,7 +194,8 @@ def _write(
 ) -> tuple[Release, str]:
     cases, selection = learned.cases, learned.selection
     fitted = LEARNERS[selection.chosen].learn(cases, learned.assignment.probability, settings.boosting)
-    parts = parts_of(fitted, cases, settings.boosting)
+    support = learn_support(cases, learned.assignment, settings.boosting, seed=settings.seed)
+    parts = with_support(parts_of(fitted, cases, settings.boosting), support)
     identity = release_id(settings.made_at, parts)
     at = known_at(snapshot, settings.at)
     manifest = manifest_of(

@@ -19,6 +19,7 @@ from training.boosting import Boosting
 from training.cases import Cases
 from training.learners import LEARNERS, Learner
 from training.splits import clusters_of, folds_of
+from training.support import Support
 
 FOLDS = 3
 
@@ -60,12 +61,15 @@ def greedy(values: Floats, cost: Floats, eligible: Bools) -> Floats:
     return target
 
 
-def choosable(cases: Cases, assignment: Assignment) -> Bools:
+def choosable(cases: Cases, assignment: Assignment, support: Support | None = None) -> Bools:
     """What a policy may choose: eligible, and with decisions like it in the log; shape (n, T).
 
-    What such accounts hardly ever got cannot be judged, so it is neither valued nor promoted.
+    What such accounts hardly ever got cannot be judged, so it is neither valued nor promoted. With `support`
+    that is what a release would say, not knowing how the case was assigned.
     """
     may = cases.eligible & assignment.comparable
+    if support is not None:
+        may = cases.eligible & support.comparable(cases.features, len(cases.treatments))
     may[:, 0] = True
     return may
 

@@ -56,7 +56,7 @@ class FixedScorer:
     """Worth by treatment, the same for all accounts, or lifted by what is known of each (`by_history`).
 
     `adds` are amounts by feature that every treatment is worth more, for all accounts alike: those of
-    reasons, without a forest.
+    reasons, without a forest. What is in `never_given` cannot be judged for anybody.
     """
 
     worth: Mapping[str, float] = field(default_factory=dict)
@@ -65,6 +65,7 @@ class FixedScorer:
     optout: float = 0.0
     by_history: bool = False
     adds: Mapping[str, float] = field(default_factory=dict)
+    never_given: tuple[str, ...] = ()
 
     @property
     def release(self) -> str:
@@ -84,6 +85,7 @@ class FixedScorer:
             optout=np.where(acts, self.optout, 0.0),
             followed=np.full(shape, self.followed),
             evidence=np.full(len(ids), self.evidence),
+            comparable=np.tile([id not in self.never_given for id in ids], (len(features.moments), 1)),
         )
 
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:

@@ -276,3 +276,37 @@ def test_an_equal_that_the_limits_keep_out_is_not_said_to_be_outranked() -> None
 
     assert found.places.tolist() == [[1, 3]]
     assert [LEFT_OUT[code] for code in codes[[2, 4]]] == ["no_room_together", "outranked"]
+
+
+def test_what_cannot_be_judged_is_not_promoted_however_much_it_is_said_to_be_worth() -> None:
+    """Accounts like this one hardly ever got it: its value is a guess far from anything seen."""
+    worth = {"visit_news": 900.0, "email_news": 40.0}
+
+    plain = decided(history(*READY), scorer=FixedScorer(worth))
+    held = decided(history(*READY), scorer=FixedScorer(worth, never_given=("visit_news",)))
+
+    visit = index(held, "visit_news")
+    assert listed(plain)[0] == "visit_news"
+    assert "visit_news" not in listed(held)
+    assert held.priority.priority[0, visit] == 0.0
+    assert held.priority.caused[0, visit] == 900.0
+    rows = held.funnel().filter(rule="not_comparable")
+    assert rows["removed"].to_list() == [1]
+
+
+def test_what_cannot_be_judged_is_still_explored() -> None:
+    """Chance is the only way to learn what nobody has tried."""
+    scorer = FixedScorer({"visit_news": 900.0}, never_given=("visit_news",))
+    found = decided(history(*READY), scorer=scorer, rules=playbook(exploration_share=0.5))
+
+    visit = index(found, "visit_news")
+    assert found.objections.eligible[0, visit]
+    assert 0.0 < found.ranking.target[0, visit] < 0.5
+
+
+def test_a_treatment_worth_nothing_is_below_no_contact_whether_or_not_it_can_be_judged() -> None:
+    """The reason is the one that would hold anyway."""
+    scorer = FixedScorer({"visit_news": -900.0}, never_given=("visit_news",))
+    found = decided(history(*READY), scorer=scorer)
+
+    assert found.funnel().filter(rule="not_comparable")["removed"].to_list() == [0]
