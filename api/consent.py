@@ -9,12 +9,11 @@ from typing import Any
 import polars as pl
 
 from data.ledger.types import TailRow
-from data.live import known_rows
 from data.times import micros
 from engine.contract import TABLES, TIME, Kind, Status
 from engine.decide import Decisions
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, History
+from engine.records import DAY_MICROS, History, known_rows
 
 PURPOSES = ("marketing", "service")
 """In the order of `Features.consent`."""

@@ -11,7 +11,7 @@ from data.history import unpack
 from data.home import Home
 from data.ledger.types import AccountState, TailRow
 from engine.contract import HISTORY_TABLES, TABLES, TIME, Kind
-from engine.records import History
+from engine.records import History, known_rows
 
 
 def history_of(state: AccountState) -> History:
@@ -56,14 +56,6 @@ def current_team(history: History, as_of: int) -> Mapping[str, Mapping[str, str]
     ).iter_rows():  # fmt: skip
         teams.setdefault(account, {})[role] = user
     return teams
-
-
-def known_rows(frame: pl.DataFrame, as_of: int) -> pl.DataFrame:
-    """The version of each fact that held at that moment, tombstones left out."""
-    moment = pl.lit(as_of).cast(TIME)
-    stored = pl.col("stored_at").is_null() | (pl.col("stored_at") < moment)
-    holds = pl.col("superseded_at").is_null() | (pl.col("superseded_at") >= moment)
-    return frame.filter(stored & holds & ~pl.col("deleted").fill_null(value=False))
 
 
 def _record(row: TailRow) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from engine.playbook_rules import (
 from engine.playbook_text import PlaybookError, Tables, read_tables
 from engine.records import NO_CONTACT
 from engine.service_levels import ServiceLevel, read_service_levels
+from engine.twin_settings import TwinSettings, read_twins, step_ids
 
 __all__ = [
     "Channel", "ContactLimit", "ContextWeight", "Equivalent", "Playbook", "PlaybookError", "Policy",
@@ -257,6 +258,8 @@ class Playbook:
         medical_question_days: How long a question on a medical topic stays open without an answer.
         calendars: Working days and holidays by country.
         valid_from, valid_until: Microseconds UTC between which the playbook contacts anybody; None = open.
+        twins: How similar accounts that buy more are looked for; None = they are not.
+        twin_steps: What a step of an approach may be called: channels or groups of treatments.
     """
 
     id: str
@@ -298,6 +301,8 @@ class Playbook:
     calendars: tuple[Calendar, ...] = ()
     valid_from: int | None = None
     valid_until: int | None = None
+    twins: TwinSettings | None = None
+    twin_steps: tuple[str, ...] = ()
 
     @cached_property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -358,6 +363,8 @@ def parse_playbook(text: str) -> Playbook:
         action_repeats=action_repeats(tables),
         equivalents=equivalents(tables),
         calendars=calendars(tables),
+        twins=read_twins(tables),
+        twin_steps=step_ids(tables),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )
 

@@ -43,12 +43,14 @@ class Setting:
 
 @dataclass(frozen=True)
 class Section:
-    """Settings that stand together. `name` "" = the top of the file; else one table per id beneath it."""
+    """Settings that stand together. `name` "" = the top of the file; else one table per id beneath it, or
+    where it is `single` the table of that name itself, which is read under the id ""."""
 
     name: str
     meaning: str
     settings: tuple[Setting, ...]
     required: bool = False
+    single: bool = False
 
 
 def _amount(name: str, meaning: str, default: Any = REQUIRED) -> Setting:
@@ -269,4 +271,33 @@ SECTIONS: tuple[Section, ...] = (
         Setting("until_hour", "number", "Hour at which it ends; 0 to 24 on all days = by the clock.", 17.0,
                 minimum=0, maximum=24),
     )),
+    Section("twins", "Similar accounts that buy much more; looked for every night where this table stands.", (
+        Setting("on", "flag", "Whether they are looked for.", True),
+        Setting("traits", "list", "Attributes that say which accounts are alike; empty = all.", ()),
+        Setting("without", "list", "Attributes that are not used: how the account is served, and whatever"
+                " follows from what it buys.", ("territory", "automated", "latitude", "longitude")),
+        Setting("outcomes", "list", "Kinds of outcomes that count as purchases; empty = all that are worth"
+                " something.", ()),
+        Setting("neighbours", "whole", "How many of the most similar accounts are looked at.", 80,
+                minimum=10, maximum=1000),
+        Setting("alike", "number", "An account is similar when it is nearer than all but this share of"
+                " random pairs.", 0.1, minimum=0.0001, maximum=1),
+        Setting("upper_share", "number", "Share of the similar accounts, those that buy most, that are the"
+                " twins.", 0.25, minimum=0.01, maximum=0.5),
+        Setting("least_twins", "whole", "With fewer twins nothing is claimed.", 10, minimum=5),
+        Setting("window_days", "number", "Days in which purchases are compared.", 365.0, minimum=28),
+        _amount("minimum_value", "Smaller differences are not claimed; in currency a year.", 0.0),
+        Setting("error_rate", "number", "Share of claims without any true difference that is accepted.",
+                0.05, minimum=0.0001, maximum=0.5),
+        Setting("steps", "text", "What the contacts of an approach are told apart by.", "channel",
+                choices=("channel", "group")),
+        _days("sequence_days", "Days from the first to the last contact of an approach at most.", 90.0),
+        _days("success_days", "Days after its last contact within which a larger purchase is its success.",
+              60.0),
+        _days("lookback_days", "Days for which approaches are looked for.", 730.0),
+        Setting("growth", "number", "A purchase is a larger one when it is worth so many times the largest of"
+                " the year before.", 1.5, minimum=1),
+        Setting("least_tries", "whole", "An approach tried on fewer similar accounts is not told of.", 5,
+                minimum=1),
+    ), single=True),
 )  # fmt: skip

@@ -38,7 +38,8 @@ class Tables:
     Attributes:
         version: First 16 hex digits of the SHA-256 of the text with its line ends normalised.
         top: The settings at the top of the file.
-        sections: Section -> id -> settings; ids sorted, so that their order in the file does not matter.
+        sections: Section -> id -> settings; ids sorted, so that their order in the file does not matter. A
+            section that is one table stands under the id "", and is empty where the playbook lacks it.
     """
 
     version: str
@@ -72,7 +73,7 @@ def read_tables(text: str) -> Tables:
         version,
         _settings(head, top_settings, "", context),
         {section.name: {
-            key: _settings(section, table, f"{section.name}.{key}", context)
+            key: _settings(section, table, f"{section.name}.{key}".rstrip("."), context)
             for key, table in sorted(tables[section.name].items())
         } for section in others},
     )  # fmt: skip
@@ -80,6 +81,8 @@ def read_tables(text: str) -> Tables:
 
 def _ids(section: Section, raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     tables = _table(raw.get(section.name, {}), section.name)
+    if section.single:
+        return {"": tables} if section.name in raw else {}
     if section.required and not tables:
         raise PlaybookError(f"{section.name}: missing; need at least one, such as [{section.name}.some_id].")
     for key, table in tables.items():

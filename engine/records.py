@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from engine.contract import HISTORY_TABLES, TABLES
+from engine.contract import HISTORY_TABLES, TABLES, TIME
 
 Floats = npt.NDArray[np.float64]
 Micros = npt.NDArray[np.int64]
@@ -74,6 +74,14 @@ def join(histories: Iterable[History]) -> History:
     return History(
         {name: pl.concat([part[name] for part in parts], how="diagonal_relaxed") for name in tables}
     )
+
+
+def known_rows(frame: pl.DataFrame, as_of: int) -> pl.DataFrame:
+    """The versions of facts that are known at a moment, tombstones left out; `as_of` in microseconds UTC."""
+    moment = pl.lit(as_of).cast(TIME)
+    stored = pl.col("stored_at").is_null() | (pl.col("stored_at") < moment)
+    holds = pl.col("superseded_at").is_null() | (pl.col("superseded_at") >= moment)
+    return frame.filter(stored & holds & ~pl.col("deleted").fill_null(value=False))
 
 
 def _versioned(table: str, parts: list[pl.DataFrame]) -> pl.DataFrame:
