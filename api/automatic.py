@@ -11,12 +11,11 @@ import polars as pl
 
 from data.ledger.hand_overs import hand_over_id
 from data.ledger.types import NewHandOver
-from data.live import known_rows
 from data.times import micros
 from engine.contract import TIME
 from engine.decide import Decisions
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, Bools, History
+from engine.records import DAY_MICROS, Bools, History, known_rows
 from engine.service_levels import due_at
 from engine.stage_rules import qualified, stage_at
 

@@ -10,11 +10,10 @@ from typing import Any
 import polars as pl
 
 from data.ledger.types import Suggestion, Told
-from data.live import known_rows
 from data.times import micros
 from engine.playbook import Playbook
 from engine.playbook_rules import apart
-from engine.records import DAY_MICROS, History
+from engine.records import DAY_MICROS, History, known_rows
 
 FORM_DAYS = 30.0
 """How long what a form said travels with suggestions."""

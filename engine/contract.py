@@ -386,6 +386,31 @@ TABLES: Mapping[str, Table] = {
     )
 }  # fmt: skip
 
+TWINS = Table(
+    "twins",
+    "What a night found about similar accounts that buy more; a row per account, found or not.",
+    (
+        _ACCOUNT,
+        Column(
+            "twins_found",
+            Kind.WHOLE,
+            "Similar accounts that buy more; 0 = nothing is claimed.",
+            required=True,
+        ),
+        _number("unrealised_value", "What they buy beyond the account, currency a year.", required=True),
+        _number("unrealised_low", "Lower end of its interval.", required=True),
+        _number("unrealised_high", "Upper end of its interval.", required=True),
+        _text("approach", "Steps of the approach that worked best on similar accounts, separated by |."),
+        Column("worked", Kind.WHOLE, "Similar accounts on which it worked."),
+        Column("tried", Kind.WHOLE, "Similar accounts on which it was tried."),
+    ),
+    key=("account_id",),
+    optional=True,
+)
+DERIVED_TABLES: Mapping[str, Table] = {TWINS.name: TWINS}
+"""What the engine itself concluded and keeps with the moment at which it was stored: nobody loads it, but it
+is known of an account like any other fact."""
+
 HISTORY_TABLES: tuple[str, ...] = (
     "accounts", "account_team", "contacts", "touchpoints", "responses", "outcomes", "preferences",
     "offers", "decisions", "feedback",

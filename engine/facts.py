@@ -19,7 +19,7 @@ from engine.records import EngineError
 
 WINDOWS_DAYS: tuple[int, ...] = (7, 30, 90, 365)
 
-Group = Literal["account", "channel", "topic", "message", "treatment", "journey"]
+Group = Literal["account", "channel", "topic", "message", "treatment", "journey", "twins"]
 """What a column depends on: the account; account x channel, x topic, x treatment; the treatment alone; the
 account's stage."""
 
@@ -52,6 +52,23 @@ They follow from the other facts, so a model's row does not have them."""
 
 OWNS_STAGE = "owns_stage"
 """Fact of a candidate under a playbook with a journey: whether its role owns the account's stage."""
+
+
+TWIN_FACTS: Mapping[str, str] = {
+    "twins_found": "Similar accounts that buy much more; 0 = nothing is claimed.",
+    "unrealised_value": "What they buy beyond the account, in currency a year; 0 = nothing is claimed.",
+    "unrealised_low": "Lower end of its interval.",
+    "unrealised_high": "Upper end of its interval.",
+    "twins_worked": "Similar accounts on which the approach worked that worked best.",
+    "twins_tried": "Similar accounts on which it was tried.",
+    "twins_step_1": "First step of that approach, a channel or a group.",
+    "twins_step_2": "Second step; the text '' where it has none.",
+    "twins_step_3": "Third step; the text '' where it has none.",
+}
+"""Facts of an account under a playbook that looks for twins, as the last night found them; unknown before the
+first. No model's row has them: they follow from what others buy, and are for rules, weights and reasons."""
+
+TWIN_STEPS: tuple[str, ...] = ("twins_step_1", "twins_step_2", "twins_step_3")
 
 
 class FactError(EngineError):
@@ -202,8 +219,10 @@ def fact_sources(
     attributes: Iterable[Attribute],
     *,
     journey: bool = False,
+    twins: bool = False,
 ) -> dict[str, FactSource]:
-    """Where each fact that a condition may name stands among the groups; `journey`: whether there are stages.
+    """Where each fact that a condition may name stands among the groups; `journey`: whether there are stages,
+    `twins`: whether twins are looked for.
 
     Raises FactError: two facts would have the same name, for example of a channel and a topic with one id.
     """
@@ -212,6 +231,8 @@ def fact_sources(
     named = list(_named_sources(tuple(channels), tuple(topics), tuple(attributes)))
     for fact in (*STAGE_FACTS, OWNS_STAGE) if journey else ():
         named.append((fact, FactSource("journey", fact), "one of the journey"))
+    for fact in TWIN_FACTS if twins else ():
+        named.append((fact, FactSource("twins", fact), "one of twins"))
     for name, source, meaning in named:
         if name in sources:
             raise FactError(
@@ -255,7 +276,8 @@ def fact_types(
         topics: Ids of the playbook.
         attributes: Columns of `accounts` that conditions may name.
         taxonomy: The texts that role, issue, action_group, action, treatment, purpose and kind may have;
-            one that is not given has no declared levels. With `stage` the facts of the journey exist.
+            one that is not given has no declared levels. With `stage` the facts of the journey exist,
+            with `twins_step` those of twins.
 
     Raises:
         FactError: Two facts would have the same name.
@@ -268,7 +290,9 @@ def fact_types(
     stages = known.get("stage", ())
     if stages:
         levels |= {"stage": stages, "stage_owner": known.get("stage_owner", ())}
-    sources = fact_sources(channels, topics, attributes, journey=bool(stages))
+    steps = known.get("twins_step", ())
+    levels |= dict.fromkeys(TWIN_STEPS, ("", *steps))
+    sources = fact_sources(channels, topics, attributes, journey=bool(stages), twins=bool(steps))
     return {name: Fact(name, levels.get(name)) for name in sources}
 
 

@@ -29,6 +29,8 @@ from engine.facts import (
     OWNS_STAGE,
     STAGE_FACTS,
     TREATMENT_FACTS,
+    TWIN_FACTS,
+    TWIN_STEPS,
     Attribute,
     FactSource,
     account_names,
@@ -41,6 +43,7 @@ from engine.facts import (
 from engine.playbook import Playbook, Treatment
 from engine.records import Bools, EngineError, Floats, History, Ints, Micros, Moments
 from engine.rule_facts import rule_facts
+from engine.twin_facts import twin_facts
 
 UNKNOWN_CODE = -1.0
 
@@ -73,6 +76,7 @@ class FeatureSet:
         owned: Whether each treatment's role owns each stage of the journey, the last row for no known stage;
             shape (stages + 1, T), or (0, 0) without a journey.
         journey: Names of the facts of the account's stage; () without a journey.
+        twins: Names of the facts of its twins; () where none are looked for.
     """
 
     channels: tuple[str, ...]
@@ -89,6 +93,7 @@ class FeatureSet:
     topic_of: Ints = field(compare=False)
     owned: Floats = field(compare=False)
     journey: tuple[str, ...] = ()
+    twins: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, playbook: Playbook, attributes: tuple[Attribute, ...]) -> FeatureSet:
@@ -110,11 +115,15 @@ class FeatureSet:
             topic_names(),
             message_names(),
             treatment_names(),
-            {a.name: a.levels for a in attributes if a.levels is not None} | texts | _stage_levels(playbook),
+            {a.name: a.levels for a in attributes if a.levels is not None}
+            | texts
+            | _stage_levels(playbook)
+            | dict.fromkeys(TWIN_STEPS if playbook.twins else (), ("", *playbook.twin_steps)),
             _places(channels, [treatment.channel for treatment in playbook.treatments]),
             _places(topics, [treatment.topic for treatment in playbook.treatments]),
             playbook.journey.owned([treatment.role for treatment in playbook.treatments]),
             STAGE_FACTS if playbook.journey.stages else (),
+            tuple(TWIN_FACTS) if playbook.twins else (),
         )
 
     @property
@@ -135,7 +144,8 @@ class FeatureSet:
     @cached_property
     def sources(self) -> Mapping[str, FactSource]:
         """Where each fact that a rule may name stands among the groups."""
-        return fact_sources(self.channels, self.topics, self.attributes, journey=bool(self.journey))
+        return fact_sources(self.channels, self.topics, self.attributes, journey=bool(self.journey),
+                            twins=bool(self.twins))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -159,6 +169,7 @@ class Features:
         closed: Shape (n,): whether the account has been deleted or merged into another.
         snoozed: Shape (n, T): whether a snooze or cool-down of feedback on the treatment still lasts.
         journey: Shape (n, len(set.journey)): stage, its leading owner and its place; NaN = no stage is known.
+        twins: Shape (n, len(set.twins)): what the last night found of similar accounts; NaN = no night did.
         held, offered, times, since, equivalent, not_before: What only rules read; see `engine.rule_facts`.
     """
 
@@ -178,6 +189,7 @@ class Features:
     tracked: Floats
     snoozed: Floats
     journey: Floats
+    twins: Floats
     held: Floats
     offered: Floats
     times: Floats
@@ -235,14 +247,14 @@ class Features:
 
     def flat(self, rows: slice) -> Floats:
         """The groups of some moments side by side, as `FeatureSet.layout` counts them; shape (rows, all)."""
-        blocks = (self.account, self.channel, self.topic, self.message, self.journey)
+        blocks = (self.account, self.channel, self.topic, self.message, self.journey, self.twins)
         return np.concatenate([block[rows].reshape(len(block[rows]), -1) for block in blocks], axis=1)
 
     def _column(self, source: FactSource) -> Floats:
         if source.column == OWNS_STAGE:
             return self._owns_stage()
         column = getattr(self.set, source.group).index(source.column)
-        if source.group in ("account", "journey"):
+        if source.group in ("account", "journey", "twins"):
             block: Floats = getattr(self, source.group)
             return block[:, column : column + 1]
         if source.group == "treatment":
@@ -300,6 +312,7 @@ def features_as_of(
         tracked=tallies.pauses(asked, facts, playbook),
         snoozed=tallies.snoozes(asked, facts, len(features.treatments)),
         journey=np.zeros((len(moments), 0)),
+        twins=_twins(history, moments, features),
         held=rules.held,
         offered=rules.offered,
         times=rules.times,
@@ -316,6 +329,12 @@ def fact_or_unknown(features: Features, attributes: Iterable[Attribute], name: s
         return features.fact(name)
     declared = next(attribute for attribute in attributes if attribute.name == name)
     return FactColumn(np.array([[np.nan if declared.levels is None else UNKNOWN_CODE]]), declared.levels)
+
+
+def _twins(history: History, moments: Moments, features: FeatureSet) -> Floats:
+    if not features.twins:
+        return np.zeros((len(moments), 0))
+    return twin_facts(history, moments, features.levels)
 
 
 def _journey(features: Features, playbook: Playbook) -> Floats:
@@ -368,6 +387,8 @@ def _placed(features: FeatureSet) -> Iterator[tuple[str, str, int]]:
     of_journey = of_message + len(features.treatments) * len(features.message)
     for place, column in enumerate(features.journey):
         yield column, column, of_journey + place
+    for place, column in enumerate(features.twins):
+        yield column, column, of_journey + len(features.journey) + place
     for place, column in enumerate(features.message):
         for member, treatment in enumerate(features.treatments[1:], start=1):
             yield f"{column}:{treatment}", column, of_message + member * len(features.message) + place

@@ -13,6 +13,7 @@ from engine.conditions import near
 from engine.contract import WEEKDAYS
 from engine.playbook_text import PlaybookError, Tables
 from engine.records import NO_CONTACT
+from engine.twin_settings import step_ids
 
 Side = Literal["commercial", "medical", "both"]
 SCOPES: Mapping[str, str] = {
@@ -227,4 +228,5 @@ def taxonomy(tables: Tables) -> dict[str, list[str]]:
         "stage": list(tables.sections["journey"]),
         "stage_owner": sorted({stage["owners"][0] for stage in tables.sections["journey"].values()
                                if stage["owners"]}),
+        "twins_step": list(step_ids(tables)),
     }  # fmt: skip

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from engine.contract import HISTORY_TABLES, TABLES, TIME
+from engine.contract import DERIVED_TABLES, HISTORY_TABLES, TABLES, TIME
 
 Floats = npt.NDArray[np.float64]
 Micros = npt.NDArray[np.int64]
@@ -34,7 +34,7 @@ def empty_frame(table: str) -> pl.DataFrame:
     Every frame of `HISTORY_TABLES` carries account_id (responses get theirs from the touchpoint) and the
     bookkeeping columns.
     """
-    schema = dict(TABLES[table].schema)
+    schema = dict((TABLES.get(table) or DERIVED_TABLES[table]).schema)
     if "account_id" not in schema:
         schema = {"account_id": pl.String()} | schema
     return pl.DataFrame(schema=schema)
@@ -44,6 +44,8 @@ def empty_frame(table: str) -> pl.DataFrame:
 class History:
     """All facts of some accounts, every version of each, as frames of the contract.
 
+    What was derived from facts (`DERIVED_TABLES`) stands beside them.
+
     Personal columns are absent (they live in the ledger under a subject key). Rows of accounts beyond
     those asked for do no harm; order of rows does not matter.
     """
@@ -51,8 +53,8 @@ class History:
     frames: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
     def __getitem__(self, table: str) -> pl.DataFrame:
-        """The frame of a table of `HISTORY_TABLES`, without rows where none was given."""
-        if table not in HISTORY_TABLES:
+        """The frame of a table of the history or of what is derived, without rows where none was given."""
+        if table not in HISTORY_TABLES and table not in DERIVED_TABLES:
             raise KeyError(table)
         frame = self.frames.get(table)
         return empty_frame(table) if frame is None else frame
@@ -64,13 +66,15 @@ class History:
         once.
         """
         tables = [name for name in HISTORY_TABLES if name in self.frames or name in later.frames]
-        return History({name: _versioned(name, [self[name], later[name]]) for name in tables})
+        derived = {n: f for part in (self, later) for n, f in part.frames.items() if n in DERIVED_TABLES}
+        return History({name: _versioned(name, [self[name], later[name]]) for name in tables} | derived)
 
 
 def join(histories: Iterable[History]) -> History:
     """Facts of different accounts side by side. No account may occur in two of them."""
     parts = list(histories)
-    tables = [name for name in HISTORY_TABLES if any(name in part.frames for part in parts)]
+    known = (*HISTORY_TABLES, *DERIVED_TABLES)
+    tables = [name for name in known if any(name in part.frames for part in parts)]
     return History(
         {name: pl.concat([part[name] for part in parts], how="diagonal_relaxed") for name in tables}
     )

@@ -9,9 +9,6 @@ from typing import Any, Literal
 from engine.conditions import near
 from engine.playbook_text import PlaybookError, Tables
 
-STEPS: tuple[str, ...] = ("twins_step_1", "twins_step_2", "twins_step_3")
-"""Facts that name the steps of the approach that worked best on similar accounts, in their order."""
-
 
 @dataclass(frozen=True)
 class TwinSettings:

@@ -137,3 +137,14 @@ def test_draws_are_spread_evenly() -> None:
     assert draws.min() >= 0.0
     assert draws.max() < 1.0
     assert ((counts - 1000) ** 2 / 1000).sum() < 51.0
+
+
+def test_the_normal_tail_is_that_of_tables_and_keeps_its_digits_far_out() -> None:
+    """Claims are ordered by tails: 1e-24 must not become 0, nor jump where the method changes."""
+    erfc = [math.erfc(z / math.sqrt(2.0)) / 2.0 for z in (-8.0, -1.0, 0.0, 1.96, 2.999, 3.001, 6.0, 10.0)]
+
+    tails = [numerics.normal_tail_one(z) for z in (-8.0, -1.0, 0.0, 1.96, 2.999, 3.001, 6.0, 10.0)]
+
+    assert tails == pytest.approx(erfc, rel=1e-11)
+    assert numerics.normal_tail_one(math.inf) == 0.0
+    assert math.isnan(numerics.normal_tail_one(math.nan))
