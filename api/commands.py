@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
     imports = typer.Typer(help="Turn a public data set into a folder of the contract.", no_args_is_help=True)
     imports.command("starbucks")(import_starbucks)
     app.add_typer(imports, name="import")
-    for command in (ingest, world, nightly, serve, token, migrate, hand_overs):
+    for command in (explain, ingest, world, nightly, serve, token, migrate, hand_overs):
         app.command()(command)
 
 
@@ -160,6 +160,27 @@ def token(
 
     settings = Settings(home=home, token_days=days)
     typer.echo(issue(settings, user_id, job=job))
+
+
+def explain(
+    decision: Annotated[str, typer.Argument(help="Id of a decision, as every suggestion carries it.")],
+    *,
+    language: Annotated[
+        str | None, typer.Option(help="Of the sentences; else the playbook's first language.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON.")] = False,
+    playbook: PlaybookOption = None,
+    home: HomeOption = None,
+    models: ModelsOption = None,
+) -> None:
+    """Explain a decision that was taken: its funnel, the parts of its priorities, why, why not, what would
+    change it."""
+    from api.explain import explain as explained
+    from api.explain_text import lines_of
+
+    settings = Settings(home=home, models=models, playbook=playbook)
+    told = explained(settings, decision, language=language)
+    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else "\n".join(lines_of(told)))
 
 
 def migrate(home: HomeOption = None) -> None:

@@ -220,7 +220,9 @@ def decide_live(
         account = state.account_id
         team = current_team(history, int(as_of[row])).get(account, {})
         facts = decider.layout.kept(decisions.features, row)
-        record = {**_as_json(records[(account,)]), "facts": facts}
+        proposals = proposals_of(decisions, row, decider.playbook, team)
+        reasons = {proposal.treatment: proposal.reasons for proposal in proposals}
+        record = {**as_json(records[(account,)]), "facts": facts, "reasons": reasons}
         result.append(
             LiveDecision(
                 history,
@@ -234,13 +236,13 @@ def decide_live(
                     record=record,
                     hand_overs=automatic.for_row(row, team),
                 ),
-                proposals_of(decisions, row, decider.playbook, team),
+                proposals,
             )
         )
     return result
 
 
-def _as_json(record: pl.DataFrame) -> Mapping[str, Any]:
+def as_json(record: pl.DataFrame) -> Mapping[str, Any]:
     """The full record of one account as JSON values: column -> values, times as microseconds UTC."""
     columns = record.with_columns(pl.col(pl.Datetime).to_physical())
     return columns.to_dict(as_series=False)

@@ -53,6 +53,16 @@ class NightFolder:
         """One part of a finished bucket."""
         return pl.read_parquet(self._file(bucket, part))
 
+    def of_account(self, part: Part, account_id: str) -> pl.DataFrame | None:
+        """One account's rows of a part of the buckets that are finished; None where there are none."""
+        for bucket in self.finished():
+            rows = (
+                pl.scan_parquet(self._file(bucket, part)).filter(pl.col("account_id") == account_id).collect()
+            )
+            if len(rows):
+                return rows
+        return None
+
     def write_state(self, state: Mapping[str, Any]) -> None:
         """What the run began with and how it stands, as JSON values."""
         self.path.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ would have to do counts what the constants below say; what is no act (another at
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from engine.contributions import Contributions
 from engine.decide import Decisions, decide
 from engine.features import Features, FeatureSet
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, History, Ints, Moments, empty_frame
+from engine.records import DAY_MICROS, Floats, History, Ints, Moments, join
 from engine.rules import Quoted
 from engine.scoring import LearnedScorer, Scorer, Scores
 
@@ -40,7 +40,11 @@ SPLITS = 4
 
 @dataclass(frozen=True)
 class Situation:
-    """One account at one moment, with all that `decide` needs."""
+    """One account at one moment, with all that `decide` needs.
+
+    Attributes:
+        more: A treatment (its place) that is worth so much more than the scorer says, in currency.
+    """
 
     history: History
     account_id: str
@@ -49,28 +53,60 @@ class Situation:
     features: FeatureSet
     scorer: Scorer
     seed: int
+    more: tuple[int, float] = (0, 0.0)
 
     def decided(self) -> Decisions:
         """The account decided as things stand."""
-        return decide(
-            self.history,
-            Moments.at((self.account_id,), self.as_of),
-            playbook=self.playbook,
-            features=self.features,
-            scorer=self.scorer,
-            seed=self.seed,
-        )
+        return decide_each((self,))
 
     def knowing(self, table: str, **row: Any) -> Situation:
         """The same a microsecond later, with one more fact stored."""
         given = {"account_id": self.account_id, "deleted": False, "stored_at": self.as_of} | row
-        frame = empty_frame(table)
-        columns = {name: [given.get(name)] for name in {*frame.columns, *given}}
-        types = {name: pl.Int64() if kind == TIME else kind for name, kind in frame.schema.items()}
-        later = pl.DataFrame(columns, schema_overrides=types).with_columns(
-            pl.col(name).cast(TIME) for name, kind in frame.schema.items() if kind == TIME
+        before = History({table: self.history[table]})
+        schema = dict(before[table].schema)
+        types = {name: pl.Int64() if kind == TIME else kind for name, kind in schema.items()}
+        later = pl.DataFrame({name: [given.get(name)] for name in {*schema, *given}}, schema_overrides=types)
+        later = later.with_columns(pl.col(name).cast(TIME) for name, kind in schema.items() if kind == TIME)
+        frames = {**self.history.frames, **before.append(History({table: later})).frames}
+        return replace(self, history=History(frames), as_of=self.as_of + 1)
+
+
+def decide_each(situations: Sequence[Situation]) -> Decisions:
+    """Decide several situations under one playbook together: one moment each, in their order.
+
+    Those that differ in their facts are decided as accounts of their own, which `decide` keeps apart.
+    """
+    copies: dict[int, str] = {}
+    histories = []
+    for one in situations:
+        if id(one.history) not in copies:
+            copies[id(one.history)] = f"{one.account_id}\x1f{len(copies)}"
+            histories.append(_of_account(one.history, one.account_id, copies[id(one.history)]))
+    first = situations[0]
+    more = np.array([one.more for one in situations], dtype=np.float64).reshape(-1, 2)
+    return decide(
+        join(histories),
+        Moments(
+            tuple(copies[id(one.history)] for one in situations),
+            np.array([one.as_of for one in situations], dtype=np.int64),
+        ),
+        playbook=first.playbook,
+        features=first.features,
+        scorer=_WorthMore(first.scorer, more[:, 0].astype(np.int64), more[:, 1])
+        if more.any()
+        else first.scorer,
+        seed=first.seed,
+    )
+
+
+def _of_account(history: History, account_id: str, name: str) -> History:
+    """The facts of one account, under another name."""
+    return History({
+        table: frame.filter(pl.col("account_id") == account_id).with_columns(
+            pl.lit(name, pl.String).alias("account_id")
         )
-        return replace(self, history=self.history.append(History({table: later})), as_of=self.as_of + 1)
+        for table, frame in history.frames.items()
+    })  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,23 +175,29 @@ def what_would_change(situation: Situation, *, among: frozenset[str] | None = No
         EngineError: As `decide` does.
     """
     decisions = situation.decided()
-    first, tried = _first(decisions), 0
+    first = decisions.treatments[int(decisions.ranking.greedy[0])]
     wanted = (frozenset(decisions.treatments) if among is None else among) - {first}
-    nearest: list[Change] = []
-    for code, tries in CHANGE_KINDS.items():
-        found: list[Change] = []
-        for trial in tries(situation, decisions):
-            tried += 1
-            then = _first(trial.situation.decided())
-            if then in wanted:
-                found.append(Change(code, trial.facts, trial.distance_days, then))
-        if found:
-            nearest.append(min(found, key=lambda change: change.distance_days))
-    return Turning(first, tuple(sorted(nearest, key=lambda change: change.distance_days)), tried)
+    trials = [(code, t) for code, tries in CHANGE_KINDS.items() for t in tries(situation, decisions)]
+    nearest: dict[str, Change] = {}
+    for (code, trial), then in zip(trials, _firsts([t.situation for _, t in trials]), strict=True):
+        known = nearest.get(code)
+        if then in wanted and (known is None or trial.distance_days < known.distance_days):
+            nearest[code] = Change(code, trial.facts, trial.distance_days, then)
+    changes = sorted(nearest.values(), key=lambda change: change.distance_days)
+    return Turning(first, tuple(changes), len(trials))
 
 
-def _first(decisions: Decisions) -> str:
-    return decisions.treatments[int(decisions.ranking.greedy[0])]
+def _firsts(situations: Sequence[Situation]) -> list[str]:
+    """What goes first in each, decided together where they share a playbook."""
+    found = [""] * len(situations)
+    by_playbook: dict[int, list[int]] = {}
+    for place, one in enumerate(situations):
+        by_playbook.setdefault(id(one.playbook), []).append(place)
+    for places in by_playbook.values():
+        decisions = decide_each([situations[place] for place in places])
+        for place, first in zip(places, decisions.ranking.greedy, strict=True):
+            found[place] = decisions.treatments[int(first)]
+    return found
 
 
 # -- kinds of changes -------------------------------------------------------------------------------
@@ -304,31 +346,30 @@ def value(now: Situation, decisions: Decisions) -> Iterator[Trial]:
             continue
         amount = math.floor((best - float(priority.priority[0, place])) / factor * 100.0 + 1.0) / 100.0
         facts: Quoted = {"treatment": decisions.treatments[place], "amount": amount}
-        scorer = _WorthMore(now.scorer, int(place), amount)
-        yield Trial(facts, STRETCH_DAYS * amount / size, replace(now, scorer=scorer))
+        yield Trial(facts, STRETCH_DAYS * amount / size, replace(now, more=(int(place), amount)))
 
 
 @dataclass(frozen=True)
 class _WorthMore:
-    """A scorer by which one treatment is worth an amount more."""
+    """A scorer by which at each moment one treatment is worth an amount more; both of shape (n,)."""
 
     scorer: Scorer
-    treatment: int
-    amount: float
+    treatment: Ints
+    amount: Floats
 
     @property
     def release(self) -> str:
         return self.scorer.release
 
     def score(self, features: Features) -> Scores:
-        scores = self.scorer.score(features)
-        more = scores.value.copy()
-        more[:, self.treatment] = more[:, self.treatment] + self.amount
-        return replace(scores, value=more)
+        scores, rows = self.scorer.score(features), np.arange(len(self.treatment))
+        value = scores.value.copy()
+        value[rows, self.treatment] = value[rows, self.treatment] + self.amount
+        return replace(scores, value=value)
 
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
         found = self.scorer.contributions(features, moments, treatment)
-        more = self.amount if treatment == self.treatment else 0.0
+        more = np.where(self.treatment[moments] == treatment, self.amount[moments], 0.0)
         return Contributions(found.constant + more, found.features)
 
     def response_contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
