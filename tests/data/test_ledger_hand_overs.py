@@ -122,18 +122,18 @@ def test_what_is_late_goes_to_the_manager_once_and_can_still_be_done(ledger: Led
     ledger.put_users(users(ben="mia", mia=None).with_columns(role=pl.lit("seller")))
     ledger.hand_over(new(), now=NOON)
     ledger.hand_over(new("pool", to_user=None), now=NOON)
-    ledger.hand_over(new("in_time", due_at=NOON + DAY), now=NOON)
+    ledger.hand_over(new("tomorrow", due_at=NOON + DAY), now=NOON)
 
-    counts = [ledger.escalate_late(now=NOON + hours * HOUR) for hours in (3, 4, 5)]
+    counts = [ledger.escalate_late(now=NOON + hours * HOUR) for hours in (3, 4, 5, 24)]
     found = {one.hand_over_id: one for one in ledger.hand_overs_of("a")}
-    done = answer(ledger, "done", now=NOON + 6 * HOUR)
+    done = answer(ledger, "done", now=NOON + 25 * HOUR)
 
-    assert counts == [0, 2, 0]
-    assert [found[id].state for id in ("h1", "pool", "in_time")] == ["escalated", "escalated", "asked"]
+    assert counts == [0, 2, 0, 1]
+    assert [found[id].state for id in ("h1", "pool", "tomorrow")] == ["escalated"] * 3
     assert (found["h1"].escalated_to, found["h1"].escalated_at) == ("mia", NOON + 4 * HOUR)
-    assert waiting(ledger, "mia", "manager") == ["pool"]
+    assert waiting(ledger, "mia", "manager") == ["pool", "tomorrow"]
     assert (done.state, done.late(NOON)) == ("done", True)
-    assert not found["in_time"].late(NOON)
+    assert not found["tomorrow"].late(NOON)
 
 
 def test_a_decision_hands_over_once(ledger: Ledger) -> None:
