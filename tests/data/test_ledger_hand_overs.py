@@ -137,7 +137,7 @@ def test_what_is_late_goes_to_the_manager_once_and_can_still_be_done(ledger: Led
 
 
 def test_a_decision_hands_over_once(ledger: Ledger) -> None:
-    """Qualified tonight and tomorrow night is one lead; after its days it may be one again."""
+    """Qualified tonight and tomorrow night is one lead, and so while it waits; later it may be one again."""
 
     def qualified(id: str, at: int) -> None:
         handed = vars(new(f"lead-{id}", kind="qualified", rule="ready", note=None, again_micros=30 * DAY))
@@ -146,9 +146,10 @@ def test_a_decision_hands_over_once(ledger: Ledger) -> None:
 
     qualified("d1", NOON)
     qualified("d2", NOON + DAY)
-    answer(ledger, "done", id="lead-d1")
-    qualified("d3", NOON + 29 * DAY)
-    qualified("d4", NOON + 31 * DAY)
+    qualified("d3", NOON + 40 * DAY)
+    answer(ledger, "done", id="lead-d1", now=NOON + 40 * DAY)
+    qualified("d4", NOON + 41 * DAY)
+    qualified("d5", NOON + 42 * DAY)
 
     assert [one.hand_over_id for one in ledger.hand_overs_of("a")] == ["lead-d4", "lead-d1"]
 

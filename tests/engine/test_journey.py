@@ -14,8 +14,9 @@ from engine.playbook import Playbook, PlaybookError, parse_playbook
 from engine.policies import fact_column, object_to, value_at
 from engine.records import History, Moments
 from engine.scoring import StartingScorer
+from engine.stage_rules import qualified
 from tests.engine import funnel
-from tests.engine.builders import ATTRIBUTES, Row, at, history, moments, outcome, team, touchpoint
+from tests.engine.builders import ATTRIBUTES, Row, account, at, history, moments, outcome, team, touchpoint
 from tests.engine.deciding import decided, listed
 
 FUNNEL = parse_playbook(funnel.text())
@@ -331,3 +332,24 @@ def test_content_that_no_stage_allows_is_refused() -> None:
         PlaybookError, match=r"treatments.demo.content: no stage of the journey allows 'demo'"
     ):
         parse_playbook(funnel.text(strict))
+
+
+def test_who_is_qualified_is_handed_over_but_not_who_is_closed_or_unknown() -> None:
+    """A lead that was merged into another is no lead; what is not known qualifies nobody."""
+    rest = """
+[hand_overs.lead]
+qualified_when = "stage_number >= 5 and potential_value > 100"
+by = "marketer"
+to = "seller"
+text.en = "Ready."
+"""
+    rules = parse_playbook(funnel.text(rest=rest))
+    ids = ("ready", "cold", "closed", "poor")
+    rows = [asked(-d, "pricing", account_id=id) for d in (1.0, 2.0) for id in ids if id != "cold"]
+    closed = account("closed", stored=-0.5, deleted=True)
+    past = history(*rows, account("closed", stored=-9.0), closed, account("poor", potential_value=None),
+                   accounts=ids)  # fmt: skip
+
+    known = features_as_of(past, moments(*ids), playbook=rules, features=FeatureSet.of(rules, ATTRIBUTES))
+
+    assert qualified(known, rules)[:, 0].tolist() == [True, False, False, False]

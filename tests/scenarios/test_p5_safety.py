@@ -25,8 +25,9 @@ def tables() -> dict[str, list[dict[str, Any]]]:
     safety = user("sf", name="Colleague sf", role="drug_safety", manager_id="head")
     loaded = touchpoint("load-1", BY_LOAD, direction="inbound", channel="website", topic="adverse_event",
                         occurred_at=days_before(0.2), details=json.dumps({"description": TEXT}))  # fmt: skip
+    old = {**loaded, "touchpoint_id": "old-1", "account_id": QUIET, "occurred_at": days_before(200)}
     return tables_of(
-        ACCOUNTS, users=[safety, user("head", name="Head", role="head_of_safety")], touchpoints=[loaded]
+        ACCOUNTS, users=[safety, user("head", name="Head", role="head_of_safety")], touchpoints=[loaded, old]
     )
 
 
@@ -82,6 +83,11 @@ def test_one_call_sends_it_to_the_safety_role_with_its_legal_clock(company: Comp
     assert task["due_at"] == company.clock.iso(days=1)
     assert [form["details"] for form in whole["form_answers"]] == [{"description": TEXT, "serious": True}]
     assert (sent["state"], sent["to_role"]) == ("asked", "drug_safety")
+
+
+def test_what_was_learned_of_long_ago_is_not_sent_when_history_is_loaded(company: Company) -> None:
+    """A first load of ten years must not ring ten years of clocks."""
+    assert QUIET not in at_safety(company)
 
 
 def test_it_is_never_a_sales_signal(company: Company) -> None:
@@ -155,6 +161,10 @@ def test_medical_and_off_label_questions_go_to_medical_only(company: Company) ->
     assert (task["rule"], task["to_role"]) == ("medical_question", "medical_liaison")
     assert [form["details"] for form in whole["form_answers"]] == [{"question": question}]
     assert company.get(f"/accounts/{ASKING}/hand-overs", "rs") == []
+    theirs = company.post(f"/accounts/{ASKING}/hand-overs", {"to_role": "reimbursement_specialist"})
+    for colleague in ("am", "rs"):
+        seen = company.get(f"/hand-overs/{theirs['hand_over_id']}", colleague)
+        assert "medical_question" not in json.dumps(seen)
     for colleague in ("am", "rs"):
         assert question not in json.dumps(
             [company.suggestions(ASKING, colleague), company.get("/worklist", colleague)]
