@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from engine import numerics
 from engine.contact_rules import is_automated
+from engine.exploration import best_counts, chosen
 from engine.features import Features
 from engine.playbook import Playbook, Treatment
 from engine.policies import fact_columns, holds, limit_counts
@@ -37,6 +38,7 @@ class Priority:
         priority: What is ranked; column 0 (no contact) is 0.
         active: Which of the playbook's context weights hold; shape (n, T, W).
         followed: P(followed) as it counts, no unit; 1 where the formula or the system leaves no doubt.
+        uncertainty: Standard error of the priority by what is not known of the value caused.
         held: Whether the priority was held at 0 because the value cannot be judged; shape (n, T); None =
             nowhere.
     """
@@ -49,6 +51,7 @@ class Priority:
     priority: Floats
     active: Bools
     followed: Floats
+    uncertainty: Floats
     held: Bools | None = None
 
 
@@ -77,7 +80,8 @@ class Ranking:
             then the other places are empty.
         probability: With which place 1 was chosen, in (0, 1]; shape (n,).
         greedy: The treatment that would be first without exploration; shape (n,).
-        explored: Whether place 1 was drawn at random; shape (n,).
+        explored: Whether place 1 was drawn at random: uniformly, or by what may be true and is not the
+            greedy one; shape (n,).
         target: P(place 1 = t) under this policy for every treatment; shape (n, T); rows sum to 1.
     """
 
@@ -92,7 +96,8 @@ def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priori
     """(caused - cost - fatigue) x P(followed) x context weight x lever; or the leaders' formula.
 
     P(followed) counts for treatments that a person carries out, and never less than the playbook's floor.
-    The leaders' formula is P(positive response) x value x context weight x lever. Where a release says that
+    The leaders' formula is P(positive response) x value x context weight x lever; it knows no
+    uncertainty. Where a release says that
     accounts like this one hardly ever got the treatment, its priority is 0 at most: what cannot be judged is
     not promoted, only explored.
     """
@@ -105,14 +110,19 @@ def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priori
     if playbook.priority == "leaders":
         followed = np.ones(shape)
         base = scores.response * np.array([t.value for t in playbook.treatments])
+        unsure = np.zeros(shape)
     else:
         followed = _followed(scores, playbook)
         base = (caused - cost - fatigue) * followed
+        unsure = scores.uncertainty * followed * weight * lever
     priority = base * weight * lever
     priority[:, 0] = 0.0
     held = None if scores.comparable is None else ~scores.comparable & (priority > 0.0)
-    priority = priority if held is None else np.where(held, 0.0, priority)
-    return Priority(caused, cost.copy(), fatigue, weight, lever.copy(), priority, active, followed, held)
+    if held is not None:
+        priority, unsure = np.where(held, 0.0, priority), np.where(held, 0.0, unsure)
+    return Priority(
+        caused, cost.copy(), fatigue, weight, lever.copy(), priority, active, followed, unsure, held
+    )
 
 
 def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Bools]:
@@ -169,12 +179,15 @@ def _talks_across(playbook: Playbook) -> Bools:
 
 def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: Ints, *,
          treatments: tuple[str, ...], share: float, places: int, seed: int,
-         together: Together | None = None) -> Ranking:  # fmt: skip
+         together: Together | None = None, uncertainty: Floats | None = None,
+         draws: int = 0) -> Ranking:  # fmt: skip
     """Best first among eligible pairs with a positive priority; ties by the order of `treatments`.
 
     A draw derived from (seed, account, day) sends a share of accounts to a treatment drawn uniformly
     from the m eligible ones ("none" included). P(place 1) is then exactly
-    share / m + (1 - share if it is the greedy one). Places 2..K follow by priority.
+    share / m + (1 - share if it is the greedy one). With draws of the posterior the accounts that do not
+    explore uniformly take each treatment as often as M draws put it first: share / m + (1 - share) x
+    count / M. Places 2..K follow by priority.
 
     Args:
         priority, eligible: Shape (n, T); column 0 is no contact.
@@ -183,22 +196,29 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
         share: Of accounts a day that explore, in [0, 1).
         places: K, at least 1.
         together: Restrictions on a list as a whole; None = none.
+        uncertainty: Standard error of the priorities; shape (n, T); None = the greedy one is taken.
+        draws: M, how many draws of the posterior are counted.
     """
     eligible = eligible.copy()
     eligible[:, 0] = True
     open_ = eligible & (priority > 0.0)
     greedy = _best(priority, open_)
-    explored, drawn = _draw(eligible, account_ids, day, share, seed)
-    first = np.where(explored, drawn, greedy)
+    rows = np.arange(len(account_ids))
+    usual, believed = greedy, np.zeros(priority.shape)
+    believed[rows, greedy] = 1.0
+    if uncertainty is not None:
+        counts = best_counts(priority, uncertainty, eligible, account_ids, day, draws=draws, seed=seed)
+        usual, believed = chosen(counts, account_ids, day, seed=seed), counts / draws
+    drawn_at_random, drawn = _draw(eligible, account_ids, day, share, seed)
+    first = np.where(drawn_at_random, drawn, usual)
     limits = together or _no_restrictions(len(account_ids), len(treatments))
     target = np.broadcast_to((share / eligible.sum(axis=1))[:, None], eligible.shape) * eligible  # counts
-    rows = np.arange(len(account_ids))
-    target[rows, greedy] = target[rows, greedy] + (1.0 - share)
+    target = target + (1.0 - share) * believed
     return Ranking(
         places=_fill(priority, open_, first, places, limits),
         probability=target[rows, first],
         greedy=greedy,
-        explored=explored,
+        explored=drawn_at_random | (first != greedy),
         target=target,
     )
 

@@ -92,7 +92,7 @@ class Decisions:
         Columns: account_id, decided_at, treatment, place (null = none), probability (of place 1), explored,
         stage (the first that removed it, null = none) and rules (all that object, separated by |), value,
         response, optout, followed, comparable, caused, cost, fatigue, weight, lever, priority, target,
-        playbook, release, seed. Floats are exact.
+        uncertainty (of caused), playbook, release, seed. Floats are exact.
         """
         moments, treatments = len(self.moments), len(self.treatments)
         place = placed_at(self.ranking, treatments).ravel()
@@ -102,6 +102,7 @@ class Decisions:
             "followed": self.scores.followed, "caused": self.priority.caused, "cost": self.priority.cost,
             "fatigue": self.priority.fatigue, "weight": self.priority.weight, "lever": self.priority.lever,
             "priority": self.priority.priority, "target": self.ranking.target,
+            "uncertainty": self.scores.uncertainty,
         }  # fmt: skip
         return pl.DataFrame(
             {
@@ -154,6 +155,8 @@ def decide(history: History, moments: Moments, *, playbook: Playbook, features: 
         places=playbook.places,
         seed=seed,
         together=together(known, playbook),
+        uncertainty=priority.uncertainty if playbook.exploration == "thompson" else None,
+        draws=playbook.posterior_draws,
     )
     return Decisions(
         moments, playbook.version, scorer.release, seed, features.treatments, known, objections, scores,

@@ -128,6 +128,34 @@ def _sigmoid_all(values: Floats, out: Floats) -> None:
         out[i] = 1.0 / (1.0 + exp_one(-values[i]))
 
 
+@compiled
+def _mixed(key: np.uint64, number: np.uint64) -> np.uint64:
+    """The number-th output of the generator SplitMix64 with that key."""
+    state = key + (number + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return state ^ (state >> np.uint64(31))
+
+
+@compiled
+def normal_one(key: np.uint64, number: np.uint64) -> float:
+    """The number-th standard normal number of a key (`bits`), for use inside compiled loops.
+
+    Source:
+        Steele, Lea and Flood (2014), Fast Splittable Pseudorandom Number Generators, for the bits; Marsaglia
+        and Bray (1964), A Convenient Method for Generating Normal Variables, for the polar method.
+    """
+    own = _mixed(key, number)
+    tried = np.uint64(0)
+    while True:
+        x = 2.0 * (float(_mixed(own, tried) >> np.uint64(11)) / 9007199254740992.0) - 1.0
+        y = 2.0 * (float(_mixed(own, tried + np.uint64(1)) >> np.uint64(11)) / 9007199254740992.0) - 1.0
+        square = x * x + y * y
+        if 0.0 < square < 1.0:
+            return x * math.sqrt(-2.0 * log_one(square) / square)
+        tried += np.uint64(2)
+
+
 def _elementwise(kernel: Callable[[Floats, Floats], None], values: Floats) -> Floats:
     flat = np.asarray(values, dtype=np.float64).ravel()
     out = np.empty_like(flat)
@@ -173,6 +201,10 @@ def uniform(seed: int, *labels: str | int) -> float:
 
     Labels of different types or borders give different draws: ("a", "b") is not ("ab",), 1 is not "1".
     """
+    return (bits(seed, *labels) >> 11) / 2.0**53
+
+
+def bits(seed: int, *labels: str | int) -> int:
+    """A whole number in [0, 2^64) derived from the seed and labels alone, as `uniform` is."""
     message = repr((int(seed), *labels)).encode()
-    digest = hashlib.blake2b(message, digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) / 2.0**53
+    return int.from_bytes(hashlib.blake2b(message, digest_size=8).digest(), "big")

@@ -21,6 +21,7 @@ from engine.playbook_rules import (
     Side,
     action_repeats,
     calendars,
+    check_exploration,
     check_levers,
     check_once,
     check_sides,
@@ -260,6 +261,10 @@ class Playbook:
         valid_from, valid_until: Microseconds UTC between which the playbook contacts anybody; None = open.
         twins: How similar accounts that buy more are looked for; None = they are not.
         twin_steps: What a step of an approach may be called: channels or groups of treatments.
+        exploration: "uniform" (the greedy treatment, and a share at random) or "thompson" (also by draws of
+            what may be true, so that uncertain treatments get their chance).
+        posterior_draws: How many such draws a decision counts.
+        starting_uncertainty: Standard error of a starting value, as a share of it.
     """
 
     id: str
@@ -303,6 +308,9 @@ class Playbook:
     valid_until: int | None = None
     twins: TwinSettings | None = None
     twin_steps: tuple[str, ...] = ()
+    exploration: Literal["uniform", "thompson"] = "uniform"
+    posterior_draws: int = 64
+    starting_uncertainty: float = 1.0
 
     @cached_property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -338,6 +346,7 @@ def parse_playbook(text: str) -> Playbook:
     check_span(tables.top, "")
     attributes = tuple(Attribute(name, levels) for name, levels in tables.top["attributes"].items())
     check_levers(tables)
+    check_exploration(tables)
     rules, teams = _Rules(_facts(tables, attributes), tables), read_teams(tables)
     return Playbook(
         version=tables.version,

@@ -195,6 +195,15 @@ def check_walls(tables: Tables) -> None:
                 )
 
 
+def check_exploration(tables: Tables) -> None:
+    """Draws from what is uncertain need a priority that uses it. Raises PlaybookError."""
+    if tables.top["exploration"] == "thompson" and tables.top["priority"] == "leaders":
+        raise PlaybookError(
+            'exploration: "thompson" draws from what is uncertain of the value caused, which priority = '
+            '"leaders" does not use; choose exploration = "uniform" or priority = "value".'
+        )
+
+
 def check_levers(tables: Tables) -> None:
     """Raises PlaybookError: a lever of something unknown, or levers that make a priority negative."""
     known_texts = taxonomy(tables)

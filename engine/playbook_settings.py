@@ -105,6 +105,13 @@ SECTIONS: tuple[Section, ...] = (
         Setting("exploration_share", "number",
                 "Share of accounts a day that get an eligible treatment drawn at random, so that"
                 " effects can be learned; at most 0.5.", 0.02, minimum=0, maximum=0.5),
+        Setting("exploration", "text", "uniform = only that share is drawn at random; thompson = the others"
+                " take what draws of the uncertain effects put first, as often as they do.", "uniform",
+                choices=("uniform", "thompson")),
+        Setting("posterior_draws", "whole", "With thompson: draws for each decision, at most 1000; their"
+                " counts are the probabilities.", 64, minimum=1, maximum=1000),
+        _amount("starting_uncertainty",
+                "Standard error of a starting value, as a share of it; no unit.", 1.0),
         _amount("optout_loss", "What an opt-out loses, in currency.", 0.0),
         _share("followed_floor", "Least P(followed) that is reckoned with.", 0.05),
         Setting("salt", "text",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,7 @@ from engine.contributions import ConstantTerm, Contributions, ForestTerm, Term, 
 from engine.features import Features
 from engine.forest import Forest, parse_forest
 from engine.playbook import Playbook
+from engine.pooling import Pool, combined
 from engine.records import NO_CONTACT, Bools, EngineError, Floats, Ints
 
 
@@ -28,6 +30,7 @@ class Scores:
         optout: Added P(opt-out) by the treatment; shape (n, T); column 0 is 0.
         followed: P(the suggestion is followed); shape (n, T).
         evidence: Cases of each treatment behind the prediction; shape (T,).
+        uncertainty: Standard error of what a treatment causes, in currency; shape (n, T); column 0 is 0.
         comparable: Whether accounts like this one were given the treatment often enough for its value to be
             judged; shape (n, T); None = all of them.
     """
@@ -37,6 +40,7 @@ class Scores:
     optout: Floats
     followed: Floats
     evidence: Ints
+    uncertainty: Floats
     comparable: Bools | None = None
 
 
@@ -90,6 +94,7 @@ class StartingScorer:
             optout=_alike(features, starting_optout(self.playbook)),
             followed=_alike(features, starting_followed(self.playbook)),
             evidence=np.zeros(len(own), dtype=np.int64),
+            uncertainty=_alike(features, starting_uncertainty(self.playbook)),
         )
 
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
@@ -105,6 +110,18 @@ class StartingScorer:
 def starting_values(playbook: Playbook) -> Floats:
     """What each treatment is assumed to cause (a stop: to save), in currency; shape (T,)."""
     return np.array([t.starting_uplift * t.value for t in playbook.treatments], dtype=np.float64)
+
+
+def starting_uncertainty(playbook: Playbook) -> Floats:
+    """Standard error of the starting values, in currency; shape (T,); 0 for no contact.
+
+    A share of the value; a value of 0 is no more certain than those of the others are on average.
+    """
+    size = np.abs(starting_values(playbook))
+    acts = np.array([t.kind != "none" for t in playbook.treatments])
+    average = numerics.mean(size[acts]) if acts.any() else 0.0
+    found: Floats = np.where(acts, playbook.starting_uncertainty * np.where(size > 0.0, size, average), 0.0)
+    return found
 
 
 def starting_optout(playbook: Playbook) -> Floats:
@@ -133,7 +150,7 @@ def _alike(features: Features, values: Floats) -> Floats:
 VALUE_FOREST = "value.forest.txt"
 RESPONSE_FOREST = "response.forest.txt"
 SUPPORT_FOREST = "support.forest.txt"
-FORMAT = 1
+FORMAT = 2
 
 
 def value_forest_of(treatment: str) -> str:
@@ -156,6 +173,8 @@ class ReleaseParts:
         support: Least score of the support forest at which a pair is comparable; None = all pairs are.
         value, uplift, response: What holds for all accounts alike: worth in currency, worth beyond no
             contact, P(positive response).
+        error: Standard error of the worth beyond no contact, in currency.
+        pool: What treatments that it has not learned are worth beyond no contact, by channel and topic.
     """
 
     id: str
@@ -168,6 +187,8 @@ class ReleaseParts:
     value: Floats
     uplift: Floats
     response: Floats
+    error: Floats
+    pool: Pool
     support: float | None = None
 
 
@@ -243,7 +264,11 @@ LEARNERS: Mapping[str, LearnerReader] = {
 
 @dataclass(frozen=True)
 class LearnedScorer:
-    """A release under a playbook. What it has not learned has no contact's value plus the starting one."""
+    """A release under a playbook.
+
+    What it has not learned has no contact's value plus what its channel and topic are worth, weighted with
+    the playbook's starting value by the certainty of both.
+    """
 
     parts: ReleaseParts
     playbook: Playbook
@@ -268,15 +293,16 @@ class LearnedScorer:
             evidence=np.array(
                 [self.parts.evidence.get(t.id, 0) for t in self.playbook.treatments], dtype=np.int64
             ),
+            uncertainty=self._uncertainty(theirs, own, places),
             comparable=self._comparable(theirs, own[own > 0]),
         )
 
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
-        """Of the release's value of the treatment less that of no contact; what it has not learned starts
-        with the playbook's value, to which no feature adds. Raises as `score` does."""
+        """Of the release's value of the treatment less that of no contact; what it has not learned is
+        one amount, to which no feature adds. Raises as `score` does."""
         asked = self.playbook.treatments[treatment]
         if asked.id not in self.parts.treatments or asked.kind == "stop":
-            amount = float(starting_values(self.playbook)[treatment])
+            amount = float(self._unlearned[0][treatment])
             return ConstantTerm(amount).contributions(features, moments)
         theirs = _recoded(features, self.parts)
         of_it, of_none = (self._own_terms(theirs, moments, place) for place in (treatment, 0))
@@ -317,7 +343,7 @@ class LearnedScorer:
 
     def _values(self, features: Features, own: Ints, places: Ints) -> Floats:
         learned = LEARNERS[self.parts.learner].values(self.parts, features, own, places)
-        values = learned[:, :1] + starting_values(self.playbook)[None, :]
+        values = learned[:, :1] + self._unlearned[0][None, :]
         values[:, own] = learned
         return values
 
@@ -329,6 +355,23 @@ class LearnedScorer:
         likely = self.parts.forests[SUPPORT_FOREST].predict_pairs(features, contacts)
         comparable[:, contacts] = likely >= self.parts.support
         return comparable
+
+    def _uncertainty(self, features: Features, own: Ints, places: Ints) -> Floats:
+        unsure = _alike(features, self._unlearned[1])
+        unsure[:, own] = self.parts.error[places]
+        unsure[:, 0] = 0.0
+        return unsure
+
+    @cached_property
+    def _unlearned(self) -> tuple[Floats, Floats]:
+        """Worth beyond no contact and its error of every treatment as if it had no cases; shapes (T,)."""
+        start, unsure = starting_values(self.playbook), starting_uncertainty(self.playbook)
+        effect, error = self.parts.pool.of(
+            [t.channel for t in self.playbook.treatments], [t.topic for t in self.playbook.treatments]
+        )
+        worth, left = combined(effect, error, start, unsure)
+        contact = np.array([t.kind == "contact" for t in self.playbook.treatments])
+        return np.where(contact, worth, start), np.where(contact, left, unsure)
 
     def _responses(self, features: Features, own: Ints, places: Ints) -> Floats:
         responses = _alike(features, np.array([t.starting_uplift for t in self.playbook.treatments]))
@@ -350,20 +393,25 @@ def learned_scorer(
     """Read a release.
 
     Args:
-        manifest: format 1, learner, release, treatments ("none" among them), feature_names, levels, evidence.
+        manifest: format 2, learner, release, treatments ("none" among them), feature_names, levels, evidence,
+            pool (channels and topics).
         texts: File -> forest text: value.forest.txt (S-learner), value.<treatment>.forest.txt (T-learner;
             a treatment without one has no contact's value plus its uplift), response.forest.txt (optional),
             support.forest.txt (only with the array "support").
-        arrays: "values" -> value, uplift, response; an entry per treatment of the release; and, where past
-            assignment was estimated, support: the least score of a comparable pair, shape (1,).
+        arrays: "values" -> value, uplift, response, error: an entry per treatment of the release;
+            pool_effect, pool_error: by channel and topic; and, where past assignment was estimated, support:
+            the least score of a comparable pair, shape (1,).
         playbook: Under which it is to score.
 
     Raises:
         EngineError: Another format, an unknown learner, a missing file or arrays of another shape.
     """
     if manifest.get("format") != FORMAT:
-        raise EngineError(f"Got a release of format {manifest.get('format')!r}, but format {FORMAT} is read.")
-    wanted = ("release", "learner", "treatments", "feature_names", "levels", "evidence")
+        raise EngineError(
+            f"Got a release of format {manifest.get('format')!r}, but format {FORMAT} is read; "
+            "train a new one."
+        )
+    wanted = ("release", "learner", "treatments", "feature_names", "levels", "evidence", "pool")
     missing = [key for key in wanted if key not in manifest]
     if missing:
         raise EngineError(f"The release's manifest has no {missing[0]!r}: it is damaged.")
@@ -376,7 +424,8 @@ def learned_scorer(
         levels={name: tuple(levels) for name, levels in manifest["levels"].items()},
         evidence={str(name): int(count) for name, count in manifest["evidence"].items()},
         forests={name: parse_forest(text) for name, text in texts.items() if name.endswith(".forest.txt")},
-        **{name: _constants(arrays, name, len(treatments)) for name in ("value", "uplift", "response")},
+        pool=_pool(manifest["pool"], arrays),
+        **{name: _constants(arrays, name, len(treatments)) for name in _CONSTANTS},
         support=_support(arrays, texts),
     )
     if NO_CONTACT not in treatments:
@@ -393,6 +442,23 @@ def _known_learner(learner: str, texts: Mapping[str, str]) -> str:
         if name not in texts:
             raise EngineError(f"The release of learner {learner!r} has no {name!r}: it is incomplete.")
     return learner
+
+
+_CONSTANTS = ("value", "uplift", "response", "error")
+
+
+def _pool(names: Mapping[str, Any], arrays: Mapping[str, Mapping[str, Any]]) -> Pool:
+    channels, topics = tuple(names["channels"]), tuple(names["topics"])
+    shape = (len(channels) + 1, len(topics) + 1)
+    own = arrays.get("values", {})
+    effect, error = (np.asarray(own.get(key, ()), dtype=np.float64) for key in ("pool_effect", "pool_error"))
+    wrong = effect.shape != shape or error.shape != shape or not np.isfinite(effect).all()
+    if wrong or not (error >= 0.0).all():
+        raise EngineError(
+            f"The release's pooled effects have shapes {effect.shape} and {error.shape}, but need {shape}, "
+            "one for each of its channels and topics and one for others."
+        )
+    return Pool(channels, topics, effect, error)
 
 
 def _constants(arrays: Mapping[str, Mapping[str, Any]], name: str, count: int) -> Floats:

@@ -21,15 +21,15 @@ from typing import Any
 import numpy as np
 
 from engine.features import Features
+from engine.pooling import Pool
 from engine.records import Bools, Floats, Ints
 from training.boosting import Boosting, each_pair, grow
 from training.cases import Cases
 from training.errors import TooFewCasesError
+from training.pooling import pooled
 
 LEAST_CASES = 50
 """A treatment with fewer cases is not learned: the playbook's starting values speak for it."""
-LEAST_VARIANCE = 1e-12
-"""Of an effect; equal outcomes of few cases do not make it certain to the last digit."""
 LEAST_FOR_FOREST = 300
 """A treatment with fewer cases has no forest of its own in the T-learner, but a constant effect."""
 LEAVES_APART = 7
@@ -44,9 +44,11 @@ class Constants:
         learned: Indices of the treatments learned, "none" first, in the playbook's order.
         value: Expected worth of outcomes, in currency.
         uplift: The same beyond no contact, among the cases for which the treatment was eligible; drawn
-            towards the mean of all treatments by as much as it is noise.
+            towards those of its channel and topic by as much as it is noise.
+        error: Standard error of the uplift.
         response: P(positive response), smoothed.
         evidence: Cases behind it.
+        pool: What treatments without cases are worth beyond no contact, by channel and topic.
     """
 
     learned: Ints
@@ -54,6 +56,8 @@ class Constants:
     uplift: Floats
     response: Floats
     evidence: Ints
+    error: Floats
+    pool: Pool
 
 
 @dataclass(frozen=True)
@@ -151,43 +155,15 @@ def constants(cases: Cases, assignment: Floats) -> Constants:
     learned = learnable(cases)
     weight = 1.0 / assignment
     none, _ = _weighted_mean(cases.reward, weight, cases.action == 0)
-    compared = np.array([_uplift(cases, weight, index) for index in learned])
-    uplift = np.zeros(len(learned))
-    uplift[learned > 0] = pooled(*compared[learned > 0].T)
+    compared = np.array([_uplift(cases, weight, index) for index in learned])[1:]
+    own = [cases.playbook.treatments[index] for index in learned[1:]]
+    found = pooled(compared[:, 0], compared[:, 1], [t.channel for t in own], [t.topic for t in own])
+    uplift, error = np.append(0.0, found.effect), np.append(0.0, found.error)
+    error = np.where(np.isinf(error), cases.reward.std(), error)  # nothing to compare with
     positive = np.array([cases.responded[cases.action == index].sum() for index in learned])
     evidence = cases.counts[learned]
     response = np.where(learned == 0, 0.0, (positive + 1.0) / (evidence + 20.0))
-    return Constants(learned, none + uplift, uplift, response, evidence)
-
-
-def pooled(effect: Floats, variance: Floats) -> Floats:
-    """Effects of several treatments, each drawn towards their mean by as much as it is noise.
-
-    The best of many noisy effects is mostly the luckiest one; choosing it promises what will not come.
-
-    Args:
-        effect: Estimates; shape (k,).
-        variance: Of each estimate, in the square of its unit; shape (k,).
-
-    Returns:
-        Posterior means, shape (k,): m + t / (t + variance) (effect - m), with m the mean weighted by
-        1 / variance and t the variance between treatments by the method of moments, 0 when noise explains
-        all of it. An infinite variance = no estimate: the mean of the others.
-
-    Source:
-        DerSimonian and Laird (1986), Meta-analysis in clinical trials, for t; Morris (1983), Parametric
-        Empirical Bayes Inference, for the means.
-    """
-    if np.isinf(variance).all():
-        return np.zeros(len(effect))
-    weight = 1.0 / np.maximum(variance, LEAST_VARIANCE)
-    centre = np.average(effect, weights=weight)
-    spread = (weight * (effect - centre) ** 2).sum() - (len(effect) - 1)
-    scale = weight.sum() - (weight**2).sum() / weight.sum()
-    between = max(0.0, spread / scale) if scale > 0.0 else 0.0
-    kept = between * weight / (between * weight + 1.0)
-    found: Floats = centre + kept * (effect - centre)
-    return found
+    return Constants(learned, none + uplift, uplift, response, evidence, error, found.pool)
 
 
 def _uplift(cases: Cases, weight: Floats, index: int) -> tuple[float, float]:

@@ -25,7 +25,7 @@ from training.learners import Fitted, learn_response
 from training.select import greedy, logged_of
 from training.support import Support
 
-FORMAT = 1
+FORMAT = 2
 SCORED_ROWS = 20_000
 TOLERANCE = 0.05
 """How much less than the release in use a new one may earn at its lower bound, as a share of what that earns:
@@ -67,7 +67,8 @@ def parts_of(fitted: Fitted, cases: Cases, boosting: Boosting) -> Parts:
     if response is not None:
         texts["response.forest.txt"] = response
     known = fitted.constants
-    return Parts(texts, {"value": known.value, "uplift": known.uplift, "response": known.response})
+    arrays = {"value": known.value, "uplift": known.uplift, "response": known.response, "error": known.error}
+    return Parts(texts, arrays | {"pool_effect": known.pool.effect, "pool_error": known.pool.error})
 
 
 def with_support(parts: Parts, support: Support | None) -> Parts:
@@ -113,6 +114,7 @@ def manifest_of(
         "feature_names": list(cases.features.set.names),
         "levels": {name: list(levels) for name, levels in cases.features.set.levels.items()},
         "evidence": dict(zip(learned, map(int, known.evidence), strict=True)),
+        "pool": {"channels": list(known.pool.channels), "topics": list(known.pool.topics)},
         "horizon_days": cases.horizon_days,
         "known_until": cases.known_until,
         **facts,

@@ -63,6 +63,7 @@ class FixedScorer:
     evidence: int = 50
     followed: float = 1.0
     optout: float = 0.0
+    uncertainty: float = 0.0
     by_history: bool = False
     adds: Mapping[str, float] = field(default_factory=dict)
     never_given: tuple[str, ...] = ()
@@ -85,6 +86,7 @@ class FixedScorer:
             optout=np.where(acts, self.optout, 0.0),
             followed=np.full(shape, self.followed),
             evidence=np.full(len(ids), self.evidence),
+            uncertainty=np.where(acts, self.uncertainty, 0.0),
             comparable=np.tile([id not in self.never_given for id in ids], (len(features.moments), 1)),
         )
 

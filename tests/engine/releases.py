@@ -14,6 +14,8 @@ from tests.engine.builders import features, playbook
 from tests.engine.random_histories import random_history, random_moments
 
 LEARNED = ("none", "email_news", "visit_news")
+POOL = [[4.0, 5.0], [15.0, 16.0], [9.0, 10.0]]
+"""Effects of e-mail, visit and other channels, by topic: news and others."""
 VALUE, UPLIFT, RESPONSE = [10.0, 14.0, 25.0], [0.0, 4.0, 15.0], [0.0, 0.2, 0.3]
 
 
@@ -39,15 +41,19 @@ def grown(known: Features, *, objective: str = "regression", seed: int = 0) -> s
 
 def manifest(known: Features, learner: str = "best_fixed", **values: Any) -> dict[str, Any]:
     return {
-        "format": 1, "learner": learner, "release": "20260101", "playbook": "0" * 16,
+        "format": 2, "learner": learner, "release": "20260101", "playbook": "0" * 16,
         "treatments": list(LEARNED), "feature_names": list(known.set.names),
         "levels": {name: list(levels) for name, levels in known.set.levels.items()},
         "evidence": {"none": 500, "email_news": 80, "visit_news": 60},
+        "pool": {"channels": ["email", "visit"], "topics": ["news"]},
     } | values  # fmt: skip
 
 
 def arrays(**values: Any) -> dict[str, dict[str, Any]]:
-    given_ = {"value": VALUE, "uplift": UPLIFT, "response": RESPONSE} | values
+    given_ = {
+        "value": VALUE, "uplift": UPLIFT, "response": RESPONSE, "error": [0.0, 1.0, 5.0],
+        "pool_effect": POOL, "pool_error": np.full((3, 2), 3.0),
+    } | values  # fmt: skip
     return {"values": {name: np.array(value) for name, value in given_.items()}}
 
 

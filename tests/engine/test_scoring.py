@@ -41,17 +41,38 @@ def test_whether_people_follow_starts_with_the_playbook_and_not_below_its_floor(
 
 
 def test_the_best_fixed_release_says_the_same_for_all() -> None:
-    """What was learned where it was; elsewhere no contact's value plus the starting one."""
+    """What was learned where it was; a stop keeps its starting value."""
     scores = scorer(known_of()).score(known_of())
 
     assert scores.value.shape == (80, 6)
-    assert scores.value[3].tolist() == [10.0, 14.0, 30.0, 20.0, 25.0, 30.0]
+    assert scores.value[3, [0, 1, 3, 4]].tolist() == [10.0, 14.0, 20.0, 25.0]
+    assert scores.uncertainty[3, [0, 1, 3, 4]].tolist() == [0.0, 1.0, 10.0, 5.0]
     assert scores.response[3].tolist() == [0.0, 0.2, 0.1, 0.05, 0.3, 0.1]
     assert scores.evidence.tolist() == [500, 80, 0, 0, 60, 0]
 
 
+def test_a_new_message_is_worth_what_its_channel_is_and_says_how_uncertain_that_is() -> None:
+    """An e-mail on a new topic: 5 with an error of 3 by its channel, 20 with 20 by the playbook: never 0."""
+    scores = scorer(known_of()).score(known_of())
+
+    share = 20.0**2 / (20.0**2 + 3.0**2)
+    assert scores.value[0, 2] - scores.value[0, 0] == pytest.approx(5.0 * share + 20.0 * (1 - share))
+    assert scores.uncertainty[0, 2] == pytest.approx(3.0 * share**0.5)
+    assert scores.uncertainty[0, 2] > scores.uncertainty[0, 1]
+
+
+def test_starting_values_are_uncertain_too() -> None:
+    """As a share of the value; one of 0 is no surer than the others, and a certain one can be asked for."""
+    rules = playbook(starting_uncertainty=0.5)
+
+    assert StartingScorer(rules).score(features(history())).uncertainty[0].tolist() == [0, 10, 10, 5, 10, 10]
+    own = scorer(known_of(), rules=playbook(starting_uncertainty=0.0)).score(known_of())
+    assert own.value[0, 2] == own.value[0, 0] + 20.0
+    assert own.uncertainty[0, 2] == 0.0
+
+
 def test_an_s_learner_reads_one_forest_for_all_that_it_learned() -> None:
-    """No contact is a row like any other; treatments it never saw keep their starting uplift."""
+    """No contact is a row like any other; to what it never saw no feature adds."""
     known = known_of()
     own = scorer(known, "s_learner")
     pairs = own.parts.forests["value.forest.txt"].predict_pairs(known)
@@ -60,7 +81,7 @@ def test_an_s_learner_reads_one_forest_for_all_that_it_learned() -> None:
 
     for treatment in (0, 1, 4):
         np.testing.assert_array_equal(scores.value[:, treatment], pairs[:, treatment])
-    np.testing.assert_array_equal(scores.value[:, 2], pairs[:, 0] + 20.0)
+    assert np.ptp(scores.value[:, 2] - pairs[:, 0]) < 1e-12
     np.testing.assert_array_equal(scores.value[:, 3], pairs[:, 0] + 10.0)
 
 
@@ -171,13 +192,14 @@ def broken(values: Floats) -> dict[str, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("changes", "constants", "message"),
     [
-        ({"format": 2}, arrays(), "format 2, but format 1 is read"),
+        ({"format": 1}, arrays(), "format 1, but format 2 is read; train a new one"),
         ({"learner": "t_lerner"}, arrays(), "'t_lerner', which is not known here. Did you mean 't_learner'"),
         ({"learner": "s_learner"}, arrays(), "has no 'value.forest.txt': it is incomplete"),
         ({"treatments": ["email_news", "visit_news", "x"]}, arrays(), "not learned no contact"),
         ({}, broken(np.zeros(2)), r"'uplift' has shape \(2,\), but needs 3 finite numbers"),
         ({}, broken(np.array([0.0, np.nan, 1.0])), "needs 3 finite numbers"),
-        ({}, {}, r"'value' has shape \(0,\)"),
+        ({}, {}, r"pooled effects have shapes \(0,\)"),
+        ({}, arrays(pool_error=np.full((3, 2), -1.0)), "pooled effects"),
     ],
 )
 def test_a_release_that_cannot_score_says_why_in_one_line(
@@ -208,4 +230,4 @@ def test_a_treatment_that_left_the_playbook_is_ignored() -> None:
 
     scores = own.score(replace(known, treatment=np.delete(known.treatment, 4, axis=0)))
 
-    assert scores.value[0].tolist() == [10.0, 14.0, 30.0, 20.0, 30.0]
+    assert scores.value[0, [0, 1, 3]].tolist() == [10.0, 14.0, 20.0]
