@@ -83,7 +83,7 @@ def _different(one: object, other: object, rows: tuple[slice, slice], path: str)
             yield path
     elif is_dataclass(one):
         for field in fields(one):
-            if field.name not in ("moments", "set"):
+            if field.name not in ("moments", "set", "scorer"):
                 yield from _different(
                     getattr(one, field.name), getattr(other, field.name), rows, f"{path}.{field.name}"
                 )

@@ -15,13 +15,14 @@ from tests.engine.random_histories import random_history, random_moments
 from tests.properties.laws import SCORER, rules, same_bits
 
 
-@given(st.integers(0, 2**31 - 1), st.floats(0.0, 0.99))
+@given(st.integers(0, 2**31 - 1), st.floats(0.0, 0.99), st.sampled_from(["uniform", "thompson"]))
 @settings(max_examples=40, deadline=None)
-def test_the_target_is_a_distribution_over_what_is_eligible(seed: int, share: float) -> None:
+def test_the_target_is_a_distribution_over_what_is_eligible(seed: int, share: float, how: str) -> None:
     """Rows sum to 1, nothing ineligible has a chance, and what was chosen had the chance that is logged."""
-    explores = replace(rules(), exploration_share=share)
+    explores = replace(rules(), exploration_share=share, exploration=how)
+    scorer = replace(SCORER, uncertainty=30.0)
 
-    result = decided(random_history(seed), random_moments(seed), rules=explores, scorer=SCORER, seed=seed)
+    result = decided(random_history(seed), random_moments(seed), rules=explores, scorer=scorer, seed=seed)
 
     ranking, rows = result.ranking, np.arange(len(result.moments))
     assert np.abs(ranking.target.sum(axis=1) - 1.0).max() <= 1e-12
