@@ -126,6 +126,8 @@ def reply(service: Service, found: HandOver, answer: Reply, user: User) -> HandO
     """
     playbook, now = service.decider().playbook, service.clock()
     _check_reply(answer, playbook, now)
+    if answer.verb == "accept" and found.treatment is not None:
+        _check_consent(service, found.account_id, playbook.treatment(found.treatment))
     if answer.verb == "ask_again":
         return _ask_again(service, found, answer, user)
     attempt = service.ledger.account_state(found.account_id).version

@@ -292,7 +292,9 @@ class _Builder:
             return decided(history, self.at)
         period = int(self.landmark.period_days * DAY_MICROS)
         start, until = self.span.first + period, self.span.outcomes_until
-        return landmarks(history, account_ids, start=start, until=until, at=self.at, settings=self.landmark)
+        reports = tuple(topic.id for topic in self.playbook.topics if topic.safety)
+        return landmarks(history, account_ids, start=start, until=until, at=self.at, settings=self.landmark,
+                         reports=reports)  # fmt: skip
 
     def _usable(self, occasions: pl.DataFrame, account_ids: tuple[str, ...]) -> pl.DataFrame:
         reasons = (

@@ -64,6 +64,7 @@ def landmarks(
     until: int,
     at: int,
     settings: LandmarkSettings,
+    reports: tuple[str, ...] = (),
 ) -> pl.DataFrame:
     """Occasions laid over the touchpoints of some accounts.
 
@@ -74,11 +75,13 @@ def landmarks(
         until: No moment of the grid lies at or after it.
         at: When the training takes place, microseconds UTC; later facts are not known.
         settings: Period and grace.
+        reports: Topics of safety reports, which are no signal and open no occasion.
     """
     grace = int(settings.grace_days * DAY_MICROS)
     touchpoints = known(history, "touchpoints", at).filter(pl.col("status") == Status.DONE)
     touchpoints = touchpoints.with_columns(pl.col("occurred_at").to_physical().alias("at"))
-    triggers = _triggers(touchpoints, account_ids, grace)
+    signals = touchpoints.filter(~pl.col("topic").is_in(reports).fill_null(value=False))
+    triggers = _triggers(signals, account_ids, grace)
     grid = _grid(account_ids, start, until, int(settings.period_days * DAY_MICROS))
     moments = pl.concat([_without_triggers(grid, triggers, grace), triggers]).sort("as_of", "account_id")
     return _with_action(moments, touchpoints, grace).select(COLUMNS)

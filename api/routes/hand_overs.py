@@ -78,7 +78,19 @@ def ask(account: ReadableAccount, body: HandOverIn, user: SignedIn, service: Ser
     """Ask a colleague to do something for an account, with a note."""
     if user.role not in {role.id for role in service.decider().playbook.roles}:
         raise HttpProblem(HTTPStatus.FORBIDDEN, f"Your role {user.role!r} is not in the playbook.")
+    if body.suggestion_id is not None:
+        _check_suggestion(body.suggestion_id, account, user, service)
     return _shown([hand_over(service, account, body.wanted(), user)], user, service)[0]
+
+
+def _check_suggestion(suggestion_id: str, account: str, user: User, service: Service) -> None:
+    missing = HttpProblem(HTTPStatus.NOT_FOUND, f"There is no suggestion {suggestion_id!r} for you.")
+    try:
+        found = service.ledger.suggestion(suggestion_id)
+    except UnknownError:
+        raise missing from None
+    if found.account_id != account or found.role not in roles_seen(service, user, account):
+        raise missing
 
 
 @router.get("/accounts/{account_id}/hand-overs")

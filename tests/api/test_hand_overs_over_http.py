@@ -113,6 +113,32 @@ def test_what_the_customer_forbids_cannot_be_asked_of_a_colleague(company: Compa
     assert (code, "does not permit 'medical_call_new_data'" in said) == (409, True)
 
 
+def test_what_is_forbidden_meanwhile_cannot_be_accepted(company: Company) -> None:
+    """Consent is withdrawn between the asking and the answering; and planning is contacting."""
+    task = asks(company, "a11", treatment="medical_call_new_data")
+    row = {"channel": "medical_call", "purpose": "service", "status": "opt_out", "kind": "permission"}
+    event = {"event_id": "no-call", "table": "preferences", "account_id": "a11", "row": row}
+    company.post("/events", event)
+
+    code, _ = status(company, f"/hand-overs/{task['hand_over_id']}/answer", "ml", {"verb": "accept"})
+
+    assert code == 409
+    with company.ledger() as ledger:
+        assert "touchpoints" not in [row.table for row in ledger.account_state("a11").tail]
+
+
+def test_a_hand_over_comes_from_a_suggestion_that_exists_for_her(company: Company) -> None:
+    """A guessed id must not tell whether there is such a suggestion."""
+    company.reads_page("side_effects", "a12")
+    secret = next(s for s in company.suggestions("a12", "ml") if s["role"] == "medical_liaison")
+    own = company.suggestions("a12")[0]
+    for account, suggestion in [("a12", secret), ("a13", own), ("a12", {"suggestion_id": "nix"})]:
+        body = {"to_role": "medical_liaison", "suggestion_id": suggestion["suggestion_id"]}
+        assert status(company, f"/accounts/{account}/hand-overs", "am", body)[0] == 404
+
+    assert asks(company, "a12", suggestion_id=own["suggestion_id"])["suggestion_id"] == own["suggestion_id"]
+
+
 @pytest.mark.parametrize("user_id", ["stranger", "rs", "sf", "ml2"])
 def test_for_whom_it_does_not_exist_it_is_not_there(company: Company, user_id: str) -> None:
     """Another team, and a commercial colleague who did not ask: 404, not 403."""

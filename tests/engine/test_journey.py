@@ -338,10 +338,16 @@ def test_who_is_qualified_is_handed_over_but_not_who_is_closed_or_unknown() -> N
     """A lead that was merged into another is no lead; what is not known qualifies nobody."""
     rest = """
 [hand_overs.lead]
-qualified_when = "stage_number >= 5 and potential_value > 100"
+qualified_when = "stage_number >= 5"
 by = "marketer"
 to = "seller"
 text.en = "Ready."
+
+[hand_overs.rich]
+qualified_when = "stage_number >= 5 and potential_value > 100"
+by = "marketer"
+to = "seller"
+text.en = "Rich."
 """
     rules = parse_playbook(funnel.text(rest=rest))
     ids = ("ready", "cold", "closed", "poor")
@@ -352,4 +358,7 @@ text.en = "Ready."
 
     known = features_as_of(past, moments(*ids), playbook=rules, features=FeatureSet.of(rules, ATTRIBUTES))
 
-    assert qualified(known, rules)[:, 0].tolist() == [True, False, False, False]
+    flags = dict(zip(ids, qualified(known, rules).tolist(), strict=True))
+    assert flags == {
+        "ready": [True, True], "cold": [False, False], "closed": [False, False], "poor": [True, False]
+    }  # fmt: skip

@@ -9,7 +9,9 @@ from tests.engine.builders import NOW, at, history, row, touchpoint
 from training.occasions import LandmarkSettings, decided, known, landmarks
 
 
-def laid(past: History, **settings: float) -> list[tuple[str, float, str | None]]:
+def laid(
+    past: History, reports: tuple[str, ...] = (), **settings: float
+) -> list[tuple[str, float, str | None]]:
     """Occasions of accounts a and b in the 56 days before NOW as (account, days from NOW, treatment)."""
     found = landmarks(
         past,
@@ -18,6 +20,7 @@ def laid(past: History, **settings: float) -> list[tuple[str, float, str | None]
         until=NOW,
         at=NOW,
         settings=LandmarkSettings(**({"period_days": 28.0} | settings)),
+        reports=reports,
     )
     days = found.with_columns(((pl.col("as_of") - NOW) / DAY_MICROS).round(3))
     return sorted(days.select("account_id", "as_of", "treatment").iter_rows(), key=str)
@@ -80,6 +83,14 @@ def test_an_enquiry_opens_an_occasion_of_its_own_and_closes_the_grid_around_it()
     assert ("a", -25.0, "visit_news") in occasions
     assert ("a", -28.0, "none") not in occasions
     assert ("b", -28.0, "none") in occasions
+
+
+def test_a_safety_report_opens_no_occasion() -> None:
+    """It is no signal: nothing may be learned from what was done after it."""
+    past = history(touchpoint(-25.0, direction="inbound", topic="adverse_event"), accounts=("a", "b"))
+
+    assert laid(past, reports=("adverse_event",)) == laid(history(accounts=("a", "b")))
+    assert laid(past) != laid(past, reports=("adverse_event",))
 
 
 def test_grid_moments_near_an_enquiry_go_whatever_followed() -> None:
