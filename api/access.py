@@ -120,6 +120,16 @@ AnswerableSuggestion = Annotated[Suggestion, Depends(_answerable_suggestion)]
 role of the playbook only reads."""
 
 
+def _leading(user: SignedIn, service: Serving) -> User:
+    if not service.ledger.managed(user.user_id):
+        raise HttpProblem(HTTPStatus.FORBIDDEN, "Only those who lead colleagues may do this.")
+    return user
+
+
+Leading = Annotated[User, Depends(_leading)]
+"""A user who is above others."""
+
+
 def may_report(service: Service, user: User, account_id: str) -> bool:
     """Whether the user may send events of the account: a job of every one, a colleague of her team's."""
     return user.role == JOB_ROLE or service.ledger.serves(user.user_id, account_id)

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from api.decider import LiveDecider
 from api.problems import install
-from api.routes import events, explanations, hand_overs, health, suggestions
+from api.routes import events, explanations, hand_overs, health, stops, suggestions
 from api.service import Service
 from data.ledger.ledger import Ledger
 from data.settings import Settings
@@ -45,6 +45,6 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         redoc_url=None,
     )
     install(app)
-    for router in (suggestions.router, explanations.router, hand_overs.router, events.router, health.router):
-        app.include_router(router, prefix="/v1")
+    for part in (suggestions, explanations, hand_overs, stops, events, health):
+        app.include_router(part.router, prefix="/v1")
     return app

@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from api import commands, demo
+from api import commands, demo, stop_commands
 from data.home import DataError
 from engine.records import EngineError
 
@@ -35,6 +35,7 @@ class _Commands(TyperGroup):
 def register(app: typer.Typer) -> None:
     """Add the commands of this package."""
     commands.register(app)
+    stop_commands.register(app)
     demo.register(app)
 
 

@@ -24,11 +24,13 @@ from data.ledger.types import AccountState, LoggedDecision, Proposal, ReleaseInU
 from data.live import current_team, history_in_use, history_of, newest_stored
 from data.playbooks import read_playbook
 from engine.changes import Situation
+from engine.contact_rules import stops_contact
 from engine.decide import Decisions, decide
 from engine.explanation import why
 from engine.features import FeatureSet
 from engine.playbook import Playbook, Treatment
-from engine.records import History, Moments, join
+from engine.records import Bools, ContactStop, History, Moments, join
+from engine.rule_facts import same_thing
 from engine.scoring import Scorer, StartingScorer, learned_scorer
 from engine.timing import expires_at
 
@@ -72,9 +74,28 @@ class Decider:
             seed=self.seed,
         )
 
-    def situation(self, history: History, account_id: str, as_of: int) -> Situation:
+    def situation(
+        self, history: History, account_id: str, as_of: int, stops: tuple[ContactStop, ...]
+    ) -> Situation:
         """One account as things stand, to see what would change it."""
-        return Situation(history, account_id, as_of, self.playbook, self.features, self.scorer, self.seed)
+        return Situation(
+            history, account_id, as_of, self.playbook, self.features, self.scorer, self.seed, stops=stops
+        )
+
+    @cached_property
+    def same_thing(self) -> Bools:
+        """Pairs of treatments that two roles would do to the same effect; shape (T, T)."""
+        return same_thing(self.playbook)
+
+    def ended(self, decisions: Decisions, row: int) -> list[str]:
+        """What must not stand any longer, though somebody accepted or put it off: what consent does not
+        allow, what is stopped for everybody, and what another role is given now."""
+        own, stops = self.playbook.treatments, decisions.moments.stops
+        placed = decisions.ranking.places[row]
+        doubled = self.same_thing[placed[placed > 0]].any(axis=0)
+        over = {t.id for t in own if any(stops_contact(stop, t) for stop in stops)} if stops else set()
+        over |= {t.id for t, twice in zip(own, doubled, strict=True) if twice}
+        return sorted(over | set(ended_treatments(ended_in(decisions, row), self.playbook)))
 
 
 def read_scorer(home: Home, in_use: ReleaseInUse | None, playbook: Playbook) -> Scorer:
@@ -162,13 +183,15 @@ def _not_before(decisions: Decisions, row: int, index: int, treatment: Treatment
 def logged(
     decisions: Decisions,
     row: int,
-    playbook: Playbook,
+    decider: Decider,
     *,
     trigger: str,
     record: Mapping[str, Any],
     hand_overs: Sequence[Mapping[str, Any]] = (),
 ) -> LoggedDecision:
-    """The part of one decision that the ledger keeps; `record` what is needed to recompute it."""
+    """The part of one decision that the ledger keeps; `record` what is needed to recompute it, with what was
+    stopped for everybody, if anything was."""
+    stops = decisions.moments.stops
     account_id = decisions.moments.account_ids[row]
     decided_at = int(decisions.moments.as_of[row])
     first = max(int(decisions.ranking.places[row, 0]), 0)
@@ -183,8 +206,9 @@ def logged(
         release=decisions.release,
         seed=decisions.seed,
         trigger=trigger,
-        record=record,
-        ended=ended_treatments(ended_in(decisions, row), playbook),
+        record={**record, "stops": [vars(stop) for stop in stops]} if stops else record,
+        ended=decider.ended(decisions, row),
+        stops=[stop.stop_id for stop in stops],
         hand_overs=hand_overs,
     )
 
@@ -201,18 +225,24 @@ class LiveDecision:
 
 
 def decide_live(
-    decider: Decider, states: Sequence[AccountState], *, triggers: Mapping[str, str], not_before: int
+    decider: Decider,
+    states: Sequence[AccountState],
+    *,
+    triggers: Mapping[str, str],
+    not_before: int,
+    stops: tuple[ContactStop, ...],
 ) -> list[LiveDecision]:
     """Decide for accounts together, each one microsecond after the newest fact that is stored of it.
 
     Args:
         triggers: Account -> what made it be decided.
         not_before: Microseconds UTC; no decision is older than that.
+        stops: What people have stopped for everybody, read before the states.
     """
     histories = [history_of(state) for state in states]
     as_of = np.array([max(not_before, newest_stored(h) + 1) for h in histories], dtype=np.int64)
     joined = join(histories)
-    decisions = decider.decide(joined, Moments(tuple(s.account_id for s in states), as_of))
+    decisions = decider.decide(joined, Moments(tuple(s.account_id for s in states), as_of, stops))
     automatic = Automatic.of(decisions, joined, decider.playbook)
     records = decisions.record().partition_by("account_id", as_dict=True)
     result = []
@@ -231,7 +261,7 @@ def decide_live(
                 logged(
                     decisions,
                     row,
-                    decider.playbook,
+                    decider,
                     trigger=triggers[account],
                     record=record,
                     hand_overs=automatic.for_row(row, team),

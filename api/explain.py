@@ -23,6 +23,7 @@ from data.times import to_iso
 from engine.changes import what_would_change
 from engine.explanation import Objection, Reason, change_words, objection_words, why_not, words
 from engine.playbook import Playbook
+from engine.records import ContactStop
 from engine.rules import STAGES
 from engine.sentences import SENTENCES
 
@@ -32,6 +33,8 @@ PARTS = (
 )  # fmt: skip
 """Of every candidate, as `Decisions.record` has them."""
 ERASED = "erased"
+_BESIDE = ("facts", "reasons", "stops")
+"""What a live decision keeps beside the rows of its candidates."""
 
 
 class DecisionGoneError(DataError):
@@ -85,7 +88,7 @@ def explain(settings: Settings, decision_id: str, *, language: str | None = None
 def kept_of(home: Home, decision: LoggedDecision) -> Kept:
     """What was kept of it. Raises DecisionGoneError."""
     if "night" not in decision.record:
-        own = {name: decision.record[name] for name in decision.record if name not in ("facts", "reasons")}
+        own = {name: decision.record[name] for name in decision.record if name not in _BESIDE}
         return Kept("ledger", own, decision.record.get("reasons", {}))
     run = str(decision.record["night"])
     folder = NightFolder(home.nights / run)
@@ -189,7 +192,8 @@ def _again(
         history = history_of(ledger.account_state(decision.account_id))
     except UnknownError:
         return nothing | {"decided_again": "The account is not in the ledger any more."}
-    situation = then.situation(history, decision.account_id, decision.decided_at)
+    stops = tuple(ContactStop(**stop) for stop in decision.record.get("stops", []))
+    situation = then.situation(history, decision.account_id, decision.decided_at, stops)
     decisions = situation.decided()
     different = _different(kept.record, as_json(decisions.record()))
     if different:

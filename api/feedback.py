@@ -160,6 +160,13 @@ def _touchpoint(status: str, at: int, suggestion: Suggestion, treatment: Treatme
     return TailRow(event_id, "touchpoints", suggestion.account_id, content)
 
 
+def cancelled_plan(suggestion: Suggestion, treatment: Treatment, now: int, *, why: str) -> TailRow:
+    """The contact that was planned when the suggestion was accepted, cancelled by somebody else than her."""
+    who = User(suggestion.user_id or "", "", suggestion.role)
+    row = _touchpoint("cancelled", now, suggestion, treatment, who, attempt=0)
+    return replace(row, event_id=f"{_touchpoint_id(suggestion)}:{why}:cancelled")
+
+
 def _touchpoint_id(suggestion: Suggestion) -> str:
     return f"of-{suggestion.suggestion_id}"
 

@@ -19,7 +19,7 @@ from data.live import current_team
 from data.nights import NightFolder
 from engine.contract import TIME
 from engine.decide import Decisions
-from engine.records import History, Moments
+from engine.records import ContactStop, History, Moments
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Night:
     Attributes:
         as_of: Microseconds UTC: what is stored strictly before it is known.
         folder: Where the run's files go.
+        stops: What people had stopped for everybody when it began; publishing heeds what is stopped later.
     """
 
     run_id: str
@@ -39,6 +40,7 @@ class Night:
     snapshot: Snapshot
     seed: int
     folder: NightFolder
+    stops: tuple[ContactStop, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def decide_bucket(night: Night, bucket: int) -> int:
         if not night.snapshot.path.is_dir():
             raise DataError("The history was replaced more than once while the night ran; run it again.")
         decider = _decider(night)
-        decisions = decider.decide(history, Moments.at(accounts, night.as_of))
+        decisions = decider.decide(history, Moments.at(accounts, night.as_of, night.stops))
         night.folder.write(bucket, "funnel", decisions.funnel())
         night.folder.write(bucket, "lists", _lists(night, decider, history, decisions))
         night.folder.write(bucket, "facts", decisions.features.known())
@@ -102,7 +104,7 @@ def _lists(night: Night, decider: Decider, history: History, decisions: Decision
     for row, account in enumerate(decisions.moments.account_ids):
         team = teams.get(account, {})
         decision = logged(
-            decisions, row, decider.playbook, trigger=f"night:{night.run_id}",
+            decisions, row, decider, trigger=f"night:{night.run_id}",
             record={"night": night.run_id}, hand_overs=automatic.for_row(row, team),
         )  # fmt: skip
         proposals = proposals_of(decisions, row, decider.playbook, team)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -20,6 +20,7 @@ from api.decider import LiveDecider, NoHistoryError, read_decider
 from api.night_bucket import AccountList, Night, decide_bucket, read_lists
 from api.night_summary import summarise
 from api.service import Service
+from api.stops import standing_stops
 from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
 from data.ingest import take_over
@@ -29,7 +30,7 @@ from data.progress import Progress, quiet
 from data.settings import Settings
 from data.times import now_micros, to_iso
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS
+from engine.records import DAY_MICROS, ContactStop
 
 CHUNK = 200
 """Accounts published in one transaction, so that live writes wait only shortly."""
@@ -127,9 +128,11 @@ def check_freshness(snapshot: Snapshot, as_of: int, hours: Mapping[str, float]) 
             )
 
 
-def run_id_of(as_of: int, playbook: str, release: str, snapshot: str, seed: int) -> str:
+def run_id_of(
+    as_of: int, playbook: str, release: str, snapshot: str, seed: int, *, stops: Sequence[ContactStop] = ()
+) -> str:
     """The run's name: its moment and a hash of all that it depends on."""
-    text = json.dumps([as_of, playbook, release, snapshot, seed])
+    text = json.dumps([as_of, playbook, release, snapshot, seed, *(stop.stop_id for stop in stops)])
     day = to_iso(as_of)[:10]
     return f"{day}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
 
@@ -143,7 +146,8 @@ def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapp
         raise NoHistoryError(home)
     decider = read_decider(home, settings.playbook, in_use, current, seed=settings.seed)
     playbook, release = decider.playbook.version, decider.scorer.release
-    depends = [playbook, release, settings.seed]
+    stops = standing_stops(ledger)
+    depends = [playbook, release, settings.seed, *(list(vars(stop).values()) for stop in stops)]
     interrupted = _interrupted(home, depends, as_of, clock())
     if interrupted is not None:
         folder, snapshot, moment = interrupted
@@ -151,14 +155,16 @@ def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapp
         versions, moment = ledger.versions(), clock() if as_of is None else as_of
         snapshot = take_over(home, ledger, clock(), report)
         check_freshness(snapshot, moment, hours)
-        run_id = run_id_of(moment, playbook, release, snapshot.id, settings.seed)
+        run_id = run_id_of(moment, playbook, release, snapshot.id, settings.seed, stops=stops)
         folder = NightFolder(home.nights / run_id)
         if folder.state() is None:
             folder.write_versions(versions)
             folder.write_state(
                 {"state": "running", "as_of": moment, "snapshot": snapshot.id, "depends": depends}
             )
-    night = Night(folder.path.name, moment, home, settings.playbook, in_use, snapshot, settings.seed, folder)
+    night = Night(
+        folder.path.name, moment, home, settings.playbook, in_use, snapshot, settings.seed, folder, stops
+    )
     return night, decider.playbook
 
 

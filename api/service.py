@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from api.consent import Ended, Sent, already_sent, cancellations, ended_by, ended_in, ended_treatments
 from api.decider import Decider, LiveDecision, decide_live
 from api.feedback import Answer, as_meant, check_answer, ends_at, facts_of
+from api.stops import standing_stops
 from data.ledger.ledger import Ledger
 from data.ledger.types import ConflictError, Suggestion, TailRow, User
 from data.live import history_of, newest_stored
@@ -118,8 +119,9 @@ class Service:
         decider, left = self.decider(), dict(triggers)
         found = []
         while left:
+            stops = standing_stops(self.ledger)
             states = [self.ledger.account_state(account) for account in left]
-            lives = decide_live(decider, states, triggers=triggers, not_before=not_before)
+            lives = decide_live(decider, states, triggers=triggers, not_before=not_before, stops=stops)
             for live, state in zip(lives, states, strict=True):
                 ended = ended_in(live.decisions, live.row)
                 rows = cancellations(live.history, ended, decider.playbook, live.logged.decided_at)
@@ -161,9 +163,9 @@ class Service:
         """
         decider = self.decider()
         index = decider.playbook.treatments.index(decider.playbook.treatment(treatment))
-        state = self.ledger.account_state(account_id)
-        triggers = {account_id: "why_not"}
-        live = decide_live(decider, [state], triggers=triggers, not_before=self.clock())[0]
+        stops, state = standing_stops(self.ledger), self.ledger.account_state(account_id)
+        triggers, now = {account_id: "why_not"}, self.clock()
+        live = decide_live(decider, [state], triggers=triggers, not_before=now, stops=stops)[0]
         decisions = live.decisions
         placed = index in decisions.ranking.places[0].tolist()
         return WhyNot(
@@ -177,7 +179,7 @@ class Service:
         """The nearest changes after which one of these treatments goes first, as of now. UnknownError."""
         decider, history = self.decider(), history_of(self.ledger.account_state(account_id))
         as_of = _after_all(history, self.clock())
-        situation = decider.situation(history, account_id, as_of)
+        situation = decider.situation(history, account_id, as_of, standing_stops(self.ledger))
         return Turned(as_of, what_would_change(situation, among=among))
 
     def _withdrawn(self, account_id: str, ended: Ended, *, after: int) -> int:

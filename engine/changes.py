@@ -24,7 +24,7 @@ from engine.contributions import Contributions
 from engine.decide import Decisions, decide
 from engine.features import Features, FeatureSet
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, Floats, History, Ints, Moments, join
+from engine.records import DAY_MICROS, ContactStop, Floats, History, Ints, Moments, join
 from engine.rules import Quoted
 from engine.scoring import LearnedScorer, Scorer, Scores
 
@@ -44,6 +44,7 @@ class Situation:
 
     Attributes:
         more: A treatment (its place) that is worth so much more than the scorer says, in currency.
+        stops: What people have stopped for everybody.
     """
 
     history: History
@@ -54,6 +55,7 @@ class Situation:
     scorer: Scorer
     seed: int
     more: tuple[int, float] = (0, 0.0)
+    stops: tuple[ContactStop, ...] = ()
 
     def decided(self) -> Decisions:
         """The account decided as things stand."""
@@ -72,7 +74,7 @@ class Situation:
 
 
 def decide_each(situations: Sequence[Situation]) -> Decisions:
-    """Decide several situations under one playbook together: one moment each, in their order.
+    """Decide several situations under one playbook and the same stops together: one moment each, in order.
 
     Those that differ in their facts are decided as accounts of their own, which `decide` keeps apart.
     """
@@ -89,6 +91,7 @@ def decide_each(situations: Sequence[Situation]) -> Decisions:
         Moments(
             tuple(copies[id(one.history)] for one in situations),
             np.array([one.as_of for one in situations], dtype=np.int64),
+            first.stops,
         ),
         playbook=first.playbook,
         features=first.features,

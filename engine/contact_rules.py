@@ -13,10 +13,35 @@ import numpy as np
 from engine.features import Features
 from engine.playbook import Playbook, Topic, Treatment
 from engine.playbook_rules import apart
-from engine.records import DAY_MICROS, Bools, Floats
+from engine.records import DAY_MICROS, Bools, ContactStop, Floats
 from engine.rule_facts import repeated
 from engine.rules import Quoted, Rule, Verdict, fact_column, rule_kind, which
 from engine.timing import expires_at
+
+# -- emergency stop ---------------------------------------------------------------------------------
+
+
+def _quote_stop(features: Features, playbook: Playbook, _: str, __: int, treatment: int) -> Quoted:
+    own = playbook.treatments[treatment]
+    stop = next(stop for stop in features.moments.stops if stops_contact(stop, own))
+    return {"stop": stop.stop_id, "level": stop.level, "of": stop.of}
+
+
+@rule_kind("stopped", _quote_stop)
+def stopped(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """People have stopped such contacts; what ends contacts is never stopped."""
+    stops = features.moments.stops
+    ended = which(playbook, lambda t: any(stops_contact(stop, t) for stop in stops))
+    yield Verdict(Rule("stopped", "availability"), ended[None, :])
+
+
+def stops_contact(stop: ContactStop, treatment: Treatment) -> bool:
+    """Whether the treatment is a contact that people have stopped."""
+    if treatment.kind != "contact":
+        return False
+    own = treatment.id if stop.level == "treatment" else getattr(treatment, stop.level, "")
+    return stop.level == "all" or own == stop.of
+
 
 # -- validity ---------------------------------------------------------------------------------------
 

@@ -196,6 +196,7 @@ RULE_NAMES: dict[str, dict[str, str]] = {
     "equivalent": {"en": "not done by a colleague", "ar": "لم يقم به زميل", "fa": "همکاری انجام نداده"},
     "quiet_hours": {"en": "quiet hours and days off", "ar": "ساعات الهدوء وأيام العطل",
                     "fa": "ساعت‌های سکوت و روزهای تعطیل"},
+    "stopped": {"en": "no emergency stop", "ar": "لا إيقاف طارئ", "fa": "بدون توقف اضطراری"},
     "repeat": {"en": "long enough ago", "ar": "مضت مدة كافية", "fa": "گذشت زمان کافی"},
     "at_most": {"en": "not too often", "ar": "دون تكرار زائد", "fa": "نه بیش از اندازه"},
     "stage": {"en": "stage of the journey", "ar": "مرحلة الرحلة", "fa": "مرحلهٔ مسیر"},

@@ -114,16 +114,33 @@ def with_superseded(table: str, rows: pl.DataFrame) -> pl.DataFrame:
 
 
 @dataclass(frozen=True)
+class ContactStop:
+    """People have stopped some contacts, for all accounts, until they resume them.
+
+    Attributes:
+        stop_id: Names the order, so that a decision can say under which it was taken.
+        level: "all", or what `of` names: "channel", "issue", "group", "action", "topic" or "treatment".
+        of: Its id; "" = everything.
+    """
+
+    stop_id: str
+    level: str
+    of: str
+
+
+@dataclass(frozen=True)
 class Moments:
     """For which accounts, and as of when, something is asked; one row a question.
 
     Attributes:
         account_ids: One per question; an account may occur several times.
         as_of: Shape (n,); what occurred and was stored strictly before it is known.
+        stops: What people have stopped, for all of them, when it is asked.
     """
 
     account_ids: tuple[str, ...]
     as_of: Micros
+    stops: tuple[ContactStop, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.account_ids) != len(self.as_of):
@@ -132,10 +149,10 @@ class Moments:
             )
 
     @classmethod
-    def at(cls, account_ids: Iterable[str], as_of: int) -> Moments:
+    def at(cls, account_ids: Iterable[str], as_of: int, stops: tuple[ContactStop, ...] = ()) -> Moments:
         """The same moment for all accounts."""
         ids = tuple(account_ids)
-        return cls(ids, np.full(len(ids), as_of, dtype=np.int64))
+        return cls(ids, np.full(len(ids), as_of, dtype=np.int64), stops)
 
     def __len__(self) -> int:
         return len(self.account_ids)

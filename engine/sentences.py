@@ -182,6 +182,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "fa": "توقف موقت پس از {count:number} × {track} در {window_days:days}؛ "
               "{days_left:days} باقی مانده است.",
     },
+    "stopped": {
+        "en": "Such contacts have been stopped for everybody until further notice.",
+        "ar": "أُوقفت هذه الاتصالات للجميع حتى إشعار آخر.",
+        "fa": "این تماس‌ها تا اطلاع بعدی برای همه متوقف شده است.",
+    },
     "not_valid": {
         "en": "It is not valid at this time.",
         "ar": "خارج مدة السريان.",

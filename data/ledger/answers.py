@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from data.ledger import contact_stops
 from data.ledger import schema as t
 from data.ledger.facts import append, join_appends, lock_accounts, new_version
 from data.ledger.suggestions import find
@@ -29,6 +30,7 @@ def answer(
 ) -> Suggestion:
     """New state and the facts that follow from it. Raises ConflictError, UnknownError."""
     account_id = _account_of(connection, suggestion_id)
+    contact_stops.join(connection)
     join_appends(connection)
     lock_accounts(connection, [account_id, *(row.account_id for row in rows)])
     before = find(connection, suggestion_id)

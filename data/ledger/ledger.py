@@ -12,7 +12,18 @@ from typing import Any
 
 import polars as pl
 
-from data.ledger import answers, facts, hand_overs, people, posting, releases, runs, suggestions, told
+from data.ledger import (
+    answers,
+    contact_stops,
+    facts,
+    hand_overs,
+    people,
+    posting,
+    releases,
+    runs,
+    suggestions,
+    told,
+)  # fmt: skip
 from data.ledger.connection import Database
 from data.ledger.types import (
     AccountState,
@@ -23,6 +34,7 @@ from data.ledger.types import (
     Proposal,
     ReleaseInUse,
     Run,
+    StopOrder,
     Suggestion,
     TailRow,
     Told,
@@ -156,6 +168,28 @@ class Ledger:
         """Role -> user_id."""
         with self._database.reading() as connection:
             return people.team(connection, account_id)
+
+    # -- stops of contacts -------------------------------------------------------------------------
+    def contact_stops(self) -> list[StopOrder]:
+        """What is stopped now, the oldest first."""
+        with self._database.reading() as connection:
+            return contact_stops.standing(connection)
+
+    def stop_log(self) -> list[StopOrder]:
+        """Every stop of contacts, the oldest first, those that are over too."""
+        with self._database.reading() as connection:
+            return contact_stops.log(connection)
+
+    def stop_contacts(self, order: StopOrder) -> tuple[StopOrder, int, list[Suggestion]]:
+        """Stop contacts for everybody at once. Returns the order as kept (the earlier one, where the same was
+        stopped already), how many suggestions were withdrawn, and those of them that had been accepted."""
+        with self._database.writing() as connection:
+            return contact_stops.begin(connection, order)
+
+    def resume_contacts(self, stop_id: int, *, by: str, reason: str, now: int) -> StopOrder:
+        """Allow again what a stop ended; twice: the second changes nothing. Raises UnknownError."""
+        with self._database.writing() as connection:
+            return contact_stops.end(connection, stop_id, by=by, reason=reason, now=now)
 
     # -- releases ----------------------------------------------------------------------------------
     def release_in_use(self) -> ReleaseInUse | None:

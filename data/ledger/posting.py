@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data.ledger import hand_overs, runs
+from data.ledger import contact_stops, hand_overs, runs
 from data.ledger import schema as t
 from data.ledger.facts import lock_accounts
 from data.ledger.statements import chunks, columns, upsert
@@ -74,6 +74,7 @@ def post(
     now: int,
 ) -> None:
     """Replace the account's list in the run on show and in those being staged. Raises ConflictError."""
+    contact_stops.join(connection)
     run_on_show = runs.hold_shown(connection, alone=False)
     account = decision.account_id
     found = lock_accounts(connection, [account])[account].version
@@ -81,6 +82,8 @@ def post(
         raise ConflictError(
             f"Account {account!r} has changed (version {found}, decided at {version}): decide again."
         )
+    if contact_stops.overtaken(connection, [(decision, proposals)]):
+        raise ConflictError(f"What account {account!r} is proposed has just been stopped: decide again.")
     staging = runs.being_staged(connection)
     live = _live(connection, [account])
     wanted = _wanted([(decision, proposals)])
@@ -103,11 +106,15 @@ def stage(
     *,
     now: int,
 ) -> list[str]:
-    """Publish accounts to a run that is not complete; those that changed since are left out and returned."""
+    """Publish accounts to a run that is not complete; those that changed since, or are proposed what has been
+    stopped since, are left out and returned."""
+    contact_stops.join(connection)
     if runs.find(connection, run_id).state == "complete":
         raise ConflictError(f"Run {run_id!r} is complete; a new night is a new run.")
     found = lock_accounts(connection, (decision.account_id for decision, _, _ in accounts))
     unchanged = [(d, p) for d, p, version in accounts if found[d.account_id].version == version]
+    stopped = contact_stops.overtaken(connection, unchanged)
+    unchanged = [(decision, p) for decision, p in unchanged if decision.account_id not in stopped]
     ids = [decision.account_id for decision, _ in unchanged]
     live = _live(connection, ids)
     wanted = _wanted(unchanged)
@@ -118,7 +125,8 @@ def stage(
     _publish(connection, [run_id], ids)
     _log(connection, [decision for decision, _ in unchanged])
     hand_overs.ask_by_rule(connection, [decision for decision, _ in unchanged], now=now)
-    return [d.account_id for d, _, version in accounts if found[d.account_id].version != version]
+    staged = set(ids)
+    return [decision.account_id for decision, _, _ in accounts if decision.account_id not in staged]
 
 
 def _wanted(accounts: Iterable[tuple[LoggedDecision, Sequence[Proposal]]]) -> list[_Wanted]:

@@ -201,6 +201,25 @@ decisions = Table(
 )
 
 
+# A stop of contacts for all accounts; it stands until somebody resumes them.
+contact_stops = Table(
+    "contact_stops",
+    metadata,
+    Column("stop_id", _Counter, primary_key=True, autoincrement=True),
+    Column("level", Text, nullable=False),
+    Column("of", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("stopped_by", Text, nullable=False),
+    Column("stopped_at", BigInteger, nullable=False),
+    Column("treatments", Json, nullable=False),
+    Column("spared", Json, nullable=False),
+    Column("resumed_by", Text),
+    Column("resumed_at", BigInteger),
+    Column("resume_reason", Text),
+    sqlite_autoincrement=True,
+)
+
+
 def _proposal_columns() -> list[Column[Any]]:
     """What a proposal says; a listing and a suggestion carry the same."""
     return [

@@ -128,8 +128,9 @@ class Proposal:
 class LoggedDecision:
     """The part of a decision that the ledger keeps. `record` holds what is needed to recompute a live one.
 
-    `ended` is not kept: the treatments that consent does not allow any more. Whatever of them somebody has
-    accepted or put off is withdrawn when the decision is posted or staged.
+    `ended` and `stops` are not kept. `ended`: the treatments that are not allowed any more, or that another
+    role is given now; whatever of them somebody has accepted or put off is withdrawn when the decision is
+    posted or staged. `stops`: ids of the stops of contacts under which it was taken.
     """
 
     decision_id: str
@@ -145,6 +146,7 @@ class LoggedDecision:
     """"night:<run>" or "event:<event_id>"."""
     record: Mapping[str, Any] = field(default_factory=dict)
     ended: Sequence[str] = ()
+    stops: Sequence[str] = ()
     hand_overs: Sequence[Mapping[str, Any]] = ()
     """Fields of `NewHandOver`: what the account is handed over for when the decision is posted; not kept."""
 
@@ -174,6 +176,30 @@ class Suggestion:
     snoozed_until: int | None = None
     new: bool = False
     not_before: int | None = None
+
+
+@dataclass(frozen=True)
+class StopOrder:
+    """Contacts of a scope, stopped for everybody until somebody resumes them; times in microseconds UTC.
+
+    Attributes:
+        level: "all", or what `of` names: "channel", "issue", "group", "action", "topic", "treatment".
+        stopped_by, resumed_by: Who did it.
+        treatments, spared: Those of the playbook in use that it covers, and those that it does not.
+        stop_id: 0 = not kept yet.
+    """
+
+    level: str
+    of: str
+    reason: str
+    stopped_by: str
+    stopped_at: int
+    treatments: tuple[str, ...]
+    spared: tuple[str, ...]
+    stop_id: int = 0
+    resumed_by: str | None = None
+    resumed_at: int | None = None
+    resume_reason: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from engine.decide import Decisions
 from engine.explanation import every_rule, objection_words, why_not
 from engine.playbook import ContactLimit, Equivalent, Playbook, Suppression, Topic
 from engine.policies import RULE_KINDS, STAGES
+from engine.records import ContactStop, Moments
 from engine.sentences import LANGUAGES
 from tests.engine.builders import (
     NOW,
@@ -39,9 +40,10 @@ class Scene:
     treatment: str
     rows: tuple[Row, ...] = READY
     rules: Playbook = CALM
+    stops: tuple[ContactStop, ...] = ()
 
     def decided(self) -> Decisions:
-        return decided(history(*self.rows), rules=self.rules)
+        return decided(history(*self.rows), Moments.at(("a",), NOW, self.stops), rules=self.rules)
 
 
 def changed(id: str, base: Playbook | None = None, **values) -> Playbook:
@@ -82,6 +84,7 @@ SCENES: dict[str, Scene] = {
                    playbook(contact_limits=(ContactLimit("l", "*", "", 1, 7.0),))),
     "suppression": Scene("visit_news", (*READY, touchpoint(-1.0, treatment="visit_news")),
                          playbook(suppressions=(Suppression("s", "contacts", "treatment", 1, 7.0, 7.0),))),
+    "stopped": Scene("visit_news", stops=(ContactStop("1", "channel", "visit"),)),
     "not_valid": Scene("visit_news", rules=changed("visit_news", valid_until=NOW)),
     "wrong_side": Scene("visit_safety", rules=about_medicine()),
     "medical_question": Scene("visit_news", (*READY, asked_about("safety")), about_medicine("news")),
