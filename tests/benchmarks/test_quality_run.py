@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.quality import handover, run, worlds
 from benchmarks.quality.__main__ import main
-from benchmarks.quality.certainty import LOGGED_ACCOUNTS, claimed, covered
+from benchmarks.quality.certainty import LOGGED_ACCOUNTS, _some, claimed, covered
 from benchmarks.quality.found import Found
 from benchmarks.quality.peers import PEERS
 from benchmarks.quality.peers.problem import Problem
@@ -23,6 +23,7 @@ from benchmarks.quality.run import Plan, cells
 from benchmarks.quality.tables import BEGIN, END, document, put_into
 from data.home import DataError
 from data.progress import quiet
+from data.world import WorldSettings, simulate
 from tests.benchmarks.test_quality_worlds import small
 from training.behaviour import Assignment
 
@@ -122,16 +123,18 @@ def test_a_peer_is_handed_what_was_known_and_nothing_of_the_truth(tmp_path: Path
 
 def test_a_peer_takes_the_best_of_what_is_eligible(tmp_path: Path) -> None:
     """A peer that contacts whom it may not would be compared unfairly."""
-    given = small("logged")
-    own = given.cases
-    handover.hand_over(own, Assignment(own.probability, own.eligible, 0.0), given.asked, 3, tmp_path)
+    given = small("randomised", 4_200)
+    own, draw = given.cases, np.random.default_rng(0)
+    eligible = draw.random(given.asked.eligible.shape) < 0.5
+    eligible[:, 0] = True
+    asked = replace(given.asked, eligible=eligible)
+    handover.hand_over(own, Assignment(own.probability, own.eligible, 0.0), asked, 3, tmp_path)
     problem = Problem.read(tmp_path)
-    draw = np.random.default_rng(0).random((len(given.asked.worth), len(problem.learned)))
 
-    choice = problem.greedy(draw)
+    choice = problem.greedy(draw.random((len(eligible), len(problem.learned))))
 
-    rows = np.arange(len(choice))
-    assert given.asked.eligible[rows, choice].all()
+    assert eligible[np.arange(len(choice)), choice].all()
+    assert len(problem.learned) > 10
     assert set(choice) <= set(problem.learned)
 
 
@@ -268,6 +271,21 @@ def test_coverage_compares_intervals_with_what_all_accounts_are_worth(
     assert len(as_is) == 6
     assert sum(as_is.values()) >= 4
     assert sum(elsewhere.values()) == 0
+
+
+def test_the_log_behind_an_interval_is_of_few_accounts_and_the_truth_of_all() -> None:
+    """Were the log of all accounts, intervals would be compared with what they were made from."""
+    world = simulate(
+        WorldSettings.named(**{"accounts": 60, "seed": 4} | dict(worlds.preset("logged").settings))
+    )
+
+    log = _some(world, 10)
+
+    assert log.tables["accounts"].height == 10
+    for name in ("touchpoints", "outcomes", "decisions"):
+        assert set(log.tables[name]["account_id"]) <= set(log.tables["accounts"]["account_id"])
+    assert set(log.tables["responses"]["touchpoint_id"]) <= set(log.tables["touchpoints"]["touchpoint_id"])
+    assert len(log.truth) == len(world.truth)
 
 
 def test_results_are_plain_json_lines(tmp_path: Path) -> None:

@@ -61,3 +61,17 @@ def test_a_claim_passes_with_its_bound_below_the_limit_and_only_then() -> None:
         if held.passed:
             assert held.bound <= 0.02
     assert [held.passed for held in holm(means, 0.02)] == [True, True, False, False]
+
+
+def test_nothing_passes_after_a_claim_that_failed() -> None:
+    """P 0.03 and 0.04: the first needs 0.025 and fails, so the second, which alone needs 0.05, fails too."""
+    first, second = (_with_p(p) for p in (0.03, 0.04))
+
+    assert (first.below(0.0), second.below(0.0)) == pytest.approx((0.03, 0.04))
+    assert [held.passed for held in holm([first, second], 0.0)] == [False, False]
+    assert holm([second], 0.0)[0].passed
+
+
+def _with_p(p: float) -> Mean:
+    """Two seeds: P(t below -x) with one degree of freedom is 1/2 - atan(x) / pi."""
+    return Mean(-math.tan(math.pi * (0.5 - p)), 1.0, 2)

@@ -17,6 +17,7 @@ from training.evaluate import (
     AS_LOGGED,
     NO_CONTACT_POLICY,
     claim,
+    claims_gain,
     evaluate,
     evaluate_by_time,
     time_split,
@@ -89,6 +90,7 @@ def test_no_gain_is_claimed_where_contacts_cause_nothing(zero: Cases, seed: int)
 
     for name in LEARNERS:
         assert "no gain by personalisation is claimed" in claim(result.evaluation, name).lower()
+        assert not claims_gain(result.evaluation, name)
 
 
 def test_a_gain_is_claimed_where_there_is_one_and_the_evidence_carries_it(tmp_path: Path) -> None:
@@ -97,6 +99,8 @@ def test_a_gain_is_claimed_where_there_is_one_and_the_evidence_carries_it(tmp_pa
     few = judged(cases_of(tmp_path / "few", LogSettings(accounts=300)))
 
     assert "more than chance." in claim(many.evaluation, "s_learner")
+    assert claims_gain(many.evaluation, "s_learner")
+    assert not claims_gain(few.evaluation, "s_learner")
     assert "limited evidence" in claim(few.evaluation, "s_learner")
 
 
