@@ -98,6 +98,22 @@ EXPLAINING: dict[str, dict[str, str]] = {
         "fa": "ارزش مورد انتظار نسبت به عدم تماس: {caused:money}، از آن {general:money} برای هر مشتری؛ "
               "هزینه: {cost:money}؛ خطر انصراف: {fatigue:money} ({evidence:cases}).",
     },
+    "similar_responded": {
+        "en": "{responded:number} of {contacted:number} similar accounts responded to this message "
+              "({channel}) within {days}; counted {at:ago}.",
+        "ar": "استجاب {responded:number} من {contacted:number} من العملاء المشابهين لهذه الرسالة "
+              "({channel}) خلال {days}؛ أُحصي {at:ago}.",
+        "fa": "{responded:number} از {contacted:number} مشتری مشابه به این پیام پاسخ مثبت دادند "
+              "({channel})، در {days}؛ شمارش: {at:ago}.",
+    },
+    "similar_responded_channel": {
+        "en": "{responded:number} of {contacted:number} similar accounts responded ({channel}) "
+              "within {days}; counted {at:ago}.",
+        "ar": "استجاب {responded:number} من {contacted:number} من العملاء المشابهين ({channel}) "
+              "خلال {days}؛ أُحصي {at:ago}.",
+        "fa": "{responded:number} از {contacted:number} مشتری مشابه پاسخ مثبت دادند ({channel})، "
+              "در {days}؛ شمارش: {at:ago}.",
+    },
     # -- what would change it
     "change_days": {
         "en": "In {days}, with nothing new known, this goes first: {first:treatment}.",

@@ -17,9 +17,11 @@ from engine.amounts import Amounts, amounts_of
 from engine.decide import Decisions
 from engine.drivers import DRIVERS, PROFILE, Driver
 from engine.facts import SCOPES, fact_name
+from engine.peers import PEER_DAYS, SIMILAR_BY
 from engine.playbook import ContextWeight, Playbook, Treatment
 from engine.policies import Quoted, fact_column, fact_names, value_at
 from engine.records import DAY_MICROS
+from engine.scoring import LearnedScorer
 
 RECENT_DAYS = 30.0
 """Within which a question or a look at a page is worth telling."""
@@ -317,6 +319,23 @@ def last_contact(case: Case) -> Iterator[Reason]:
         yield Reason("no_contact_yet", facts, amount)
     else:
         yield Reason("last_contact", facts | {"days": days, "at": case.moment_before(days)}, amount)
+
+
+@reason_kind("similar_responded", "similar_responded_channel")
+def similar_responded(case: Case) -> Iterator[Reason]:
+    """How many similar accounts responded to this message, or to the channel where that is too few."""
+    scorer = case.decisions.scorer
+    peers = scorer.parts.peers if isinstance(scorer, LearnedScorer) else None
+    if peers is None or case.treatment.kind != "contact":
+        return
+    segment = case.fact(SIMILAR_BY) if SIMILAR_BY in case.decisions.features.set.account else None
+    own = segment if isinstance(segment, str) else None
+    found = peers.responded(case.treatment.id, case.treatment.channel, own)
+    if found is not None:
+        what, contacted, responded = found
+        code = "similar_responded" if what == "treatment" else "similar_responded_channel"
+        yield Reason(code, {"channel": case.treatment.channel, "responded": responded, "contacted": contacted,
+                            "segment": segment, "days": PEER_DAYS, "at": peers.until})  # fmt: skip
 
 
 def _reads_topic(weight: ContextWeight, topic: str) -> bool:

@@ -14,6 +14,7 @@ from engine import numerics
 from engine.contributions import ConstantTerm, Contributions, ForestTerm, Term, added
 from engine.features import Features
 from engine.forest import Forest, parse_forest
+from engine.peers import Peers
 from engine.playbook import Playbook
 from engine.pooling import Pool, combined
 from engine.records import NO_CONTACT, Bools, EngineError, Floats, Ints
@@ -175,6 +176,7 @@ class ReleaseParts:
             contact, P(positive response).
         error: Standard error of the worth beyond no contact, in currency.
         pool: What treatments that it has not learned are worth beyond no contact, by channel and topic.
+        peers: How often similar accounts responded; None = not counted.
     """
 
     id: str
@@ -190,6 +192,7 @@ class ReleaseParts:
     error: Floats
     pool: Pool
     support: float | None = None
+    peers: Peers | None = None
 
 
 Values = Callable[[ReleaseParts, Features, Ints, Ints], Floats]
@@ -427,6 +430,7 @@ def learned_scorer(
         pool=_pool(manifest["pool"], arrays),
         **{name: _constants(arrays, name, len(treatments)) for name in _CONSTANTS},
         support=_support(arrays, texts),
+        peers=Peers.of(manifest),
     )
     if NO_CONTACT not in treatments:
         raise EngineError("The release has not learned no contact ('none'), so it cannot say what is caused.")

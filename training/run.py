@@ -24,6 +24,7 @@ from training.errors import NoHistoryError, TooFewCasesError
 from training.evaluate import Evaluation, Judged, evaluate, evaluate_by_time, finite
 from training.gains import all_json
 from training.learners import LEARNERS, learnable
+from training.peers import count_peers
 from training.release import Gate, judge, manifest_of, parts_of, release_id, with_support
 from training.select import Selection, select
 from training.splits import held_out
@@ -231,6 +232,7 @@ def _facts(snapshot: Snapshot, learned: _Learned, gate: Gate, settings: Settings
         },
         "gains": finite(all_json(learned.judged.gains)),
         "overlap": [finite(asdict(row)) for row in learned.judged.overlap],
+        "peers": count_peers(snapshot, at).as_json(),
         "gate": [{"name": c.name, "passed": c.passed, "sentence": c.sentence} for c in gate.checks],
         "versions": {name: version(name) for name in ("lightgbm", "numpy", "polars", "numba")},
     }  # fmt: skip

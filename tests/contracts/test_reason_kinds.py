@@ -12,9 +12,11 @@ from engine.decide import Decisions
 from engine.explanation import why, words
 from engine.playbook import Playbook
 from engine.reasons import REASON_CODES
+from engine.scoring import LearnedScorer, Scorer
 from engine.sentences import LANGUAGES
 from tests.engine.builders import NOW, Row, history, outcome, permission, playbook, response, touchpoint
 from tests.engine.deciding import READY, FixedScorer, decided, index, policy, weight
+from tests.engine.releases import known_of, scorer
 
 WORTH = FixedScorer({"visit_safety": 300.0, "stop_email": 40.0})
 CALM = playbook(suppressions=())
@@ -32,7 +34,7 @@ class Scene:
     treatment: str = "visit_safety"
     rows: tuple[Row, ...] = READY
     rules: Playbook = CALM
-    scorer: FixedScorer = WORTH
+    scorer: Scorer = WORTH
 
     def decided(self) -> Decisions:
         return decided(history(*self.rows), rules=self.rules, scorer=self.scorer)
@@ -46,6 +48,12 @@ def moved_by(*features: str) -> Scene:
     """A score that some features move."""
     adds = {feature: 10.0 * place for place, feature in enumerate(features, start=1)}
     return Scene(rows=RICH, scorer=replace(WORTH, adds=adds))
+
+
+def with_peers(kind: str, name: str) -> LearnedScorer:
+    """A release that has counted the accounts of segment A."""
+    counted = {"until": NOW - 1, "treatments": {}, "channels": {}} | {kind: {name: {"A": [20, 14]}}}
+    return scorer(known_of(), peers=counted)
 
 
 SCENES: dict[str, Scene] = {
@@ -78,6 +86,8 @@ SCENES: dict[str, Scene] = {
     "profile": moved_by("segment"),
     "other_facts": moved_by("segment", "optouts_365d", "inbound_any_7d", "outcomes_30d", "planned_any"),
     "expected_value_here": moved_by("segment"),
+    "similar_responded": Scene(scorer=with_peers("treatments", "visit_safety")),
+    "similar_responded_channel": Scene(scorer=with_peers("channels", "visit")),
 }
 """One for each code: a code without a scene fails below, so nothing is added unchecked."""
 

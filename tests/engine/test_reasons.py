@@ -22,13 +22,15 @@ from engine.scoring import LEARNERS, LearnedScorer, StartingScorer, learned_scor
 from tests.engine.builders import (
     ATTRIBUTES,
     NOW,
+    account,
     history,
+    permission,
     playbook,
     touchpoint,
 )
 from tests.engine.deciding import READY, FixedScorer, decided, index, weight
 from tests.engine.random_histories import random_history, random_moments
-from tests.engine.releases import arrays, grown, known_of, manifest, texts_of
+from tests.engine.releases import arrays, grown, known_of, manifest, scorer, texts_of
 from tests.engine.test_contributions import expected_score
 
 SEEDS = st.integers(0, 2**31 - 1)
@@ -210,6 +212,44 @@ def test_a_context_weight_counts_what_it_adds_and_zero_takes_all() -> None:
     assert weight_amounts(10.0, [two, none]) == {"2.0": 0.0, "0.0": -10.0}
     half = weight_amounts(10.0, [two, weight("half", "1 = 1", 0.5)])
     assert half["2.0"] == pytest.approx(-half["half"]) == pytest.approx(10.0 * np.log(2.0))
+
+
+def test_similar_accounts_are_counted_in_the_own_segment_and_by_channel_where_a_message_is_too_new() -> None:
+    """Fourteen of twenty says more than a model; four of four says nothing."""
+    messages = {"visit_news": {"A": [20, 14]}, "visit_safety": {"A": [4, 4]}}
+    channels = {"visit": {"A": [30, 15], "B": [50, 1]}}
+    counts = {"until": NOW - DAY_MICROS, "treatments": messages, "channels": channels}
+    own = scorer(known_of(), peers=counts)
+
+    of_a, of_b = (
+        decided(history(*READY, account(segment=segment)), rules=RULES, scorer=own) for segment in "AB"
+    )
+
+    news, safety = told(of_a, "visit_news"), told(of_a, "visit_safety")
+    assert words(news["similar_responded"], language="en", now=NOW, playbook=RULES) == (
+        "14 of 20 similar accounts responded to this message (Visit) within 365 days; counted 1 day ago."
+    )
+    assert news["similar_responded"].amount is None
+    assert safety["similar_responded_channel"].facts["responded"] == 15
+    assert told(of_b, "visit_news")["similar_responded_channel"].facts["contacted"] == 50
+    assert not any(code.startswith("similar") for code in told(of_b, "email_news"))
+
+
+def test_the_example_of_the_handbook_adds_up() -> None:
+    """docs/reasons.md works it out by hand."""
+    lifted = weight("read", "inbound_safety_7d >= 1", 2.0, applies="topic = 'safety'")
+    rules = playbook(suppressions=(), context_weights=(lifted,))
+    adds = {"days_since_same_channel": 60.0, "outcome_value_365d": 40.0, "segment": -10.0}
+    own = FixedScorer({"visit_safety": 170.0}, followed=0.5, optout=0.01, adds=adds)
+    read = touchpoint(-0.002, channel="website", direction="inbound", topic="safety")
+    rows = (*READY, permission(-9.0, purpose="web_behaviour"), read, touchpoint(-47.0))
+
+    reasons = told(decided(history(*rows), rules=rules, scorer=own), "visit_safety", rules)
+
+    amounts = {code: reason.amount for code, reason in reasons.items() if reason.amount is not None}
+    assert amounts == pytest.approx({"read_topic": 82.5, "expected_value_here": 37.5, "last_contact": 30.0,
+                                     "purchases": 20.0, "profile": -5.0})  # fmt: skip
+    assert reasons["expected_value_here"].facts["general"] == pytest.approx(170.0)
 
 
 def test_every_feature_belongs_to_one_driver() -> None:
