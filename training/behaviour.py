@@ -23,10 +23,10 @@ LEAST_PROBABILITY = 0.01
 """Estimated probabilities are not believed below this: one case would count for more than a hundred."""
 LEAST_OF_EVEN = 0.05
 """Where many treatments are eligible, the bar is this part of an even share of them, if that is less."""
-ROUNDS = (5, 10, 20, 40, 80, 160)
-"""How many trees a class may have: as many as predict best for accounts not seen, few where cases are few."""
+MOST_ROUNDS = 160
+"""Trees of a class at most; as many are used as predict best for accounts not seen."""
 FOLDS = 3
-CALIBRATED_ON = 50_000
+CALIBRATED_ON = 20_000
 """Cases that the calibration looks at, at most: it has one number a treatment."""
 TOLERATED = 0.05
 """How much less than 1 the logged probabilities of an eligible set may seem to add up to."""
@@ -155,10 +155,12 @@ def estimate(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress 
 
 
 def _raw(cases: Cases, labels: Ints, folds: Ints, boosting: Boosting, progress: Progress) -> Floats:
-    """Probabilities of the classes before calibration, by models that have not seen the account."""
+    """Probabilities of the classes before calibration, by models that have not seen the account.
+
+    How many trees are best is found on the first fold and taken for all.
+    """
     classes = int(labels.max()) + 1
-    raw, boosters = np.ones((len(cases), classes)), {}
-    loss = np.zeros(len(ROUNDS))
+    raw, rounds = np.ones((len(cases), classes)), 0
     if classes < 2:
         return raw
     rows, names, categories = _known(cases)
@@ -168,15 +170,14 @@ def _raw(cases: Cases, labels: Ints, folds: Ints, boosting: Boosting, progress: 
         own, other = folds == fold, folds != fold
         if not own.any() or not other.any():
             continue
-        boosters[fold] = grow_named(
+        looked = np.flatnonzero(own)[:CALIBRATED_ON]
+        booster = grow_named(
             rows[other], labels[other].astype(np.float64), names=names, categories=categories,
-            parameters=parameters, rounds=ROUNDS[-1],
+            parameters=parameters, rounds=rounds or MOST_ROUNDS,
+            seen_by=None if rounds else (rows[looked], labels[looked].astype(np.float64)),
         )  # fmt: skip
-        looked = np.flatnonzero(own)[: CALIBRATED_ON // FOLDS]
-        loss += [_loss(boosters[fold].predict(rows[looked], num_iteration=n), labels[looked]) for n in ROUNDS]
-    for fold, booster in boosters.items():
-        best = ROUNDS[int(loss.argmin())]
-        raw[folds == fold] = booster.predict(rows[folds == fold], num_iteration=best)
+        rounds = rounds or booster.best_iteration
+        raw[own] = booster.predict(rows[own], num_iteration=rounds)
     progress("assignment probabilities", FOLDS, FOLDS)
     return raw
 
@@ -190,11 +191,6 @@ def _size(n: int) -> dict[str, float]:
         "min_data_in_leaf": 50,
         "max_bin": 63,
     }
-
-
-def _loss(share: Floats, label: Ints) -> float:
-    """Surprise by what was chosen, summed."""
-    return -float(np.log(np.maximum(share[np.arange(len(label)), label], 1e-12)).sum())
 
 
 def calibrate(raw: Floats, label: Ints, allowed: Bools) -> tuple[float, Floats]:

@@ -17,6 +17,7 @@ from engine.features import Features, FeatureSet
 from engine.records import Floats, Ints
 from training.errors import TrainingError
 
+PATIENCE = 10
 CHUNK_ROWS = 100_000
 """Rows of a model's matrix made at a time."""
 _UNUSABLE = frozenset('"[]{},:')
@@ -95,19 +96,31 @@ def grow_named(
     categories: Collection[str],
     parameters: Mapping[str, Any],
     rounds: int,
+    seen_by: tuple[Floats, Floats] | None = None,
 ) -> Any:
-    """The same over columns of any names with any parameters."""
+    """The same over columns of any names with any parameters.
+
+    With `seen_by`, rows and label that the forest does not learn from, it stops growing when it has not
+    predicted them better for `PATIENCE` rounds; `best_iteration` says how many rounds were best.
+    """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import lightgbm  # noqa: PLC0415 - slow to import, and only training needs it
 
+    loading = {"feature_pre_filter": False, "verbosity": -1}
     data = lightgbm.Dataset(
         rows,
         label=label,
         feature_name=list(names),
         categorical_feature=[name for name in names if name in categories],
-        params={"feature_pre_filter": False, "verbosity": -1},
+        params=dict(loading),
     )
-    return lightgbm.train(dict(parameters), data, num_boost_round=rounds)
+    if seen_by is None:
+        return lightgbm.train(dict(parameters), data, num_boost_round=rounds)
+    apart = lightgbm.Dataset(seen_by[0], label=seen_by[1], reference=data, params=dict(loading))
+    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
+    return lightgbm.train(
+        dict(parameters), data, num_boost_round=rounds, valid_sets=[apart], callbacks=[stop]
+    )
 
 
 def each_pair(booster: Any, features: Features, treatments: Ints) -> Floats:

@@ -27,7 +27,9 @@ from training.errors import OutputError, TooFewCasesError
 from training.occasions import LandmarkSettings, decided, known, landmarks
 from training.persons import Names, served_by
 
-_COLUMNS = ("action", "probability", "eligible", "options", "person", "reward", "responded", "matured")
+_COLUMNS = (
+    "action", "probability", "eligible", "options", "person", "reward", "within", "responded", "matured",
+)  # fmt: skip
 """Of `Cases`: what has a row per occasion."""
 _SHARED = frozenset({"set", "treatment"})
 _GATES = (
@@ -50,10 +52,13 @@ class Cases:
         options: How many treatments the logged list of what could have been chosen names; 0 = there is no
             list; shape (n,).
         person: Who serves the account (`training.persons`), as text; shape (n,).
-        reward: Worth of the outcomes within the horizon, in currency, costs not deducted; shape (n,).
+        reward: Worth of the outcomes within the general horizon, in currency, costs not deducted; shape (n,).
+            `training.horizons.on_one_clock` puts horizons by issue in its place.
+        within: Worth of the outcomes within each of `windows`; shape (n, W).
         responded: Whether the treatment had a positive response within the horizon; shape (n,).
-        matured: Whether the whole horizon was known when the cases were made; shape (n,).
-        horizon_days: The window of outcomes, the same for all arms.
+        matured: Whether the longest window was known when the cases were made, whatever was chosen: recent
+            cases of quick treatments alone would be compared with no contact of other weeks; shape (n,).
+        windows: Days of the general horizon, then those of issues that have another.
         basis: Where the occasions come from.
         left_out: Why occasions are missing -> how many.
         known_until: Newest moment of which outcomes are known, microseconds UTC.
@@ -67,15 +72,26 @@ class Cases:
     options: Ints
     person: Names
     reward: Floats
+    within: Floats
     responded: Bools
     matured: Bools
-    horizon_days: float
+    windows: tuple[float, ...]
     basis: str
     left_out: Mapping[str, int]
     known_until: int
 
     def __len__(self) -> int:
         return len(self.action)
+
+    @property
+    def horizon_days(self) -> float:
+        """The general horizon."""
+        return self.windows[0]
+
+    @property
+    def window_days(self) -> float:
+        """The longest window: when all that is counted of a case is known."""
+        return max(self.windows)
 
     @property
     def account_ids(self) -> tuple[str, ...]:
@@ -111,7 +127,7 @@ class Cases:
         """Share of cases whose outcome window begins before that of the account's earlier case has ended."""
         frame = pl.DataFrame({"account": self.account_ids, "as_of": self.as_of}).sort("account", "as_of")
         gap = frame.select(pl.col("as_of").diff().over("account"))["as_of"]
-        overlapping = (gap < int(self.horizon_days * DAY_MICROS)).fill_null(value=False)
+        overlapping = (gap < int(self.window_days * DAY_MICROS)).fill_null(value=False)
         return int(overlapping.sum()) / max(len(self), 1)
 
     def frame(self) -> pl.DataFrame:
@@ -124,6 +140,9 @@ class Cases:
             "probability": pl.Series(self.probability).fill_nan(None),
             "eligible": ["|".join(np.array(self.treatments)[row]) for row in self.eligible],
             "reward": self.reward,
+            **{
+                f"reward_{days:g}d": self.within[:, place] for place, days in enumerate(self.windows) if place
+            },
             "cost": self.cost[self.action],
             "responded": self.responded,
             "matured": self.matured,
@@ -259,7 +278,8 @@ class _Builder:
         self.playbook, self.features, self.span, self.at = playbook, features, span, at
         self.landmark = landmark
         self.index = {treatment.id: place for place, treatment in enumerate(playbook.treatments)}
-        self.horizon = int(playbook.horizon("") * DAY_MICROS)
+        self.windows = windows_of(playbook)
+        self.horizon = int(self.windows[0] * DAY_MICROS)
         self.left_out: Counter[str] = Counter()
 
     def of_bucket(self, history: History, account_ids: tuple[str, ...]) -> Cases | None:
@@ -270,6 +290,7 @@ class _Builder:
         moments = Moments(tuple(occasions["account_id"]), occasions["as_of"].to_numpy())
         everything = features_as_of(history, moments, playbook=self.playbook, features=self.features)
         action = occasions["treatment"].replace_strict(self.index, return_dtype=pl.Int64).to_numpy()
+        within = np.stack([self._worth(history, occasions, days) for days in self.windows], axis=1)
         return Cases(
             playbook=self.playbook,
             features=lean(everything),
@@ -278,14 +299,18 @@ class _Builder:
             eligible=self._eligible(occasions["eligible"], everything, action),
             options=_options(occasions),
             person=served_by(history, occasions, self.playbook, at=self.at),
-            reward=rewards(history, occasions, self.playbook, at=self.at, horizon=self.horizon),
+            reward=within[:, 0],
+            within=within,
             responded=responses(history, occasions, at=self.at, horizon=self.horizon),
-            matured=moments.as_of + self.horizon <= self.span.outcomes_until,
-            horizon_days=self.playbook.horizon(""),
+            matured=moments.as_of + int(max(self.windows) * DAY_MICROS) <= self.span.outcomes_until,
+            windows=self.windows,
             basis="decisions" if self.span.logged else "landmarks",
             left_out={},
             known_until=self.span.outcomes_until,
         )
+
+    def _worth(self, history: History, occasions: pl.DataFrame, days: float) -> Floats:
+        return rewards(history, occasions, self.playbook, at=self.at, horizon=int(days * DAY_MICROS))
 
     def _occasions(self, history: History, account_ids: tuple[str, ...]) -> pl.DataFrame:
         if self.span.logged:
@@ -326,6 +351,13 @@ class _Builder:
         mask = np.zeros(len(self.index), dtype=np.bool_)
         mask[[self.index[name] for name in named if name in self.index]] = True
         return mask
+
+
+def windows_of(playbook: Playbook) -> tuple[float, ...]:
+    """Days of the general horizon, then of those that contacts of other issues have, shortest first."""
+    general = playbook.horizon("")
+    own = {playbook.horizon(t.issue) for t in playbook.treatments if t.kind == "contact"}
+    return (general, *sorted(own - {general}))
 
 
 def _options(occasions: pl.DataFrame) -> Ints:

@@ -358,7 +358,7 @@ def time_split(cases: Cases, *, share: float = 0.7) -> tuple[Bools, Bools]:
     The cut lies at the given share of the occasions.
     """
     cut = np.quantile(cases.as_of, share, method="higher")
-    return cases.as_of + int(cases.horizon_days * DAY_MICROS) <= cut, cases.as_of >= cut
+    return cases.as_of + int(cases.window_days * DAY_MICROS) <= cut, cases.as_of >= cut
 
 
 def evaluate_by_time(

@@ -116,6 +116,7 @@ def manifest_of(
         "evidence": dict(zip(learned, map(int, known.evidence), strict=True)),
         "pool": {"channels": list(known.pool.channels), "topics": list(known.pool.topics)},
         "horizon_days": cases.horizon_days,
+        "windows_days": list(cases.windows),
         "known_until": cases.known_until,
         **facts,
     }
@@ -199,7 +200,7 @@ def _opponent(judged: Judged, in_use: Release) -> tuple[Bools, Floats, str]:
     same accounts as the new one, stands in for it.
     """
     cases = judged.cases
-    seen = cases.as_of + int(cases.horizon_days * DAY_MICROS) <= int(in_use.manifest["known_until"])
+    seen = cases.as_of + int(cases.window_days * DAY_MICROS) <= int(in_use.manifest["known_until"])
     fresh = cases.take(~seen)
     if len(fresh) >= LEAST_FRESH and len(set(fresh.account_ids)) >= LEAST_FRESH_ACCOUNTS:
         policy = greedy(released_values(in_use, fresh), fresh.cost, fresh.eligible)

@@ -70,7 +70,7 @@ def arrival_days(snapshot: Snapshot, cases: Cases, at: int) -> Floats:
     """Days from an occasion to each outcome in its window, over some thousand occasions; shape (m,)."""
     asked = pl.DataFrame({"account_id": cases.account_ids, "as_of": cases.as_of})
     asked = asked.gather_every(max(1, len(cases) // SAMPLED_CASES))
-    horizon = int(cases.horizon_days * DAY_MICROS)
+    horizon = int(cases.window_days * DAY_MICROS)
     later = pl.col("occurred_at").to_physical() - pl.col("as_of")
     found = []
     for bucket in range(snapshot.buckets):
@@ -104,7 +104,7 @@ def _pictures(findings: Findings) -> dict[str, bytes]:
         "cases": pictures.cases_by_treatment(counts),
         "calibration": pictures.calibration(findings.judged.gains[chosen].tenths, currency),
         "uplift": pictures.uplift(findings.judged.gains, chosen, currency),
-        "arrival": pictures.arrival(findings.arrival_days, findings.cases.horizon_days),
+        "arrival": pictures.arrival(findings.arrival_days, findings.cases.window_days),
     }
     if findings.by_time is not None:
         drawn["values_time"] = pictures.values_by_policy(findings.by_time, chosen, currency)
@@ -154,7 +154,7 @@ def notes(findings: Findings) -> list[str]:
         "logged. The effect of the whole programme shows only against a control group.",
         "The release was learned once more from all matured cases; the figures are those of the same learner "
         "before that, on accounts that it had not seen.",
-        "One window of outcomes, that of the playbook's general horizon, holds for all treatments.",
+        _horizons_note(cases),
     ]
     if cases.overlap() > 0:
         said.append(
@@ -189,6 +189,17 @@ def notes(findings: Findings) -> list[str]:
     if starting:
         said.append(f"Too few cases to learn from, so starting values are used: {', '.join(starting)}.")
     return said
+
+
+def _horizons_note(cases: Cases) -> str:
+    if len(cases.windows) == 1:
+        return "One window of outcomes, that of the playbook's general horizon, holds for all treatments."
+    own = ", ".join(f"{days:g}" for days in cases.windows[1:])
+    return (
+        f"Some issues have a horizon of their own ({own} days). What a treatment causes is counted within "
+        "its issue's, beside no contact within the same; levels are those of "
+        f"{cases.horizon_days:g} days."
+    )
 
 
 def _render(name: str, context: Mapping[str, Any]) -> str:

@@ -23,6 +23,7 @@ from training.cases import Cases, build_cases, known_at
 from training.errors import NoHistoryError, TooFewCasesError
 from training.evaluate import Evaluation, Judged, evaluate, evaluate_by_time, finite
 from training.gains import all_json
+from training.horizons import on_one_clock
 from training.learners import LEARNERS, learnable
 from training.peers import count_peers
 from training.release import Gate, judge, manifest_of, parts_of, release_id, with_support
@@ -128,7 +129,7 @@ def loaded(home: Home) -> Snapshot:
 
 
 def matured(cases: Cases) -> Cases:
-    """The cases whose outcomes are known to the end of the horizon.
+    """The cases whose outcomes are known to the end of the longest horizon.
 
     Raises:
         TooFewCasesError: There are too few of them, of too few accounts, or with one action only.
@@ -136,7 +137,7 @@ def matured(cases: Cases) -> Cases:
     ripe = cases.take(cases.matured)
     if not len(ripe):
         raise TooFewCasesError(
-            f"None of {len(cases):,} cases is mature: outcomes are counted for {cases.horizon_days:g} days, "
+            f"None of {len(cases):,} cases is mature: outcomes are counted for {cases.window_days:g} days, "
             "and none of the occasions lies that long before the newest outcome. Wait, or shorten "
             "horizon_days in the playbook."
         )
@@ -158,6 +159,7 @@ def matured(cases: Cases) -> Cases:
 def _learn(cases: Cases, settings: Settings, progress: Progress) -> _Learned:
     boosting, seed = settings.boosting, settings.seed
     assignment = assignment_of(cases, boosting, seed=seed, progress=progress)
+    cases = on_one_clock(cases, assignment, boosting, seed=seed)
     held = held_out(cases.account_ids, HELD_OUT, seed=seed)
     train_cases, known = cases.take(~held), assignment.take(~held)
     selection = select(train_cases, known, boosting, seed=seed, progress=progress)

@@ -76,7 +76,7 @@ def test_estimated_probabilities_are_calibrated_where_the_choice_depended_on_the
     found = estimate(cases, QUICK, seed=0)
 
     for own in (segment_a(cases), ~segment_a(cases)):
-        assert found[own, 4].mean() == pytest.approx((cases.action[own] == 4).mean(), abs=0.03)
+        assert found[own, 4].mean() == pytest.approx((cases.action[own] == 4).mean(), abs=0.04)
 
 
 def test_weighting_balances_what_was_recorded(random: Cases) -> None:
