@@ -242,7 +242,10 @@ def _spoken(playbook: Playbook) -> str:
 
 
 def figures(ledger: Ledger, roles: tuple[str, ...], now: int) -> list[dict[str, Any]]:
-    """How the roles keep what was agreed, over the last `FIGURES_DAYS` days, a row per role that has any."""
+    """How the roles keep what was agreed, a row per role that has any.
+
+    Of the last `FIGURES_DAYS` days, and whatever still waits.
+    """
     made = ledger.hand_overs_since(now - round(FIGURES_DAYS * DAY_MICROS))
     return [_figures(role, [one for one in made if one.to_role == role], now)
             for role in roles if any(one.to_role == role for one in made)]  # fmt: skip

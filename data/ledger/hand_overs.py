@@ -216,8 +216,9 @@ def _by_due(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Ha
 
 
 def since(connection: sa.Connection, moment: int) -> list[HandOver]:
-    """Everything handed over at that moment or later, for figures."""
-    return _by_due(connection, t.hand_overs.c.asked_at >= moment)
+    """What was handed over at that moment or later, and what still waits, for figures."""
+    own = t.hand_overs.c
+    return _by_due(connection, sa.or_(own.asked_at >= moment, own.state.in_((*WAITING, "returned"))))
 
 
 def _hand_over(row: sa.Row[Any]) -> HandOver:

@@ -363,7 +363,7 @@ class Ledger:
             return hand_overs.of_account(connection, account_id)
 
     def hand_overs_since(self, moment: int) -> list[HandOver]:
-        """All that were made at that moment or later."""
+        """All that were made at that moment or later, and earlier ones that still wait."""
         with self._database.reading() as connection:
             return hand_overs.since(connection, moment)
 

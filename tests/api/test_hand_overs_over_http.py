@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from api.commands import hand_overs
 from tests.api.company import Company, served, tables_of
 from tests.data.files import DAY, UNTIL, days_before, iso, preference, touchpoint, user
 
@@ -278,3 +279,21 @@ def test_the_night_hands_over_what_came_by_load(tmp_path: Path, ledger_url: str)
     assert handed[0]["headline"].endswith("A medical question was asked.")
     assert [t["hand_over_id"] for t in second] == [handed[0]["hand_over_id"]]
     assert handed[0]["due_at"] > iso(UNTIL + DAY)
+
+
+def test_the_command_escalates_what_is_late_and_counts_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """For days on which nobody reads a list: a scheduler keeps the agreement too."""
+    with served(tmp_path, tables_of(["k1"])) as company:
+        asks(company, "k1")
+        hand_overs(home=tmp_path, as_json=True)
+        first = json.loads(capsys.readouterr().out)
+        hand_overs(home=tmp_path)
+        lines = capsys.readouterr().out.splitlines()
+
+    assert first["escalated_now"] == 1
+    (row,) = first["roles"]
+    assert (row["to_role"], row["made"], row["late"]) in [("medical_liaison", 1, 1)]
+    assert lines[0] == "0 late hand-overs were given to a manager now."
+    assert lines[1].split()[:3] == ["medical_liaison", "1", "made,"]

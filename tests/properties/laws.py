@@ -12,7 +12,7 @@ from engine.playbook import ContactLimit, Equivalent, Playbook, Repeat, Suppress
 from engine.records import NO_CONTACT, History
 from engine.scoring import RESPONSE_FOREST, VALUE_FOREST, LearnedScorer, learned_scorer, value_forest_of
 from tests.engine.builders import Row, history, playbook
-from tests.engine.deciding import FixedScorer, policy, weight
+from tests.engine.deciding import FixedScorer, journey, policy, stage, weight
 from tests.engine.releases import arrays, grown, known_of, manifest
 
 WORTH = {
@@ -49,6 +49,11 @@ def rules() -> Playbook:
         topic_held_days=20.0,
         equivalents=(Equivalent("same", (), ("email", "visit"), 40.0, same_topic=True),),
         action_repeats=(Repeat("action", "visit_news", 25.0, 3),),
+        journey=journey(
+            stage("cold", owners=("rep", "system")),
+            stage("warm", "inbound_any_90d >= 1 or responses_any_90d >= 1", owners=("rep",)),
+            stage("won", "outcomes_365d >= 1 and potential_value > 0", owners=("system",)),
+        ),
     )  # fmt: skip
 
 

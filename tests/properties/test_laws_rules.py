@@ -9,11 +9,12 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.journey import Journey
 from engine.playbook import ContactLimit, Suppression
 from engine.policies import STAGES
 from engine.records import History
 from tests.engine.builders import TREATMENTS, at, moments, permission
-from tests.engine.deciding import decided, policy
+from tests.engine.deciding import decided, journey, policy, stage
 from tests.engine.random_histories import ACCOUNTS, random_history, random_moments
 from tests.properties.laws import SCORER, facts, release, rules, same_bits
 
@@ -69,6 +70,24 @@ def test_a_limit_or_a_pause_more_only_removes(seed: int, count: int, channel: st
     before, after = (decided(past, asked, rules=book, scorer=SCORER) for book in (base, more))
 
     assert not (after.objections.eligible & ~before.objections.eligible).any()
+
+
+@given(
+    SEEDS,
+    st.sampled_from([("rep",), ("system",), ("rep", "system")]),
+    st.sampled_from([None, *PREDICATES[:4]]),
+)
+@settings(max_examples=25, deadline=None)
+def test_a_stage_more_and_an_owner_less_only_remove(seed: int, owners: tuple[str, ...], when) -> None:
+    """Without a journey everything is everybody's; a journey takes away and allows nothing new."""
+    past, asked, base = random_history(seed), random_moments(seed), replace(rules(), journey=Journey())
+    more = replace(base, journey=journey(stage("first", when, owners=owners)))
+
+    before, after = (decided(past, asked, rules=book, scorer=SCORER) for book in (base, more))
+
+    assert not (after.objections.eligible & ~before.objections.eligible).any()
+    assert after.objections.eligible[:, 0].all()
+    assert same_bits(before.scores, after.scores) == []
 
 
 def silent_since_yesterday(seed: int) -> History:
