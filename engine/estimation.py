@@ -116,7 +116,8 @@ def direct_terms(target: Floats, model: Floats) -> Terms:
         model: Expected reward of every treatment, from a model not trained on these rows; shape (n, T).
 
     Returns:
-        Mean over rows of sum_t target[t] * model[t]. As wrong as the model is.
+        Mean over rows of sum_t target[t] * model[t]. As wrong as the model is; an interval by resampling rows
+        does not hold that error.
     """
     return Terms(_expected(target, model), np.ones(len(target)))
 
@@ -187,7 +188,9 @@ def shrunk_terms(logged: Logged, target: Floats, model: Floats) -> Terms:
     A weight far above the root of s counts for little, so that a few decisions cannot carry the estimate;
     the price is a bias towards the model. s is chosen per half of the clusters on the other half, as the one
     with the least estimated squared error: squared mean of (shrunk w - w) (r - q) plus variance of the mean.
-    No decision takes part in choosing its own.
+    No decision takes part in choosing its own. Where s is small the estimate is mostly the model's, whose own
+    error no resampling of these decisions shows: intervals are then too narrow, so a verdict never rests on
+    them.
 
     Args:
         logged: n decisions.

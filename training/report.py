@@ -127,6 +127,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "pictures": inline,
         "mix": _mix(findings),
         "overlap": findings.judged.overlap,
+        "chosen": findings.judged.evaluation.of(findings.selection.chosen),
         "gains": findings.judged.gains[findings.selection.chosen],
         "cases": len(findings.cases),
         "accounts": len(set(findings.cases.account_ids)),
