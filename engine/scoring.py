@@ -1,4 +1,4 @@
-"""What a release (or, without one, the playbook's starting values) says of each account and treatment."""
+"""What a release says of each account and treatment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -18,135 +18,22 @@ from engine.peers import Peers
 from engine.playbook import Playbook
 from engine.pooling import Pool, combined
 from engine.records import NO_CONTACT, Bools, EngineError, Floats, Ints
+from engine.scores import (
+    Scorer,
+    Scores,
+    StartingScorer,
+    alike,
+    starting_followed,
+    starting_optout,
+    starting_uncertainty,
+    starting_values,
+)
 
-
-@dataclass(frozen=True)
-class Scores:
-    """Predictions for n moments x T treatments, column 0 = no contact.
-
-    Attributes:
-        value: Expected worth of outcomes within the treatment's horizon, in currency; shape (n, T). What
-            a treatment *causes* is value[:, t] - value[:, 0].
-        response: P(positive response | treatment), in [0, 1]; shape (n, T); column 0 is 0.
-        optout: Added P(opt-out) by the treatment; shape (n, T); column 0 is 0.
-        followed: P(the suggestion is followed); shape (n, T).
-        evidence: Cases of each treatment behind the prediction; shape (T,).
-        uncertainty: Standard error of what a treatment causes, in currency; shape (n, T); column 0 is 0.
-        comparable: Whether accounts like this one were given the treatment often enough for its value to be
-            judged; shape (n, T); None = all of them.
-    """
-
-    value: Floats
-    response: Floats
-    optout: Floats
-    followed: Floats
-    evidence: Ints
-    uncertainty: Floats
-    comparable: Bools | None = None
-
-
-class Scorer(Protocol):
-    """Anything that scores. `release` names it in every decision."""
-
-    @property
-    def release(self) -> str:
-        """Its name."""
-        ...
-
-    def score(self, features: Features) -> Scores:
-        """Row i depends on row i of the features alone, to the bit."""
-        ...
-
-    def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
-        """What each feature adds to the worth that a treatment causes, value[:, t] - value[:, 0].
-
-        Args:
-            moments: Places in `features` of those that are explained; shape (m,).
-            treatment: Its place in the playbook.
-
-        Returns:
-            Constant (m,) and by feature (m, len(features.set.names)), in currency; together they are the
-            difference of the scores up to rounding.
-        """
-        ...
-
-    def response_contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
-        """The same for P(positive response | treatment), response[:, t]; no unit."""
-        ...
-
-
-@dataclass(frozen=True)
-class StartingScorer:
-    """The playbook's starting values: what is used before anything has been learned."""
-
-    playbook: Playbook
-
-    @property
-    def release(self) -> str:
-        """The name of having none."""
-        return "starting-values"
-
-    def score(self, features: Features) -> Scores:
-        """The same for all accounts: a starting uplift times a starting value; without contact 0."""
-        own = self.playbook.treatments
-        return Scores(
-            value=_alike(features, starting_values(self.playbook)),
-            response=_alike(features, np.array([t.starting_uplift for t in own])),
-            optout=_alike(features, starting_optout(self.playbook)),
-            followed=_alike(features, starting_followed(self.playbook)),
-            evidence=np.zeros(len(own), dtype=np.int64),
-            uncertainty=_alike(features, starting_uncertainty(self.playbook)),
-        )
-
-    def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
-        """The starting value; no feature adds to it."""
-        return ConstantTerm(float(starting_values(self.playbook)[treatment])).contributions(features, moments)
-
-    def response_contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
-        """The starting uplift; no feature adds to it."""
-        amount = self.playbook.treatments[treatment].starting_uplift
-        return ConstantTerm(amount).contributions(features, moments)
-
-
-def starting_values(playbook: Playbook) -> Floats:
-    """What each treatment is assumed to cause (a stop: to save), in currency; shape (T,)."""
-    return np.array([t.starting_uplift * t.value for t in playbook.treatments], dtype=np.float64)
-
-
-def starting_uncertainty(playbook: Playbook) -> Floats:
-    """Standard error of the starting values, in currency; shape (T,); 0 for no contact.
-
-    A share of the value; a value of 0 is no more certain than those of the others are on average.
-    """
-    size = np.abs(starting_values(playbook))
-    acts = np.array([t.kind != "none" for t in playbook.treatments])
-    average = numerics.mean(size[acts]) if acts.any() else 0.0
-    found: Floats = np.where(acts, playbook.starting_uncertainty * np.where(size > 0.0, size, average), 0.0)
-    return found
-
-
-def starting_optout(playbook: Playbook) -> Floats:
-    """Added P(opt-out) by one more contact: the channel's fatigue; shape (T,). A stop adds none."""
-    fatigue = {channel.id: channel.fatigue for channel in playbook.channels}
-    return np.array([fatigue[t.channel] if t.kind == "contact" else 0.0 for t in playbook.treatments])
-
-
-def starting_followed(playbook: Playbook) -> Floats:
-    """P(followed) by the role of each treatment, not below the floor; the system does it; shape (T,)."""
-    system = {role.id for role in playbook.roles if role.system}
-    floor = playbook.followed_floor
-    return np.array(
-        [
-            1.0 if t.kind == "none" or t.role in system else max(playbook.followed.get(t.role, floor), floor)
-            for t in playbook.treatments
-        ],
-        dtype=np.float64,
-    )
-
-
-def _alike(features: Features, values: Floats) -> Floats:
-    return np.tile(np.asarray(values, dtype=np.float64), (len(features.moments), 1))
-
+__all__ = [
+    "FORMAT", "LEARNERS", "RESPONSE_FOREST", "SUPPORT_FOREST", "VALUE_FOREST", "LearnedScorer",
+    "LearnerReader", "ReleaseParts", "Scorer", "Scores", "StartingScorer", "learned_scorer",
+    "value_forest_of",
+]  # fmt: skip
 
 VALUE_FOREST = "value.forest.txt"
 RESPONSE_FOREST = "response.forest.txt"
@@ -200,7 +87,7 @@ Values = Callable[[ReleaseParts, Features, Ints, Ints], Floats]
 
 
 def _fixed_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
-    return _alike(features, release.value[theirs])
+    return alike(features, release.value[theirs])
 
 
 def _forest_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
@@ -291,8 +178,8 @@ class LearnedScorer:
         return Scores(
             value=self._values(theirs, own, places),
             response=self._responses(theirs, own, places),
-            optout=_alike(features, starting_optout(self.playbook)),
-            followed=_alike(features, starting_followed(self.playbook)),
+            optout=alike(features, starting_optout(self.playbook)),
+            followed=alike(features, starting_followed(self.playbook)),
             evidence=np.array(
                 [self.parts.evidence.get(t.id, 0) for t in self.playbook.treatments], dtype=np.int64
             ),
@@ -360,7 +247,7 @@ class LearnedScorer:
         return comparable
 
     def _uncertainty(self, features: Features, own: Ints, places: Ints) -> Floats:
-        unsure = _alike(features, self._unlearned[1])
+        unsure = alike(features, self._unlearned[1])
         unsure[:, own] = self.parts.error[places]
         unsure[:, 0] = 0.0
         return unsure
@@ -377,7 +264,7 @@ class LearnedScorer:
         return np.where(contact, worth, start), np.where(contact, left, unsure)
 
     def _responses(self, features: Features, own: Ints, places: Ints) -> Floats:
-        responses = _alike(features, np.array([t.starting_uplift for t in self.playbook.treatments]))
+        responses = alike(features, np.array([t.starting_uplift for t in self.playbook.treatments]))
         forest = self.parts.forests.get(RESPONSE_FOREST)
         if forest is None:
             responses[:, own] = self.parts.response[places]
