@@ -1,0 +1,259 @@
+"""The best plan of the coming days under people's hours and shared quotas, its prices and its proven gap.
+
+All that ties accounts together is here: minutes and number of contacts of each person and day, quotas over
+all accounts, one of equivalent contacts, distance in time between contacts of an account. `solve` finds
+shadow prices, a plan that keeps every limit and a bound that no plan can exceed. It knows neither playbook
+nor history; the same arguments give the same plan to the bit.
+
+Days count from 0, the plan's first day. The days of the horizon are worth the same, so which of them a
+contact falls on costs nothing: nearness decides it (`engine.plan_route`), never at the price of a contact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine import numerics
+from engine.plan_days import Room, fill, needless, put, settle
+from engine.plan_improve import improve
+from engine.plan_prices import Market, Prices, Use, dual, price, refine
+from engine.plan_search import search
+from engine.records import Bools, EngineError, Floats, Ints
+
+MOST_DAYS = 60
+_WORTH_A_REPAIR = 1e-4
+"""Share by which the bound must have fallen for another plan to be made by its prices."""
+_GOOD = 1e-3
+"""A gap that no other plan is tried for."""
+_TRIED_CONTACTS, _MOST_TRIES, _LEAST_TRIES = 4_000_000, 40_000, 200
+"""Contacts times plans that are tried at most, plans at most, and below how many none is tried."""
+_REPAIRS = 3
+"""How often prices are refined and a plan is made of them."""
+
+
+@dataclass(frozen=True)
+class Contacts:
+    """What could be planned; one entry per account and treatment, all shape (n,), in any order.
+
+    Attributes:
+        account: Number of the account.
+        about: Contacts of an account with the same number are equivalent: at most one of them is planned.
+        person: Number of the person whose time it takes; -1 = nobody's, it only takes from a quota.
+        value: What it is worth, in currency.
+        minutes: Whole minutes of the person's time.
+        quota: Number of the quota it takes from; -1 = none.
+        days: Bit d is set when it may take place on day d.
+        fixed: Day that is settled by hand, -1 = free. What is settled is planned whatever the limits say.
+    """
+
+    account: Ints
+    about: Ints
+    person: Ints
+    value: Floats
+    minutes: Ints
+    quota: Ints
+    days: Ints
+    fixed: Ints
+
+    def __len__(self) -> int:
+        return len(self.account)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What there is to be shared out.
+
+    Attributes:
+        minutes: Free minutes of each person and day; shape (P, D).
+        slots: Contacts that each person may be given on each day; shape (P, D).
+        quotas: Contacts of each quota over the whole plan; shape (Q,).
+        spacing: Days between two contacts of an account at least, 1 = not twice on a day.
+    """
+
+    minutes: Ints
+    slots: Ints
+    quotas: Ints
+    spacing: int = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A plan that keeps every limit (but for what is settled by hand).
+
+    Attributes:
+        day: Day of each contact, -1 = not planned; shape (n,), in the order given.
+        prices: Per minute and per contact of each person and per contact of each quota, in currency.
+        value: What all planned contacts are worth, in currency.
+        bound: What no plan can exceed, in currency.
+    """
+
+    day: Ints
+    prices: Prices
+    value: float
+    bound: float
+
+    @property
+    def gap(self) -> float:
+        """Share of the bound that the plan may lack at most; 0 = proven to be the best."""
+        return max(0.0, (self.bound - self.value) / self.bound) if self.bound > 0.0 else 0.0
+
+
+def solve(contacts: Contacts, limits: Limits, *, prices: Prices | None = None) -> Plan:
+    """Plan what is worth most.
+
+    Args:
+        prices: To go by instead of finding some, such as the night's when one person is planned again; the
+            bound is then the one that they prove.
+
+    Raises:
+        EngineError: Arrays that do not belong together, minutes below 0, more than 60 days.
+
+    Source:
+        Lagrangian heuristic: prices by `engine.plan_prices`, repair by `engine.plan_improve`.
+    """
+    _check(contacts, limits)
+    task = _task(contacts, limits)
+    if prices is None:
+        prices, bound, day = _search(task)
+    else:
+        bound, day = _bound(task.market, prices), _repaired(task, prices)
+    given = contacts.fixed.copy()
+    given[task.place] = day
+    return Plan(given, prices, _worth(contacts, given >= 0), bound + _worth(contacts, contacts.fixed >= 0))
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What may be planned beside what is settled by hand: contacts in order, and the room that is left.
+
+    `place` = where each of these contacts stands among those given.
+    """
+
+    place: Ints
+    contacts: Contacts
+    market: Market
+    room: Room
+
+
+def _task(contacts: Contacts, limits: Limits) -> _Task:
+    spacing = max(limits.spacing, 1)
+    place = np.lexsort((contacts.about, contacts.account))
+    ordered = _taken(contacts, place)
+    room = Room(limits.minutes.copy(), limits.slots.copy(), limits.quotas.copy(), ordered.fixed.copy())
+    market = _market(ordered, room, spacing)
+    settle(market, room)
+    needed = ~needless(market)
+    ordered = _taken(ordered, needed)
+    room = room._replace(day=ordered.fixed.copy())
+    return _Task(place[needed], ordered, _market(ordered, room, spacing), room)
+
+
+def _taken(contacts: Contacts, which: Ints | Bools) -> Contacts:
+    return Contacts(**{name: np.ascontiguousarray(values[which]) for name, values in vars(contacts).items()})
+
+
+def _market(contacts: Contacts, room: Room, spacing: int) -> Market:
+    changes = np.flatnonzero(np.diff(contacts.account)) + 1
+    ends = [0, len(contacts)] if len(contacts) else [0]
+    start = np.insert(np.array(ends, dtype=np.int64), 1, changes)
+    account = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    mine = contacts.person >= 0
+    pairs = np.unique(contacts.person[mine] * len(start) + account[mine])
+    first = np.searchsorted(pairs, np.arange(len(room.minutes) + 1) * len(start))
+    return Market(
+        start=start, account=account, about=contacts.about, person=contacts.person, value=contacts.value,
+        minutes=contacts.minutes, quota=contacts.quota, days=contacts.days, spacing=spacing,
+        at_most=1 + (room.minutes.shape[1] - 1) // spacing,
+        hours=np.where(room.slots > 0, room.minutes, 0).sum(axis=1),  # counts
+        slots=room.slots.sum(axis=1), quotas=room.quotas.copy(),  # counts
+        first_of=first, accounts=pairs % len(start),
+    )  # fmt: skip
+
+
+def _search(task: _Task) -> tuple[Prices, float, Ints]:
+    """Prices, the bound that they prove, and the best plan found by them."""
+    market = task.market
+    people, quotas = len(market.hours), len(market.quotas)
+    prices = Prices(np.zeros(people), np.zeros(people), np.zeros(quotas))
+    highest = float(task.contacts.value.max(initial=0.0))
+    bound = price(market, prices, highest)
+    day = _repaired(task, prices)
+    value = _worth(task.contacts, day >= 0)
+    for _ in range(_REPAIRS):
+        before = bound
+        bound = refine(market, prices, bound, value, _usual_minutes(task))
+        if bound > before * (1.0 - _WORTH_A_REPAIR):
+            break
+        other = _repaired(task, prices)
+        if (reached := _worth(task.contacts, other >= 0)) > value:
+            day, value = other, reached
+    return prices, bound, _searched(task, day, bound)
+
+
+def _searched(task: _Task, day: Ints, bound: float) -> Ints:
+    """The plan, or a better one found by trying; the fewer contacts, the more is tried."""
+    tries = min(_MOST_TRIES, _TRIED_CONTACTS // max(len(day), 1))
+    if _worth(task.contacts, day >= 0) >= bound * (1.0 - _GOOD) or tries < _LEAST_TRIES:
+        return day
+    room = Room(*(part.copy() for part in task.room))
+    for i in np.flatnonzero(day >= 0):
+        put(task.market, room, int(i), int(day[i]))
+    search(task.market, room, bound, tries)
+    return room.day
+
+
+def _repaired(task: _Task, prices: Prices) -> Ints:
+    """The day of each contact in a plan that keeps all limits, found by going by these prices."""
+    contacts, market = task.contacts, task.market
+    room = Room(*(part.copy() for part in task.room))
+    order = np.argsort(-(contacts.value - prices_of(contacts, prices)), kind="stable")
+    fill(market, room, order)
+    for charge in (1.0, 0.0) if len(market.quotas) else (0.0,):
+        improve(market, room, prices, charge)
+    fill(market, room, order)
+    return room.day
+
+
+def prices_of(contacts: Contacts, prices: Prices) -> Floats:
+    """What each contact costs at these prices, in currency; shape (n,)."""
+    mine, shared = contacts.person >= 0, contacts.quota >= 0
+    cost = np.zeros(len(contacts))
+    person = contacts.person[mine]
+    cost[mine] = prices.minute[person] * contacts.minutes[mine] + prices.slot[person]
+    cost[shared] = cost[shared] + prices.quota[contacts.quota[shared]]
+    return cost
+
+
+def _bound(market: Market, prices: Prices) -> float:
+    people, quotas = len(prices.minute), len(prices.quota)
+    return float(dual(market, prices, Use(np.zeros(people), np.zeros(people), np.zeros(quotas))))
+
+
+def _worth(contacts: Contacts, planned: Bools) -> float:
+    return numerics.total(contacts.value[planned])
+
+
+def _usual_minutes(task: _Task) -> float:
+    return max(1.0, numerics.mean(task.contacts.minutes[task.contacts.person >= 0].astype(np.float64)))
+
+
+def _check(contacts: Contacts, limits: Limits) -> None:
+    people, horizon = limits.minutes.shape
+    if limits.slots.shape != (people, horizon) or not 1 <= horizon <= MOST_DAYS:
+        raise EngineError(
+            f"Got minutes of shape {limits.minutes.shape} and slots of {limits.slots.shape}, need the same, "
+            f"and 1 to {MOST_DAYS} days."
+        )
+    if {len(values) for values in vars(contacts).values()} - {len(contacts)}:
+        raise EngineError("All arrays of contacts need one entry per contact.")
+    if not np.isfinite(contacts.value).all():
+        raise EngineError("Every contact needs a value that is a number.")
+    most_of = {"person": people, "quota": len(limits.quotas), "fixed": horizon}
+    for name, most in most_of.items():
+        values = getattr(contacts, name)
+        if len(contacts) and (values.min() < -1 or values.max() >= most):
+            raise EngineError(f"{name}: got {values.min()} to {values.max()}, need -1 to {most - 1}.")
+    if len(contacts) and contacts.minutes.min() < 0:
+        raise EngineError(f"minutes: got {contacts.minutes.min()}, need at least 0.")
