@@ -64,11 +64,13 @@ def run(plan: Plan, results: Results, progress: Progress) -> None:
     done = len(wanted) - len(left)
     for (world, seed), mine in _by_world(left).items():
         progress("cells", done, len(wanted))
+        progress(f"{world}, seed {seed}", 0, 1)
         given = material(world, seed, max(cell.cases for cell in mine))
         for result in _measured(given, mine, plan.python, code):
             results.add_cell(result)
             done += 1
             progress("cells", done, len(wanted))
+        progress(f"{world}, seed {seed}", 1, 1)
 
 
 def _by_world(left: Iterable[Cell]) -> dict[tuple[str, int], list[Cell]]:

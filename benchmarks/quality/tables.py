@@ -107,10 +107,13 @@ def _seconds_table(found: Found) -> str:
             for who in found.who
         }  # fmt: skip
         rows.append([f"{size:,}", *(f"{np.mean(each):,.0f}" if each else "-" for each in seconds.values())])
-    settings = "; ".join(f"{peer.title}: {peer.setting}" for peer in PEERS.values())
+    asked = [PEERS[name] for name in found.who if name in PEERS]
+    settings = "; ".join(f"{peer.title}: {peer.setting}" for peer in asked)
+    peers = (
+        "\n\nPeers have the same cases, knowledge and eligible treatments, and "
+        f"{BUDGET_SECONDS} processor seconds each. {settings}."
+    )
     return (
         "**Processor seconds** of learning and choosing (the product: with selection).\n\n"
-        f"{table(['cases', *map(title, found.who)], rows)}\n\n"
-        f"Peers have the same cases, knowledge and eligible treatments, and "
-        f"{BUDGET_SECONDS} processor seconds each. {settings}."
+        f"{table(['cases', *map(title, found.who)], rows)}{peers if asked else ''}"
     )

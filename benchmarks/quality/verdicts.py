@@ -10,7 +10,7 @@ import numpy as np
 from benchmarks.quality.found import Found, percent, table, title
 from benchmarks.quality.ours import PRODUCT
 from benchmarks.quality.peers import PEERS
-from benchmarks.quality.statistics import Held, exact_interval, holm
+from benchmarks.quality.statistics import Held, Mean, exact_interval, holm
 from benchmarks.quality.worlds import presets
 
 MARGIN = 0.02
@@ -44,15 +44,21 @@ def goals_table(found: Found) -> str:
         for size in found.sizes:
             gap = found.apart(world, size, PRODUCT, "best_fixed")
             if gap:
-                worse = gap.bound(0.95) < 0.0
                 rows.append([f"`{world}`: beside `best_fixed`, {size:,} cases", "not below 0 beyond noise",
-                             percent(gap), "no" if worse else "yes"])  # fmt: skip
+                             percent(gap), _not_below(gap)])  # fmt: skip
     if not rows:
         return ""
     return (
         "**Goals** for the product, % of the oracle's gain.\n\n"
         f"{table(['what', 'wanted', 'measured', 'reached'], rows)}"
     )
+
+
+def _not_below(gap: Mean) -> str:
+    """Whether chance explains what is below 0; one seed cannot tell."""
+    if gap.count < 2:
+        return "-"
+    return "no" if gap.bound(0.95) < 0.0 else "yes"
 
 
 def peer_table(found: Found) -> str:

@@ -199,6 +199,24 @@ def test_goals_are_said_to_be_reached_only_where_they_are(tmp_path: Path) -> Non
     assert "| `logged`: grows with the data | more | 75.0 with 20,000, 70.0 with 200,000 | no |" in text
 
 
+def test_being_worse_than_the_best_fixed_action_is_said_only_beyond_noise(tmp_path: Path) -> None:
+    """A single seed cannot tell, and a little below on some seeds is chance."""
+    seeds = list(enumerate((0.0, 3.0, -3.0, 1.0), 1))
+    found = found_of(
+        tmp_path,
+        *(result("best_fixed", w, seed=s, value=100.0) for w in ("logged", "linear") for s, _ in seeds),
+        *(result(world="logged", seed=s, value=60.0 + noise) for s, noise in seeds),
+        *(result(world="linear", seed=s, value=99.5 + noise) for s, noise in seeds),
+        result("best_fixed"), result(value=50.0),
+    )  # fmt: skip
+
+    lines = [line for line in document(found, NOW, "").splitlines() if "beside `best_fixed`" in line]
+
+    assert [(line.split("`")[1], line.split("|")[-2].strip()) for line in lines] == [
+        ("randomised", "-"), ("logged", "no"), ("linear", "yes"),
+    ]  # fmt: skip
+
+
 def test_false_claims_and_coverage_are_counted_by_seed(tmp_path: Path) -> None:
     """A seed that was measured twice counts once, with its newest result."""
     results = Results(tmp_path / "results.jsonl")
