@@ -19,7 +19,7 @@ PROFILE = "profile"
 
 _CONTACT: tuple[str, ...] = ("outbound", "days_since", "days_until")
 _INBOUND: tuple[str, ...] = ("inbound", "days_since_inbound")
-_ANSWER: tuple[str, ...] = ("responses", "response_rate")
+_ANSWER: tuple[str, ...] = ("responses", "response_rate", "days_since_response")
 
 
 @dataclass(frozen=True)

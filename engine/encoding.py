@@ -213,6 +213,7 @@ class _Encoder:
             treatment=_whole(contacts, "treatment"),
             web=np.array(contacts["web"], dtype=np.bool_),
             answers=_starts(_whole(positive, "row"), contacts.height),
+            answer_at=_whole(positive, "time"),
             answer_from=_whole(positive, "valid_from"),
             answer_to=_whole(positive, "valid_to"),
             actor=self._actors(contacts),

@@ -110,6 +110,8 @@ STATISTICS: tuple[Statistic, ...] = (
               "Until our next planned contact; unknown if none is planned."),
     Statistic("responses", _ALL, (90, 365), "count",
               "Contacts by us in the last {w} days that have a positive response."),
+    Statistic("days_since_response", _ALL, (), "days",
+              "Since the latest positive response to a contact by us; unknown if there was none."),
     Statistic("response_rate", _ALL, (365,), "share",
               "Share of our contacts in the last {w} days with a positive response; unknown without any."),
     Statistic("outcomes", (), (30, 90, 365), "count",

@@ -16,9 +16,11 @@ from engine.records import DAY_MICROS, Bools, Floats, Ints, Micros
 
 OUTBOUND_DONE, INBOUND_DONE, OUTBOUND_PLANNED, OTHER_EVENT = range(4)
 (OUTBOUND, INBOUND, DAYS_SINCE, DAYS_SINCE_INBOUND, DAYS_UNTIL, RESPONSES, RESPONSE_RATE, OUTCOMES,
- OUTCOME_VALUE, DAYS_SINCE_OUTCOME, OPTOUTS, PLANNED, NOT_COUNTED) = range(13)  # fmt: skip
+ OUTCOME_VALUE, DAYS_SINCE_OUTCOME, OPTOUTS, PLANNED, DAYS_SINCE_RESPONSE, NOT_COUNTED) = range(14)  # fmt: skip
 """The statistics that the loops know, by code; NOT_COUNTED = a column that something else fills."""
 MARKETING, SERVICE, WEB_BEHAVIOUR = range(3)
+NEVER = -1
+"""Instead of the age of a response, which lies before the moment that is asked about: there is none."""
 ANY = -2
 """Instead of the code of a channel: all of them. -1 is a channel that the playbook does not have."""
 
@@ -54,6 +56,7 @@ class Touchpoints(NamedTuple):
     treatment: Ints
     web: Bools
     answers: Ints
+    answer_at: Micros
     answer_from: Micros
     answer_to: Micros
     actor: Ints
@@ -116,23 +119,30 @@ class Pause(NamedTuple):
 
 
 class _Met(NamedTuple):
-    """A touchpoint as it counts at a moment; `age` in microseconds is negative for what lies ahead."""
+    """A touchpoint as it counts at a moment; `age` in microseconds is negative for what lies ahead.
+
+    `answer_age` is that of its latest positive response, NEVER = it has none.
+    """
 
     event: int
     age: int
-    answered: bool
+    answer_age: int
 
 
 @compiled
 def _count(block: Floats, i: int, s: int, columns: Columns, met: _Met) -> None:
-    event, age, answered = met
+    event, age, answer_age = met
     for j in range(columns.statistic.size):
         statistic = columns.statistic[j]
         if event == OUTBOUND_DONE:
             if statistic == DAYS_SINCE:
                 block[i, s, j] = age / DAY_MICROS
+            elif statistic == DAYS_SINCE_RESPONSE:
+                # A later contact may have been answered sooner.
+                if answer_age != NEVER and not block[i, s, j] <= answer_age / DAY_MICROS:
+                    block[i, s, j] = answer_age / DAY_MICROS
             elif age <= columns.window[j] and (
-                statistic == OUTBOUND or (statistic == RESPONSES and answered)
+                statistic == OUTBOUND or (statistic == RESPONSES and answer_age != NEVER)
             ):
                 block[i, s, j] += 1.0
         elif event == INBOUND_DONE:
@@ -157,11 +167,14 @@ def _rates(block: Floats, i: int, columns: Columns) -> None:
 
 
 @compiled
-def _answered(touchpoints: Touchpoints, row: int, at: int) -> bool:
+def _answer_age(touchpoints: Touchpoints, row: int, at: int) -> int:
+    youngest = NEVER
     for k in range(touchpoints.answers[row], touchpoints.answers[row + 1]):
         if touchpoints.answer_from[k] < at <= touchpoints.answer_to[k]:
-            return True
-    return False
+            age = at - touchpoints.answer_at[k]
+            if youngest == NEVER or age < youngest:
+                youngest = age
+    return youngest
 
 
 @compiled
@@ -191,8 +204,8 @@ def count_touchpoints(
             if not _counts_at(touchpoints, row, at, web[i]):
                 continue
             event = touchpoints.event[row]
-            answered = event == OUTBOUND_DONE and _answered(touchpoints, row, at)
-            met = _Met(event, at - touchpoints.time[row], answered)
+            answer_age = _answer_age(touchpoints, row, at) if event == OUTBOUND_DONE else NEVER
+            met = _Met(event, at - touchpoints.time[row], answer_age)
             _count(account, i, 0, columns[0], met)
             if touchpoints.channel[row] >= 0:
                 _count(channel, i, touchpoints.channel[row], columns[1], met)

@@ -27,10 +27,18 @@ LOOPS: dict[str, int] = {
     "days_since_outcome": kernels.DAYS_SINCE_OUTCOME,
     "optouts": kernels.OPTOUTS,
     "planned_any": kernels.PLANNED,
+    "days_since_response": kernels.DAYS_SINCE_RESPONSE,
 }
 """Statistic of `engine.facts` -> what the loops call it."""
 UNKNOWN_UNTIL_SEEN = frozenset(
-    {"days_since", "days_since_inbound", "days_until", "response_rate", "days_since_outcome"}
+    {
+        "days_since",
+        "days_since_inbound",
+        "days_until",
+        "response_rate",
+        "days_since_outcome",
+        "days_since_response",
+    }
 )
 
 

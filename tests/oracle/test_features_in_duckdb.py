@@ -105,7 +105,10 @@ def _views(base: duckdb.DuckDBPyConnection) -> None:
         create table counted as
         select c.*, (c.t - c.occurred_at) / {DAY_MICROS} as days, exists (
             select 1 from answers a where a.i = c.i and a.touchpoint_id = c.touchpoint_id
-            and a.response in {POSITIVE}) as answered
+            and a.response in {POSITIVE}) as answered,
+            (c.t - (select max(a.responded_at) from answers a where a.i = c.i
+                and a.touchpoint_id = c.touchpoint_id and a.response in {POSITIVE})) / {DAY_MICROS}
+                as answer_days
         from contacts c""")
 
 
@@ -121,6 +124,7 @@ def statistic_sql(statistic: str, scope: str, window: int | None) -> str:
         "responses": f"count(*) filter (where done and answered and {within} and {scope})",
         "response_rate": f"count(*) filter (where done and answered and {within} and {scope}) / "
         f"nullif(count(*) filter (where done and {within} and {scope}), 0)",
+        "days_since_response": f"min(answer_days) filter (where done and answered and {scope})",
         "planned_any": "count(*) filter (where ahead)",
     }
     return aggregates[statistic]
