@@ -24,7 +24,6 @@ from data.ledger.types import AccountState, LoggedDecision, Proposal, ReleaseInU
 from data.live import current_team, history_in_use, history_of, newest_stored
 from data.playbooks import read_playbook
 from engine.changes import Situation
-from engine.contact_rules import stops_contact
 from engine.decide import Decisions, decide
 from engine.explanation import why
 from engine.features import FeatureSet
@@ -89,12 +88,10 @@ class Decider:
 
     def ended(self, decisions: Decisions, row: int) -> list[str]:
         """What must not stand any longer, though somebody accepted or put it off: what consent does not
-        allow, what is stopped for everybody, and what another role is given now."""
-        own, stops = self.playbook.treatments, decisions.moments.stops
+        allow, and what another role is given now."""
         placed = decisions.ranking.places[row]
         doubled = self.same_thing[placed[placed > 0]].any(axis=0)
-        over = {t.id for t in own if any(stops_contact(stop, t) for stop in stops)} if stops else set()
-        over |= {t.id for t, twice in zip(own, doubled, strict=True) if twice}
+        over = {t.id for t, twice in zip(self.playbook.treatments, doubled, strict=True) if twice}
         return sorted(over | set(ended_treatments(ended_in(decisions, row), self.playbook)))
 
 

@@ -103,6 +103,17 @@ def test_the_night_knows_it_also_when_it_comes_while_the_night_runs(company: Com
     assert company.suggestions("a1") == company.suggestions("a2") == []
 
 
+def test_the_night_of_a_moment_is_another_one_under_a_stop(company: Company) -> None:
+    """Asked for again after the stop, it is not "already complete": its lists would be those without."""
+    moment = company.clock()
+    assert not company.night(as_of=moment).already
+    company.post("/contact-stops", STOP, "boss")
+
+    under, again = (company.night(as_of=moment) for _ in range(2))
+
+    assert (under.already, again.already) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("body", "who", "status", "said"),
     [
