@@ -30,6 +30,7 @@ from training.learners import LEARNERS
 from training.run import HELD_OUT, matured
 from training.select import logged_of, net_model, select
 from training.splits import held_out
+from training.support import learn_support
 
 ZERO_WORLDS = ("zero", "zero_logged", "zero_unlogged")
 ZERO_ACCOUNTS = 600
@@ -48,7 +49,9 @@ def claimed(name: str, seed: int) -> dict[str, object]:
     mine, likely = cases.take(~held), assignment.take(~held)
     chosen = select(mine, likely, boosting, seed=seed).chosen
     fitted = {key: entry.learn(mine, likely.probability, boosting) for key, entry in LEARNERS.items()}
-    found = evaluate(cases.take(held), assignment.take(held), fitted, seed=seed).evaluation
+    support = learn_support(mine, likely, boosting, seed=seed)
+    judged = evaluate(cases.take(held), assignment.take(held), fitted, seed=seed, support=support)
+    found = judged.evaluation
     return {"claimed": claims_gain(found, chosen), "chosen": chosen, "cases": len(cases)}
 
 

@@ -1,8 +1,9 @@
 """What the product would do with some cases, and what each of its learners would do alone.
 
 The product: select on the accounts that training does not hold out, then learn once more from all cases, as a
-training run does; it chooses what is worth most net of cost among what is eligible. Policies of the playbook,
-plans and exploration are left out: they are the same whoever learned.
+training run does; it chooses what is worth most net of cost among what is eligible and, where past assignment
+was estimated, comparable. Policies of the playbook, plans and exploration are left out: they are the same
+whoever learned.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from benchmarks.quality.worlds import Asked
 from data.progress import Progress, quiet
-from engine.records import Floats, Ints
+from engine.records import Bools, Floats, Ints
 from training.behaviour import Assignment, assignment_of
 from training.boosting import Boosting, grow_named, raw_scores
 from training.cases import Cases
@@ -24,6 +25,7 @@ from training.learners import LEARNERS, LEAST_CASES
 from training.run import HELD_OUT
 from training.select import greedy, select
 from training.splits import held_out
+from training.support import learn_support
 
 PRODUCT = "product"
 PLAIN = "lightgbm_t"
@@ -68,11 +70,12 @@ def choices(
         progress: Called with (stage, done, of).
     """
     boosting, learned = Boosting(seed=seed, threads=1), {}
+    may = promoted(cases, assignment, asked, seed=seed)
     for done, (name, learner) in enumerate(LEARNERS.items()):
         progress("learning", done, len(LEARNERS))
         started = time.process_time()
         fitted = learner.learn(cases, assignment.probability, boosting)
-        values = fitted.predict(asked.features)
+        values = np.where(may, fitted.predict(asked.features), np.nan)
         learned[name] = Choice(name, _best(values, cases, asked), time.process_time() - started)
         yield learned[name]
     progress("learning", len(LEARNERS), len(LEARNERS))
@@ -83,6 +86,14 @@ def choices(
     yield replace(chosen, who=PRODUCT, seconds=seconds + chosen.seconds, note=found.chosen)
     started = time.process_time()
     yield Choice(PLAIN, _best(plain_t_learner(cases, asked), cases, asked), time.process_time() - started)
+
+
+def promoted(cases: Cases, assignment: Assignment, asked: Asked, *, seed: int) -> Bools:
+    """What a release would promote of what is eligible: all, or what such accounts were given; (n, T)."""
+    support = learn_support(cases, assignment, Boosting(seed=seed, threads=1), seed=seed)
+    if support is None:
+        return np.ones(asked.eligible.shape, dtype=np.bool_)
+    return support.comparable(asked.features, asked.eligible.shape[1])
 
 
 def plain_t_learner(cases: Cases, asked: Asked) -> Floats:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.quality import handover, run, worlds
+from benchmarks.quality import handover, ours, run, worlds
 from benchmarks.quality.__main__ import main
 from benchmarks.quality.certainty import LOGGED_ACCOUNTS, _some, claimed, covered
 from benchmarks.quality.found import Found
@@ -24,8 +24,8 @@ from benchmarks.quality.tables import BEGIN, END, document, put_into
 from data.home import DataError
 from data.progress import quiet
 from data.world import WorldSettings, simulate
+from engine.features import Features
 from tests.benchmarks.test_quality_worlds import small
-from training.behaviour import Assignment
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -103,11 +103,28 @@ def test_every_learner_of_a_small_world_gets_a_cell_and_nothing_is_done_twice(
     assert lines[Cell("randomised", 4_200, 1, "product")].note in ("best_fixed", "s_learner", "t_learner")
 
 
+def test_a_learner_does_not_choose_what_a_release_would_not_promote(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where assignment was estimated, the bench must judge what serving would do."""
+    given = small("randomised", 4_200)
+    known = ours.assigned(given.cases, 1)
+
+    class NobodyWasContacted:
+        def comparable(self, features: Features, treatments: int) -> np.ndarray:
+            return np.arange(treatments) == np.zeros((len(features.moments), 1))
+
+    free = next(ours.choices(given.cases, known, given.asked, seed=1))
+    monkeypatch.setattr(ours, "learn_support", lambda *given, seed: NobodyWasContacted())
+    bound = next(ours.choices(given.cases, known, given.asked, seed=1))
+
+    assert free.choice.any()
+    assert not bound.choice.any()
+
+
 def test_a_peer_is_handed_what_was_known_and_nothing_of_the_truth(tmp_path: Path) -> None:
     """Whoever saw the truth would win."""
     given = small("logged")
     own = given.cases
-    handover.hand_over(own, Assignment(own.probability, own.eligible, 0.0), given.asked, 3, tmp_path)
+    handover.hand_over(own, ours.assigned(own, 3), given.asked, 3, tmp_path)
     problem = Problem.read(tmp_path)
     names = {path.stem for path in tmp_path.iterdir()}
 
@@ -128,7 +145,7 @@ def test_a_peer_takes_the_best_of_what_is_eligible(tmp_path: Path) -> None:
     eligible = draw.random(given.asked.eligible.shape) < 0.5
     eligible[:, 0] = True
     asked = replace(given.asked, eligible=eligible)
-    handover.hand_over(own, Assignment(own.probability, own.eligible, 0.0), asked, 3, tmp_path)
+    handover.hand_over(own, ours.assigned(own, 3), asked, 3, tmp_path)
     problem = Problem.read(tmp_path)
 
     choice = problem.greedy(draw.random((len(eligible), len(problem.learned))))
@@ -142,7 +159,7 @@ def test_a_peer_that_is_not_installed_or_too_slow_is_no_answer_but_a_note(tmp_pa
     """One peer that fails must not end a run of days."""
     given = small("logged")
     own = given.cases
-    handover.hand_over(own, Assignment(own.probability, own.eligible, 0.0), given.asked, 3, tmp_path)
+    handover.hand_over(own, ours.assigned(own, 3), given.asked, 3, tmp_path)
 
     missing = handover.ask("linucb", tmp_path, Path(sys.executable))
     slow = handover.ask("linucb", tmp_path, Path(sys.executable), budget=0)
