@@ -8,7 +8,7 @@ added in tree order. No lightgbm import.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -66,11 +66,13 @@ class Sources(NamedTuple):
 
 @dataclass(frozen=True)
 class Forest:
-    """A parsed forest. `feature_names` are those of the model's text, in its order."""
+    """A parsed forest. `feature_names` are those of the model's text, in its order; `memory` is for what
+    others have worked out of it once."""
 
     feature_names: tuple[str, ...]
     trees: Trees
     cover: Cover
+    memory: dict[str, object] = field(default_factory=dict, compare=False, repr=False)
 
     def predict(self, rows: Floats) -> Floats:
         """Raw score of model rows; rows shape (n, len(feature_names)), result (n,)."""

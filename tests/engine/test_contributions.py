@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 from math import factorial
 
+import lightgbm
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from engine.contributions import forest_contributions
 from engine.forest import ForestError, parse_forest
 from engine.records import Floats
 from engine.scoring import LEARNERS, StartingScorer, learned_scorer, value_forest_of
+from engine.ways import SHORT, directions, ways_of
 from tests.engine.builders import features, history, playbook
 from tests.engine.releases import arrays, grown, known_of, manifest, scorer, texts_of
 from tests.engine.test_forest import COLUMNS, KINDS, SPECIAL, awkward_rows
@@ -36,6 +38,24 @@ def test_contributions_equal_those_of_the_library(seed: int, kind: dict) -> None
     scale = np.abs(expected).max()
     np.testing.assert_allclose(found.features, expected[:, :-1], rtol=1e-9, atol=1e-9 * scale)
     np.testing.assert_allclose(found.constant, expected[:, -1], rtol=1e-9, atol=1e-9 * scale)
+
+
+def test_long_ways_are_explained_like_short_ones() -> None:
+    """Short ways are looked up in a table; deep trees over many features have none."""
+    draw = np.random.default_rng(8)
+    rows = draw.normal(size=(900, 14))
+    label = np.prod(1.0 + 0.4 * (rows[:, :11] > 0.0), axis=1) + draw.normal(size=900)
+    parameters = {"num_leaves": 250, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 2}
+    booster = lightgbm.train(parameters, lightgbm.Dataset(rows, label), num_boost_round=4)
+    forest = parse_forest(booster.model_to_string())
+
+    found = forest_contributions(forest, rows[:60])
+
+    expected = np.asarray(booster.predict(rows[:60], pred_contrib=True))
+    np.testing.assert_allclose(found.features, expected[:, :-1], rtol=1e-9, atol=1e-11)
+    lengths = np.diff(ways_of(forest).slots)
+    assert (lengths > SHORT).any()
+    assert (lengths <= SHORT).any()
 
 
 def test_a_small_tree_is_shared_as_the_definition_says() -> None:
@@ -78,10 +98,8 @@ def expected_score(forest, row: Floats, known: set[int], place: int | None = Non
 
 
 def _goes_left(forest, row: Floats, place: int) -> bool:
-    from engine.contributions import _directions
-
     goes = np.empty(len(forest.trees.feature), dtype=np.bool_)
-    _directions(forest.trees, row, goes)
+    directions(forest.trees, row, goes)
     return bool(goes[place])
 
 

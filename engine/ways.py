@@ -1,0 +1,229 @@
+"""Shapley values of forests, leaf by leaf: what each feature on the way to a leaf adds to a row's score.
+
+A feature that is not yet known is averaged over the rows of the training that reached each split. What a leaf
+adds depends only on which features of its way the row agrees with: for short ways all combinations are worked
+out once and looked up.
+
+Source:
+    Lundberg, Erion and Lee (2018), Consistent Individualized Feature Attribution for Tree Ensembles (path
+    dependent). The sum over a way is written here by its polynomial in the features that agree, which needs
+    no subtraction; tables by agreement: Yang (2021), Fast TreeSHAP (version 2).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.forest import CATEGORICAL, Cover, Forest, Trees, below, in_categories
+from engine.numerics import compiled
+from engine.records import Bools, Floats, Ints
+
+SHORT = 7
+"""Ways over at most so many features have a table: 2^7 x 7 numbers for a leaf."""
+
+
+class Ways(NamedTuple):
+    """The ways to all leaves; arrays by leaf have one more entry, the end of the last.
+
+    Attributes:
+        steps: Where a leaf's steps begin, from the leaf up to the root.
+        node, left, slot: Of each step: the split, whether the way goes left there, which of the leaf's
+            features it reads.
+        slots: Where a leaf's features begin.
+        feature, share: Of each: its column, and the share of the training's rows that pass all its splits.
+        table: Where a leaf's table begins; -1 = it has none. A row of it holds what each feature adds, for
+            the features that agree as the bits of its number.
+        values: The tables.
+        constant: The mean score of the training's rows; shape (1,).
+    """
+
+    steps: Ints
+    node: Ints
+    left: Bools
+    slot: Ints
+    slots: Ints
+    feature: Ints
+    share: Floats
+    table: Ints
+    values: Floats
+    constant: Floats
+
+
+class _Tree(NamedTuple):
+    """The way up: parents of leaves and nodes (-1 = none), and the share of the parent's rows they got."""
+
+    leaf_parent: Ints
+    node_parent: Ints
+    leaf_share: Floats
+    node_share: Floats
+
+
+def ways_of(forest: Forest) -> Ways:
+    """All ways of a forest whose text counts the rows that reached its nodes."""
+    trees, up = forest.trees, _upwards(forest.trees, forest.cover)
+    steps = np.zeros(len(up.leaf_parent) + 1, dtype=np.int64)
+    _count_steps(up, steps)
+    total = int(steps[-1])
+    ways = Ways(
+        steps, np.empty(total, np.int64), np.empty(total, np.bool_), np.empty(total, np.int64),
+        np.zeros(len(steps), np.int64), np.empty(total, np.int64), np.empty(total),
+        np.full(len(up.leaf_parent), -1), np.empty(0), np.zeros(1),
+    )  # fmt: skip
+    _fill(trees, ways, up)
+    length = np.diff(ways.slots)
+    sizes = np.where(length <= SHORT, length << np.minimum(length, SHORT), 0)
+    ends = np.cumsum(sizes)  # counts
+    table = np.where(length <= SHORT, ends - sizes, -1)
+    ways = ways._replace(table=table, values=np.zeros(int(ends[-1]) if len(ends) else 0))
+    _fill_tables(trees.leaf, ways)
+    return ways
+
+
+def _upwards(trees: Trees, cover: Cover) -> _Tree:
+    nodes, leaves = np.full(len(trees.feature), -1), np.full(len(trees.leaf), -1)
+    node_share, leaf_share = np.ones(len(nodes)), np.ones(len(leaves))
+    for children in (trees.left, trees.right):
+        inner, last = np.flatnonzero(children >= 0), np.flatnonzero(children < 0)
+        nodes[children[inner]], leaves[~children[last]] = inner, last
+        node_share[children[inner]] = cover.node[children[inner]] / cover.node[inner]
+        leaf_share[~children[last]] = cover.leaf[~children[last]] / cover.node[last]
+    return _Tree(leaves, nodes, leaf_share, node_share)
+
+
+@compiled
+def _count_steps(up: _Tree, steps: Ints) -> None:
+    for leaf in range(up.leaf_parent.size):
+        count, parent = 0, up.leaf_parent[leaf]
+        while parent >= 0:
+            count, parent = count + 1, up.node_parent[parent]
+        steps[leaf + 1] = steps[leaf] + count
+
+
+@compiled
+def _fill(trees: Trees, ways: Ways, up: _Tree) -> None:
+    """Steps and features of every leaf, and the constant."""
+    for leaf in range(up.leaf_parent.size):
+        step, begin = ways.steps[leaf], ways.slots[leaf]
+        end, child, parent, own = begin, ~leaf, up.leaf_parent[leaf], up.leaf_share[leaf]
+        reached = trees.leaf[leaf]
+        while parent >= 0:
+            place = begin
+            while place < end and ways.feature[place] != trees.feature[parent]:
+                place += 1
+            if place == end:
+                ways.feature[place], ways.share[place] = trees.feature[parent], 1.0
+                end += 1
+            ways.share[place] *= own
+            ways.node[step], ways.left[step] = parent, trees.left[parent] == child
+            ways.slot[step] = place - begin
+            reached *= own
+            step, child, own, parent = step + 1, parent, up.node_share[parent], up.node_parent[parent]
+        ways.slots[leaf + 1] = end
+        ways.constant[0] += reached
+
+
+@compiled
+def _fill_tables(value: Floats, ways: Ways) -> None:
+    agrees, room = np.empty(SHORT, np.bool_), np.empty((2, SHORT + 1))
+    for leaf in range(value.size):
+        begin, length, table = ways.slots[leaf], ways.slots[leaf + 1] - ways.slots[leaf], ways.table[leaf]
+        if table >= 0:
+            share = ways.share[begin : begin + length]
+            for mask in range(1 << length):
+                for k in range(length):
+                    agrees[k] = (mask >> k) & 1 == 1
+                first = table + mask * length
+                _share_out(value[leaf], share, agrees, room, ways.values[first : first + length])
+
+
+@compiled
+def explain_rows(trees: Trees, ways: Ways, rows: Floats, by_feature: Floats) -> None:
+    """Add every leaf's contributions to those of every row."""
+    # Locals, since reading an array out of the tuple in the inner loop costs ten times the comparison.
+    steps, node, left, slot, slots = ways.steps, ways.node, ways.left, ways.slot, ways.slots
+    feature, share, table, values = ways.feature, ways.share, ways.table, ways.values
+    value, size = trees.leaf, rows.shape[1] + 1
+    agrees, room, own = np.empty(size, np.bool_), np.empty((2, size + 1)), np.empty(size)
+    goes_left = np.empty(trees.feature.size, np.bool_)
+    for i in range(rows.shape[0]):
+        directions(trees, rows[i], goes_left)
+        for leaf in range(value.size):
+            begin, length = slots[leaf], slots[leaf + 1] - slots[leaf]
+            if table[leaf] >= 0:
+                mask = (1 << length) - 1
+                for step in range(steps[leaf], steps[leaf + 1]):
+                    if goes_left[node[step]] != left[step]:
+                        mask &= ~(1 << slot[step])
+                first = table[leaf] + mask * length
+                for k in range(length):
+                    by_feature[i, feature[begin + k]] += values[first + k]
+            else:
+                agrees[:length] = True
+                for step in range(steps[leaf], steps[leaf + 1]):
+                    if goes_left[node[step]] != left[step]:
+                        agrees[slot[step]] = False
+                _share_out(value[leaf], share[begin : begin + length], agrees, room, own)
+                for k in range(length):
+                    by_feature[i, feature[begin + k]] += own[k]
+
+
+@compiled
+def directions(trees: Trees, row: Floats, goes_left: Bools) -> None:
+    """Where each split sends the row."""
+    feature, threshold, decision = trees.feature, trees.threshold, trees.decision
+    first, last, categories = trees.first, trees.last, trees.categories
+    for node in range(feature.size):
+        value, kind = row[feature[node]], decision[node]
+        if kind & CATEGORICAL:
+            goes_left[node] = in_categories(value, categories[first[node] : last[node]])
+        else:
+            goes_left[node] = below(value, threshold[node], kind)
+
+
+@compiled
+def _share_out(value: float, share: Floats, agrees: Bools, room: Floats, out: Floats) -> None:
+    """Shapley values of one leaf: its value where all features agree, shared among those on its way.
+
+    A coalition reaches the leaf only if all its members agree, so that the others' shares remain: those of
+    features that disagree are common to all terms.
+    """
+    length, agreeing, disagreeing = share.size, 0, 1.0
+    for k in range(length):
+        if agrees[k]:
+            room[0, agreeing] = share[k]
+            agreeing += 1
+        else:
+            disagreeing *= share[k]
+    against = 0.0
+    if agreeing < length:
+        against = -value * disagreeing * _coalitions(room, agreeing, -1, length)
+    met = 0
+    for k in range(length):
+        if agrees[k]:
+            out[k] = value * disagreeing * (1.0 - share[k]) * _coalitions(room, agreeing, met, length)
+            met += 1
+        else:
+            out[k] = against
+
+
+@compiled
+def _coalitions(room: Floats, agreeing: int, without: int, length: int) -> float:
+    """Sum over the coalitions S of agreeing features, one left out, of |S|! (length - |S| - 1)! / length!
+    times the shares of the agreeing features outside S."""
+    count, sums = 0, room[1]
+    sums[0] = 1.0
+    for k in range(agreeing):
+        if k == without:
+            continue
+        count += 1
+        sums[count] = sums[count - 1]
+        for size in range(count - 1, 0, -1):
+            sums[size] = sums[size] * room[0, k] + sums[size - 1]
+        sums[0] *= room[0, k]
+    found, of_size = 0.0, 1.0 / length
+    for size in range(count + 1):
+        found += sums[size] * of_size
+        of_size *= (size + 1.0) / max(length - size - 1.0, 1.0)
+    return found
