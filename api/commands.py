@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
     imports = typer.Typer(help="Turn a public data set into a folder of the contract.", no_args_is_help=True)
     imports.command("starbucks")(import_starbucks)
     app.add_typer(imports, name="import")
-    for command in (explain, ingest, world, nightly, serve, token, migrate, hand_overs):
+    for command in (explain, ingest, world, nightly, serve, token, migrate, hand_overs, twins):
         app.command()(command)
 
 
@@ -222,6 +222,33 @@ def hand_overs(
             f"{row['to_role']:<26}{row['made']:>6,} made, {row['waiting']:,} waiting, {row['done']:,} done "
             f"({in_time} in time), {row['late']:,} late, {row['sent_back']:,} sent back"
         )
+
+
+def twins(
+    account_id: Annotated[str, typer.Argument(metavar="ACCOUNT", help="The account.")],
+    *,
+    playbook: PlaybookOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print everything, with the rows, as JSON.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Similar accounts that buy much more, as the last night found them, and what was tried on them."""
+    from api.twin_schemas import lines, twins_out
+    from api.twins import seen_twins
+    from data.ledger.ledger import Ledger
+    from data.playbooks import read_playbook
+
+    settings = Settings(home=home, playbook=playbook)
+    rules = read_playbook(settings.playbook)
+    ledger = Ledger.open(settings.as_home().ledger_url)
+    try:
+        name = ledger.account_state(account_id).name
+        found = twins_out(account_id, seen_twins(ledger, account_id, lambda _: True), rules)
+    finally:
+        ledger.close()
+    for line in [found.model_dump_json()] if as_json else lines(found, name, rules):
+        typer.echo(line)
 
 
 def _moment(text: str) -> int:

@@ -17,6 +17,7 @@ from data.home import DataError, Home
 from data.ledger.types import LoggedDecision, Proposal, ReleaseInUse
 from data.live import current_team
 from data.nights import NightFolder
+from data.twins import found_before, twins_known
 from engine.contract import TIME
 from engine.decide import Decisions
 from engine.records import ContactStop, History, Moments
@@ -68,7 +69,7 @@ def decide_bucket(night: Night, bucket: int) -> int:
     """
     accounts = night.snapshot.account_ids(bucket)
     if accounts and not night.folder.has(bucket):
-        history = night.snapshot.read(bucket)
+        history = _with_twins(night, night.snapshot.read(bucket), accounts)
         if not night.snapshot.path.is_dir():
             raise DataError("The history was replaced more than once while the night ran; run it again.")
         decider = _decider(night)
@@ -78,6 +79,12 @@ def decide_bucket(night: Night, bucket: int) -> int:
         night.folder.write(bucket, "facts", decisions.features.known())
         night.folder.write(bucket, "record", decisions.record())
     return len(accounts)
+
+
+def _with_twins(night: Night, history: History, accounts: tuple[str, ...]) -> History:
+    """The facts of a bucket and what had been found about its accounts' twins before the night's moment."""
+    known = twins_known(found_before(night.home, night.as_of), accounts)
+    return History({**history.frames, "twins": known})
 
 
 def read_lists(night: Night, bucket: int) -> Iterator[AccountList]:

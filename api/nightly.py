@@ -21,6 +21,7 @@ from api.night_bucket import AccountList, Night, decide_bucket, read_lists
 from api.night_summary import summarise
 from api.service import Service
 from api.stops import standing_stops
+from api.twin_night import look_for_twins
 from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
 from data.ingest import take_over
@@ -29,6 +30,7 @@ from data.nights import NightFolder, kept_snapshot, night_folders, remove_nights
 from data.progress import Progress, quiet
 from data.settings import Settings
 from data.times import now_micros, to_iso
+from data.twins import remove_twin_sets
 from engine.playbook import Playbook
 from engine.records import DAY_MICROS, ContactStop
 
@@ -113,6 +115,9 @@ def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshn
     night.folder.write_state(dict(night.folder.state() or {}) | {"state": "complete", "summary": summary})
     kept_since = clock() - round(settings.nights_kept_days * DAY_MICROS)
     remove_nights(night.home.nights, before=kept_since, keep=night.run_id)
+    if as_of is not None and playbook.twins is not None and clock() - as_of < DAY_MICROS:
+        # Asked for a moment that is past, the night could not use what is found now; the next one can.
+        _renew_twins(settings, ledger, playbook, night.snapshot, report=report, clock=clock)
     return NightReport(night.run_id, already=False, summary=summary)
 
 
@@ -152,7 +157,12 @@ def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapp
     if interrupted is not None:
         folder, snapshot, moment = interrupted
     else:
-        versions, moment = ledger.versions(), clock() if as_of is None else as_of
+        found_at = 0
+        if as_of is None and decider.playbook.twins is not None:
+            snapshot = take_over(home, ledger, clock(), report)
+            check_freshness(snapshot, clock(), hours)
+            found_at = _renew_twins(settings, ledger, decider.playbook, snapshot, report=report, clock=clock)
+        versions, moment = ledger.versions(), max(clock(), found_at + 1) if as_of is None else as_of
         snapshot = take_over(home, ledger, clock(), report)
         check_freshness(snapshot, moment, hours)
         run_id = run_id_of(moment, playbook, release, snapshot.id, settings.seed, stops=stops)
@@ -166,6 +176,17 @@ def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapp
         folder.path.name, moment, home, settings.playbook, in_use, snapshot, settings.seed, folder, stops
     )
     return night, decider.playbook
+
+
+def _renew_twins(settings: Settings, ledger: Ledger, playbook: Playbook, snapshot: Snapshot, *,
+                 report: Progress, clock: Callable[[], int]) -> int:  # fmt: skip
+    """Look for twins on all that the snapshot has; returns from when on what was found is known."""
+    home = settings.as_home()
+    found_at = look_for_twins(
+        home, ledger, playbook, snapshot, processes=settings.processes, clock=clock, report=report
+    )
+    remove_twin_sets(home, before=clock() - round(settings.nights_kept_days * DAY_MICROS))
+    return found_at
 
 
 def _interrupted(home: Home, depends: list[Any], as_of: int | None, now: int

@@ -49,6 +49,11 @@ class Home:
         return self.root / "nights"
 
     @property
+    def twins(self) -> Path:
+        """Folder of what nights found about twins."""
+        return self.root / "twins"
+
+    @property
     def rejects(self) -> Path:
         """Folder of rejected rows."""
         return self.root / "rejects"

@@ -10,13 +10,20 @@ import polars as pl
 from data.history import unpack
 from data.home import Home
 from data.ledger.types import AccountState, TailRow
+from data.twins import CLAIM_SCHEMA, derived_rows
 from engine.contract import HISTORY_TABLES, TABLES, TIME, Kind
 from engine.records import History, known_rows
 
 
 def history_of(state: AccountState) -> History:
-    """All facts of one account as they stand in the ledger: its block and what came after it."""
-    return unpack(state.block).append(tail_history(state.tail))
+    """All facts of one account as they stand in the ledger: its block, what came after it, its twins."""
+    facts = unpack(state.block).append(tail_history(state.tail))
+    if state.twins is None:
+        return facts
+    found = state.twins.finding
+    claim = {name: getattr(found, name, None) for name in CLAIM_SCHEMA} | {"account_id": state.account_id}
+    rows = derived_rows(pl.DataFrame([claim], schema=CLAIM_SCHEMA), state.twins.stored_at)
+    return History({**facts.frames, "twins": rows})
 
 
 def history_in_use(home: Home) -> str | None:

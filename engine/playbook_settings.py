@@ -288,13 +288,15 @@ SECTIONS: tuple[Section, ...] = (
         Setting("neighbours", "whole", "How many of the most similar accounts are looked at.", 80,
                 minimum=10, maximum=1000),
         Setting("alike", "number", "An account is similar when it is nearer than all but this share of"
-                " random pairs.", 0.1, minimum=0.0001, maximum=1),
+                " random pairs.", 0.25, minimum=0.0001, maximum=1),
         Setting("upper_share", "number", "Share of the similar accounts, those that buy most, that are the"
                 " twins.", 0.25, minimum=0.01, maximum=0.5),
+        Setting("much", "number", "How many times as much as the account its twins must surely buy.", 1.1,
+                minimum=1),
         Setting("least_twins", "whole", "With fewer twins nothing is claimed.", 10, minimum=5),
         Setting("window_days", "number", "Days in which purchases are compared.", 365.0, minimum=28),
         _amount("minimum_value", "Smaller differences are not claimed; in currency a year.", 0.0),
-        Setting("error_rate", "number", "Share of claims without any true difference that is accepted.",
+        Setting("error_rate", "number", "Share of claims that is accepted to be wrong.",
                 0.05, minimum=0.0001, maximum=0.5),
         Setting("steps", "text", "What the contacts of an approach are told apart by.", "channel",
                 choices=("channel", "group")),

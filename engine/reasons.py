@@ -16,7 +16,7 @@ from engine import numerics
 from engine.amounts import Amounts, amounts_of
 from engine.decide import Decisions
 from engine.drivers import DRIVERS, PROFILE, Driver
-from engine.facts import SCOPES, fact_name
+from engine.facts import SCOPES, TWIN_STEPS, fact_name
 from engine.peers import PEER_DAYS, SIMILAR_BY
 from engine.playbook import ContextWeight, Playbook, Treatment
 from engine.policies import Quoted, fact_column, fact_names, value_at
@@ -298,6 +298,31 @@ def no_contact(case: Case) -> Iterator[Reason]:
     best = int(eligible[worth.argmax()])
     yield Reason("nothing_better", {"eligible": len(eligible), "best": decisions.treatments[best],
                                     "best_priority": float(worth.max())})  # fmt: skip
+
+
+@reason_kind("twins", "twins_value")
+def twins(case: Case) -> Iterator[Reason]:
+    """What similar accounts buy beyond this one; for a step of what worked on them, that too."""
+    role = next((role for role in case.playbook.roles if role.id == case.treatment.role), None)
+    settings = case.playbook.twins
+    if settings is None or case.treatment.kind != "contact" or role is None or role.side == "medical":
+        return
+    value = case.number("unrealised_value")
+    if not value:
+        return
+    facts: Quoted = {
+        "value": value, "low": case.number("unrealised_low"), "high": case.number("unrealised_high"),
+        "found": int(case.number("twins_found") or 0),
+    }  # fmt: skip
+    steps = [str(step) for step in map(case.fact, TWIN_STEPS) if step]
+    step = case.treatment.group if settings.steps == "group" else case.treatment.channel
+    worked, tried = case.number("twins_worked"), case.number("twins_tried")
+    if step not in steps or worked is None or tried is None:
+        yield Reason("twins_value", facts)
+        return
+    facts |= {"approach": "|".join(steps), "worked": int(worked), "tried": int(tried),
+              "failed": int(tried - worked)}  # fmt: skip
+    yield Reason("twins", facts)
 
 
 @reason_kind("response_history")

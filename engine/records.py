@@ -104,7 +104,7 @@ def with_superseded(table: str, rows: pl.DataFrame) -> pl.DataFrame:
 
     Of two versions stored at the same moment the one given later holds; equal rows count once.
     """
-    key = list(TABLES[table].key)
+    key = list((TABLES.get(table) or DERIVED_TABLES[table]).key)
     content = [name for name in rows.columns if name != "superseded_at"]
     return (
         rows.unique(subset=content, keep="first", maintain_order=True)

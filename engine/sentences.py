@@ -29,6 +29,23 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "سُجّل {at:ago} اهتمام بموضوع «{topic}».",
         "fa": "{at:ago} به «{topic}» توجه نشان داده شد.",
     },
+    "twins": {
+        "en": "Similar accounts buy {value:money} more a year ({low:money} to {high:money}); "
+              "{approach} worked for {worked:number} of {tried:number} of them and failed for "
+              "{failed:number}.",
+        "ar": "مشتريات عملاء مشابهين أعلى سنويًا بمقدار {value:money} (من {low:money} إلى {high:money})؛ "
+              "{approach}: نجاح لدى {worked:number} من {tried:number}، وإخفاق لدى {failed:number}.",
+        "fa": "مشتریان مشابه سالانه {value:money} بیشتر می‌خرند ({low:money} تا {high:money})؛ "
+              "{approach}: موفق در {worked:number} از {tried:number} مورد، ناموفق در {failed:number} مورد.",
+    },
+    "twins_value": {
+        "en": "Similar accounts buy {value:money} more a year ({low:money} to {high:money}; {found:number} "
+              "accounts).",
+        "ar": "مشتريات عملاء مشابهين أعلى سنويًا بمقدار {value:money} (من {low:money} إلى {high:money}؛ عددهم "
+              "{found:number}).",
+        "fa": "مشتریان مشابه سالانه {value:money} بیشتر می‌خرند ({low:money} تا {high:money}؛ {found:number} "
+              "مشتری).",
+    },
     "last_contact": {
         "en": "Last contact ({channel}): {at:ago}.",
         "ar": "آخر تواصل ({channel}): {at:ago}.",
@@ -341,6 +358,8 @@ COUNTED: dict[str, dict[str, dict[str, str]]] = {
 WORDS: dict[str, dict[str, str]] = {
     "just_now": {"en": "just now", "ar": "للتوّ", "fa": "همین حالا"},
     "this_morning": {"en": "this morning", "ar": "صباح اليوم", "fa": "امروز صبح"},
+    "then": {"en": ", then ", "ar": "، ثم ", "fa": " و سپس "},
+    "alone": {"en": "alone", "ar": "فقط", "fa": "به‌تنهایی"},
     "yesterday": {"en": "yesterday", "ar": "أمس", "fa": "دیروز"},
     "never": {"en": "never", "ar": "لم يحدث", "fa": "هرگز"},
     "against": {"en": "Against it: ", "ar": "ما يخفض الأولوية: ", "fa": "آنچه اولویت را کم می‌کند: "},

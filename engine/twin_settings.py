@@ -21,6 +21,7 @@ class TwinSettings:
         neighbours: How many of the most similar accounts are looked at.
         alike: An account is similar when it is nearer than all but this share of random pairs; in (0, 1].
         upper_share: Share of the similar accounts, those that buy most, that are the twins; in (0, 1).
+        much: How many times as much as the account its twins must surely buy.
         least_twins: With fewer twins nothing is claimed.
         window_days: Length of the period in which purchases are compared.
         minimum_value: Smaller differences are not claimed; currency a year.
@@ -39,6 +40,7 @@ class TwinSettings:
     neighbours: int
     alike: float
     upper_share: float
+    much: float
     least_twins: int
     window_days: float
     minimum_value: float

@@ -30,6 +30,9 @@ LEVEL = 0.9
 """Of the intervals."""
 _Z = 1.6448536269514722
 """Half of what is outside that level lies above it for a normal number."""
+_ON_EITHER_SIDE = 0.2
+"""Share of the similar accounts that usually buy no more than the account, and no less: who stands at the
+end of the book would be compared by a guess."""
 BLOCK = 20_000
 """Accounts judged at once: what is kept of their neighbours in between stays small."""
 MOST_ITEMS = 6
@@ -126,9 +129,9 @@ def judge(compared: Comparison, rows: Ints) -> Floats:
     - the potential is their median, with the order-statistic interval that holds for any distribution;
     - the unrealised value is the potential less what the account bought, whose own interval is that of a
       count with the noise of similar accounts; together they give its interval (variance estimates recovery);
-    - the tail probability is that of buying as little by chance if in the long run the account bought as much
-      as its twins. Noise is how the purchases of similar accounts vary from period to period, relative to
-      their sum; how well the potential is known is added to it.
+    - the tail probability is that of buying as little by chance if in the long run the twins bought no more
+      than `much` times what the account does. Noise is how the purchases of similar accounts vary from period
+      to period, relative to their sum; how well the potential is known is added to it.
 
     Args:
         rows: Places in the book; shape (m,).
@@ -156,8 +159,8 @@ def claimed(judged: Floats, settings: TwinSettings) -> Ints:
     """Which of all judged accounts a claim is made for.
 
     Benjamini and Hochberg's procedure over all accounts that were judged: of the claims at most `error_rate`
-    are expected to be of accounts that buy as much as their twins. What is left must be worth `minimum_value`
-    at the lower end of its interval.
+    are expected to be of accounts whose twins do not truly buy `much` times as much. What is left must be
+    worth `minimum_value` at the lower end of its interval.
 
     Args:
         judged: Rows of `judge` for all accounts; shape (n, 5).
@@ -243,7 +246,7 @@ def _rule(compared: Comparison) -> _Rule:
     settings = compared.settings
     ranks = median_ranks(settings.neighbours)
     year = 365.0 / settings.window_days
-    return _Rule(settings.upper_share, settings.least_twins, ranks, compared.book.season, year)
+    return _Rule(settings.upper_share, settings.least_twins, ranks, compared.book.season, year, settings.much)
 
 
 class _Purchases(NamedTuple):
@@ -261,6 +264,7 @@ class _Rule(NamedTuple):
     ranks: Ints
     season: float
     year: float
+    much: float
 
 
 @compiled
@@ -317,6 +321,16 @@ def _twins_of(periods: Floats, usual: Floats, similar: Places, share: float) -> 
 
 
 @compiled
+def _is_among(usual: Floats, account: int, similar: Places) -> bool:
+    """Whether enough similar accounts usually buy no more than an account, and enough no less."""
+    less, more = 0, 0
+    for j in range(similar.size):
+        less += usual[similar[j]] <= usual[account]
+        more += usual[similar[j]] >= usual[account]
+    return min(less, more) >= _ON_EITHER_SIDE * similar.size
+
+
+@compiled
 def _noise(periods: Floats, similar: Places) -> float:
     """Variance of what similar accounts buy, relative to what they buy; in currency."""
     bought, squares = 0.0, 0.0
@@ -333,7 +347,8 @@ def _judge_all(bought_by: _Purchases, rows: Ints, similar: Places, rule: _Rule, 
     for i in range(rows.size):
         alike = similar[i][similar[i] >= 0]
         twins = _twins_of(periods, usual, alike, rule.share)
-        if twins.size >= rule.least and rule.ranks[twins.size] >= 0:
+        enough = twins.size >= rule.least and rule.ranks[twins.size] >= 0
+        if enough and _is_among(usual, rows[i], alike):
             scaled = np.empty(twins.size)
             for j in range(twins.size):
                 bought, _ = _compared_by(periods, twins[j])
@@ -351,7 +366,7 @@ def _judge_one(own: float, bought: Floats, noise: float, rule: _Rule, judged: Fl
     gap, known = potential - own, ((high - low) / (2.0 * _Z)) ** 2
     judged[TAIL] = 1.0
     if gap > 0.0:
-        judged[TAIL] = _tail(own, potential, noise + known / potential)
+        judged[TAIL] = _tail(own, potential / rule.much, noise + known / potential)
     below, above = _around(own, noise)
     judged[VALUE] = rule.year * gap
     judged[LOW] = rule.year * (gap - np.sqrt((potential - low) ** 2 + (above - own) ** 2))

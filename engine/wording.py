@@ -186,6 +186,16 @@ def _several(say_it: Callable[[Value, Reader], str]) -> Callable[[Value, Reader]
     return formatted
 
 
+def approach(value: Value, reader: Reader) -> str:
+    """The steps of an approach, channels by name: visit, then e-mail; e-mail alone."""
+    channels = {channel.id for channel in reader.playbook.channels}
+    steps = [
+        FORMATS["channel"](step, reader) if step in channels else _id(step, reader)
+        for step in str(value or "").split("|")
+    ]
+    return word("then", reader).join(steps) if len(steps) > 1 else f"{steps[0]} {word('alone', reader)}"
+
+
 def _id(value: Value, reader: Reader) -> str:
     return isolated(str(value or "").replace("_", " "), reader.spoken)
 
@@ -223,6 +233,7 @@ FORMATS: dict[str, Callable[[Value, Reader], str]] = {
     "topic": _named("topics"),
     "role": _named("roles"),
     "treatment": _treatment,
+    "approach": approach,
     "stage": _stage,
     "stages": _several(_stage),
     "owners": _several(_owner),

@@ -17,7 +17,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from data.ledger import schema as t
-from data.ledger import told
+from data.ledger import told, twins
 from data.ledger.statements import chunks, columns, named, upsert
 from data.ledger.types import AccountState, ConflictError, LedgerError, TailRow, UnknownError
 from engine.contract import HISTORY_TABLES, TABLES
@@ -185,6 +185,7 @@ def account_state(connection: sa.Connection, account_id: str) -> AccountState:
         block=row.block or b"",
         tail=tuple(map(_tail_row, live)),
         version=row.version,
+        twins=twins.known(connection, account_id),
     )
 
 

@@ -23,6 +23,7 @@ from data.ledger import (
     runs,
     suggestions,
     told,
+    twins,
 )  # fmt: skip
 from data.ledger.connection import Database
 from data.ledger.types import (
@@ -38,6 +39,8 @@ from data.ledger.types import (
     Suggestion,
     TailRow,
     Told,
+    TwinFinding,
+    TwinsKnown,
     User,
     Verb,
 )
@@ -317,6 +320,26 @@ class Ledger:
         """A decision as logged. Raises UnknownError."""
         with self._database.reading() as connection:
             return suggestions.decision(connection, decision_id)
+
+    # -- twins -------------------------------------------------------------------------------------
+    def stage_twins(self, set_id: str, findings: Sequence[TwinFinding]) -> None:
+        """Keep what a night found, not on show yet; the same account twice: the later holds."""
+        with self._database.writing() as connection:
+            twins.stage(connection, set_id, findings)
+
+    def show_twins(self, set_id: str, *, as_of: int, stored_at: int) -> None:
+        """Put a set on show at once; what was on show before goes, in short transactions."""
+        with self._database.writing() as connection:
+            twins.show(connection, set_id, as_of=as_of, stored_at=stored_at)
+        more = True
+        while more:
+            with self._database.writing() as connection:
+                more = twins.sweep(connection)
+
+    def twins(self, account_id: str) -> TwinsKnown | None:
+        """What is known of an account's twins; None = no night has looked for any."""
+        with self._database.reading() as connection:
+            return twins.known(connection, account_id)
 
     # -- hand-overs --------------------------------------------------------------------------------
     def hand_over(self, new: NewHandOver, *, now: int) -> HandOver:

@@ -312,3 +312,30 @@ told = Table(
     Column("role", Text),
     Index("ix_told_account", "account_id", "occurred_at"),
 )
+
+# -- twins -----------------------------------------------------------------------------------------
+# Ids of other accounts stand in `content`; names do not.
+twins = Table(
+    "twins",
+    metadata,
+    Column("set_id", Text, primary_key=True),
+    _account(primary_key=True),
+    Column("twins_found", Integer, nullable=False),
+    Column("unrealised_value", Double, nullable=False),
+    Column("unrealised_low", Double, nullable=False),
+    Column("unrealised_high", Double, nullable=False),
+    Column("approach", Text),
+    Column("worked", Integer),
+    Column("tried", Integer),
+    Column("content", Json, nullable=False),
+)
+
+# One row: which night's set is on show.
+twins_shown = Table(
+    "twins_shown",
+    metadata,
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("set_id", Text, nullable=False),
+    Column("as_of", BigInteger, nullable=False),
+    Column("stored_at", BigInteger, nullable=False),
+)

@@ -80,6 +80,42 @@ class TailRow:
 
 
 @dataclass(frozen=True)
+class TwinFinding:
+    """What a night claims of one account: similar accounts buy much more. Amounts in currency a year.
+
+    Attributes:
+        approach: Steps of the approach that worked best on similar accounts, separated by |; None = none.
+        worked, tried: On how many of them.
+        content: Everything that can be told, with the ids that open its rows.
+    """
+
+    account_id: str
+    twins_found: int
+    unrealised_value: float
+    unrealised_low: float
+    unrealised_high: float
+    approach: str | None
+    worked: int | None
+    tried: int | None
+    content: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TwinsKnown:
+    """What is known of an account's twins since a night stored it.
+
+    Attributes:
+        as_of: Microseconds UTC: what was stored before it was compared.
+        stored_at: Microseconds UTC: from when on it is known.
+        finding: None = nothing is claimed of the account.
+    """
+
+    as_of: int
+    stored_at: int
+    finding: TwinFinding | None
+
+
+@dataclass(frozen=True)
 class AccountState:
     """All that is needed to decide for one account now, read in one transaction.
 
@@ -87,6 +123,7 @@ class AccountState:
         block: Arrow bytes of its slice of history (`data.history.unpack`).
         tail: Live rows that the block does not contain, oldest first.
         version: Grows with every change; `post` refuses when it has moved on.
+        twins: What is known of its twins; None = no night has looked for any.
     """
 
     account_id: str
@@ -96,6 +133,7 @@ class AccountState:
     block: bytes
     tail: tuple[TailRow, ...]
     version: int
+    twins: TwinsKnown | None = None
 
 
 @dataclass(frozen=True)

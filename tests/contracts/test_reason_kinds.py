@@ -14,7 +14,18 @@ from engine.playbook import Playbook
 from engine.reasons import REASON_CODES
 from engine.scoring import LearnedScorer, Scorer
 from engine.sentences import LANGUAGES
-from tests.engine.builders import NOW, Row, history, outcome, permission, playbook, response, touchpoint
+from tests.engine.books import settings as book_settings
+from tests.engine.builders import (
+    NOW,
+    Row,
+    history,
+    outcome,
+    permission,
+    playbook,
+    response,
+    touchpoint,
+    twins,
+)
 from tests.engine.deciding import READY, FixedScorer, decided, index, policy, weight
 from tests.engine.releases import known_of, scorer
 
@@ -56,7 +67,11 @@ def with_peers(kind: str, name: str) -> LearnedScorer:
     return scorer(known_of(), peers=counted)
 
 
+ALIKE = replace(CALM, twins=book_settings(), twin_steps=("email", "visit"))
+
 SCENES: dict[str, Scene] = {
+    "twins": Scene(rows=(*READY, twins(-1.0)), rules=ALIKE),
+    "twins_value": Scene(rows=(*READY, twins(-1.0, approach="email", worked=4)), rules=ALIKE),
     "explored": Scene("none", rules=replace(CALM, policies=(policy("p", "1 = 0"),), exploration_share=0.999)),
     "read_topic": Scene(rows=(*READY, permission(-9.0, purpose="web_behaviour"), READ)),
     "asked_topic": Scene(rows=(*READY, CALLED)),

@@ -19,9 +19,9 @@ ORDER = 100.0
 
 def settings(**values) -> TwinSettings:
     defaults = TwinSettings(
-        traits=(), without=(), outcomes=(), neighbours=80, alike=0.1, upper_share=0.25, least_twins=10,
-        window_days=365.0, minimum_value=0.0, error_rate=0.05, steps="channel", sequence_days=90.0,
-        success_days=60.0, lookback_days=730.0, growth=1.5, least_tries=5,
+        traits=(), without=(), outcomes=(), neighbours=80, alike=0.25, upper_share=0.25, much=1.1,
+        least_twins=10, window_days=365.0, minimum_value=0.0, error_rate=0.05, steps="channel",
+        sequence_days=90.0, success_days=60.0, lookback_days=730.0, growth=1.5, least_tries=5,
     )  # fmt: skip
     return replace(defaults, **values)
 

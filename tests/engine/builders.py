@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from engine.contract import TABLES
+from engine.contract import DERIVED_TABLES, TABLES
 from engine.facts import Attribute
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Channel, ContactLimit, Playbook, Role, Suppression, Topic, Treatment
@@ -40,7 +40,7 @@ def at(days: float) -> int:
 
 def row(table: str, stored: float | None, deleted: bool = False, **values: Any) -> Row:
     """A row of a table; `stored` in days from NOW, None = stored_at is empty."""
-    times = {c.name for c in TABLES[table].columns if c.kind.name == "TIME"}
+    times = {c.name for c in (TABLES | DERIVED_TABLES)[table].columns if c.kind.name == "TIME"}
     content = {name: at(v) if name in times and isinstance(v, float) else v for name, v in values.items()}
     return table, content | {"stored_at": None if stored is None else at(stored), "deleted": deleted}
 
@@ -172,6 +172,15 @@ def offer(
         "opened_at": at(days),
     }  # fmt: skip
     return row("offers", days if stored is WHEN_IT_OCCURRED else stored, **(values | v))
+
+
+def twins(days: float, *, account_id: str = "a", **v: Any) -> Row:
+    """What a night found: 20 twins, and an approach that worked on 14 of 20."""
+    values = {
+        "account_id": account_id, "twins_found": 20, "unrealised_value": 9_000.0, "unrealised_low": 4_000.0,
+        "unrealised_high": 14_000.0, "approach": "visit|email", "worked": 14, "tried": 20,
+    }  # fmt: skip
+    return row("twins", days, **(values | v))
 
 
 def history(*rows: Row, accounts: Iterable[str] = ("a",)) -> History:
