@@ -20,6 +20,9 @@ MOST_STEPS = 4_000
 """A search for an open moment takes two steps a day at most: more than five years of holidays."""
 EVERYDAY = Calendar("", tuple(range(7)), ())
 
+Hours = tuple[tuple[int, int] | None, Calendar]
+"""Quiet hours, as minutes of the day, and the days on which there are others."""
+
 _THURSDAY = 3
 """Weekday of 1970-01-01, Monday being 0."""
 
@@ -60,15 +63,16 @@ def first_moments(playbook: Playbook, as_of: Micros, place: Ints, places: Sequen
     known (the rule `no_timezone` forbids that).
     """
     found = np.repeat(as_of[:, None], len(playbook.channels), axis=1)
-    for code, where in enumerate((*places, "|")):
+    windows = _windows(playbook)
+    for code, where in enumerate((*places, "|")) if windows else ():
         rows = np.flatnonzero(place == (code if code < len(places) else -1))
         zone, _, country = where.partition("|")
         zone = zone if zone and known_zone(zone) else playbook.default_timezone
         if not rows.size or not zone:
             continue
-        for (quiet, working), channels in _windows(playbook).items():
-            calendar = _calendar(playbook, country) if working else EVERYDAY
-            opens = _first(as_of[rows], zone, quiet, calendar)
+        own = _calendar(playbook, country)
+        hours = [(quiet, own if working else EVERYDAY) for quiet, working in windows]
+        for opens, channels in zip(_first(as_of[rows], zone, hours), windows.values(), strict=True):
             for channel in channels:
                 found[rows, channel] = opens
     return found
@@ -89,27 +93,36 @@ def _calendar(playbook: Playbook, country: str) -> Calendar:
     return own.get(country.lower()) or own.get("default") or Calendar("", tuple(range(5)), ())
 
 
-def _first(as_of: Micros, zone: str, quiet: tuple[int, int] | None, calendar: Calendar) -> Micros:
-    """The first open moment at or after each, in one zone; shape (n,)."""
+def _first(as_of: Micros, zone: str, hours: Sequence[Hours]) -> Micros:
+    """The first open moment at or after each in one zone, a row for each kind of hours; shape (hours, n)."""
     moments, index = np.unique(as_of, return_inverse=True)
     local = _local(moments, zone)
-    opened = local
-    for _ in range(MOST_STEPS):
-        later = _after_quiet(_on_working_day(opened, calendar), quiet)
-        if np.array_equal(later, opened):
-            break
-        opened = later
-    moved = opened != local
+    opened = np.array([_opened(local, quiet, calendar) for quiet, calendar in hours])
+    found = np.repeat(moments[None, :], len(hours), axis=0)
+    moved = opened != local[None, :]
     if moved.any():
-        moments = moments.copy()
-        moments[moved] = _utc(opened[moved], zone, moments[moved])
-    return moments[index.reshape(-1)]
+        found[moved] = _utc(opened[moved], zone, found[moved])
+    return found[:, index.reshape(-1)]
+
+
+def _opened(local: Micros, quiet: tuple[int, int] | None, calendar: Calendar) -> Micros:
+    """The first open moments by the clock on the wall."""
+    for _ in range(MOST_STEPS):
+        later = _after_quiet(_on_working_day(local, calendar), quiet)
+        if np.array_equal(later, local):
+            break
+        local = later
+    return local
 
 
 def _on_working_day(local: Micros, calendar: Calendar) -> Micros:
     """Moments on a day off move to the beginning of the next day."""
+    if calendar is EVERYDAY:
+        return local
     day = local // DAY_MICROS
-    works = np.isin((day + _THURSDAY) % 7, calendar.working_days) & ~np.isin(day, calendar.holidays)
+    works = np.isin((day + _THURSDAY) % 7, calendar.working_days)
+    if calendar.holidays:
+        works &= ~np.isin(day, calendar.holidays)
     return np.where(works, local, (day + 1) * DAY_MICROS)
 
 
