@@ -31,6 +31,7 @@ from engine.playbook import Playbook, Treatment
 from engine.records import Bools, ContactStop, History, Moments, join
 from engine.rule_facts import same_thing
 from engine.scoring import Scorer, StartingScorer, learned_scorer
+from engine.shadow_prices import ShadowPrices
 from engine.timing import expires_at
 
 
@@ -45,12 +46,19 @@ class NoHistoryError(DataError):
 
 @dataclass(frozen=True)
 class Decider:
-    """Everything that a decision needs besides facts and a moment."""
+    """Everything that a decision needs besides facts and a moment.
+
+    Attributes:
+        prices: Of people's time and quotas, of the plan in use; None = there is none.
+        plan: The run that made that plan; "" = there is none.
+    """
 
     playbook: Playbook
     features: FeatureSet
     scorer: Scorer
     seed: int
+    prices: ShadowPrices | None = None
+    plan: str = ""
 
     @property
     def learned(self) -> bool:
@@ -71,6 +79,7 @@ class Decider:
             features=self.features,
             scorer=self.scorer,
             seed=self.seed,
+            prices=self.prices,
         )
 
     def situation(
@@ -78,8 +87,9 @@ class Decider:
     ) -> Situation:
         """One account as things stand, to see what would change it."""
         return Situation(
-            history, account_id, as_of, self.playbook, self.features, self.scorer, self.seed, stops=stops
-        )
+            history, account_id, as_of, self.playbook, self.features, self.scorer, self.seed, stops=stops,
+            prices=self.prices,
+        )  # fmt: skip
 
     @cached_property
     def same_thing(self) -> Bools:

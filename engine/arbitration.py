@@ -18,11 +18,11 @@ from engine.rule_facts import repeated, same_thing
 from engine.scoring import Scores
 
 LEFT_OUT: tuple[str, ...] = (
-    "below_no_contact", "exploration", "no_room_together", "outranked", "not_comparable",
+    "below_no_contact", "exploration", "no_room_together", "outranked", "not_comparable", "below_price",
 )  # fmt: skip
 """Why an eligible treatment has no place: worth no more than no contact; place 1 was drawn at random and
 left it out; limits leave no room beside what is placed above; others are worth more; accounts like this
-one hardly ever got it, so that its value cannot be judged."""
+one hardly ever got it, so that its value cannot be judged; the time or quota it takes is worth more."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ class Priority:
         uncertainty: Standard error of the priority by what is not known of the value caused.
         held: Whether the priority was held at 0 because the value cannot be judged; shape (n, T); None =
             nowhere.
+        due: What meeting a minimum adds in the ranking; None = there are no minimums.
+        charge: What is charged in the ranking for people's time and quotas; None = nothing.
     """
 
     caused: Floats
@@ -53,6 +55,14 @@ class Priority:
     followed: Floats
     uncertainty: Floats
     held: Bools | None = None
+    due: Floats | None = None
+    charge: Floats | None = None
+
+    @property
+    def ranked(self) -> Floats:
+        """What pairs are ranked by: priority + due - charge, in currency; shape (n, T)."""
+        net = self.priority if self.due is None else self.priority + self.due
+        return net if self.charge is None else net - self.charge
 
 
 @dataclass(frozen=True)
@@ -224,9 +234,13 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
 
 
 def left_out(
-    priority: Floats, eligible: Bools, ranking: Ranking, held: Bools | None = None
-) -> npt.NDArray[np.int8]:
-    """Why each eligible pair has no place: index into LEFT_OUT; -1 = placed or not eligible; shape (n, T)."""
+    priority: Floats, eligible: Bools, ranking: Ranking, held: Bools | None = None,
+    charge: Floats | None = None,
+) -> npt.NDArray[np.int8]:  # fmt: skip
+    """Why each eligible pair has no place: index into LEFT_OUT; -1 = placed or not eligible; shape (n, T).
+
+    `priority` is what was ranked by, `charge` what has been taken from it for time and quotas.
+    """
     shape = priority.shape
     placed = placed_at(ranking, shape[1]) > 0
     first, last = ranking.places[:, 0], ranking.places[:, -1]
@@ -242,6 +256,9 @@ def left_out(
     reason[better | (last < 0)[:, None]] = LEFT_OUT.index("no_room_together")
     reason[drawn_alone[:, None] & ~is_none] = LEFT_OUT.index("exploration")
     reason[~(priority > 0.0) & ~is_none] = LEFT_OUT.index("below_no_contact")
+    if charge is not None:
+        priced_out = ~(priority > 0.0) & (priority + charge > 0.0)
+        reason[priced_out] = LEFT_OUT.index("below_price")
     if held is not None:
         reason[held] = LEFT_OUT.index("not_comparable")
     none_reason = np.where(ranking.explored, LEFT_OUT.index("exploration"), LEFT_OUT.index("outranked"))

@@ -27,6 +27,7 @@ from engine.playbook import Playbook
 from engine.records import DAY_MICROS, ContactStop, Floats, History, Ints, Moments, join
 from engine.rules import Quoted
 from engine.scoring import LearnedScorer, Scorer, Scores
+from engine.shadow_prices import ShadowPrices
 
 DAYS_AHEAD: tuple[int, ...] = (1, 2, 3, 5, 7, 10, 14, 21, 30, 45, 60, 90)
 """Later moments that are tried, with nothing new known."""
@@ -45,6 +46,7 @@ class Situation:
     Attributes:
         more: A treatment (its place) that is worth so much more than the scorer says, in currency.
         stops: What people have stopped for everybody.
+        prices: Of people's time and quotas; None = none is short.
     """
 
     history: History
@@ -56,6 +58,7 @@ class Situation:
     seed: int
     more: tuple[int, float] = (0, 0.0)
     stops: tuple[ContactStop, ...] = ()
+    prices: ShadowPrices | None = None
 
     def decided(self) -> Decisions:
         """The account decided as things stand."""
@@ -99,6 +102,7 @@ def decide_each(situations: Sequence[Situation]) -> Decisions:
         if more.any()
         else first.scorer,
         seed=first.seed,
+        prices=first.prices,
     )
 
 
@@ -341,13 +345,13 @@ def value(now: Situation, decisions: Decisions) -> Iterator[Trial]:
     priority, first = decisions.priority, int(decisions.ranking.greedy[0])
     if now.playbook.priority == "leaders":
         return
-    best = float(priority.priority[0, first])
+    best = float(priority.ranked[0, first])
     size = max(abs(float(priority.caused[0, first])), 1.0)
     for place in np.flatnonzero(decisions.objections.eligible[0]):
         factor = float(priority.followed[0, place] * priority.lever[0, place] * priority.weight[0, place])
         if place in (0, first) or factor <= 0.0:
             continue
-        amount = math.floor((best - float(priority.priority[0, place])) / factor * 100.0 + 1.0) / 100.0
+        amount = math.floor((best - float(priority.ranked[0, place])) / factor * 100.0 + 1.0) / 100.0
         facts: Quoted = {"treatment": decisions.treatments[place], "amount": amount}
         yield Trial(facts, STRETCH_DAYS * amount / size, replace(now, more=(int(place), amount)))
 

@@ -7,7 +7,7 @@ same arguments give the same suggestions, and n accounts together give the same 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,6 +22,7 @@ from engine.playbook import Playbook
 from engine.policies import STAGES, Objections, object_to
 from engine.records import DAY_MICROS, Bools, EngineError, Floats, History, Moments
 from engine.scoring import Scorer, Scores
+from engine.shadow_prices import ShadowPrices, charges, due_worth
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,10 @@ class Decisions:
         What remains in the last row is placed ("none" on the lists that leave the account alone).
         """
         first = self.objections.first_rule
-        left = left_out(self.priority.priority, self.objections.eligible, self.ranking, self.priority.held)
+        priority = self.priority
+        left = left_out(
+            priority.ranked, self.objections.eligible, self.ranking, priority.held, priority.charge
+        )
         rules = self.objections.rules
         removed = [(rule.stage, rule.id, _count(first == i)) for i, rule in enumerate(rules)]
         removed += [("arbitration", code, _count(left == i)) for i, code in enumerate(LEFT_OUT)]
@@ -92,7 +96,8 @@ class Decisions:
         Columns: account_id, decided_at, treatment, place (null = none), probability (of place 1), explored,
         stage (the first that removed it, null = none) and rules (all that object, separated by |), value,
         response, optout, followed, comparable, caused, cost, fatigue, weight, lever, priority, target,
-        uncertainty (of caused), playbook, release, seed. Floats are exact.
+        uncertainty (of caused), due and charge (what the ranking adds and takes off), playbook, release,
+        seed. Floats are exact.
         """
         moments, treatments = len(self.moments), len(self.treatments)
         place = placed_at(self.ranking, treatments).ravel()
@@ -103,6 +108,8 @@ class Decisions:
             "fatigue": self.priority.fatigue, "weight": self.priority.weight, "lever": self.priority.lever,
             "priority": self.priority.priority, "target": self.ranking.target,
             "uncertainty": self.scores.uncertainty,
+            "due": _or_zero(self.priority.due, self.priority.priority),
+            "charge": _or_zero(self.priority.charge, self.priority.priority),
         }  # fmt: skip
         return pl.DataFrame(
             {
@@ -125,8 +132,8 @@ class Decisions:
 
 
 def decide(history: History, moments: Moments, *, playbook: Playbook, features: FeatureSet,
-           scorer: Scorer, seed: int) -> Decisions:  # fmt: skip
-    """Decide for each account at its moment.
+           scorer: Scorer, seed: int, prices: ShadowPrices | None = None) -> Decisions:  # fmt: skip
+    """Decide for each account at its moment: judge all candidates, then place them.
 
     Args:
         history: Facts of at least these accounts.
@@ -136,21 +143,52 @@ def decide(history: History, moments: Moments, *, playbook: Playbook, features: 
         scorer: A release or the starting values.
         seed: Of exploration; draws are derived from (seed, account, day), the day being that of the
             account's moment in UTC, so that a live decision draws what the night drew.
+        prices: Of people's time and quotas, of the plan in use; None = none is short.
 
     Raises:
         EngineError: An account is asked for that the history does not have.
     """
+    judged = judge(history, moments, playbook=playbook, features=features, scorer=scorer)
+    return place(judged, history, playbook=playbook, seed=seed, prices=prices)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """All candidates of some moments with everything that can be said of them one by one."""
+
+    moments: Moments
+    features: Features
+    objections: Objections
+    scores: Scores
+    priority: Priority
+    scorer: Scorer
+
+
+def judge(history: History, moments: Moments, *, playbook: Playbook, features: FeatureSet,
+          scorer: Scorer) -> Judged:  # fmt: skip
+    """What speaks against each candidate and what it is worth; arguments and errors as of `decide`."""
     _check_known(history, moments)
     known = features_as_of(history, moments, playbook=playbook, features=features)
     objections = object_to(known, playbook)
     scores = scorer.score(known)
     priority = prioritise(known, scores, playbook)
+    if playbook.minimums:
+        priority = replace(priority, due=due_worth(known, playbook))
+    return Judged(moments, known, objections, scores, priority, scorer)
+
+
+def place(judged: Judged, history: History, *, playbook: Playbook, seed: int,
+          prices: ShadowPrices | None = None) -> Decisions:  # fmt: skip
+    """Rank what was judged; arguments as of `decide`."""
+    moments, known, priority = judged.moments, judged.features, judged.priority
+    if prices is not None:
+        priority = replace(priority, charge=charges(history, moments, playbook, prices))
     ranking = rank(
-        priority.priority,
-        objections.eligible,
+        priority.ranked,
+        judged.objections.eligible,
         moments.account_ids,
         moments.as_of // DAY_MICROS,
-        treatments=features.treatments,
+        treatments=known.set.treatments,
         share=playbook.exploration_share,
         places=playbook.places,
         seed=seed,
@@ -159,8 +197,8 @@ def decide(history: History, moments: Moments, *, playbook: Playbook, features: 
         draws=playbook.posterior_draws,
     )
     return Decisions(
-        moments, playbook.version, scorer.release, seed, features.treatments, known, objections, scores,
-        priority, ranking, scorer,
+        moments, playbook.version, judged.scorer.release, seed, known.set.treatments, known,
+        judged.objections, judged.scores, priority, ranking, judged.scorer,
     )  # fmt: skip
 
 
@@ -181,6 +219,10 @@ def _comparable(scores: Scores) -> Bools:
     everywhere = np.ones(scores.value.shape, dtype=np.bool_)
     flat: Bools = (everywhere if scores.comparable is None else scores.comparable).ravel()
     return flat
+
+
+def _or_zero(values: Floats | None, like: Floats) -> Floats:
+    return np.zeros_like(like) if values is None else values
 
 
 def _count(flags: Bools) -> int:

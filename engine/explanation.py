@@ -211,19 +211,24 @@ def _left_out(
 ) -> tuple[Objection, ...]:
     """Why an eligible treatment has no place; nothing for one that has."""
     ranking, priority = decisions.ranking, decisions.priority
-    left = left_out(priority.priority, decisions.objections.eligible, ranking, priority.held)
+    ranked, charge = priority.ranked, priority.charge
+    left = left_out(ranked, decisions.objections.eligible, ranking, priority.held, charge)
     code = int(left[account, treatment])
     if code < 0:
         return ()
     at = (account, treatment)
-    worth = float(priority.priority[at])
+    worth = float(ranked[at])
     facts: Quoted = {
         "priority": worth, "caused": float(priority.caused[at]),
         "cost": float(priority.cost[at]), "fatigue": float(priority.fatigue[at]),
     }  # fmt: skip
+    if charge is not None and LEFT_OUT[code] == "below_price":
+        asked = float(charge[at])
+        facts |= {"priority": worth + asked, "charge": asked, "short_of": -worth}
+        return (Objection(LEFT_OUT[code], "arbitration", False, facts),)
     by = _in_its_way(decisions, account, treatment, playbook, LEFT_OUT[code])
     if by >= 0:
-        beaten_by = float(priority.priority[account, by])
+        beaten_by = float(ranked[account, by])
         facts |= {"by": decisions.treatments[by], "by_priority": beaten_by, "short_of": beaten_by - worth}
     return (Objection(LEFT_OUT[code], "arbitration", False, facts),)
 

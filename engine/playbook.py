@@ -14,6 +14,7 @@ from typing import Any, Literal
 from engine.conditions import Condition, ConditionError, near, parse_condition
 from engine.facts import Attribute, Fact, FactError, fact_types
 from engine.journey import HandOverRule, Journey, Team, owner_roles, read_hand_overs, read_journey, read_teams
+from engine.plan_settings import Minimum, PlanSettings, Quota, read_plan, read_quotas
 from engine.playbook_rules import (
     Calendar,
     Equivalent,
@@ -261,6 +262,9 @@ class Playbook:
         valid_from, valid_until: Microseconds UTC between which the playbook contacts anybody; None = open.
         twins: How similar accounts that buy more are looked for; None = they are not.
         twin_steps: What a step of an approach may be called: channels or groups of treatments.
+        plan: How people's days are planned; None = they are not.
+        quotas: Contacts through a channel in one plan, over all accounts; one per channel, by channel.
+        minimums: Contacts that are due, and what meeting them is worth.
         exploration: "uniform" (the greedy treatment, and a share at random) or "thompson" (also by draws of
             what may be true, so that uncertain treatments get their chance).
         posterior_draws: How many such draws a decision counts.
@@ -308,6 +312,9 @@ class Playbook:
     valid_until: int | None = None
     twins: TwinSettings | None = None
     twin_steps: tuple[str, ...] = ()
+    plan: PlanSettings | None = None
+    quotas: tuple[Quota, ...] = ()
+    minimums: tuple[Minimum, ...] = ()
     exploration: Literal["uniform", "thompson"] = "uniform"
     posterior_draws: int = 64
     starting_uncertainty: float = 1.0
@@ -374,6 +381,9 @@ def parse_playbook(text: str) -> Playbook:
         calendars=calendars(tables),
         twins=read_twins(tables),
         twin_steps=step_ids(tables),
+        plan=read_plan(tables),
+        quotas=read_quotas(tables),
+        minimums=tuple(Minimum(id=key, **table) for key, table in rules.read("minimums")),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )
 

@@ -278,6 +278,28 @@ SECTIONS: tuple[Section, ...] = (
         Setting("until_hour", "number", "Hour at which it ends; 0 to 24 on all days = by the clock.", 17.0,
                 minimum=0, maximum=24),
     )),
+    Section("plan", "The plan of people's days; made every night where this table stands.", (
+        Setting("on", "flag", "Whether it is made.", True),
+        Setting("horizon_days", "whole", "Days that are planned, days off among them.", 7, minimum=1,
+                maximum=28),
+        Setting("minutes_per_day", "number", "Minutes of customer time on a working day (calendars.default)"
+                " of somebody whose own are not given.", 360.0, minimum=0, maximum=1440),
+        Setting("spacing_days", "whole", "Days from one personal contact of an account to the next at least;"
+                " 1 = not twice on a day.", 2, minimum=1, maximum=28),
+        Setting("nearby_km", "number", "Contacts of a person that are no farther from each other come on the"
+                " same day where it costs no other contact.", 2.0, minimum=0),
+    ), single=True),
+    Section("quotas", "At most so many contacts through a channel in one plan, over all accounts.", (
+        Setting("channel", "text", "The channel.", refers="channels"),
+        Setting("count", "whole", "Contacts at most.", minimum=0),
+    )),
+    Section("minimums", "A contact that is due: where the condition holds it is worth more in the ranking, so"
+            " that it is planned even where others would earn more.", (
+        _FOR,
+        Setting("applies", "condition", "Which candidates meet it; else all.", None),
+        Setting("when", "condition", "When an account is due."),
+        _amount("worth", "What meeting it is worth, in currency."),
+    )),
     Section("twins", "Similar accounts that buy much more; looked for every night where this table stands.", (
         Setting("on", "flag", "Whether they are looked for.", True),
         Setting("traits", "list", "Attributes that say which accounts are alike; empty = all.", ()),

@@ -294,7 +294,7 @@ def no_contact(case: Case) -> Iterator[Reason]:
     if not len(eligible):
         yield Reason("nothing_allowed", {"eligible": 0})
         return
-    worth = decisions.priority.priority[case.account, eligible]
+    worth = decisions.priority.ranked[case.account, eligible]
     best = int(eligible[worth.argmax()])
     yield Reason("nothing_better", {"eligible": len(eligible), "best": decisions.treatments[best],
                                     "best_priority": float(worth.max())})  # fmt: skip

@@ -287,6 +287,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "القيمة {priority:money}؛ الأولوية لـ «{by:treatment}» بقيمة {by_priority:money}.",
         "fa": "ارزش آن {priority:money} است؛ «{by:treatment}» با {by_priority:money} جلوتر است.",
     },
+    "below_price": {
+        "en": "Worth {priority:money}, but the time or quota it takes is worth {charge:money} elsewhere.",
+        "ar": "القيمة {priority:money}، لكن الوقت أو الحصة اللازمة تساوي {charge:money} في موضع آخر.",
+        "fa": "ارزش آن {priority:money} است، اما زمان یا سهمیهٔ لازم در جای دیگر {charge:money} می‌ارزد.",
+    },
     # -- hand-overs
     "handed_asked": {
         "en": "{by:text} ({by_role:role}) asks to follow up: {name:text}.",

@@ -1,0 +1,96 @@
+"""What a candidate takes of people's time and of quotas, at the prices of a plan; and what is due.
+
+A plan's prices make an account's choice its own affair again: the best of priority - price x use. Where
+nobody's time is short it costs nothing, so without a plan everything is ranked by its priority alone.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from engine.contract import TIME
+from engine.features import Features
+from engine.playbook import Playbook, Treatment
+from engine.policies import fact_columns, holds
+from engine.records import Floats, History, Moments
+
+
+@dataclass(frozen=True)
+class ShadowPrices:
+    """Prices by name, in currency; whoever or whatever is not named costs nothing.
+
+    Attributes:
+        minute: User -> price of a minute of her time.
+        slot: User -> price of a place on her list.
+        quota: Channel -> price of a contact.
+    """
+
+    minute: Mapping[str, float] = field(default_factory=dict)
+    slot: Mapping[str, float] = field(default_factory=dict)
+    quota: Mapping[str, float] = field(default_factory=dict)
+
+
+def whole_minutes(treatment: Treatment) -> int:
+    """Minutes of a person's time, rounded up: a plan counts in whole minutes and never promises too much."""
+    return math.ceil(treatment.minutes)
+
+
+def charges(history: History, moments: Moments, playbook: Playbook, prices: ShadowPrices) -> Floats:
+    """What each treatment costs each account's colleagues and quotas, in currency; shape (n, T).
+
+    A treatment takes the time of whoever has its role for the account at that moment; where nobody has,
+    nobody's.
+    """
+    cost = np.zeros((len(moments), len(playbook.treatments)))
+    members = team_members(history, moments)
+    people = members.filter(pl.col("user_id").is_in([*prices.minute, *prices.slot]))
+    for row, role, user in people.iter_rows():
+        minute, slot = prices.minute.get(user, 0.0), prices.slot.get(user, 0.0)
+        for index, treatment in enumerate(playbook.treatments):
+            if treatment.role == role:
+                cost[row, index] = minute * whole_minutes(treatment) + slot
+    for index, treatment in enumerate(playbook.treatments):
+        cost[:, index] = cost[:, index] + _of_channel(treatment, prices.quota)
+    return cost
+
+
+def _of_channel(treatment: Treatment, quota: Mapping[str, float]) -> float:
+    return quota.get(treatment.channel, 0.0) if treatment.kind == "contact" else 0.0
+
+
+def team_members(history: History, moments: Moments) -> pl.DataFrame:
+    """Who has which role for the account of each moment, as known at it: columns row, role, user_id."""
+    asked = pl.DataFrame(
+        {
+            "account_id": pl.Series(moments.account_ids, dtype=pl.String),
+            "row": np.arange(len(moments)),
+            "as_of": pl.Series(moments.as_of).cast(TIME),
+        }
+    )
+    rows = history["account_team"].join(asked, on="account_id", how="inner")
+    stored = pl.col("stored_at").is_null() | (pl.col("stored_at") < pl.col("as_of"))
+    holds_still = pl.col("superseded_at").is_null() | (pl.col("superseded_at") >= pl.col("as_of"))
+    known = rows.filter(stored & holds_still & ~pl.col("deleted").fill_null(value=False))
+    return (
+        known.sort("row", "role", "user_id")
+        .unique(["row", "role"], keep="last", maintain_order=True)
+        .select("row", "role", "user_id")
+    )
+
+
+def due_worth(features: Features, playbook: Playbook) -> Floats:
+    """What meeting a minimum adds to each pair, in currency; shape (n, T). Unknown = not due."""
+    shape = (len(features.moments), len(playbook.treatments))
+    conditions = [c for minimum in playbook.minimums for c in (minimum.when, minimum.applies)]
+    columns = fact_columns(features, playbook, conditions)
+    worth = np.zeros(shape)
+    for minimum in playbook.minimums:
+        both = (holds(minimum.when, columns, shape) == 1) & (holds(minimum.applies, columns, shape) == 1)
+        both[:, 0] = False
+        worth = worth + np.where(both, minimum.worth, 0.0)
+    return worth
