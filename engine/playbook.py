@@ -29,6 +29,8 @@ from engine.playbook_rules import (
     check_span,
     check_walls,
     equivalents,
+    followed,
+    horizons,
     scope_condition,
     taxonomy,
 )
@@ -357,7 +359,7 @@ def parse_playbook(text: str) -> Playbook:
     rules, teams = _Rules(_facts(tables, attributes), tables), read_teams(tables)
     return Playbook(
         version=tables.version,
-        horizon_days=_horizons(tables),
+        horizon_days=horizons(tables),
         outcome_worth=tables.top["outcomes"],
         channels=tuple(Channel(id=key, **table) for key, table in of["channels"].items()),
         roles=tuple(_role(key, role) for key, role in of["roles"].items()),
@@ -374,7 +376,7 @@ def parse_playbook(text: str) -> Playbook:
         journey=read_journey(tables, teams, rules.condition, attributes),
         hand_overs=read_hand_overs(tables, rules.condition, attributes),
         service_levels=read_service_levels(tables),
-        followed=_followed(tables),
+        followed=followed(tables),
         attributes=attributes,
         action_repeats=action_repeats(tables),
         equivalents=equivalents(tables),
@@ -408,17 +410,6 @@ def _without(table: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 def _title(top: Mapping[str, Any]) -> Texts:
     return top["title"] or dict.fromkeys(top["languages"], top["id"])
-
-
-def _horizons(tables: Tables) -> dict[str, float]:
-    issues = tables.sections["issues"].items()
-    own = {key: issue["horizon_days"] for key, issue in issues if issue["horizon_days"] is not None}
-    return {"": tables.top["horizon_days"]} | own
-
-
-def _followed(tables: Tables) -> dict[str, float]:
-    floor = tables.top["followed_floor"]
-    return {key: max(role["followed"], floor) for key, role in tables.sections["roles"].items()}
 
 
 def _role(key: str, table: Mapping[str, Any]) -> Role:

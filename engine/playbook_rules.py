@@ -239,3 +239,16 @@ def taxonomy(tables: Tables) -> dict[str, list[str]]:
                                if stage["owners"]}),
         "twins_step": list(step_ids(tables)),
     }  # fmt: skip
+
+
+def horizons(tables: Tables) -> dict[str, float]:
+    """Days within which outcomes are counted, by issue; key "" = all other issues."""
+    issues = tables.sections["issues"].items()
+    own = {key: issue["horizon_days"] for key, issue in issues if issue["horizon_days"] is not None}
+    return {"": tables.top["horizon_days"]} | own
+
+
+def followed(tables: Tables) -> dict[str, float]:
+    """Role -> starting P(followed), at least the floor."""
+    floor = tables.top["followed_floor"]
+    return {key: max(role["followed"], floor) for key, role in tables.sections["roles"].items()}
