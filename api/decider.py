@@ -150,13 +150,14 @@ def decision_id(account_id: str, decided_at: int, trigger: str) -> str:
 
 
 def proposals_of(
-    decisions: Decisions, row: int, playbook: Playbook, team: Mapping[str, str]
+    decisions: Decisions, row: int, playbook: Playbook, team: Mapping[str, str], *, many: bool = False
 ) -> list[Proposal]:
     """The places of one decision as suggestions to post, each with its reasons and its person.
 
     Args:
         row: Which of the moments.
         team: Role -> user_id of the account.
+        many: Whether so many are made that only what a person will look at is explained in parts.
     """
     ends = expires_at(playbook, decisions.moments.as_of[row : row + 1])[0]
     placed = [int(index) for index in decisions.ranking.places[row] if index > 0]
@@ -174,7 +175,8 @@ def proposals_of(
                 expires_at=int(ends[index]),
                 not_before=_not_before(decisions, row, index, treatment),
                 reasons=[{"code": reason.code, "facts": dict(reason.facts), "amount": reason.amount}
-                         for reason in why(decisions, row, index, playbook)],
+                         for reason in why(decisions, row, index, playbook,
+                                           in_parts=not many or treatment.role in team)],
             )
         )  # fmt: skip
     return result

@@ -114,7 +114,7 @@ def _lists(night: Night, decider: Decider, history: History, decisions: Decision
             decisions, row, decider, trigger=f"night:{night.run_id}",
             record={"night": night.run_id}, hand_overs=automatic.for_row(row, team),
         )  # fmt: skip
-        proposals = proposals_of(decisions, row, decider.playbook, team)
+        proposals = proposals_of(decisions, row, decider.playbook, team, many=True)
         rows.append(
             {
                 "account_id": account,

@@ -16,8 +16,9 @@ import numpy as np
 from engine import numerics
 from engine.decide import Decisions
 from engine.drivers import GENERAL, columns_of
+from engine.numerics import compiled
 from engine.playbook import ContextWeight, Playbook
-from engine.records import Floats
+from engine.records import Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,19 @@ class Amounts:
 
     general: float
     drivers: Mapping[str, float]
-    windows: Mapping[str, int | None]
+    windows: Mapping[str, int]
     cost: float
     fatigue: float
     weights: Mapping[str, float]
 
 
-def amounts_of(decisions: Decisions, account: int, treatment: int, playbook: Playbook) -> Amounts:
-    """The parts of the priority of one pair (places of moment and treatment)."""
+def amounts_of(
+    decisions: Decisions, account: int, treatment: int, playbook: Playbook, *, in_parts: bool = True
+) -> Amounts:
+    """The parts of the priority of one pair (places of moment and treatment).
+
+    Without `in_parts` what the features add is left in the general part, which costs next to nothing.
+    """
     at = (account, treatment)
     priority = decisions.priority
     lever = float(priority.lever[at])
@@ -52,10 +58,11 @@ def amounts_of(decisions: Decisions, account: int, treatment: int, playbook: Pla
         factor = float(priority.followed[at]) * lever
         cost, fatigue = -float(priority.cost[at]) * factor, -float(priority.fatigue[at]) * factor
         base = float(priority.caused[at]) * factor + cost + fatigue
-    constant, by_feature = decisions.contributions(
-        account, treatment, of_response=playbook.priority == "leaders"
-    )
-    general, drivers, windows = _by_driver(decisions, constant, by_feature)
+    if in_parts:
+        parts = _parts(decisions, account, treatment, of_response=playbook.priority == "leaders")
+        general, drivers, windows = parts.of(account)
+    else:
+        general, drivers, windows = (base - cost - fatigue) / factor if factor else 0.0, {}, {}
     active = priority.active[at]
     holding = [weight for weight, holds in zip(playbook.context_weights, active, strict=True) if holds]
     return Amounts(
@@ -68,19 +75,67 @@ def amounts_of(decisions: Decisions, account: int, treatment: int, playbook: Pla
     )
 
 
-def _by_driver(
-    decisions: Decisions, constant: float, by_feature: Floats
-) -> tuple[float, dict[str, float], dict[str, int | None]]:
-    """General part, amount by driver, and the window of each driver's strongest feature."""
-    parts: dict[str, list[float]] = {}
-    strongest: dict[str, tuple[float, int | None]] = {}
-    for column, amount in zip(columns_of(decisions.features.set), by_feature.tolist(), strict=True):
-        if amount != 0.0:
-            parts.setdefault(column.driver, []).append(amount)
-            if column.window_days is not None and abs(amount) > strongest.get(column.driver, (0.0, None))[0]:
-                strongest[column.driver] = (abs(amount), column.window_days)
-    totals = {code: numerics.total(np.array(amounts)) for code, amounts in parts.items()}
-    return constant + totals.pop(GENERAL, 0.0), totals, {code: days for code, (_, days) in strongest.items()}
+@dataclass(frozen=True)
+class _Parts:
+    """What the features add to the worth of one treatment, for some moments, by driver.
+
+    Attributes:
+        places: Moment -> row.
+        codes: Of the drivers, general first.
+        totals: Shape (m, D).
+        windows: Of each driver's strongest feature, 0 = it has none; shape (m, D).
+    """
+
+    places: Mapping[int, int]
+    codes: tuple[str, ...]
+    totals: Floats
+    windows: Ints
+
+    def of(self, account: int) -> tuple[float, dict[str, float], dict[str, int]]:
+        """The general part, the others that are not zero, and their windows."""
+        row = self.places[account]
+        totals, windows = self.totals[row].tolist(), self.windows[row].tolist()
+        moving = [place for place in range(1, len(totals)) if totals[place] != 0.0]
+        return (
+            totals[0],
+            {self.codes[place]: totals[place] for place in moving},
+            {self.codes[place]: windows[place] for place in moving if windows[place]},
+        )
+
+
+def _parts(decisions: Decisions, account: int, treatment: int, *, of_response: bool) -> _Parts:
+    """Worked out for all lists on which the treatment stands together, and kept."""
+    found = decisions.explained.get((treatment, of_response))
+    if not isinstance(found, _Parts) or account not in found.places:
+        on_lists = np.flatnonzero((decisions.ranking.places == treatment).any(axis=1))
+        moments = on_lists if account in on_lists else np.array([account])
+        scorer = decisions.scorer
+        explain = scorer.response_contributions if of_response else scorer.contributions
+        constant, by_feature = explain(decisions.features, moments, treatment)
+        columns = columns_of(decisions.features.set)
+        codes = (GENERAL, *sorted({column.driver for column in columns} - {GENERAL}))
+        driver = np.array([codes.index(column.driver) for column in columns], dtype=np.int64)
+        window = np.array([column.window_days or 0 for column in columns], dtype=np.int64)
+        totals = np.zeros((len(moments), len(codes)))
+        totals[:, 0] = constant
+        windows = np.zeros(totals.shape, dtype=np.int64)
+        _add_up(by_feature, driver, window, totals, windows)
+        places = {int(moment): row for row, moment in enumerate(moments)}
+        found = decisions.explained[treatment, of_response] = _Parts(places, codes, totals, windows)
+    return found
+
+
+@compiled
+def _add_up(by_feature: Floats, driver: Ints, window: Ints, totals: Floats, windows: Ints) -> None:
+    """By driver: the sum in the order of the features, and the window of the one that adds or takes most."""
+    largest = np.empty(totals.shape[1])
+    for row in range(by_feature.shape[0]):
+        largest[:] = 0.0
+        for column in range(driver.size):
+            amount, own = by_feature[row, column], driver[column]
+            totals[row, own] += amount
+            if window[column] > 0 and abs(amount) > largest[own]:
+                largest[own], windows[row, own] = abs(amount), window[column]
 
 
 def weight_amounts(base: float, holding: list[ContextWeight]) -> dict[str, float]:
@@ -92,6 +147,8 @@ def weight_amounts(base: float, holding: list[ContextWeight]) -> dict[str, float
     Source:
         Ang (2004), Decomposition analysis for policymaking in energy (logarithmic mean Divisia index).
     """
+    if not holding:
+        return {}
     zeros = [weight.id for weight in holding if weight.weight == 0.0]
     if zeros:
         return {w.id: -base / len(zeros) if w.weight == 0.0 else 0.0 for w in holding}

@@ -16,11 +16,10 @@ import polars as pl
 from engine.arbitration import LEFT_OUT, Priority, Ranking, left_out, placed_at, prioritise, rank, together
 from engine.conditions import FactColumn
 from engine.contract import TIME
-from engine.contributions import Contributions
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import STAGES, Objections, object_to
-from engine.records import DAY_MICROS, Bools, EngineError, Floats, History, Moments
+from engine.records import DAY_MICROS, Bools, EngineError, History, Moments
 from engine.scoring import Scorer, Scores
 from engine.shadow_prices import ShadowPrices, charges, due_worth
 
@@ -41,27 +40,9 @@ class Decisions:
     ranking: Ranking
     scorer: Scorer
 
-    def contributions(
-        self, account: int, treatment: int, *, of_response: bool = False
-    ) -> tuple[float, Floats]:
-        """What adds up to the worth that a treatment causes for one of the accounts (or to P(response)).
-
-        Returns:
-            The constant, and by feature in the order of `features.set.names`. Asked for one account, those of
-            all on whose lists the treatment stands are worked out together and kept.
-        """
-        places, found = self._explained.get((treatment, of_response), ({}, None))
-        if found is None or account not in places:
-            on_lists = np.flatnonzero((self.ranking.places == treatment).any(axis=1))
-            moments = on_lists if account in on_lists else np.array([account])
-            explain = self.scorer.response_contributions if of_response else self.scorer.contributions
-            found = explain(self.features, moments, treatment)
-            places = {int(moment): place for place, moment in enumerate(moments)}
-            self._explained[treatment, of_response] = places, found
-        return float(found.constant[places[account]]), found.features[places[account]]
-
     @cached_property
-    def _explained(self) -> dict[tuple[int, bool], tuple[dict[int, int], Contributions | None]]:
+    def explained(self) -> dict[tuple[int, bool], object]:
+        """What explanations have worked out for all lists that a treatment stands on, kept for the next."""
         return {}
 
     @cached_property

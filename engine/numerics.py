@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -166,6 +166,14 @@ def _elementwise(kernel: Callable[[Floats, Floats], None], values: Floats) -> Fl
 def total(values: Floats) -> float:
     """Sum in the order given; shape (n,). 0.0 for none."""
     return float(_total(np.asarray(values, dtype=np.float64)))
+
+
+def added(values: Iterable[float]) -> float:
+    """Sum of a few numbers in the order given, without the cost of an array. 0.0 for none."""
+    found = 0.0
+    for value in values:
+        found = found + value
+    return found
 
 
 def mean(values: Floats) -> float:

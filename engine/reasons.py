@@ -59,6 +59,7 @@ class Case:
     playbook: Playbook
     account: int
     index: int
+    in_parts: bool = True
 
     @property
     def treatment(self) -> Treatment:
@@ -85,7 +86,7 @@ class Case:
     @cached_property
     def amounts(self) -> Amounts:
         """What its priority is the sum of."""
-        return amounts_of(self.decisions, self.account, self.index, self.playbook)
+        return amounts_of(self.decisions, self.account, self.index, self.playbook, in_parts=self.in_parts)
 
     @property
     def trigger_days(self) -> float | None:
@@ -119,13 +120,16 @@ def reason_kind(*codes: str) -> Callable[[Tell], Tell]:
     return register
 
 
-def why(decisions: Decisions, account: int, treatment: int, playbook: Playbook) -> tuple[Reason, ...]:
+def why(
+    decisions: Decisions, account: int, treatment: int, playbook: Playbook, *, in_parts: bool = True
+) -> tuple[Reason, ...]:
     """Reasons for a treatment that was placed (indices of moment and treatment), the strongest first.
 
     At least one. Strongest: chosen at random; then what the customer has just done and the stop of what
-    nobody answers; then by the amount that is added to the priority; then what has no amount.
+    nobody answers; then by the amount that is added to the priority; then what has no amount. Without
+    `in_parts` what the account's own facts add is not told apart: for many accounts that nobody looks at.
     """
-    case = Case(decisions, playbook, account, treatment)
+    case = Case(decisions, playbook, account, treatment, in_parts)
     reasons = [reason for tell in REASON_KINDS for reason in tell(case)]
     return tuple(sorted(reasons, key=_weakness))
 
@@ -172,7 +176,7 @@ def turned_to_topic(case: Case) -> Iterator[Reason]:
         facts["channel"] = channel.id
     told = [case.amounts.weights[w.id] for w in case.active_weights() if _reads_topic(w, topic)]
     told += [case.amounts.drivers[code] for code in ("topic_interest",) if code in case.amounts.drivers]
-    yield Reason(code, facts, numerics.total(np.array(told)) if told else None)
+    yield Reason(code, facts, numerics.added(told) if told else None)
 
 
 @reason_kind("stop_no_response")
@@ -232,18 +236,20 @@ def expected_value(case: Case) -> Iterator[Reason]:
              "other_facts")  # fmt: skip
 def drivers(case: Case) -> Iterator[Reason]:
     """What the account's own facts add, in groups that people understand; the smallest ones together."""
+    if not case.amounts.drivers:
+        return
     told_elsewhere = {"last_contact"} if case.treatment.kind == "contact" else set()
     told_elsewhere |= {"topic_interest"} if case.trigger_days is not None else set()
     told_elsewhere |= {"response_history"} if _answers(case) else set()
     left = {code: amount for code, amount in case.amounts.drivers.items() if code not in told_elsewhere}
-    moved = numerics.total(np.array([abs(amount) for amount in case.amounts.drivers.values()]))
+    moved = numerics.added(abs(amount) for amount in case.amounts.drivers.values())
     own = [code for code, amount in left.items() if abs(amount) >= LEAST_SHARE * moved]
     own = sorted((c for c in own if c != "response_history"), key=lambda c: (-abs(left[c]), c))
     for code in own[:MOST_DRIVERS]:
         yield _driver_reason(case, code)
     rest = [amount for code, amount in left.items() if code not in own[:MOST_DRIVERS]]
     if rest:
-        together = numerics.total(np.array(rest))
+        together = numerics.added(rest)
         yield Reason("other_facts", {"facts": len(rest), "amount": together}, together)
 
 

@@ -15,13 +15,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from engine.forest import CATEGORICAL, Cover, Forest, Trees, below, in_categories
 from engine.numerics import compiled
 from engine.records import Bools, Floats, Ints
 
+Words = npt.NDArray[np.uint64]
+
 SHORT = 7
 """Ways over at most so many features have a table: 2^7 x 7 numbers for a leaf."""
+
+WORD = 64
+"""A tree of at most so many splits says in one word where it sends a row."""
 
 
 class Ways(NamedTuple):
@@ -36,6 +42,7 @@ class Ways(NamedTuple):
         table: Where a leaf's table begins; -1 = it has none. A row of it holds what each feature adds, for
             the features that agree as the bits of its number.
         values: The tables.
+        nodes: Where a tree's splits begin; shape (trees + 1,). Its leaves begin there plus its own number.
         constant: The mean score of the training's rows; shape (1,).
     """
 
@@ -48,6 +55,7 @@ class Ways(NamedTuple):
     share: Floats
     table: Ints
     values: Floats
+    nodes: Ints
     constant: Floats
 
 
@@ -69,7 +77,7 @@ def ways_of(forest: Forest) -> Ways:
     ways = Ways(
         steps, np.empty(total, np.int64), np.empty(total, np.bool_), np.empty(total, np.int64),
         np.zeros(len(steps), np.int64), np.empty(total, np.int64), np.empty(total),
-        np.full(len(up.leaf_parent), -1), np.empty(0), np.zeros(1),
+        np.full(len(up.leaf_parent), -1), np.empty(0), _tree_nodes(trees), np.zeros(1),
     )  # fmt: skip
     _fill(trees, ways, up)
     length = np.diff(ways.slots)
@@ -90,6 +98,15 @@ def _upwards(trees: Trees, cover: Cover) -> _Tree:
         node_share[children[inner]] = cover.node[children[inner]] / cover.node[inner]
         leaf_share[~children[last]] = cover.leaf[~children[last]] / cover.node[last]
     return _Tree(leaves, nodes, leaf_share, node_share)
+
+
+def _tree_nodes(trees: Trees) -> Ints:
+    """Where each tree's splits begin, and the end; a tree of one leaf has none, so the next begins there."""
+    begins = np.append(trees.roots, len(trees.feature))
+    for tree in range(len(trees.roots) - 1, -1, -1):
+        if begins[tree] < 0:
+            begins[tree] = begins[tree + 1]
+    return begins.astype(np.int64)
 
 
 @compiled
@@ -140,44 +157,112 @@ def _fill_tables(value: Floats, ways: Ways) -> None:
 
 @compiled
 def explain_rows(trees: Trees, ways: Ways, rows: Floats, by_feature: Floats) -> None:
-    """Add every leaf's contributions to those of every row."""
-    # Locals, since reading an array out of the tuple in the inner loop costs ten times the comparison.
-    steps, node, left, slot, slots = ways.steps, ways.node, ways.left, ways.slot, ways.slots
-    feature, share, table, values = ways.feature, ways.share, ways.table, ways.values
-    value, size = trees.leaf, rows.shape[1] + 1
-    agrees, room, own = np.empty(size, np.bool_), np.empty((2, size + 1)), np.empty(size)
+    """Add every leaf's contributions to those of every row.
+
+    Tree by tree: rows that its splits send the same ways get the same, which is worked out once.
+    """
     goes_left = np.empty(trees.feature.size, np.bool_)
-    for i in range(rows.shape[0]):
-        directions(trees, rows[i], goes_left)
-        for leaf in range(value.size):
-            begin, length = slots[leaf], slots[leaf + 1] - slots[leaf]
-            if table[leaf] >= 0:
-                mask = (1 << length) - 1
-                for step in range(steps[leaf], steps[leaf + 1]):
-                    if goes_left[node[step]] != left[step]:
-                        mask &= ~(1 << slot[step])
-                first = table[leaf] + mask * length
-                for k in range(length):
-                    by_feature[i, feature[begin + k]] += values[first + k]
-            else:
-                agrees[:length] = True
-                for step in range(steps[leaf], steps[leaf + 1]):
-                    if goes_left[node[step]] != left[step]:
-                        agrees[slot[step]] = False
-                _share_out(value[leaf], share[begin : begin + length], agrees, room, own)
-                for k in range(length):
-                    by_feature[i, feature[begin + k]] += own[k]
+    words, same = np.empty(rows.shape[0], np.uint64), np.arange(rows.shape[0])
+    size = rows.shape[1]
+    sums, found = np.zeros(size), np.empty(size, np.int64)
+    room = _Room(sums, found, np.empty(size + 1, np.bool_), np.empty((2, size + 2)), np.empty(size + 1))
+    for tree in range(ways.nodes.size - 1):
+        first, last = ways.nodes[tree], ways.nodes[tree + 1]
+        if last - first <= WORD:
+            _words(trees, rows, first, last, words)
+            same = np.argsort(words)
+        for place in range(same.size):
+            i = same[place]
+            if last - first > WORD or place == 0 or words[i] != words[same[place - 1]]:
+                directions(trees, rows[i], first, last, goes_left)
+                count = _add_leaves(trees, ways, tree, goes_left, room)
+            for k in range(count):
+                by_feature[i, found[k]] += sums[found[k]]
+
+
+class _Room(NamedTuple):
+    """To work in.
+
+    Attributes:
+        sums: What a tree adds, by feature, for the features in `found`.
+        agrees, pair, own: Of one way: which features agree, two rows for `_share_out`, what each adds.
+    """
+
+    sums: Floats
+    found: Ints
+    agrees: Bools
+    pair: Floats
+    own: Floats
 
 
 @compiled
-def directions(trees: Trees, row: Floats, goes_left: Bools) -> None:
-    """Where each split sends the row."""
+def _words(trees: Trees, rows: Floats, first: int, last: int, words: Words) -> None:
+    """Where the splits of a tree send each row, a bit each."""
+    # Locals, since reading an array out of the tuple in the inner loop costs ten times the comparison.
     feature, threshold, decision = trees.feature, trees.threshold, trees.decision
-    first, last, categories = trees.first, trees.last, trees.categories
-    for node in range(feature.size):
+    begins, ends, categories = trees.first, trees.last, trees.categories
+    words[:] = 0
+    for node in range(first, last):
+        column, limit, kind, bit = (
+            feature[node],
+            threshold[node],
+            decision[node],
+            np.uint64(1 << (node - first)),
+        )
+        if kind & CATEGORICAL:
+            own = categories[begins[node] : ends[node]]
+            for i in range(rows.shape[0]):
+                if in_categories(rows[i, column], own):
+                    words[i] |= bit
+        else:
+            for i in range(rows.shape[0]):
+                if below(rows[i, column], limit, kind):
+                    words[i] |= bit
+
+
+@compiled
+def _add_leaves(trees: Trees, ways: Ways, tree: int, goes_left: Bools, room: _Room) -> int:
+    """What the leaves of a tree add, into the sums of its features; returns how many features it has."""
+    sums, found = room.sums, room.found
+    steps, node, left, slot, slots = ways.steps, ways.node, ways.left, ways.slot, ways.slots
+    feature, table, values = ways.feature, ways.table, ways.values
+    count = 0
+    for inner in range(ways.nodes[tree], ways.nodes[tree + 1]):
+        sums[trees.feature[inner]] = np.nan
+    for inner in range(ways.nodes[tree], ways.nodes[tree + 1]):
+        if np.isnan(sums[trees.feature[inner]]):
+            found[count], sums[trees.feature[inner]] = trees.feature[inner], 0.0
+            count += 1
+    for leaf in range(ways.nodes[tree] + tree, ways.nodes[tree + 1] + tree + 1):
+        begin, length = slots[leaf], slots[leaf + 1] - slots[leaf]
+        if table[leaf] >= 0:
+            mask = (1 << length) - 1
+            for step in range(steps[leaf], steps[leaf + 1]):
+                if goes_left[node[step]] != left[step]:
+                    mask &= ~(1 << slot[step])
+            row = table[leaf] + mask * length
+            for k in range(length):
+                sums[feature[begin + k]] += values[row + k]
+        else:
+            room.agrees[:length] = True
+            for step in range(steps[leaf], steps[leaf + 1]):
+                if goes_left[node[step]] != left[step]:
+                    room.agrees[slot[step]] = False
+            _share_out(trees.leaf[leaf], ways.share[begin : begin + length], room.agrees, room.pair, room.own)
+            for k in range(length):
+                sums[feature[begin + k]] += room.own[k]
+    return count
+
+
+@compiled
+def directions(trees: Trees, row: Floats, first: int, last: int, goes_left: Bools) -> None:
+    """Where each split from `first` to `last` sends the row."""
+    feature, threshold, decision = trees.feature, trees.threshold, trees.decision
+    begins, ends, categories = trees.first, trees.last, trees.categories
+    for node in range(first, last):
         value, kind = row[feature[node]], decision[node]
         if kind & CATEGORICAL:
-            goes_left[node] = in_categories(value, categories[first[node] : last[node]])
+            goes_left[node] = in_categories(value, categories[begins[node] : ends[node]])
         else:
             goes_left[node] = below(value, threshold[node], kind)
 

@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from api.decider import proposals_of
 from api.explain import LanguageError, explain
-from data.ledger.types import UnknownError
+from data.ledger.types import Proposal, UnknownError
 from data.nights import remove_nights
 from tests.api.company import Company, served, tables_of
 from tests.bad_input.commands import runner
+from tests.engine.builders import history, playbook
+from tests.engine.deciding import READY, FixedScorer, decided
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +104,24 @@ def test_it_is_told_in_the_language_that_is_asked_for(company: Company) -> None:
     assert persian["reasons"]["visit_side_effects"][0]["text"].startswith("همین حالا")
     with pytest.raises(LanguageError, match="it has en, ar, fa"):
         explain(company.settings, decision, language="de")
+
+
+def test_the_night_tells_apart_what_a_person_will_look_at() -> None:
+    """What the system sends is told as a whole; the representative reads each fact with its amount."""
+    rules = playbook(suppressions=(), contact_limits=(), optout_loss=0.0)
+    by = FixedScorer(
+        {"visit_safety": 300.0, "email_news": 200.0}, adds={"segment": 20.0, "outcomes_90d": 9.0}
+    )
+    result = decided(history(*READY), rules=rules, scorer=by)
+
+    night, at_once = (proposals_of(result, 0, rules, {"rep": "u"}, many=many) for many in (True, False))
+
+    def parts(proposals: list[Proposal]) -> dict[str, set[str]]:
+        return {p.treatment: {r["code"] for r in p.reasons} & {"profile", "purchases"} for p in proposals}
+
+    assert parts(night)["visit_safety"] == {"profile", "purchases"}
+    assert parts(night)["email_news"] == set()
+    assert parts(at_once)["email_news"] == {"profile", "purchases"}
 
 
 def test_another_playbook_since_is_said_and_nothing_is_made_up(company: Company, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def expected_score(forest, row: Floats, known: set[int], place: int | None = Non
 
 def _goes_left(forest, row: Floats, place: int) -> bool:
     goes = np.empty(len(forest.trees.feature), dtype=np.bool_)
-    directions(forest.trees, row, goes)
+    directions(forest.trees, row, 0, len(goes), goes)
     return bool(goes[place])
 
 

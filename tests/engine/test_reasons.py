@@ -104,6 +104,21 @@ def test_explaining_a_list_together_equals_explaining_it_alone() -> None:
                 assert why(result, row, int(place), RULES) == why(one, 0, int(place), RULES)
 
 
+def test_what_nobody_looks_at_is_told_in_fewer_parts_that_add_up_too() -> None:
+    """A night of a million e-mails need not ask every tree why."""
+    result = decided(random_history(5), random_moments(5, 10), rules=RULES, scorer=rich("s_learner"))
+
+    for row in range(10):
+        for place in result.ranking.places[row]:
+            if place > 0:
+                reasons = why(result, row, int(place), RULES, in_parts=False)
+
+                priority = float(result.priority.priority[row, place])
+                assert together(reasons) == pytest.approx(priority, rel=1e-9, abs=1e-9)
+                assert not any(r.code in DRIVER_CODES and r.amount is not None for r in reasons)
+    assert not result.explained
+
+
 def stumps() -> LearnedScorer:
     """A forest in which no two features meet, beside the same worth of no contact for all: what a feature
     adds does not depend on the others."""
