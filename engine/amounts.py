@@ -1,6 +1,7 @@
 """What a priority is the sum of: the parts that reasons tell, in its currency.
 
-    priority = (constant + contributions of the features - cost - fatigue) x P(followed) x lever + weights
+    priority = (constant + contributions of the features - cost - fatigue) x P(followed) x lever
+               + weights + held
 
 Each part is what it adds, so that all parts together are the priority. The leaders' formula has no cost and
 no fatigue; there the parts are those of P(positive response) x value x lever.
@@ -31,6 +32,7 @@ class Amounts:
         windows: Code of a driver -> the window in days of the feature that adds most of it.
         cost, fatigue: What they take away; 0 or negative.
         weights: Id of a context weight -> what it adds.
+        held: What is taken away where the value cannot be judged, so that the priority is 0.
     """
 
     general: float
@@ -39,6 +41,7 @@ class Amounts:
     cost: float
     fatigue: float
     weights: Mapping[str, float]
+    held: float
 
 
 def amounts_of(
@@ -65,6 +68,7 @@ def amounts_of(
         general, drivers, windows = (base - cost - fatigue) / factor if factor else 0.0, {}, {}
     active = priority.active[at]
     holding = [weight for weight, holds in zip(playbook.context_weights, active, strict=True) if holds]
+    held = priority.held is not None and bool(priority.held[at])
     return Amounts(
         general * factor,
         {code: amount * factor for code, amount in drivers.items()},
@@ -72,6 +76,7 @@ def amounts_of(
         cost,
         fatigue,
         weight_amounts(base, holding),
+        -base * float(priority.weight[at]) if held else 0.0,
     )
 
 

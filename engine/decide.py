@@ -19,7 +19,7 @@ from engine.contract import TIME
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import STAGES, Objections, object_to
-from engine.records import DAY_MICROS, Bools, EngineError, History, Moments
+from engine.records import DAY_MICROS, Bools, EngineError, Floats, History, Moments
 from engine.scoring import Scorer, Scores
 from engine.shadow_prices import ShadowPrices, charges, due_worth
 

@@ -114,6 +114,11 @@ EXPLAINING: dict[str, dict[str, str]] = {
         "fa": "{responded:number} از {contacted:number} مشتری مشابه پاسخ مثبت دادند ({channel})، "
               "در {days}؛ شمارش: {at:ago}.",
     },
+    "held_at_zero": {
+        "en": "Similar accounts hardly ever got it: these {amount:money} cannot be judged and do not count.",
+        "ar": "نادرًا ما جُرّب مع عملاء مشابهين، فلا يمكن الحكم على هذه القيمة ({amount:money}) ولا تُحتسب.",
+        "fa": "برای مشتریان مشابه به‌ندرت آزموده شده؛ این {amount:money} قابل داوری نیست و به حساب نمی‌آید.",
+    },
     # -- what would change it
     "change_days": {
         "en": "In {days}, with nothing new known, this goes first: {first:treatment}.",

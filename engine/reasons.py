@@ -232,6 +232,13 @@ def expected_value(case: Case) -> Iterator[Reason]:
     yield Reason(code, facts, amounts.general + amounts.cost + amounts.fatigue)
 
 
+@reason_kind("held_at_zero")
+def held_at_zero(case: Case) -> Iterator[Reason]:
+    """What it would bring cannot be judged, because such accounts hardly ever got it: it counts nothing."""
+    if case.amounts.held:
+        yield Reason("held_at_zero", {"amount": -case.amounts.held}, case.amounts.held)
+
+
 @reason_kind(*(d.code for d in DRIVERS if d.code not in ("last_contact", "response_history")), PROFILE,
              "other_facts")  # fmt: skip
 def drivers(case: Case) -> Iterator[Reason]:

@@ -104,6 +104,18 @@ def test_explaining_a_list_together_equals_explaining_it_alone() -> None:
                 assert why(result, row, int(place), RULES) == why(one, 0, int(place), RULES)
 
 
+def test_what_cannot_be_judged_counts_nothing_and_says_so() -> None:
+    """A draw may place it first all the same: its reasons then add up to a priority of zero."""
+    own = FixedScorer({"visit_safety": 300.0}, adds={"segment": 9.0}, never_given=("visit_safety",))
+    result = decided(history(*READY), rules=RULES, scorer=own)
+
+    reasons = why(result, 0, index(result, "visit_safety"), RULES)
+
+    assert float(result.priority.priority[0, index(result, "visit_safety")]) == 0.0
+    assert together(reasons) == pytest.approx(0.0, abs=1e-9)
+    assert next(r.amount for r in reasons if r.code == "held_at_zero") < -200.0
+
+
 def test_what_nobody_looks_at_is_told_in_fewer_parts_that_add_up_too() -> None:
     """A night of a million e-mails need not ask every tree why."""
     result = decided(random_history(5), random_moments(5, 10), rules=RULES, scorer=rich("s_learner"))
