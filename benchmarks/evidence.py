@@ -20,10 +20,19 @@ from data.home import Home
 from data.ingest import ingest
 from data.playbooks import read_playbook
 from data.world import Truth, World, WorldSettings, simulate
-from engine.estimation import Logged, Resamples, doubly_robust_terms, ips_terms, shrunk_terms, snips_terms
+from engine.estimation import (
+    Interval,
+    Logged,
+    Resamples,
+    Terms,
+    doubly_robust_terms,
+    ips_terms,
+    shrunk_terms,
+    snips_terms,
+)
 from engine.records import DAY_MICROS, Bools, Floats, Ints
 from training.balance import Overlap, overlap
-from training.behaviour import assignment_of
+from training.behaviour import Assignment, assignment_of
 from training.boosting import Boosting
 from training.cases import Cases, build_cases
 from training.evaluate import uncertainty_of
@@ -46,41 +55,52 @@ def cases_of(world: World) -> Cases:
         return matured(build_cases(loaded.snapshot, read_playbook("pharma")))
 
 
-def found_effects(cases: Cases, *, seed: int = 0) -> tuple[Overlap, ...]:
-    """What each treatment seems to cause on average: behaviour model, cross-fitted forest, doubly robust."""
+def found_effects(cases: Cases, *, seed: int = 0) -> tuple[tuple[Overlap, ...], Interval]:
+    """What each treatment, and any contact, seems to cause: behaviour model, cross-fitted forest, both."""
     assignment = assignment_of(cases, MODEL, seed=seed)
     folds = folds_of(cases.account_ids, 3, seed=seed)
     values = cross_fitted(LEARNERS["s_learner"], cases, assignment, folds, MODEL)
-    return overlap(cases, assignment, net_model(values, cases.cost), uncertainty_of(cases, seed=seed))
+    model, sure = net_model(values, cases.cost), uncertainty_of(cases, seed=seed)
+    return overlap(cases, assignment, model, sure), sure.interval(any_contact(cases, assignment, model))
 
 
-def naive(cases: Cases, index: int) -> float:
-    """Mean outcome with a treatment minus that of no contact: what a plain table would show."""
-    return float(cases.reward[cases.action == index].mean() - cases.reward[cases.action == 0].mean())
+def any_contact(cases: Cases, assignment: Assignment, model: Floats) -> Terms:
+    """Mean effect of a contact as they were made, weighted by overlap with no contact (Li et al. 2018)."""
+    if assignment.estimates is None:
+        raise SystemExit("Every probability was logged here; this is for logs without them.")
+    none = assignment.estimates[:, 0]
+    mix = assignment.estimates[:, 1:] / np.maximum(1.0 - none, 1e-12)[:, None]
+    gain = (mix * (model + cases.cost)[:, 1:]).sum(axis=1) - model[:, 0]
+    contacted = cases.action > 0
+    error = cases.reward - cases.cost[cases.action] - model[np.arange(len(cases)), cases.action]
+    weight = none * (1.0 - none)
+    return Terms(weight * gain + np.where(contacted, none, none - 1.0) * error, weight)
+
+
+def naive(cases: Cases) -> float:
+    """Mean outcome with a contact minus that without: what a plain table would show."""
+    return float(cases.reward[cases.action > 0].mean() - cases.reward[cases.action == 0].mean())
 
 
 def zero(seeds: int, accounts: int, changes: Mapping[str, object]) -> None:
     """A line per seed: plain differences of means beside adjusted effects where the truth is nothing."""
-    print("| seed | cases | judged | plain mean difference | adjusted | intervals without 0 | largest z |")
-    print("|---|---|---|---|---|---|---|", flush=True)
+    print("| seed | cases | plain difference | adjusted, any contact | intervals without 0 | largest z |")
+    print("|---|---|---|---|---|---|", flush=True)
     outside = judged = 0
     for seed in range(1, seeds + 1):
         cases = cases_of(
             simulate(WorldSettings.named(**(ZERO | {"accounts": accounts, "seed": seed} | changes)))
         )
-        rows = [row for row in found_effects(cases) if row.effect is not None]
-        places = {treatment: place for place, treatment in enumerate(cases.treatments)}
-        size = np.array([row.cases for row in rows], dtype=np.float64)
-        effects = [row.effect for row in rows if row.effect is not None]
+        found, contact = found_effects(cases)
+        effects = [row.effect for row in found if row.effect is not None]
         wrong = sum(not e.low <= 0.0 <= e.high for e in effects)
-        plain = np.average([naive(cases, places[row.treatment]) for row in rows], weights=size)
-        adjusted = np.average([e.estimate for e in effects], weights=size)
         largest = max((e.estimate / e.standard_error for e in effects), key=abs)
-        outside, judged = outside + wrong, judged + len(rows)
+        outside, judged = outside + wrong, judged + len(effects)
         print(
-            f"| {seed} | {len(cases):,} | {len(rows)} | {plain:+.1f} | {adjusted:+.1f} "
-            f"| {wrong} of {len(rows)} | {largest:+.1f} |", flush=True,
-        )  # fmt: skip
+            f"| {seed} | {len(cases):,} | {naive(cases):+.1f} | {contact.estimate:+.1f} "
+            f"({contact.low:+.1f} to {contact.high:+.1f}) | {wrong} of {len(effects)} | {largest:+.1f} |",
+            flush=True,
+        )
     print(f"\n{outside} of {judged} intervals do not hold 0 ({outside / judged:.1%}).")
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.clusters import Uncertainty
-from engine.estimation import Interval, Terms, doubly_robust_terms, effective_sample_size
+from engine.estimation import Interval, Terms, effective_sample_size
 from engine.records import Bools, Floats, Ints
-from training.behaviour import Assignment
+from training.behaviour import Assignment, least_probability
 from training.cases import Cases
 from training.select import logged_of
 
@@ -40,8 +40,9 @@ class Overlap:
         before, after: Largest standardised mean difference between those given it and all comparable cases,
             over what was known of accounts; no unit. NaN = nothing to compare.
         worst: The features that differ most after weighting, with before and after, worst first.
-        effect: Doubly robust mean of what it causes among cases comparable with no contact too, worth in
-            currency before cost; None = there are none.
+        effect: Doubly robust mean of what it causes among cases that could have had it and no contact,
+            where probabilities were estimated by how well they could; worth in currency before cost; None =
+            there are none.
     """
 
     treatment: str
@@ -104,23 +105,33 @@ def overlap(
 def _effect(
     cases: Cases, assignment: Assignment, model: Floats, uncertainty: Uncertainty, index: int
 ) -> Interval | None:
-    """Mean effect among the cases that could have had both the treatment and no contact."""
+    """Mean effect among the cases that could have had both the treatment and no contact.
+
+    With estimated probabilities a case counts by its overlap h = p p0 / (p + p0): sum over cases of
+    h (q - q0) + [treated] p0 / (p + p0) (r - q) - [alone] p / (p + p0) (r - q0), over the sum of h, doubly
+    robust. No case weighs more than 1, where 1 / p0 of an account that was hardly ever left alone weighs a
+    hundred. With logged ones only that of the choice is known: cases count alike, with 1 / p.
+
+    Source:
+        Li, Morgan and Zaslavsky (2018), Balancing Covariates via Propensity Score Weighting; Li and Li
+        (2019), Propensity score weighting for causal inference with multiple treatments.
+    """
     inside = assignment.comparable[:, index] & assignment.comparable[:, 0]
-    if not (inside & (cases.action == index)).any() or not (inside & (cases.action == 0)).any():
+    treated, alone = inside & (cases.action == index), inside & (cases.action == 0)
+    if not treated.any() or not alone.any():
         return None
     logged = logged_of(cases, assignment)
-    treated, alone = (_always(cases, arm) for arm in (index, 0))
-    gain = (
-        doubly_robust_terms(logged, treated, model).numerator
-        - doubly_robust_terms(logged, alone, model).numerator
-    )
-    return uncertainty.interval(Terms(inside * (gain + cases.cost[index]), inside.astype(np.float64)))
-
-
-def _always(cases: Cases, index: int) -> Floats:
-    target = np.zeros((len(cases), len(cases.treatments)))
-    target[:, index] = 1.0
-    return target
+    error = logged.reward - model[np.arange(len(cases)), cases.action]
+    gain = model[:, index] + cases.cost[index] - model[:, 0]
+    if assignment.estimates is None:
+        weight = inside.astype(np.float64)
+        signed = (treated.astype(np.float64) - alone) / assignment.probability
+    else:
+        least = least_probability(cases.eligible)
+        given, left = (np.maximum(assignment.estimates[:, arm], least) for arm in (index, 0))
+        weight = inside * given * left / (given + left)
+        signed = (treated * left - alone * given) / (given + left)
+    return uncertainty.interval(Terms(weight * gain + signed * error, weight))
 
 
 def _covariates(cases: Cases, rows: Ints) -> tuple[tuple[str, ...], Floats]:

@@ -5,9 +5,13 @@ clock (design: as_of = start of the period, action = the first outbound contact 
 "none"), so that "none" is not the arm of those who lived long enough not to be contacted:
 
 - the grid: the same moments for all accounts, a period apart;
-- a contact begun by the account opens an occasion of its own, just after we knew of it; grid moments that
-  have such a contact within the grace window before or after are left out, whatever followed, because
-  what was done there answered the contact.
+- a contact begun by the account opens an occasion of its own, just after we knew of it; of a burst of them
+  only the last one, after which none follows within the grace window;
+- grid moments that have such a contact within the grace window before or after are left out.
+
+Both are left out whatever was done: what is done after another enquiry answers that one, and its interest
+buys more anyway. Whoever enquires again within the window is contacted more and buys more, whatever contacts
+do; the earlier moment would take that for the contact's effect.
 
 Here everything known at the time of training may be used; what was known at the occasion is the business of
 `engine.features.features_as_of` alone.
@@ -81,9 +85,11 @@ def landmarks(
     touchpoints = known(history, "touchpoints", at).filter(pl.col("status") == Status.DONE)
     touchpoints = touchpoints.with_columns(pl.col("occurred_at").to_physical().alias("at"))
     signals = touchpoints.filter(~pl.col("topic").is_in(reports).fill_null(value=False))
-    triggers = _triggers(signals, account_ids, grace)
+    enquiries = _enquiries(signals, account_ids)
+    triggers = _triggers(enquiries, grace)
     grid = _grid(account_ids, start, until, int(settings.period_days * DAY_MICROS))
-    moments = pl.concat([_without_triggers(grid, triggers, grace), triggers]).sort("as_of", "account_id")
+    near = pl.concat([enquiries.select("account_id", "as_of"), enquiries.select("account_id", as_of="at")])
+    moments = pl.concat([_far_from(grid, near, grace), triggers]).sort("as_of", "account_id")
     return _with_action(moments, touchpoints, grace).select(COLUMNS)
 
 
@@ -93,29 +99,32 @@ def _grid(account_ids: tuple[str, ...], start: int, until: int, period: int) -> 
     return accounts.join(moments, how="cross")
 
 
-def _triggers(touchpoints: pl.DataFrame, account_ids: tuple[str, ...], grace: int) -> pl.DataFrame:
-    """One moment for each burst of inbound contacts: the first after a pause longer than the grace window."""
-    inbound = touchpoints.filter(
-        (pl.col("direction") == Direction.INBOUND) & pl.col("account_id").is_in(list(account_ids))
-    )
-    moments = inbound.select(
-        "account_id", (pl.max_horizontal("at", pl.col("stored_at").to_physical()) + 1).alias("as_of")
-    ).sort("account_id", "as_of")
-    pause = pl.col("as_of").diff().over("account_id")
+def _enquiries(touchpoints: pl.DataFrame, account_ids: tuple[str, ...]) -> pl.DataFrame:
+    """Contacts begun by accounts: when (at) and the moment just after they were known (as_of)."""
+    begun = (pl.col("direction") == Direction.INBOUND) & pl.col("account_id").is_in(list(account_ids))
+    seen = pl.max_horizontal("at", pl.col("stored_at").to_physical()) + 1
+    return touchpoints.filter(begun).select("account_id", "at", seen.alias("as_of"))
+
+
+def _triggers(enquiries: pl.DataFrame, grace: int) -> pl.DataFrame:
+    """One moment for each burst of enquiries: the last, after which none is known for the grace window."""
+    moments = enquiries.select("account_id", "as_of").sort("account_id", "as_of")
+    pause = pl.col("as_of").shift(-1).over("account_id") - pl.col("as_of")
     return moments.filter(pause.is_null() | (pause > grace))
 
 
-def _without_triggers(grid: pl.DataFrame, triggers: pl.DataFrame, grace: int) -> pl.DataFrame:
-    if triggers.is_empty():
+def _far_from(grid: pl.DataFrame, moments: pl.DataFrame, grace: int) -> pl.DataFrame:
+    """Moments of the grid with none of these within the grace window before or after."""
+    if moments.is_empty():
         return grid
     near = grid.sort("as_of").join_asof(
-        triggers.sort("as_of").with_columns(pl.col("as_of").alias("trigger")),
+        moments.sort("as_of").with_columns(pl.col("as_of").alias("other")),
         on="as_of",
         by="account_id",
         strategy="nearest",
         check_sortedness=False,
     )
-    distance = (pl.col("as_of") - pl.col("trigger")).abs()
+    distance = (pl.col("as_of") - pl.col("other")).abs()
     return near.filter(distance.is_null() | (distance >= grace)).select(grid.columns)
 
 

@@ -103,7 +103,7 @@ def test_grid_moments_near_an_enquiry_go_whatever_followed() -> None:
 
 
 def test_a_burst_of_page_views_is_one_occasion() -> None:
-    """Ten pages in an hour are one interest."""
+    """Ten pages in a morning are one interest; its moment is the last of them."""
     views = [
         touchpoint(-25.0 + hour / 24, direction="inbound", channel="website", account_id="b")
         for hour in range(10)
@@ -111,7 +111,40 @@ def test_a_burst_of_page_views_is_one_occasion() -> None:
 
     occasions = laid(history(*views, accounts=("a", "b")))
 
-    assert [day for account, day, _ in occasions if account == "b"] == [-25.0, -56.0]
+    assert [day for account, day, _ in occasions if account == "b"] == [-24.625, -56.0]
+
+
+def test_an_enquiry_followed_by_another_one_is_no_occasion_whatever_was_done() -> None:
+    """Who asks again is contacted more and buys more: a contact after the second answers the second."""
+    for contacts in ([], [touchpoint(-24.0, treatment="visit_news")]):
+        past = history(
+            touchpoint(-25.0, direction="inbound", channel="website"),
+            touchpoint(-21.0, direction="inbound", channel="website"),
+            *contacts,
+            accounts=("a", "b"),
+        )
+
+        assert [day for account, day, _ in laid(past) if account == "a"] == [-21.0, -56.0]
+
+
+def test_the_grid_is_closed_around_every_enquiry_of_a_burst() -> None:
+    """Three enquiries six days apart are one interest; a moment near the second or third is as near as near
+    the first."""
+    past = history(
+        *(touchpoint(day, direction="inbound", channel="website") for day in (-40.0, -34.0, -30.0)),
+        accounts=("a", "b"),
+    )
+
+    assert [day for account, day, _ in laid(past) if account == "a"] == [-30.0, -56.0]
+
+
+def test_the_grid_is_closed_where_an_enquiry_was_made_although_it_was_stored_later() -> None:
+    """Whoever took the call knew of it, whatever the system knew."""
+    past = history(
+        touchpoint(-29.0, direction="inbound", channel="website", stored=-10.0), accounts=("a", "b")
+    )
+
+    assert [day for account, day, _ in laid(past) if account == "a"] == [-10.0, -56.0]
 
 
 def test_a_late_stored_enquiry_opens_its_occasion_when_it_was_known() -> None:
