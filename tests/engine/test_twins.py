@@ -108,6 +108,18 @@ def test_who_is_unlike_everybody_has_no_twins():
     assert np.isnan(judge(comparison, np.array([0]))).all()
 
 
+def test_who_stands_at_the_end_of_the_book_is_not_compared_by_a_guess():
+    """Of the largest, all similar accounts are smaller: what a larger one would buy nobody knows."""
+    traits = traits_of(800)
+    traits[:, 1:] = 0.0
+    periods = periods_of(rates_of(traits, orders=200.0, slope=1.0))
+    order = np.argsort(traits[:, 0])
+
+    judged = judge(compared(traits, periods), order[[0, 400, 799]])
+
+    assert np.isnan(judged[:, TAIL]).tolist() == [True, False, True]
+
+
 def test_nothing_bought_by_anybody_makes_no_claim():
     """Zeros divide badly."""
     traits = traits_of(300)
