@@ -139,6 +139,24 @@ def test_another_playbook_since_is_said_and_nothing_is_made_up(company: Company,
     assert found["reasons"]["visit_side_effects"]
 
 
+def test_facts_that_are_not_as_they_were_are_said_and_not_used(company: Company) -> None:
+    """What would be decided now is no explanation of what was decided then."""
+    decision = live(company, "a3", "dosing")
+    engine = sa.create_engine(company.settings.as_home().ledger_url)
+    with engine.begin() as connection:
+        query = sa.text("SELECT record FROM decisions WHERE decision_id = :id")
+        record = json.loads(connection.scalar(query, {"id": decision}))
+        record["caused"][1] += 1.0
+        change = sa.text("UPDATE decisions SET record = :record WHERE decision_id = :id")
+        connection.execute(change, {"id": decision, "record": json.dumps(record)})
+    engine.dispose()
+
+    found = told(company, decision)
+
+    assert found["decided_again"].startswith("Deciding again gives another caused")
+    assert (found["objections"], found["what_would_change"]) == ({}, None)
+
+
 def test_an_erased_account_is_told_as_erased(company: Company) -> None:
     """The decision stays, the person does not."""
     decision = live(company, "a0")
