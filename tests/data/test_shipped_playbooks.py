@@ -58,7 +58,7 @@ def everything_happens(rules: Playbook, seed: int = 5) -> History:
 def _trait(attribute: Attribute, draw: Random) -> object:
     if attribute.levels is not None:
         return draw.choice(attribute.levels) if attribute.levels else "de"
-    return float(draw.random() < 0.3) if attribute.name == "automated" else draw.uniform(0, 1e6)
+    return float(draw.random() < 0.3) if attribute.name == "automated" else 10 ** draw.uniform(1, 6)
 
 
 def _touchpoints(id: str, rules: Playbook, draw: Random) -> list[Row]:
@@ -67,9 +67,9 @@ def _touchpoints(id: str, rules: Playbook, draw: Random) -> list[Row]:
         return []
     about = draw.sample([topic.id for topic in rules.topics], k=min(2, len(rules.topics)))
     rows = [
-        touchpoint(-draw.expovariate(draw.choice((0.3, 0.3, 0.005))), account_id=id, direction="inbound", channel=draw.choice(inbound),
-                   topic=topic)
-        for topic in about for _ in range(draw.choice((1, 2, 6))) if inbound
+        touchpoint(-draw.expovariate(rate), account_id=id, direction="inbound", topic=topic,
+                   channel=draw.choice(inbound))
+        for topic in about for rate in draw.choice(((0.3,), (0.005,), (0.3,) * 6)) if inbound
     ]  # fmt: skip
     for treatment in draw.sample([t for t in rules.treatments if t.kind == "contact"], k=2):
         answered = draw.random() < 0.4
