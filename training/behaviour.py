@@ -28,6 +28,8 @@ MOST_ROUNDS = 160
 FOLDS = 3
 CALIBRATED_ON = 20_000
 """Cases that the calibration looks at, at most: it has one number a treatment."""
+KEPT_TO = 0.05
+"""Share of a treatment's cases against the playbook's policies up to which past decisions kept to them."""
 TOLERATED = 0.05
 """How much less than 1 the logged probabilities of an eligible set may seem to add up to."""
 
@@ -134,13 +136,14 @@ def estimate(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress 
     """P(treatment | what was known) for every case and treatment, cross-fitted by account; shape (n, T).
 
     Multinomial boosting over the account's own facts and those of all channels and topics, then calibrated
-    (`calibrate`). Treatments with few cases share one class and its probability. What was not eligible has
-    probability 0; rows sum to 1.
+    (`calibrate`). Treatments with few cases share one class and its probability. What could not be chosen
+    (`could_be_chosen`) has probability 0; rows sum to 1.
     """
     classes, labels = _classes(cases)
     folds = folds_of(cases.account_ids, FOLDS, seed=seed)
     raw = _raw(cases, labels, folds, boosting, progress)
-    allowed = np.stack([cases.eligible[:, members].any(axis=1) for members in classes], axis=1)
+    could = could_be_chosen(cases)
+    allowed = np.stack([could[:, members].any(axis=1) for members in classes], axis=1)
     share = np.empty_like(raw)
     for fold in np.unique(folds):
         own = folds == fold
@@ -149,9 +152,24 @@ def estimate(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress 
         share[own] = _softmax(_logits(raw[own], slope, shift), allowed[own])
     found = np.zeros((len(cases), len(cases.treatments)))
     for code, members in enumerate(classes):
-        among = cases.eligible[:, members]
+        among = could[:, members]
         found[:, members] = share[:, code : code + 1] * among / np.maximum(among.sum(axis=1), 1)[:, None]
     return found
+
+
+def could_be_chosen(cases: Cases) -> Bools:
+    """What those who chose could choose: shape (n, T).
+
+    As logged where a list was. Elsewhere the playbook's policies say what may be done now, which is not what
+    was done then: a treatment that was often given against them was not held back by them.
+    """
+    could, unlisted = cases.eligible.copy(), cases.options == 0
+    for index in np.flatnonzero(cases.counts):
+        given = unlisted & (cases.action == index)
+        if given.any() and (~cases.eligible[given, index]).mean() > KEPT_TO:
+            could[unlisted, index] = True
+    could[np.arange(len(cases)), cases.action] = True
+    return could
 
 
 def _raw(cases: Cases, labels: Ints, folds: Ints, boosting: Boosting, progress: Progress) -> Floats:

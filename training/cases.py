@@ -48,7 +48,8 @@ class Cases:
         features: What was known at each occasion, without the parts that only policies read.
         action: Index of the treatment that followed; shape (n,).
         probability: With which it was chosen; NaN where that was not logged; shape (n,).
-        eligible: What could have been chosen, as logged or else by the playbook's policies; shape (n, T).
+        eligible: What could have been chosen, as logged or else by the playbook's policies; what was chosen
+            against these is not, or a policy would know from it what was chosen; shape (n, T).
         options: How many treatments the logged list of what could have been chosen names; 0 = there is no
             list; shape (n,).
         person: Who serves the account (`training.persons`), as text; shape (n,).
@@ -296,7 +297,7 @@ class _Builder:
             features=lean(everything),
             action=action,
             probability=occasions["probability"].fill_null(float("nan")).to_numpy(),
-            eligible=self._eligible(occasions["eligible"], everything, action),
+            eligible=self._eligible(occasions["eligible"], everything),
             options=_options(occasions),
             person=served_by(history, occasions, self.playbook, at=self.at),
             reward=within[:, 0],
@@ -336,14 +337,13 @@ class _Builder:
             self.left_out[f"treatment {treatment!r} is not in the playbook"] += count
         return occasions.filter(pl.col("treatment").is_in(list(self.index))).sort("account_id", "as_of")
 
-    def _eligible(self, logged: pl.Series, features: Features, action: Ints) -> Bools:
+    def _eligible(self, logged: pl.Series, features: Features) -> Bools:
         lists = logged.to_list()
         allowed = object_to(features, self.playbook).eligible.copy() if None in lists else None
         masks = {text: self._mask(text) for text in set(lists) if text is not None}
         rows = [masks[text] if text is not None else allowed[i] for i, text in enumerate(lists)]  # type: ignore[index]
-        eligible = np.array(rows, dtype=np.bool_).reshape(len(action), len(self.index))
+        eligible = np.array(rows, dtype=np.bool_).reshape(len(lists), len(self.index))
         eligible[:, 0] = True
-        eligible[np.arange(len(action)), action] = True
         return eligible
 
     def _mask(self, text: str) -> Bools:

@@ -12,7 +12,7 @@ from engine.clusters import Uncertainty
 from tests.engine.builders import NOW, history, touchpoint
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
 from training.balance import overlap
-from training.behaviour import Assignment, assignment_of, believable, calibrate, estimate
+from training.behaviour import Assignment, assignment_of, believable, calibrate, could_be_chosen, estimate
 from training.cases import Cases
 from training.persons import clusters_of_persons, served_by
 from training.select import choosable, greedy
@@ -241,3 +241,34 @@ def test_accounts_that_nobody_serves_stand_for_themselves() -> None:
 
     assert found[0] == found[3]
     assert len(set(found)) == 3
+
+
+def test_rules_that_past_decisions_did_not_keep_do_not_restrict_what_could_be_chosen(random: Cases) -> None:
+    """The playbook forbids visits of B today; they were visited all the same. Nobody in A was e-mailed, which
+    it forbids too."""
+    rich = segment_a(random)
+    unlisted = replace(unlogged(random), options=np.zeros(len(random), dtype=np.int64))
+    cases = unlisted.take(~rich | (random.action != 1))
+    eligible = np.ones_like(cases.eligible)
+    eligible[~segment_a(cases), 4] = False
+    eligible[segment_a(cases), 1] = False
+
+    could = could_be_chosen(replace(cases, eligible=eligible))
+
+    assert could[:, 4].all()
+    assert not could[segment_a(cases), 1].any()
+    assert not could_be_chosen(replace(cases, eligible=eligible, options=np.ones(len(cases), dtype=int)))[
+        ~segment_a(cases) & (cases.action == 0), 4
+    ].any()
+
+
+def test_probabilities_do_not_know_what_was_chosen_against_the_rules(random: Cases) -> None:
+    """A visit that the rules of today forbid was as likely for those who did not get it."""
+    eligible = random.eligible.copy()
+    eligible[:, 4] = False
+    cases = replace(unlogged(random), eligible=eligible, options=np.zeros(len(random), dtype=np.int64))
+
+    assignment = assignment_of(cases, QUICK, seed=0)
+
+    assert assignment.probability[cases.action == 4].mean() == pytest.approx(0.25, abs=0.03)
+    assert not assignment.comparable[:, 4].any()

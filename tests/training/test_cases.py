@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,7 @@ def test_without_decisions_landmarks_are_laid(tmp_path: Path) -> None:
 
     assert cases.basis == "landmarks"
     assert np.isnan(cases.probability).all()
-    assert cases.eligible[np.arange(len(cases)), cases.action].all()
+    assert set(cases.options) == {0}
     assert cases.overlap() > 0.5
 
 
@@ -214,3 +215,14 @@ def test_taking_rows_and_stacking_them_again_changes_nothing(tmp_path: Path) -> 
 
     np.testing.assert_array_equal(again.message, features.message)
     assert again.moments.account_ids == features.moments.account_ids
+
+
+def test_what_was_done_against_the_rules_is_not_eligible_for_a_policy(tmp_path: Path) -> None:
+    """Were it, a policy could tell from what is eligible what was chosen, and would be valued too highly."""
+    strict = replace(SMALL, treatments=tuple(replace(t, approved_until=1) for t in SMALL.treatments))
+    rows = tables(LogSettings(accounts=60, logged=False))
+
+    cases = build_cases(stored(tmp_path, rows), strict)
+
+    assert (cases.action > 0).any()
+    assert not cases.eligible[:, 1:].any()
