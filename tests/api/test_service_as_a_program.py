@@ -46,7 +46,10 @@ def test_help_loads_nothing_heavy() -> None:
 
 def test_every_package_adds_its_commands() -> None:
     """api and training do not know each other; the entry-point group joins them."""
-    names = {command.name or command.callback.__name__ for command in assemble().registered_commands}
+    names = {
+        command.name or command.callback.__name__.replace("_", "-")
+        for command in assemble().registered_commands
+    }
 
     assert {entry.name for entry in entry_points(group=GROUP)} == {"api", "training"}
     assert {"ingest", "world", "train", "nightly", "serve", "demo", "token", "migrate"} <= names
@@ -55,7 +58,10 @@ def test_every_package_adds_its_commands() -> None:
 def test_the_handbook_names_every_command_and_exit_code() -> None:
     """A scheduler's author reads them there."""
     documented = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-    names = {command.name or command.callback.__name__ for command in assemble().registered_commands}
+    names = {
+        command.name or command.callback.__name__.replace("_", "-")
+        for command in assemble().registered_commands
+    }
     codes = set(map(int, re.findall(r"^\| (\d) \|", documented, re.MULTILINE)))
 
     assert [name for name in sorted(names) if f"nextbest {name}" not in documented] == []
@@ -106,13 +112,22 @@ def test_the_api_describes_itself(company: Company) -> None:
     described = company.client.get("/openapi.json").json()
 
     assert set(described["paths"]) == {
+        "/v1/accounts/{account_id}/adverse-events",
+        "/v1/accounts/{account_id}/hand-overs",
         "/v1/accounts/{account_id}/suggestions",
+        "/v1/accounts/{account_id}/twins",
         "/v1/accounts/{account_id}/what-would-change",
         "/v1/accounts/{account_id}/why-not/{treatment}",
-        "/v1/worklist",
-        "/v1/suggestions/{suggestion_id}/feedback",
+        "/v1/contact-stops",
+        "/v1/contact-stops/{stop_id}/resume",
         "/v1/events",
+        "/v1/hand-overs",
+        "/v1/hand-overs/figures",
+        "/v1/hand-overs/{hand_over_id}",
+        "/v1/hand-overs/{hand_over_id}/answer",
         "/v1/health",
+        "/v1/suggestions/{suggestion_id}/feedback",
+        "/v1/worklist",
     }
     assert company.client.get("/docs").status_code == 404
 
