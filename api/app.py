@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from api.decider import LiveDecider
 from api.problems import install
-from api.routes import events, explanations, hand_overs, health, stops, suggestions, twins
+from api.routes import dismissals, events, explanations, hand_overs, health, stops, suggestions, twins
 from api.service import Service
 from data.ledger.ledger import Ledger
 from data.settings import Settings
@@ -45,6 +45,6 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         redoc_url=None,
     )
     install(app)
-    for part in (suggestions, explanations, hand_overs, stops, events, twins, health):
+    for part in (suggestions, explanations, dismissals, hand_overs, stops, events, twins, health):
         app.include_router(part.router, prefix="/v1")
     return app

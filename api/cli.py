@@ -11,7 +11,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from api import commands, demo, stop_commands
+from api import commands, demo, dismissal_commands, stop_commands
 from data.home import DataError
 from engine.records import EngineError
 
@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this package."""
     commands.register(app)
     stop_commands.register(app)
+    dismissal_commands.register(app)
     demo.register(app)
 
 

@@ -11,9 +11,6 @@ from engine.contract import DISMISS_REASONS
 from engine.playbook import Playbook, Treatment
 from engine.records import DAY_MICROS, EngineError
 
-COOL_DOWN_DAYS: dict[str, float] = {"wrong_time": 7.0}
-"""How long a dismissal keeps the treatment away; days by reason."""
-OTHER_COOL_DOWN_DAYS = 30.0
 MAX_SNOOZE_DAYS = 90.0
 PLAN_AHEAD_DAYS = 1.0
 """An accepted suggestion without a date is planned for the next day."""
@@ -60,6 +57,8 @@ def check_answer(answer: Answer, now: int) -> None:
         raise AnswerError(
             f"A dismissal needs a reason, one of {', '.join(DISMISS_REASONS)}; got {answer.reason!r}."
         )
+    if answer.verb != "dismiss" and answer.reason is not None:
+        raise AnswerError("A reason belongs to `dismiss`.")
     latest = now + MAX_SNOOZE_DAYS * DAY_MICROS
     if answer.verb == "snooze" and not now < (answer.until or now) <= latest:
         raise AnswerError(f"A snooze needs `until`, a time ahead of now by at most {MAX_SNOOZE_DAYS:g} days.")
@@ -78,13 +77,12 @@ def as_meant(answer: Answer, treatment: Treatment) -> Answer:
     return answer
 
 
-def ends_at(answer: Answer, now: int) -> int | None:
+def ends_at(answer: Answer, playbook: Playbook, now: int) -> int | None:
     """Until when the treatment is kept away; None = not at all."""
     if answer.verb == "snooze":
         return answer.until
-    if answer.verb == "dismiss":
-        days = COOL_DOWN_DAYS.get(answer.reason or "", OTHER_COOL_DOWN_DAYS)
-        return now + round(days * DAY_MICROS)
+    if answer.verb == "dismiss" and answer.reason is not None:
+        return now + round(playbook.dismissals[answer.reason].cool_down_days * DAY_MICROS)
     return None
 
 
@@ -98,7 +96,8 @@ def facts_of(
             leaves three rows. (The same answer sent twice is known by the suggestion's state.)
     """
     treatment = playbook.treatment(suggestion.treatment)
-    rows = [_feedback(answer, suggestion, user, now, attempt)]
+    records = playbook.dismissals[answer.reason].records if answer.reason is not None else ""
+    rows = [_feedback(answer, suggestion, user, now, until=ends_at(answer, playbook, now), attempt=attempt)]
     if treatment.kind == "stop":
         if answer.verb == "complete":
             wishes = tuple(Wish(channel, purpose, "opt_out") for channel, purpose in treatment.stops)
@@ -106,20 +105,22 @@ def facts_of(
     elif answer.verb == "accept":
         at = answer.at if answer.at is not None else now + round(PLAN_AHEAD_DAYS * DAY_MICROS)
         rows.append(_touchpoint("planned", at, suggestion, treatment, user, attempt=attempt))
-    elif answer.verb == "complete" or answer.reason == "already_done":
+    elif answer.verb == "complete" or records == "contact":
         at = answer.at if answer.at is not None else now
         rows.append(_touchpoint("done", at, suggestion, treatment, user, attempt=attempt, note=answer.note))
         if answer.result is not None:
             rows.append(_response(answer.result, suggestion, now))
     elif suggestion.state == "accepted":
         rows.append(_touchpoint("cancelled", now, suggestion, treatment, user, attempt=attempt))
-    if answer.reason == "customer_asked_to_stop":
+    if records == "opt_out":
         rows += _preferences((Wish(treatment.channel, treatment.purpose, "opt_out"),), suggestion,
                              f"dismissal:{suggestion.suggestion_id}", now)  # fmt: skip
     return rows + _preferences(answer.wishes, suggestion, f"result:{suggestion.suggestion_id}", now)
 
 
-def _feedback(answer: Answer, suggestion: Suggestion, user: User, now: int, attempt: int) -> TailRow:
+def _feedback(
+    answer: Answer, suggestion: Suggestion, user: User, now: int, *, until: int | None, attempt: int
+) -> TailRow:
     feedback_id = f"{suggestion.suggestion_id}:{attempt}:{answer.verb}"
     if answer.verb == "snooze":
         feedback_id += f":{answer.until}"
@@ -133,7 +134,7 @@ def _feedback(answer: Answer, suggestion: Suggestion, user: User, now: int, atte
         "occurred_at": now,
         "verb": answer.verb,
         "reason": answer.reason,
-        "until": ends_at(answer, now),
+        "until": until,
     }
     return TailRow(feedback_id, "feedback", suggestion.account_id, content)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from api.consent import Ended, Sent, already_sent, cancellations, ended_by, ended_in, ended_treatments
 from api.decider import Decider, LiveDecision, decide_live
+from api.dismissals import dismissed_by, suspend_for_review
 from api.feedback import Answer, as_meant, check_answer, ends_at, facts_of
 from api.stops import standing_stops
 from data.ledger.ledger import Ledger
@@ -142,12 +143,15 @@ class Service:
         answer = as_meant(answer, playbook.treatment(suggestion.treatment))
         state = self.ledger.account_state(suggestion.account_id)
         facts = facts_of(answer, suggestion, user, playbook, now, attempt=state.version)
+        dismissed = dismissed_by(answer, suggestion, user, playbook, now)
         ended, history = ended_by(facts, playbook), history_of(state)
         cancelled = cancellations(history, ended, playbook, _after_all(history, now))
         answered = self.ledger.answer(
             suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],
-            until=ends_at(answer, now), now=now,
+            until=ends_at(answer, playbook, now), now=now, dismissed=dismissed,
         )  # fmt: skip
+        if dismissed is not None:
+            suspend_for_review(self.ledger, playbook, dismissed, now=now)
         self.decide({suggestion.account_id: f"answer:{suggestion.suggestion_id}:{answer.verb}"})
         return Answered(
             answered,

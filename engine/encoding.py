@@ -31,6 +31,7 @@ from engine.kernels import (
     Standing,
     Touchpoints,
 )  # fmt: skip
+from engine.pauses import widened
 from engine.playbook import Playbook, Track
 from engine.records import Bools, Floats, History, Ints, Micros
 from engine.rule_kernels import Offers
@@ -65,7 +66,8 @@ class EncodedHistory:
     """The facts of some accounts, ready for the loops. `accounts` are sorted; their places are the codes.
 
     `put_off_until` is `snoozed_until` without dismissals; `products` are those that the playbook offers, and
-    their places the codes.
+    their places the codes. `pauses` are of treatments that a dismissal of another one keeps away, each until
+    `paused_until`.
     """
 
     accounts: tuple[str, ...]
@@ -81,6 +83,8 @@ class EncodedHistory:
     put_off_until: Micros
     offers: Offers
     products: tuple[str, ...]
+    pauses: Occurrences
+    paused_until: Micros
 
 
 def encode_history(
@@ -107,6 +111,7 @@ class _Encoder:
         answers = self._answers(contacts)
         wishes = self._wishes(answers)
         feedback = self._feedback()
+        pauses = widened(feedback, self.playbook)
         outbound_done = contacts.filter(pl.col("event") == OUTBOUND_DONE)
         optouts = wishes.filter((pl.col("verdict") < 0) & (pl.col("purpose") != WEB_BEHAVIOUR))
         tracked: dict[Track, Occurrences] = {
@@ -129,6 +134,8 @@ class _Encoder:
             np.where(np.array(feedback["verb"] == "snooze"), _whole(feedback, "until"), ALWAYS),
             self._offers(),
             self.products,
+            self._occurrences(pauses),
+            _whole(pauses, "until"),
         )
 
     def _rows(
@@ -335,7 +342,7 @@ class _Encoder:
         own = self.playbook.treatments
         cools = pl.col("verb").is_in(["dismiss", "snooze"])
         return (
-            self._rows("feedback", ("feedback_id", "treatment", "occurred_at", "verb", "until"))
+            self._rows("feedback", ("feedback_id", "treatment", "occurred_at", "verb", "until", "reason"))
             .with_columns(
                 _micros("occurred_at").alias("time"),
                 pl.when(cools).then(_micros("until").fill_null(ALWAYS)).otherwise(ALWAYS).alias("until"),

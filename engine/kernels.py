@@ -318,6 +318,17 @@ def flag_snoozed(questions: Questions, answers: Occurrences, until: Micros, snoo
 
 
 @compiled
+def flag_paused(questions: Questions, pauses: Occurrences, until: Micros, snoozed: Floats) -> None:
+    """What a pause that began with another treatment still keeps away; no later answer shortens it."""
+    for i in range(questions.at.size):
+        at, owner = questions.at[i], questions.account[i]
+        for row in range(pauses.start[owner], pauses.start[owner + 1]):
+            known = pauses.valid_from[row] < at <= pauses.valid_to[row]
+            if known and pauses.time[row] < at < until[row]:
+                snoozed[i, pauses.treatment[row]] = 1.0
+
+
+@compiled
 def count_limits(questions: Questions, touchpoints: Touchpoints, limits: Limits, used: Floats) -> None:
     """Contacts done less than `days` before and planned less than `days` ahead, by limit."""
     for i in range(questions.at.size):

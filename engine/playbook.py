@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 from engine.conditions import Condition, ConditionError, near, parse_condition
+from engine.dismissals import DISMISSALS, Dismissal, read_dismissals
 from engine.facts import Attribute, Fact, FactError, fact_types
 from engine.journey import HandOverRule, Journey, Team, owner_roles, read_hand_overs, read_journey, read_teams
 from engine.plan_settings import Minimum, PlanSettings, Quota, read_plan, read_quotas
@@ -270,6 +271,7 @@ class Playbook:
         exploration: "uniform" (the greedy treatment, and a share at random) or "thompson" (also by draws of
             what may be true, so that uncertain treatments get their chance).
         posterior_draws: How many such draws a decision counts.
+        dismissals: Reason of a dismissal -> what it does.
         starting_uncertainty: Standard error of a starting value, as a share of it.
     """
 
@@ -320,6 +322,7 @@ class Playbook:
     exploration: Literal["uniform", "thompson"] = "uniform"
     posterior_draws: int = 64
     starting_uncertainty: float = 1.0
+    dismissals: Mapping[str, Dismissal] = field(default_factory=lambda: DISMISSALS)
 
     @cached_property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -385,6 +388,7 @@ def parse_playbook(text: str) -> Playbook:
         twin_steps=step_ids(tables),
         plan=read_plan(tables),
         quotas=read_quotas(tables),
+        dismissals=read_dismissals(tables),
         minimums=tuple(Minimum(id=key, **table) for key, table in rules.read("minimums")),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )

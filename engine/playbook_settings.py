@@ -300,6 +300,17 @@ SECTIONS: tuple[Section, ...] = (
         Setting("when", "condition", "When an account is due."),
         _amount("worth", "What meeting it is worth, in currency."),
     )),
+    Section("feedback", "What a dismissal does; the id is its reason.", (
+        _days("cool_down_days", "Days for which what was dismissed is kept away; else as listed below.",
+              None),
+        Setting("scope", "text", "What is kept away from the account: the treatment alone, or all treatments"
+                " of the same role on its topic or through its channel; else as listed below.", None,
+                choices=("treatment", "topic", "channel")),
+        Setting("correction", "flag", "Whether the account's data goes to the list of corrections; else as"
+                " listed below.", None),
+        Setting("suspend_after", "whole", "For so many accounts dismissed, the treatment is stopped for"
+                " everybody, to be reviewed; else as listed below.", None, minimum=1),
+    )),
     Section("twins", "Similar accounts that buy much more; looked for every night where this table stands.", (
         Setting("on", "flag", "Whether they are looked for.", True),
         Setting("traits", "list", "Attributes that say which accounts are alike; empty = all.", ()),

@@ -183,9 +183,9 @@ SENTENCES: dict[str, dict[str, str]] = {
         "fa": "پیش‌تر متوقف شده است.",
     },
     "snoozed": {
-        "en": "A colleague has put it off or dismissed it, and the pause still lasts.",
-        "ar": "سبق تأجيل هذا المقترح أو استبعاده، ولم تنتهِ المهلة بعد.",
-        "fa": "این پیشنهاد به بعد موکول یا رد شده و مهلت آن هنوز تمام نشده است.",
+        "en": "A colleague has put it off or dismissed it or something like it, and the pause still lasts.",
+        "ar": "سبق تأجيل هذا المقترح أو استبعاده أو استبعاد ما يشبهه، ولم تنتهِ المهلة بعد.",
+        "fa": "این پیشنهاد یا مورد مشابه آن به بعد موکول یا رد شده و مهلت آن هنوز تمام نشده است.",
     },
     "limit": {
         "en": "{count:number} of at most {limit:number} contacts within {days} are used ({channel}).",

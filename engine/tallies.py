@@ -123,6 +123,7 @@ def snoozes(questions: Questions, facts: EncodedHistory, treatments: int) -> Flo
     """Whether people put each treatment off and it still is; shape (n, T)."""
     flags = np.zeros((questions.at.size, treatments))
     kernels.flag_snoozed(questions, facts.feedback, facts.snoozed_until, flags)
+    kernels.flag_paused(questions, facts.pauses, facts.paused_until, flags)
     return flags
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data.ledger import contact_stops
+from data.ledger import contact_stops, dismissals
 from data.ledger import schema as t
 from data.ledger.facts import append, join_appends, lock_accounts, new_version
 from data.ledger.suggestions import find
-from data.ledger.types import ConflictError, State, Suggestion, TailRow, UnknownError, Verb
+from data.ledger.types import ConflictError, Dismissed, State, Suggestion, TailRow, UnknownError, Verb
 
 _AFTER: dict[Verb, State] = {
     "accept": "accepted", "dismiss": "dismissed", "snooze": "snoozed", "complete": "completed",
@@ -27,6 +27,7 @@ def answer(
     rows: Sequence[TailRow],
     until: int | None,
     now: int,
+    dismissed: Dismissed | None = None,
 ) -> Suggestion:
     """New state and the facts that follow from it. Raises ConflictError, UnknownError."""
     account_id = _account_of(connection, suggestion_id)
@@ -54,6 +55,8 @@ def answer(
     this = t.suggestions.c.suggestion_id == suggestion_id
     connection.execute(sa.update(t.suggestions).where(this).values(**changes))
     append(connection, rows, now=now)
+    if dismissed is not None:
+        dismissals.keep(connection, dismissed)
     if all(row.account_id != account_id for row in rows):
         new_version(connection, [account_id])
     return find(connection, suggestion_id)

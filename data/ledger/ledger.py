@@ -15,6 +15,7 @@ import polars as pl
 from data.ledger import (
     answers,
     contact_stops,
+    dismissals,
     facts,
     hand_overs,
     people,
@@ -28,6 +29,8 @@ from data.ledger import (
 from data.ledger.connection import Database
 from data.ledger.types import (
     AccountState,
+    DismissalCount,
+    Dismissed,
     HandOver,
     HandOverVerb,
     LoggedDecision,
@@ -302,14 +305,42 @@ class Ledger:
         rows: Sequence[TailRow],
         until: int | None,
         now: int,
+        dismissed: Dismissed | None = None,
     ) -> Suggestion:
         """A person's answer: new state and the facts that follow from it (feedback, touchpoint, response,
         preference), all in one transaction. Repeating the same answer changes nothing; one that no longer
         applies (withdrawn, completed, expired): ConflictError that says so."""
         with self._database.writing() as connection:
             return answers.answer(
-                connection, suggestion_id, verb, user_id=user_id, rows=rows, until=until, now=now
-            )
+                connection, suggestion_id, verb, user_id=user_id, rows=rows, until=until, now=now,
+                dismissed=dismissed,
+            )  # fmt: skip
+
+    # -- dismissals --------------------------------------------------------------------------------
+    def dismissal_counts(self, *, after: int) -> list[DismissalCount]:
+        """How often each treatment was dismissed for each reason after a moment, the most frequent first."""
+        with self._database.reading() as connection:
+            return dismissals.counts(connection, after=after)
+
+    def accounts_dismissed(self, treatment: str, reason: str, *, after: int) -> int:
+        """For how many accounts a treatment was dismissed for that reason after a moment."""
+        with self._database.reading() as connection:
+            return dismissals.accounts_of(connection, treatment, reason, after=after)
+
+    def corrections(self) -> list[Dismissed]:
+        """Dismissals that ask for data to be put right and wait, the oldest first."""
+        with self._database.reading() as connection:
+            return dismissals.corrections(connection)
+
+    def correction(self, suggestion_id: str) -> Dismissed | None:
+        """What was asked to be put right with a suggestion, settled or not."""
+        with self._database.reading() as connection:
+            return dismissals.correction(connection, suggestion_id)
+
+    def settle_correction(self, suggestion_id: str, *, by: str, now: int) -> Dismissed:
+        """The data was put right; twice: the second changes nothing. Raises UnknownError."""
+        with self._database.writing() as connection:
+            return dismissals.settle(connection, suggestion_id, by=by, now=now)
 
     def withdrawn_since(self, account_id: str, *, after: int) -> list[Suggestion]:
         """Suggestions of the account withdrawn after that moment, for honest confirmations."""

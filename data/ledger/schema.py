@@ -268,6 +268,24 @@ listings = Table(
     Index("ix_listings_person", "run_id", "user_id"),
 )
 
+# What was dismissed and why, apart from the facts, so that it is counted without reading blocks; what asks
+# for the account's data to be put right waits until `settled_at`.
+dismissals = Table(
+    "dismissals",
+    metadata,
+    Column("suggestion_id", Text, primary_key=True),
+    _account(),
+    Column("treatment", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("dismissed_at", BigInteger, nullable=False),
+    Column("correction", Boolean, nullable=False),
+    Column("settled_by", Text),
+    Column("settled_at", BigInteger),
+    Index("ix_dismissals_treatment", "treatment", "dismissed_at"),
+)
+
 # -- hand-overs ------------------------------------------------------------------------------------
 # What people wrote to each other stands in `personal` under the source "hand_overs".
 hand_overs = Table(

@@ -347,3 +347,37 @@ class Told:
     topic: str | None
     role: str | None
     details: str | None
+
+
+@dataclass(frozen=True)
+class Dismissed:
+    """A suggestion that was dismissed, for whom and why; times in microseconds UTC.
+
+    Attributes:
+        correction: Whether the account's data is to be put right.
+        settled_at: When it was; None = it waits, or nothing was asked for.
+    """
+
+    suggestion_id: str
+    account_id: str
+    treatment: str
+    role: str
+    user_id: str
+    reason: str
+    dismissed_at: int
+    correction: bool
+    settled_by: str | None = None
+    settled_at: int | None = None
+    account_name: str = ""
+
+
+@dataclass(frozen=True)
+class DismissalCount:
+    """How often a treatment was dismissed for one reason, for how many accounts, and when last."""
+
+    treatment: str
+    role: str
+    reason: str
+    times: int
+    accounts: int
+    latest: int

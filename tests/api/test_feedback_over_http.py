@@ -9,6 +9,7 @@ import pytest
 
 from data.ledger.types import TailRow
 from engine.contract import DISMISS_REASONS
+from engine.dismissals import DISMISSALS
 from tests.api.company import Company
 
 
@@ -79,7 +80,7 @@ def test_a_dismissal_acts_by_its_reason(company: Company, reason: str) -> None:
 
     feedback = rows_of(company, account, "feedback")[0]
     days = (feedback["until"] - feedback["occurred_at"]) / 86_400e6
-    assert days == (7 if reason == "wrong_time" else 30)
+    assert days == DISMISSALS[reason].cool_down_days
     assert "visit_side_effects" not in treatments(company, account)
     done = [row for row in rows_of(company, account, "touchpoints") if row["status"] == "done"]
     assert ("visit" in [row["channel"] for row in done]) == (reason == "already_done")
@@ -211,6 +212,7 @@ def withdraw(company: Company, account_id: str, way: str) -> None:
     [
         ({"verb": "dismiss"}, "needs a reason"),
         ({"verb": "dismiss", "reason": "bored"}, "already_done"),
+        ({"verb": "accept", "reason": "other"}, "belongs to"),
         ({"verb": "snooze"}, "until"),
         ({"verb": "snooze", "until": "2020-01-01T00:00:00Z"}, "until"),
         ({"verb": "snooze", "until": "2026-01-09T00:00:00"}, "timezone"),
