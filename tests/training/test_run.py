@@ -134,7 +134,7 @@ def test_a_release_that_is_worse_on_new_cases_does_not_pass_the_gate(
 ) -> None:
     """The old release is good; one that prefers the wrong arm must be stopped, and the reason named."""
     _, outcome = trained
-    cases = cases_of(tmp_path, LogSettings(accounts=500, seed=9))
+    cases = cases_of(tmp_path, LogSettings(accounts=500, seed=9, effect=3.0))
     assignment, held = assignment_of(cases, QUICK, seed=0), held_out(cases.account_ids, 0.5, seed=0)
     upside_down = replace(cases, reward=-cases.reward)
     fitted = {
