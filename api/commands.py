@@ -244,7 +244,7 @@ def twins(
     ledger = Ledger.open(settings.as_home().ledger_url)
     try:
         name = ledger.account_state(account_id).name
-        found = twins_out(account_id, seen_twins(ledger, account_id, lambda _: True), rules)
+        found = twins_out(account_id, seen_twins(ledger, account_id, rules, lambda _: True))
     finally:
         ledger.close()
     for line in [found.model_dump_json()] if as_json else lines(found, name, rules):

@@ -106,9 +106,9 @@ class TwinsOut(BaseModel):
     approaches: list[ApproachOut]
 
 
-def twins_out(account_id: str, seen: SeenTwins, playbook: Playbook) -> TwinsOut:
+def twins_out(account_id: str, seen: SeenTwins) -> TwinsOut:
     """What is known of an account's twins."""
-    known, finding = seen.known, seen.finding
+    known, finding, playbook = seen.known, seen.finding, seen.playbook
     content: dict[str, Any] = dict(finding.content) if finding else {}
     return TwinsOut(
         account_id=account_id,
@@ -124,16 +124,16 @@ def twins_out(account_id: str, seen: SeenTwins, playbook: Playbook) -> TwinsOut:
         similar=len(content.get("similar", ())),
         twins=len(content.get("twins", ())),
         seen=[
-            SeenAccountOut(account_id=twin, account_name=seen.accounts[twin].name)
-            for twin in content.get("twins", ()) if twin in seen.accounts
+            SeenAccountOut(account_id=twin, account_name=seen.names[twin])
+            for twin in content.get("twins", ()) if twin in seen.names
         ],
-        items=[_item_out(item, seen, playbook) for item in content.get("items", ())],
+        items=[_item_out(item, seen) for item in content.get("items", ())],
         approaches=[_approach_out(approach, seen) for approach in content.get("approaches", ())],
     )  # fmt: skip
 
 
-def _item_out(item: dict[str, Any], seen: SeenTwins, playbook: Playbook) -> ItemOut:
-    bought = purchases(seen, item["item"], item["buyers"], playbook)
+def _item_out(item: dict[str, Any], seen: SeenTwins) -> ItemOut:
+    bought = purchases(seen, item["item"], item["buyers"])
     return ItemOut(
         item=item["item"],
         own=item["own"],

@@ -6,7 +6,8 @@ Of an account that she does not serve there is nothing but its part in a count.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -16,18 +17,10 @@ from data.ledger.types import TwinFinding, TwinsKnown
 from data.live import history_of
 from engine.approaches import purchases_at
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, History, known_rows
+from engine.records import DAY_MICROS, History, join, known_rows
 
 Serves = Callable[[str], bool]
-
-
-@dataclass(frozen=True)
-class SeenTwin:
-    """A similar account whose name and rows the reader may see."""
-
-    account_id: str
-    name: str
-    history: History
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,80 +29,83 @@ class SeenTwins:
 
     Attributes:
         known: None = no night has looked for twins.
-        accounts: Those that may be seen, by id.
+        names: Of the accounts that may be seen, by id.
+        history: Their facts.
     """
 
     known: TwinsKnown | None
-    accounts: Mapping[str, SeenTwin]
+    playbook: Playbook
+    names: Mapping[str, str] = field(default_factory=dict)
+    history: History = field(default_factory=History)
 
     @property
     def finding(self) -> TwinFinding | None:
         """What is claimed."""
         return self.known.finding if self.known else None
 
+    @cached_property
+    def touchpoints(self) -> Mapping[str, Row]:
+        """Contacts of accounts that may be seen, by id, as known when the accounts were compared."""
+        return self._by_id("touchpoints", "touchpoint_id")
 
-def seen_twins(ledger: Ledger, account_id: str, serves: Serves) -> SeenTwins:
+    @cached_property
+    def outcomes(self) -> Mapping[str, Row]:
+        """Their outcomes, in the same way."""
+        return self._by_id("outcomes", "outcome_id")
+
+    @cached_property
+    def bought(self) -> pl.DataFrame:
+        """What they bought in the window, as `purchases_at`."""
+        settings = self.playbook.twins
+        if self.known is None or settings is None:
+            return pl.DataFrame(schema={"account_id": pl.String(), "item": pl.String()})
+        since = self.known.as_of - round(settings.window_days * DAY_MICROS)
+        found = purchases_at(self.history, self.known.as_of, self.playbook, settings)
+        return found.filter(pl.col("time") >= since)
+
+    def _by_id(self, table: str, key: str) -> Mapping[str, Row]:
+        if self.known is None:
+            return {}
+        rows = known_rows(self.history[table], self.known.as_of)
+        return {row[key]: row for row in rows.iter_rows(named=True)}
+
+
+def seen_twins(ledger: Ledger, account_id: str, playbook: Playbook, serves: Serves) -> SeenTwins:
     """Read what is known of an account's twins, and the facts of those accounts that may be seen."""
     known = ledger.twins(account_id)
     if known is None or known.finding is None:
-        return SeenTwins(known, {})
-    accounts = {}
-    for twin in sorted(_behind(known.finding.content)):
-        if serves(twin):
-            state = ledger.account_state(twin)
-            accounts[twin] = SeenTwin(twin, state.name, history_of(state))
-    return SeenTwins(known, accounts)
+        return SeenTwins(known, playbook)
+    behind = sorted(_behind(known.finding.content))
+    states = [ledger.account_state(twin) for twin in behind if serves(twin)]
+    names = {state.account_id: state.name for state in states}
+    return SeenTwins(known, playbook, names, join(history_of(replace(state, twins=None)) for state in states))
 
 
-def tries(seen: SeenTwins, refs: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def tries(seen: SeenTwins, refs: Iterable[Mapping[str, Any]]) -> list[Row]:
     """The rows behind a count of an approach, as far as they may be seen: account, contacts, purchase."""
-    found = []
-    for ref in refs:
-        account = seen.accounts.get(ref["account_id"])
-        if account is None or seen.known is None:
-            continue
-        contacts = _rows(account.history, "touchpoints", "touchpoint_id", ref["touchpoint_ids"], seen.known)
-        bought = [ref["outcome_id"]] if "outcome_id" in ref else []
-        purchase = _rows(account.history, "outcomes", "outcome_id", bought, seen.known)
-        found.append(
-            {
-                "account_id": account.account_id,
-                "account_name": account.name,
-                "touchpoints": contacts,
-                "purchase": purchase[0] if purchase else None,
-            }
-        )
-    return found
+    return [
+        {
+            "account_id": ref["account_id"],
+            "account_name": seen.names[ref["account_id"]],
+            "touchpoints": [seen.touchpoints[t] for t in ref["touchpoint_ids"] if t in seen.touchpoints],
+            "purchase": seen.outcomes.get(ref.get("outcome_id", "")),
+        }
+        for ref in refs
+        if ref["account_id"] in seen.names
+    ]
 
 
-def purchases(seen: SeenTwins, item: str, buyers: Sequence[str], playbook: Playbook) -> list[dict[str, Any]]:
+def purchases(seen: SeenTwins, item: str, buyers: Sequence[str]) -> list[Row]:
     """The purchases of an item behind a count of buyers, as far as they may be seen, by account and time."""
-    if seen.known is None or playbook.twins is None:
-        return []
-    as_of = seen.known.as_of
-    since = as_of - round(playbook.twins.window_days * DAY_MICROS)
-    found = []
-    for account in (seen.accounts[buyer] for buyer in buyers if buyer in seen.accounts):
-        bought = purchases_at(account.history, as_of, playbook, playbook.twins)
-        rows = bought.filter((pl.col("item") == item) & (pl.col("time") >= since))
-        found += [
-            {"account_id": account.account_id, "account_name": account.name, "outcome_id": outcome,
-             "at": time, "amount": amount}
-            for outcome, time, amount in rows.select("outcome_id", "time", "amount").iter_rows()
-        ]  # fmt: skip
-    return found
+    own = pl.col("account_id").is_in([buyer for buyer in buyers if buyer in seen.names])
+    return [
+        {"account_id": row["account_id"], "account_name": seen.names[row["account_id"]],
+         "outcome_id": row["outcome_id"], "at": row["time"], "amount": row["amount"]}
+        for row in seen.bought.filter(own & (pl.col("item") == item)).iter_rows(named=True)
+    ]  # fmt: skip
 
 
 def _behind(content: Mapping[str, Any]) -> set[str]:
     """All accounts that a number of the finding counts."""
     tried = [ref["account_id"] for a in content["approaches"] for ref in (*a["worked"], *a["failed"])]
     return {*content["similar"], *content["twins"], *tried}
-
-
-def _rows(
-    history: History, table: str, key: str, ids: Sequence[str], known: TwinsKnown
-) -> list[dict[str, Any]]:
-    """Facts by id as they were known when the accounts were compared, in the order given."""
-    rows = known_rows(history[table], known.as_of).filter(pl.col(key).is_in(ids))
-    by_id = {row[key]: row for row in rows.iter_rows(named=True)}
-    return [by_id[one] for one in ids if one in by_id]

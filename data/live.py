@@ -10,7 +10,7 @@ import polars as pl
 from data.history import unpack
 from data.home import Home
 from data.ledger.types import AccountState, TailRow
-from data.twins import CLAIM_SCHEMA, derived_rows
+from data.twins import twins_row
 from engine.contract import HISTORY_TABLES, TABLES, TIME, Kind
 from engine.records import History, known_rows
 
@@ -20,10 +20,7 @@ def history_of(state: AccountState) -> History:
     facts = unpack(state.block).append(tail_history(state.tail))
     if state.twins is None:
         return facts
-    found = state.twins.finding
-    claim = {name: getattr(found, name, None) for name in CLAIM_SCHEMA} | {"account_id": state.account_id}
-    rows = derived_rows(pl.DataFrame([claim], schema=CLAIM_SCHEMA), state.twins.stored_at)
-    return History({**facts.frames, "twins": rows})
+    return History({**facts.frames, "twins": twins_row(state.account_id, state.twins)})
 
 
 def history_in_use(home: Home) -> str | None:

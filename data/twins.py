@@ -11,10 +11,12 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from data.home import DataError, Home
+from data.ledger.types import TwinsKnown
 from data.snapshot import sync
 from engine.contract import TIME, TWINS
 from engine.records import empty_frame
@@ -22,6 +24,9 @@ from engine.records import empty_frame
 _META = "twins.json"
 _CLAIMS = "claims.parquet"
 _BUILDING = ".building"
+
+_SCHEMA = empty_frame("twins").schema
+_ZERO_WITHOUT_CLAIM = ("twins_found", "unrealised_value", "unrealised_low", "unrealised_high")
 
 CLAIM_SCHEMA: dict[str, pl.DataType] = {column.name: column.kind.dtype for column in TWINS.columns}
 """A row per account for which something is claimed."""
@@ -108,18 +113,27 @@ def twins_known(found: TwinSet | None, account_ids: Sequence[str]) -> pl.DataFra
         return empty_frame("twins")
     asked = pl.DataFrame({"account_id": account_ids}, schema={"account_id": pl.String()})
     rows = asked.join(found.claims(), on="account_id", how="left")
-    return derived_rows(rows, found.stored_at)
-
-
-def derived_rows(rows: pl.DataFrame, stored_at: int) -> pl.DataFrame:
-    """Rows of `CLAIM_SCHEMA` as rows of the derived table; empty numbers of a claim are 0."""
-    zero = ("twins_found", "unrealised_value", "unrealised_low", "unrealised_high")
     bookkeeping = {
-        "stored_at": pl.lit(stored_at).cast(TIME), "deleted": pl.lit(value=False),
+        "stored_at": pl.lit(found.stored_at).cast(TIME), "deleted": pl.lit(value=False),
         "superseded_at": pl.lit(None).cast(TIME),
     }  # fmt: skip
-    full = rows.with_columns(pl.col(zero).fill_null(0), **bookkeeping)
-    return full.select(pl.col(name).cast(dtype) for name, dtype in empty_frame("twins").schema.items())
+    full = rows.with_columns(pl.col(_ZERO_WITHOUT_CLAIM).fill_null(0), **bookkeeping)
+    return full.select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
+
+
+def twins_row(account_id: str, known: TwinsKnown) -> pl.DataFrame:
+    """The same for one account from what the ledger has; by series, which cost a live decision less."""
+    values: dict[str, Any] = dict.fromkeys(_ZERO_WITHOUT_CLAIM, 0)
+    if known.finding is not None:
+        values = {name: getattr(known.finding, name) for name in CLAIM_SCHEMA}
+    values |= {"account_id": account_id, "deleted": False, "stored_at": known.stored_at}
+    return pl.DataFrame(
+        [
+            pl.Series(name, [values.get(name)], dtype=pl.Int64()).cast(TIME) if dtype == TIME
+            else pl.Series(name, [values.get(name)], dtype=dtype)
+            for name, dtype in _SCHEMA.items()
+        ]
+    )  # fmt: skip
 
 
 def remove_twin_sets(home: Home, *, before: int) -> None:

@@ -28,7 +28,9 @@ def twin_facts(history: History, moments: Moments, levels: Mapping[str, tuple[st
     """
     accounts = sorted(set(moments.account_ids))
     places = {account: place for place, account in enumerate(accounts)}
-    rows = history["twins"].filter(pl.col("account_id").is_in(accounts)).sort("account_id", "stored_at")
+    rows = history["twins"]
+    if rows.height != 1 or rows.item(0, "account_id") not in places:
+        rows = rows.filter(pl.col("account_id").is_in(accounts)).sort("account_id", "stored_at")
     owners = np.array([places[account] for account in rows["account_id"]], dtype=np.int64)
     standing = Standing(
         np.searchsorted(owners, np.arange(len(accounts) + 1)).astype(np.int64),

@@ -18,5 +18,6 @@ def twins(account: ReadableAccount, user: SignedIn, service: Serving) -> TwinsOu
 
     Rows are opened of accounts that the reader serves; of all others there is nothing but the counts.
     """
-    seen = seen_twins(service.ledger, account, lambda twin: service.ledger.serves(user.user_id, twin))
-    return twins_out(account, seen, service.decider().playbook)
+    ledger, playbook = service.ledger, service.decider().playbook
+    seen = seen_twins(ledger, account, playbook, lambda twin: ledger.serves(user.user_id, twin))
+    return twins_out(account, seen)
