@@ -153,12 +153,31 @@ def _touchpoint(status: str, at: int, suggestion: Suggestion, treatment: Treatme
         "role": treatment.role,
         "user_id": user.user_id,
         "status": status,
-        "decision_id": suggestion.decision_id,
+        "decision_id": suggestion.decision_id or None,
     }
     if note is not None:
         content["details"] = json.dumps({"note": note}, ensure_ascii=False)
     event_id = f"{_touchpoint_id(suggestion)}:{attempt}:{status}"
     return TailRow(event_id, "touchpoints", suggestion.account_id, content)
+
+
+def planned_touchpoint(
+    suggestion_id: str, account_id: str, treatment: Treatment, user: User, at: int
+) -> TailRow:
+    """The contact that a colleague plans of her own: it follows no decision."""
+    content = {
+        "touchpoint_id": f"of-{suggestion_id}",
+        "account_id": account_id,
+        "occurred_at": at,
+        "direction": "outbound",
+        "channel": treatment.channel,
+        "treatment": treatment.id,
+        "topic": treatment.topic or None,
+        "role": treatment.role,
+        "user_id": user.user_id,
+        "status": "planned",
+    }
+    return TailRow(f"of-{suggestion_id}:own:planned", "touchpoints", account_id, content)
 
 
 def cancelled_plan(suggestion: Suggestion, treatment: Treatment, now: int, *, why: str) -> TailRow:

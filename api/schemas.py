@@ -63,6 +63,7 @@ class SuggestionOut(BaseModel):
     reasons: list[ReasonOut]
     priority: float = Field(description="In the currency beside it.")
     currency: str
+    own: bool = Field(description="Suggested by a colleague herself, not by the engine.")
     new: bool = Field(description="First listed by the last night, or live since.")
     posted_at: datetime
     expires_at: datetime
@@ -216,6 +217,7 @@ def suggestion_out(
         reasons=[reason_out(r, language=language, zone=zone, now=now, playbook=playbook) for r in reasons],
         priority=suggestion.priority,
         currency=playbook.currency,
+        own=suggestion.source == "person",
         new=suggestion.new,
         posted_at=to_datetime(suggestion.posted_at),
         expires_at=to_datetime(suggestion.expires_at),

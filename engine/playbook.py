@@ -271,6 +271,7 @@ class Playbook:
         exploration: "uniform" (the greedy treatment, and a share at random) or "thompson" (also by draws of
             what may be true, so that uncertain treatments get their chance).
         posterior_draws: How many such draws a decision counts.
+        own_override: Whether colleagues may suggest what a policy removes, if they say why.
         dismissals: Reason of a dismissal -> what it does.
         starting_uncertainty: Standard error of a starting value, as a share of it.
     """
@@ -322,6 +323,7 @@ class Playbook:
     exploration: Literal["uniform", "thompson"] = "uniform"
     posterior_draws: int = 64
     starting_uncertainty: float = 1.0
+    own_override: bool = False
     dismissals: Mapping[str, Dismissal] = field(default_factory=lambda: DISMISSALS)
 
     @cached_property

@@ -124,6 +124,8 @@ SECTIONS: tuple[Section, ...] = (
         _share("other_owner_weight", "With prefer: what the priority of others is multiplied by.", 0.5),
         Setting("safety_role", "text", "Role to which reported side effects go at once; empty = none.", "",
                 refers="roles"),
+        Setting("own_override", "flag", "Whether colleagues who say why may suggest themselves what an"
+                " engagement policy removes; consent, caps and approvals bind in any case.", False),
         *_valid("the playbook contacts anybody"),
         Setting("topic_held_days", "number",
                 "Days after a person's contact, or while one is planned, in which automated messages on its"

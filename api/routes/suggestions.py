@@ -10,6 +10,8 @@ from fastapi import APIRouter, Query
 
 from api.access import AnswerableSuggestion, ReadableAccount, Serving, SignedIn, people_seen, roles_seen
 from api.hand_over_schemas import HandOverOut
+from api.own_schemas import IdeaIn
+from api.own_suggestions import NotAllowedError, suggest
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
 from api.routes.hand_overs import waiting_for
@@ -23,6 +25,7 @@ from api.schemas import (
 from api.service import Service
 from api.timeline import forms_for, forms_since
 from data.ledger.types import Suggestion, User
+from engine.explanation import why_not_words
 
 router = APIRouter(tags=["suggestions"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
 
@@ -37,6 +40,20 @@ def list_suggestions(
     playbook, now = service.decider().playbook, service.clock()
     found = service.ledger.suggestions(account, now=now, roles=roles_seen(service, user, account))
     return _shown(found[: limit or playbook.places], user, service)
+
+
+@router.post("/accounts/{account_id}/suggestions")
+def suggest_own(account: ReadableAccount, body: IdeaIn, user: SignedIn, service: Serving) -> SuggestionOut:
+    """What I want to do with the account myself: on the list at once, accepted and planned. Consent, caps and
+    approvals bind as they bind the engine; so does a policy, unless a reason may override it."""
+    playbook, now = service.decider().playbook, service.clock()
+    try:
+        found = suggest(body.idea(account), user, service)
+    except NotAllowedError as error:
+        language, zone = language_of(user, playbook), zone_of(user, playbook)
+        said = why_not_words(error.objections, language=language, now=now, playbook=playbook, zone=zone)
+        raise HttpProblem(HTTPStatus.CONFLICT, said) from None
+    return _shown([found], user, service)[0]
 
 
 @router.get("/worklist")

@@ -35,6 +35,7 @@ from data.ledger.types import (
     HandOverVerb,
     LoggedDecision,
     NewHandOver,
+    OwnSuggestion,
     Proposal,
     ReleaseInUse,
     Run,
@@ -341,6 +342,20 @@ class Ledger:
         """The data was put right; twice: the second changes nothing. Raises UnknownError."""
         with self._database.writing() as connection:
             return dismissals.settle(connection, suggestion_id, by=by, now=now)
+
+    def own_suggestion(self, suggestion_id: str) -> Suggestion | None:
+        """What a colleague suggested herself with that id, in whatever state; None = nobody has."""
+        with self._database.reading() as connection:
+            return suggestions.find_own(connection, suggestion_id)
+
+    def suggest_own(
+        self, own: OwnSuggestion, decision: LoggedDecision, *, version: int, now: int
+    ) -> Suggestion:
+        """What a colleague suggests herself, on the list as accepted, with its plan. Raises ConflictError
+        when the account has changed since `version`, or when it is planned already."""
+        with self._database.writing() as connection:
+            posting.suggest_own(connection, own, decision, version=version, now=now)
+            return suggestions.find(connection, own.suggestion_id)
 
     def withdrawn_since(self, account_id: str, *, after: int) -> list[Suggestion]:
         """Suggestions of the account withdrawn after that moment, for honest confirmations."""

@@ -15,9 +15,9 @@ import sqlalchemy as sa
 
 from data.ledger import contact_stops, hand_overs, runs
 from data.ledger import schema as t
-from data.ledger.facts import lock_accounts
+from data.ledger.facts import append, join_appends, lock_accounts
 from data.ledger.statements import chunks, columns, upsert
-from data.ledger.types import ConflictError, LoggedDecision, Proposal
+from data.ledger.types import ConflictError, LoggedDecision, OwnSuggestion, Proposal
 
 Identity = tuple[str, str, str]
 """Account, treatment, role."""
@@ -209,6 +209,36 @@ def _earlier(connection: sa.Connection, account_ids: set[str]) -> dict[Identity,
 def _suggestion_id(identity: Identity, earlier: int) -> str:
     """The n-th suggestion of an identity always has the same id: a night begun again ends the same."""
     return hashlib.blake2b(t.dumps([*identity, earlier]).encode(), digest_size=16).hexdigest()
+
+
+def suggest_own(
+    connection: sa.Connection, own: OwnSuggestion, decision: LoggedDecision, *, version: int, now: int
+) -> None:
+    """Put what a colleague suggests herself on the list, accepted and planned. Raises ConflictError.
+
+    Args:
+        decision: What allowed it; not kept.
+    """
+    contact_stops.join(connection)
+    join_appends(connection)
+    account, proposal = own.account_id, own.proposal
+    if lock_accounts(connection, [account])[account].version != version:
+        raise ConflictError(f"Account {account!r} has changed: decide again.")
+    if contact_stops.overtaken(connection, [(decision, [proposal])]):
+        raise ConflictError(f"What account {account!r} is to be given has just been stopped.")
+    wanted = _Wanted(account, "", proposal)
+    live = _live(connection, [account]).get(wanted.identity)
+    if live is not None and live.state == "accepted":
+        raise ConflictError(f"{proposal.treatment!r} is planned already: {live.suggestion_id}.")
+    if live is not None:
+        _end(connection, [live], "withdrawn", now=now)
+    connection.execute(
+        sa.insert(t.suggestions).values(
+            **wanted.row(), suggestion_id=own.suggestion_id, treatment=proposal.treatment, role=proposal.role,
+            state="accepted", posted_at=now, answered_by=own.user_id, source="person",
+        )
+    )  # fmt: skip
+    append(connection, [own.plan], now=now)
 
 
 def withdraw(connection: sa.Connection, account_ids: Sequence[str], *, now: int) -> None:

@@ -249,6 +249,8 @@ suggestions = Table(
     Column("snoozed_until", BigInteger),
     Column("answered_by", Text),
     Column("closed_at", BigInteger),
+    # Who came to think of it: the engine, or a person (then it follows no decision).
+    Column("source", Text, nullable=False, server_default="engine"),
     *_proposal_columns(),
     Index("ix_suggestions_identity", "account_id", "treatment", "role", unique=True, sqlite_where=_live,
           postgresql_where=_live),

@@ -17,7 +17,8 @@ from data.ledger.runs import SHOWN_RUN
 from data.ledger.statements import columns, named
 from data.ledger.types import LoggedDecision, Suggestion, UnknownError
 
-_IDENTITY = ("suggestion_id", "account_id", "treatment", "role", "state", "posted_at", "snoozed_until")
+_IDENTITY = ("suggestion_id", "account_id", "treatment", "role", "state", "posted_at", "snoozed_until",
+             "source")  # fmt: skip
 _DECISION = (
     "decision_id", "account_id", "decided_at", "treatment", "probability", "explored", "playbook", "release",
     "seed", "trigger", "record",
@@ -103,6 +104,15 @@ def find(connection: sa.Connection, suggestion_id: str) -> Suggestion:
     if row is None:
         raise UnknownError(f"There is no suggestion {suggestion_id!r}.")
     return _suggestion(row)
+
+
+def find_own(connection: sa.Connection, suggestion_id: str) -> Suggestion | None:
+    """What a colleague suggested herself."""
+    own = t.suggestions.c
+    row = connection.execute(
+        _kept().where(own.suggestion_id == suggestion_id, own.source == "person")
+    ).one_or_none()
+    return None if row is None else _suggestion(row)
 
 
 def withdrawn_since(connection: sa.Connection, account_id: str, *, after: int) -> list[Suggestion]:

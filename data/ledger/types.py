@@ -163,6 +163,17 @@ class Proposal:
 
 
 @dataclass(frozen=True)
+class OwnSuggestion:
+    """What a colleague suggests herself: accepted from the start, with the contact that it plans."""
+
+    suggestion_id: str
+    account_id: str
+    proposal: Proposal
+    user_id: str
+    plan: TailRow
+
+
+@dataclass(frozen=True)
 class LoggedDecision:
     """The part of a decision that the ledger keeps. `record` holds what is needed to recompute a live one.
 
@@ -214,6 +225,7 @@ class Suggestion:
     snoozed_until: int | None = None
     new: bool = False
     not_before: int | None = None
+    source: Literal["engine", "person"] = "engine"
 
 
 @dataclass(frozen=True)
