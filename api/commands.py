@@ -86,7 +86,7 @@ def world(
 
     settings = WorldSettings.written(change or [], accounts=accounts, seed=seed)
     if until is not None:
-        settings = replace(settings, until=to_datetime(_moment(until)))
+        settings = replace(settings, until=to_datetime(moment(until)))
     with reporting() as report:
         write_world(settings, out, report)
     typer.echo(f"{accounts:,} accounts written to {out}. Load them: nextbest ingest {out}")
@@ -121,9 +121,9 @@ def nightly(
     from api.nightly import run_night
 
     settings = Settings(home=home, models=models, playbook=playbook, processes=processes)
-    moment = None if as_of is None else _moment(as_of)
+    asked = None if as_of is None else moment(as_of)
     with reporting() as report:
-        found = run_night(settings, as_of=moment, ignore_freshness=ignore_freshness, report=report)
+        found = run_night(settings, as_of=asked, ignore_freshness=ignore_freshness, report=report)
     if as_json:
         typer.echo(json.dumps(dict(found.summary) | {"already_complete": found.already}, ensure_ascii=False))
         return
@@ -251,7 +251,8 @@ def twins(
         typer.echo(line)
 
 
-def _moment(text: str) -> int:
+def moment(text: str) -> int:
+    """Microseconds UTC of what was given on the command line."""
     try:
         return parse_time(text)
     except ValueError as error:

@@ -47,6 +47,11 @@ class Condition:
     facts: tuple[str, ...]
     _test: p.Predicate = field(repr=False, compare=False)
 
+    @property
+    def tree(self) -> p.Predicate:
+        """The compiled form, for reasoning about it."""
+        return self._test
+
     def evaluate(self, columns: Mapping[str, FactColumn]) -> Truth:
         """Whether it holds, elementwise over the broadcast shape of the columns it reads.
 

@@ -1,0 +1,57 @@
+"""The commands on playbooks: what to look at before one is published.
+
+Heavy imports stand inside the commands, so that `nextbest --help` is quick.
+"""
+
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from api.commands import AsOfOption, HomeOption, moment
+from data.settings import Settings
+from data.times import now_micros
+
+Which = Annotated[str, typer.Argument(metavar="PLAYBOOK", help="Shipped playbook or TOML file.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+StrictOption = Annotated[
+    bool, typer.Option("--strict", help="End with exit code 1 where there are warnings.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    playbooks = typer.Typer(help="Look at a playbook before it is published.", no_args_is_help=True)
+    playbooks.command("check")(check)
+    app.add_typer(playbooks, name="playbook")
+
+
+def check(
+    playbook: Which,
+    *,
+    as_of: AsOfOption = None,
+    measured: Annotated[
+        bool, typer.Option("--measured", help="Also look at what the last night under it shows.")
+    ] = False,
+    strict: StrictOption = False,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Find what is probably not meant: rules without effect, treatments that cannot be, missing texts."""
+    from api import playbook_check as told
+    from data.playbooks import read_playbook
+    from engine.playbook_check import check_playbook
+
+    rules = read_playbook(playbook)
+    found = check_playbook(rules, now_micros() if as_of is None else moment(as_of))
+    if measured:
+        found += told.measured(Settings(home=home).as_home(), rules)
+    if as_json:
+        typer.echo(json.dumps(told.as_json(rules, found, strict=strict), ensure_ascii=False))
+    else:
+        typer.echo("\n".join(told.lines(rules, found)))
+    raise typer.Exit(told.exit_code(found, strict=strict))

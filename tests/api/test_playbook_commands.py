@@ -1,0 +1,67 @@
+"""What a pipeline runs before a playbook is published, and what it ends with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from api.cli import assemble
+from api.nightly import run_night
+from api.playbook_check import NotMeasuredError, measured
+from data.playbooks import read_playbook
+from tests.api.company import Clock, load, settings_of, tables_of
+from tests.engine.example_playbook import TEXT
+
+
+def run(*arguments: str) -> Any:
+    return CliRunner().invoke(assemble(), ["playbook", *arguments])
+
+
+def written(folder: Path, text: str, name: str = "one.toml") -> str:
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
+@pytest.mark.parametrize(("old", "new", "options", "code"), [
+    ("", "", ["--strict"], 0),
+    ("coalesce(days_since_visit, 999)", "days_since_visit", [], 0),
+    ("coalesce(days_since_visit, 999)", "days_since_visit", ["--strict"], 1),
+    ("[channels.visit]", "[channels.visit]\noutbound = false", [], 2),
+])  # fmt: skip
+def test_a_check_ends_with_what_a_pipeline_goes_by(tmp_path, old, new, options, code):
+    """Errors stop a pipeline, warnings only where it asks for that."""
+    ended = run("check", written(tmp_path, TEXT.replace(old, new, 1)), "--as-of", "2026-01-01", *options)
+
+    assert ended.exit_code == code
+    assert "example" in ended.output.splitlines()[-1]
+
+
+def test_a_check_as_json_has_all_that_the_lines_have(tmp_path):
+    """Another program shows the findings in its own way."""
+    path = written(tmp_path, TEXT.replace("[channels.visit]", "[channels.visit]\noutbound = false", 1))
+
+    told = json.loads(run("check", path, "--as-of", "2026-01-01", "--json").output)
+
+    assert told["exit_code"] == 2
+    assert told["findings"][0]["code"] == "channel_inbound"
+    assert set(told["findings"][0]) == {"code", "severity", "where", "says", "do"}
+
+
+def test_a_night_shows_what_a_text_cannot(tmp_path):
+    """Which rules did nothing, and for how many nothing was left, is seen on accounts alone."""
+    load(tmp_path, tables_of(["a1", "a2"]))
+    settings = settings_of(tmp_path)
+    night = run_night(settings, clock=Clock())
+
+    found = measured(settings.as_home(), read_playbook("pharma"))
+
+    idle = {row["rule"] for row in night.summary["funnel"] if row["removed"] == 0}
+    told = {each.where for each in found if each.code == "removed_nothing"}
+    assert told
+    assert told == {rule for rule in idle if rule.startswith(("policy:", "limit:", "suppression:"))}
+    with pytest.raises(NotMeasuredError, match="the last one had pharma"):
+        measured(settings.as_home(), read_playbook("clinic"))
