@@ -27,6 +27,7 @@ def register(app: typer.Typer) -> None:
     """Add these commands."""
     playbooks = typer.Typer(help="Look at a playbook before it is published.", no_args_is_help=True)
     playbooks.command("check")(check)
+    playbooks.command("diff")(diff)
     app.add_typer(playbooks, name="playbook")
 
 
@@ -55,3 +56,27 @@ def check(
     else:
         typer.echo("\n".join(told.lines(rules, found)))
     raise typer.Exit(told.exit_code(found, strict=strict))
+
+
+def diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="Shipped playbook or TOML file.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="Shipped playbook or TOML file.")],
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="End with exit code 1 where they differ.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say in words what is different between two playbooks: by meaning, not by lines."""
+    from data.playbooks import playbook_text
+    from engine.playbook_changes import change_in_words, playbook_changes
+
+    changes = playbook_changes(playbook_text(old), playbook_text(new))
+    said = [line for change in changes for line in change_in_words(change)]
+    if as_json:
+        told = [
+            {"kind": change.kind, "where": change.where, "says": change_in_words(change)}
+            for change in changes
+        ]
+        typer.echo(json.dumps({"changes": told}, ensure_ascii=False))
+    else:
+        typer.echo("\n".join(said or ["They say the same."]))
+    raise typer.Exit(1 if strict and changes else 0)

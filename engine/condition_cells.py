@@ -12,7 +12,9 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import reduce
 from itertools import pairwise
+from operator import mul
 
 import numpy as np
 
@@ -87,7 +89,7 @@ def cells_of(playbook: Playbook, conditions: Iterable[Condition | None]) -> Cell
     if any(name in (*STAGE_FACTS, OWNS_STAGE) for name in names):
         axes["stage"] = np.array([*range(len(playbook.journey.stages)), np.nan])
     own = tuple(playbook.treatments[1:])
-    if math.prod(len(values) for values in axes.values()) * max(len(own), 1) > MOST_PAIRS:
+    if reduce(mul, (len(values) for values in axes.values()), max(len(own), 1)) > MOST_PAIRS:
         return None
     table = _product(axes)
     count = len(next(iter(table.values()))) if table else 1

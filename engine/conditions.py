@@ -24,7 +24,7 @@ from engine.facts import Fact
 from engine.predicates import FactColumn
 from engine.records import EngineError
 
-__all__ = ["Condition", "ConditionError", "FactColumn", "Truth", "parse_condition"]
+__all__ = ["Condition", "ConditionError", "FactColumn", "Truth", "canonical", "parse_condition"]
 
 Truth = npt.NDArray[np.int8]
 """1 = true, 0 = false, -1 = unknown."""
@@ -77,6 +77,11 @@ def parse_condition(text: str, facts: Mapping[str, Fact], *, where: str) -> Cond
         raise ConditionError(f"{where}: {error}") from None
     except RecursionError:
         raise ConditionError(f"{where}: the condition is nested too deeply; write several rules.") from None
+
+
+def canonical(text: str) -> str:
+    """The same condition written in one way. Raises ConditionError: it is none."""
+    return _sql(_tree(text))
 
 
 def _tree(text: str) -> exp.Expr:

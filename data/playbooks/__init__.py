@@ -21,13 +21,14 @@ def read_playbook(name_or_path: str) -> Playbook:
 
     Raises PlaybookError: there is none, it cannot be read, or what it says cannot be.
     """
-    playbook = parse_playbook(_text(name_or_path))
+    playbook = parse_playbook(playbook_text(name_or_path))
     if playbook.default_timezone:
         _check_timezone(playbook.default_timezone)
     return playbook
 
 
-def _text(name_or_path: str) -> str:
+def playbook_text(name_or_path: str) -> str:
+    """Its text as written. Raises PlaybookError: there is none, or it cannot be read."""
     if name_or_path in shipped():
         return (files(__name__) / f"{name_or_path}.toml").read_text(encoding="utf-8")
     path = Path(name_or_path)

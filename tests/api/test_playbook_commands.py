@@ -65,3 +65,15 @@ def test_a_night_shows_what_a_text_cannot(tmp_path):
     assert told == {rule for rule in idle if rule.startswith(("policy:", "limit:", "suppression:"))}
     with pytest.raises(NotMeasuredError, match="the last one had pharma"):
         measured(settings.as_home(), read_playbook("clinic"))
+
+
+def test_a_difference_is_told_and_ends_a_strict_pipeline(tmp_path):
+    """Nothing may be published that differs from what was signed."""
+    old, new = written(tmp_path, TEXT, "old.toml"), written(tmp_path, TEXT.replace("> 7", "> 9"), "new.toml")
+
+    assert run("diff", old, old, "--strict").exit_code == 0
+    assert run("diff", old, old).output == "They say the same.\n"
+    assert run("diff", old, new).exit_code == 0
+    told = run("diff", old, new, "--strict", "--json")
+    assert told.exit_code == 1
+    assert [change["where"] for change in json.loads(told.output)["changes"]] == ["policies.rested.when"]
