@@ -13,6 +13,7 @@ import numpy as np
 
 from engine.condition_cells import Cells, cells_of, nullable
 from engine.conditions import Condition
+from engine.facts import TWIN_FACTS
 from engine.findings import Finding, Severity, check_kind, listed
 from engine.playbook import Playbook, Policy
 from engine.records import Bools
@@ -107,18 +108,19 @@ def unreachable_stages(playbook: Playbook, _: int) -> Iterator[Finding]:
 @check_kind(
     unknown_removes=("warning", "A policy removes where a fact is not known that often is not, such as the "
                                 "days since a contact that never was."),
-    unknown_attribute_removes=("note", "A policy removes where a column of accounts is empty."),
+    unknown_attribute_removes=("note", "A policy removes where a column of accounts is empty, or no "
+                                         "night has looked for twins yet."),
 )  # fmt: skip
 def facts_that_are_unknown(playbook: Playbook, _: int) -> Iterator[Finding]:
     """Unknown is not satisfied: a rule on days since the last visit keeps away whoever never had one."""
-    attributes = {attribute.name for attribute in playbook.attributes}
+    attributes = {*(attribute.name for attribute in playbook.attributes), *TWIN_FACTS}
     for policy in playbook.policies:
         cells = cells_of(playbook, (policy.when, policy.applies))
         names = [] if cells is None else _removing_unknown(policy, cells, playbook)
         for code, severity, of in _by_source(names, attributes):
             yield Finding(code, severity, f"policies.{policy.id}",
                           f"Where {listed(of)} is not known, it removes.",
-                          f"If not meant: coalesce({of[0]}, ...), or add: or {of[0]} is null.")  # fmt: skip
+                          f"Write what is meant: or {of[0]} is null; and {of[0]} is not null.")  # fmt: skip
 
 
 def _by_source(names: list[str], attributes: set[str]) -> Iterator[tuple[str, Severity, list[str]]]:
