@@ -92,14 +92,14 @@ SECTION_WORDS: Mapping[str, str] = {
     "suppressions": "pause", "context_weights": "context weight", "journey": "stage",
     "hand_overs": "hand-over rule", "service_levels": "service level", "calendars": "calendar",
     "equivalents": "group of equal contacts", "actions": "action", "levers": "lever", "quotas": "quota",
-    "minimums": "minimum", "plan": "plan", "twins": "twins",
+    "minimums": "minimum",
 }  # fmt: skip
 """Section -> what one of it is called; a section that is not here is called by its name."""
 
 
 def change_in_words(change: Change) -> list[str]:
     """One difference as a sentence; of texts in several languages a line per language that changed."""
-    thing = " ".join(part for part in (SECTION_WORDS.get(change.section, change.section),
+    thing = " ".join(part for part in (SECTION_WORDS.get(change.section, change.section.replace("_", " ")),
                                        repr(change.id) if change.id else "") if part)  # fmt: skip
     if change.kind != "changed":
         content = change.after if change.kind == "added" else change.before
