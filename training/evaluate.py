@@ -56,7 +56,8 @@ class PolicyValue:
         policy: "as logged", "no contact" or a learner's name.
         snips, doubly_robust: The two estimates that count, with their intervals.
         direct, ips, shrunk: Three more, to see whether they agree: of the model alone, of the weights alone,
-            and doubly robust with shrunk weights.
+            and doubly robust with shrunk weights. Of those that lean on the model resampling decisions
+            would give intervals much too narrow, so they have none.
         versus_logged: Doubly robust difference to what was logged, on the same resamples.
         versus_fixed: The same to the best fixed action; None where there is none to compare with.
         versus_nobody: The same to contacting nobody.
@@ -75,9 +76,9 @@ class PolicyValue:
     versus_logged: Interval
     versus_fixed: Interval | None
     versus_nobody: Interval
-    direct: Interval
+    direct: float
     ips: Interval
-    shrunk: Interval
+    shrunk: float
     strength: float | None
     effective: float
     supported: float
@@ -221,9 +222,9 @@ class _Judge:
             versus_logged=self.uncertainty.difference(terms, terms),
             versus_fixed=None,
             versus_nobody=self.uncertainty.difference(terms, self._robust(NO_CONTACT_POLICY)),
-            direct=interval,
+            direct=interval.estimate,
             ips=interval,
-            shrunk=interval,
+            shrunk=interval.estimate,
             strength=None,
             effective=float(len(self.cases)),
             supported=1.0,
@@ -245,9 +246,9 @@ class _Judge:
             versus_logged=sure.difference(terms, logged_terms(self.logged)),
             versus_fixed=fixed,
             versus_nobody=sure.difference(terms, self._robust(NO_CONTACT_POLICY)),
-            direct=sure.interval(direct_terms(target, self.model)),
+            direct=direct_terms(target, self.model).value,
             ips=sure.interval(ips_terms(self.logged, target)),
-            shrunk=sure.interval(shrunk_terms(self.logged, target, self.model)),
+            shrunk=shrunk_terms(self.logged, target, self.model).value,
             strength=self._strength(name),
             effective=effective,
             supported=supported,
