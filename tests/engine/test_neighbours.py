@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.facts import Attribute
@@ -35,6 +35,7 @@ def by_hand(space: TraitSpace, row: int, k: int) -> list[int]:
 
 
 @given(st.integers(2, 60), st.integers(0, 1000), st.integers(1, 12))
+@settings(deadline=None)
 def test_the_search_finds_what_sorting_all_distances_finds(count: int, seed: int, k: int) -> None:
     """Many ties among them: equally near accounts come in their order."""
     space = space_of(count, seed)
