@@ -25,7 +25,8 @@ def test_the_demo_shows_three_explained_suggestions_and_goes_on_when_run_again(
         assert ended.code == 0, ended.err
         morning = ended.out.split("This morning's list of ")[1].splitlines()
         listed = [line[0] for line in morning if line[:2] in {"1.", "2.", "3."}]
-        assert listed and listed == ["1", "2", "3"][: len(listed)]
+        assert listed
+        assert listed == ["1", "2", "3"][: len(listed)]
         assert sum(line.startswith("   - ") for line in morning) >= len(listed)
     assert "Release" in first.out
     assert "Going on with the world" in second.out
