@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data.home import Home
+from data.ledger.ledger import Ledger
+from tests.engine.builders import NOW
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of, stored, tables
 from training.behaviour import assignment_of
 from training.cases import Cases, build_cases, windows_of
 from training.errors import TooFewCasesError
 from training.horizons import on_one_clock, own_window
-from training.run import matured
+from training.run import Settings, matured, train
 
 VISIT = 4
 QUICKLY = replace(
@@ -107,3 +110,18 @@ def test_the_table_of_cases_has_every_window(log: Cases) -> None:
     frame = log.take(np.arange(5)).frame()
 
     assert frame["reward_10d"].to_list() == log.within[:5, 1].tolist()
+
+
+def test_a_training_run_learns_on_one_clock_and_says_so(tmp_path: Path) -> None:
+    """From the history to the report: the release's visits are worth what came within ten days."""
+    home = Home.at(tmp_path / "home", models=tmp_path / "models")
+    stored(home.root, tables(LogSettings(accounts=500)))
+    Ledger.create(home.ledger_url).close()
+
+    settings = Settings(made_at=NOW, boosting=QUICK)
+    outcome = train(home, QUICKLY, settings, progress=lambda stage, done, of: None)
+
+    visited = outcome.cases.action == VISIT
+    assert (outcome.cases.reward[visited] != outcome.cases.within[visited, 0]).all()
+    assert outcome.release.manifest["windows_days"] == [30.0, 10.0]
+    assert "Some issues have a horizon of their own (10 days)" in outcome.report.read_text(encoding="utf-8")
