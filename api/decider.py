@@ -22,7 +22,9 @@ from data.home import DataError, Home
 from data.ledger.ledger import Ledger
 from data.ledger.types import AccountState, LoggedDecision, Proposal, ReleaseInUse
 from data.live import current_team, history_in_use, history_of, newest_stored
+from data.playbook_versions import keep_playbook
 from data.playbooks import read_playbook
+from data.times import now_micros
 from engine.changes import Situation
 from engine.decide import Decisions, decide
 from engine.explanation import why
@@ -123,10 +125,14 @@ def read_decider(
 
 
 class LiveDecider:
-    """The decider in use now: read again when another release is promoted or another history loaded."""
+    """The decider in use now: read again when another release is promoted or another history loaded.
 
-    def __init__(self, home: Home, ledger: Ledger, playbook: str, seed: int) -> None:
+    The text of its playbook is kept with the first use, unless it only looks (`keeps` is false).
+    """
+
+    def __init__(self, home: Home, ledger: Ledger, playbook: str, seed: int, *, keeps: bool = True) -> None:
         self._home, self._ledger, self._playbook, self._seed = home, ledger, playbook, seed
+        self._keeps = keeps
         self._lock = threading.Lock()
         self._read: tuple[tuple[str | None, ReleaseInUse | None], Decider] | None = None
 
@@ -139,6 +145,8 @@ class LiveDecider:
                 if snapshot is None:
                     raise NoHistoryError(self._home)
                 decider = read_decider(self._home, self._playbook, state[1], snapshot, seed=self._seed)
+                if self._keeps:
+                    keep_playbook(self._ledger, self._playbook, decider.playbook, now=now_micros())
                 self._read = (state, decider)
             return self._read[1]
 

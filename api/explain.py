@@ -18,13 +18,16 @@ from data.ledger.ledger import Ledger
 from data.ledger.types import LoggedDecision, UnknownError
 from data.live import history_of
 from data.nights import NightFolder
+from data.playbook_versions import kept_playbook
 from data.settings import Settings
 from data.times import to_iso
 from engine.changes import what_would_change
 from engine.explanation import Objection, Reason, change_words, objection_words, why_not, words
+from engine.features import FeatureSet
 from engine.playbook import Playbook
 from engine.records import ContactStop
 from engine.rules import STAGES
+from engine.scores import StartingScorer
 from engine.sentences import SENTENCES
 
 PARTS = (
@@ -77,7 +80,7 @@ def explain(settings: Settings, decision_id: str, *, language: str | None = None
     try:
         decision = ledger.decision(decision_id)
         kept = kept_of(home, decision)
-        decider = LiveDecider(home, ledger, settings.playbook, settings.seed)()
+        decider = LiveDecider(home, ledger, settings.playbook, settings.seed, keeps=False)()
         spoken = _language(language, decider.playbook)
         told = _told(decision, kept, decider.playbook, spoken) | {"account_name": _name(ledger, decision)}
         return told | _again(home, ledger, decider, decision, kept, language=spoken)
@@ -221,7 +224,11 @@ def _of_that_time(
 ) -> tuple[Decider | None, str]:
     """The decider as it was then, or None and why there is none."""
     if decider.playbook.version != decision.playbook:
-        return None, "The playbook has changed since; why not is told by the rules' names alone."
+        then = kept_playbook(ledger, decision.playbook)
+        if then is None:
+            return None, "The playbook has changed since; why not is told by the rules' names alone."
+        features = FeatureSet.of(then, decider.features.attributes)
+        decider = Decider(then, features, StartingScorer(then), decision.seed)
     if decider.scorer.release == decision.release:
         return Decider(decider.playbook, decider.features, decider.scorer, decision.seed), ""
     used = [entry for entry in ledger.release_log() if entry.release_id == decision.release]

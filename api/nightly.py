@@ -27,6 +27,7 @@ from data.home import DataError, Home
 from data.ingest import take_over
 from data.ledger.ledger import Ledger
 from data.nights import NightFolder, kept_snapshot, night_folders, remove_nights
+from data.playbook_versions import keep_playbook
 from data.progress import Progress, quiet
 from data.settings import Settings
 from data.times import now_micros, to_iso
@@ -150,6 +151,7 @@ def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapp
     if current is None:
         raise NoHistoryError(home)
     decider = read_decider(home, settings.playbook, in_use, current, seed=settings.seed)
+    keep_playbook(ledger, settings.playbook, decider.playbook, now=clock())
     playbook, release = decider.playbook.version, decider.scorer.release
     stops = standing_stops(ledger)
     depends = [playbook, release, settings.seed, *(list(vars(stop).values()) for stop in stops)]

@@ -17,6 +17,7 @@ from data.settings import Settings
 from data.times import now_micros
 
 Which = Annotated[str, typer.Argument(metavar="PLAYBOOK", help="Shipped playbook or TOML file.")]
+KNOWN = "Shipped playbook, TOML file, or a version that was used here."
 JsonOption = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="End with exit code 1 where there are warnings.")
@@ -28,6 +29,8 @@ def register(app: typer.Typer) -> None:
     playbooks = typer.Typer(help="Look at a playbook before it is published.", no_args_is_help=True)
     playbooks.command("check")(check)
     playbooks.command("diff")(diff)
+    playbooks.command("list")(listed)
+    playbooks.command("show")(show)
     app.add_typer(playbooks, name="playbook")
 
 
@@ -59,17 +62,19 @@ def check(
 
 
 def diff(
-    old: Annotated[str, typer.Argument(metavar="OLD", help="Shipped playbook or TOML file.")],
-    new: Annotated[str, typer.Argument(metavar="NEW", help="Shipped playbook or TOML file.")],
+    old: Annotated[str, typer.Argument(metavar="OLD", help=KNOWN)],
+    new: Annotated[str, typer.Argument(metavar="NEW", help=KNOWN)],
     *,
     strict: Annotated[bool, typer.Option("--strict", help="End with exit code 1 where they differ.")] = False,
     as_json: JsonOption = False,
+    home: HomeOption = None,
 ) -> None:
     """Say in words what is different between two playbooks: by meaning, not by lines."""
-    from data.playbooks import playbook_text
+    from data.playbook_versions import text_or_version
     from engine.playbook_changes import change_in_words, playbook_changes
 
-    changes = playbook_changes(playbook_text(old), playbook_text(new))
+    place = Settings(home=home).as_home()
+    changes = playbook_changes(text_or_version(place, old), text_or_version(place, new))
     said = [line for change in changes for line in change_in_words(change)]
     if as_json:
         told = [
@@ -80,3 +85,34 @@ def diff(
     else:
         typer.echo("\n".join(said or ["They say the same."]))
     raise typer.Exit(1 if strict and changes else 0)
+
+
+def listed(*, as_json: JsonOption = False, home: HomeOption = None) -> None:
+    """List the playbooks that were used here, each version once, the earliest first."""
+    from data.ledger.ledger import Ledger
+    from data.times import to_iso
+
+    ledger = Ledger.open(Settings(home=home).as_home().ledger_url)
+    try:
+        rows = [
+            {"version": one.version, "playbook": one.playbook, "first_used_at": to_iso(one.first_used_at)}
+            for one in ledger.playbooks()
+        ]
+    finally:
+        ledger.close()
+    if as_json:
+        typer.echo(json.dumps({"playbooks": rows}, ensure_ascii=False))
+        return
+    for row in rows:
+        typer.echo(f"{row['version']}  {row['playbook']:<24}first used {row['first_used_at']}")
+    if not rows:
+        typer.echo("No playbook was used here yet.")
+
+
+def show(
+    playbook: Annotated[str, typer.Argument(metavar="VERSION", help=KNOWN)], *, home: HomeOption = None
+) -> None:
+    """Print the text of a playbook as it was used."""
+    from data.playbook_versions import text_or_version
+
+    typer.echo(text_or_version(Settings(home=home).as_home(), playbook), nl=False)

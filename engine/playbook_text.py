@@ -53,14 +53,23 @@ class _Context:
     ids: Mapping[str, Collection[str]]
 
 
+def version_of(text: str) -> str:
+    """First 16 hex digits of the SHA-256 of a playbook's text with its line ends normalised."""
+    return hashlib.sha256(_normalised(text).encode()).hexdigest()[:16]
+
+
+def _normalised(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
 def read_tables(text: str) -> Tables:
     """Read the TOML text. Raises PlaybookError (one line) naming the place and what is near."""
-    normalised = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    normalised = _normalised(text)
     try:
         raw = tomllib.loads(normalised)
     except tomllib.TOMLDecodeError as error:
         raise PlaybookError(f"The playbook is not TOML: {error}.") from None
-    version = hashlib.sha256(normalised.encode()).hexdigest()[:16]
+    version = version_of(text)
     (head, *others) = SECTIONS
     languages = _languages(raw.get("languages", REQUIRED), "languages")
     top_settings = {k: v for k, v in raw.items() if k not in {section.name for section in others}}

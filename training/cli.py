@@ -43,7 +43,8 @@ def train(  # noqa: PLR0917 - typer names them all
     models: ModelsOption = None,
 ) -> None:
     """Learn from the history what each treatment causes, and write a release with its report."""
-    from data.playbooks import read_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
+    from data.playbook_versions import keep_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
+    from data.playbooks import read_playbook  # noqa: PLC0415
     from data.settings import Settings  # noqa: PLC0415
     from training import run  # noqa: PLC0415
 
@@ -52,6 +53,8 @@ def train(  # noqa: PLR0917 - typer names them all
     wanted = run.Settings(made_at=now_micros(), at=_micros(as_of), seed=seed, promote=promote)
     with reporting() as report:
         outcome = run.train(settings.as_home(), chosen, wanted, progress=report)
+    with _Ledger(settings.as_home()) as ledger:
+        keep_playbook(ledger, settings.playbook, chosen, now=now_micros())
     _print_outcome(outcome, chosen.currency)
 
 

@@ -19,6 +19,7 @@ from data.ledger import (
     facts,
     hand_overs,
     people,
+    playbooks,
     posting,
     releases,
     runs,
@@ -33,6 +34,7 @@ from data.ledger.types import (
     Dismissed,
     HandOver,
     HandOverVerb,
+    KeptPlaybook,
     LoggedDecision,
     NewHandOver,
     OwnSuggestion,
@@ -217,6 +219,23 @@ class Ledger:
     def release_before(self) -> ReleaseInUse | None:
         """What a rollback goes back to; None where nothing lies further back."""
         return releases.before(self.release_log())
+
+    # -- playbooks ---------------------------------------------------------------------------------
+    def keep_playbook(self, kept: KeptPlaybook) -> None:
+        """Keep the text of a playbook that is used; one that is kept already costs a look and no writing."""
+        if self.playbook(kept.version) is None:
+            with self._database.writing() as connection:
+                playbooks.keep(connection, kept)
+
+    def playbook(self, version: str) -> KeptPlaybook | None:
+        """The playbook of a version; None = it was never used here."""
+        with self._database.reading() as connection:
+            return playbooks.find(connection, version)
+
+    def playbooks(self) -> list[KeptPlaybook]:
+        """All that were used, the earliest first."""
+        with self._database.reading() as connection:
+            return playbooks.kept(connection)
 
     # -- runs --------------------------------------------------------------------------------------
     def exclusive(self, name: str) -> AbstractContextManager[None]:

@@ -156,6 +156,16 @@ promotions = Table(
     sqlite_autoincrement=True,
 )
 
+# The text of every playbook that decided or was learned under, once, so that its decisions can be replayed.
+playbooks = Table(
+    "playbooks",
+    metadata,
+    Column("version", Text, primary_key=True),
+    Column("playbook", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("first_used_at", BigInteger, nullable=False),
+)
+
 runs = Table(
     "runs",
     metadata,

@@ -253,6 +253,22 @@ class StopOrder:
 
 
 @dataclass(frozen=True)
+class KeptPlaybook:
+    """The text of a playbook that was used.
+
+    Attributes:
+        version: Hash of the text.
+        playbook: The id that it gives itself.
+        first_used_at: Microseconds UTC.
+    """
+
+    version: str
+    playbook: str
+    text: str
+    first_used_at: int
+
+
+@dataclass(frozen=True)
 class ReleaseInUse:
     """Which release decides, since when, with the hash of its manifest, and what put it in use."""
 

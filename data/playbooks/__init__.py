@@ -21,7 +21,12 @@ def read_playbook(name_or_path: str) -> Playbook:
 
     Raises PlaybookError: there is none, it cannot be read, or what it says cannot be.
     """
-    playbook = parse_playbook(playbook_text(name_or_path))
+    return playbook_of(playbook_text(name_or_path))
+
+
+def playbook_of(text: str) -> Playbook:
+    """The playbook of a text. Raises PlaybookError: what it says cannot be."""
+    playbook = parse_playbook(text)
     if playbook.default_timezone:
         _check_timezone(playbook.default_timezone)
     return playbook

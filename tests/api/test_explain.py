@@ -14,6 +14,7 @@ from api.decider import proposals_of
 from api.explain import LanguageError, explain
 from data.ledger.types import Proposal, UnknownError
 from data.nights import remove_nights
+from data.playbooks import playbook_text
 from tests.api.company import Company, served, tables_of
 from tests.bad_input.commands import runner
 from tests.engine.builders import history, playbook
@@ -124,15 +125,38 @@ def test_the_night_tells_apart_what_a_person_will_look_at() -> None:
     assert parts(at_once)["email_news"] == {"profile", "purchases"}
 
 
-def test_another_playbook_since_is_said_and_nothing_is_made_up(company: Company, tmp_path: Path) -> None:
-    """Under today's rules "why not" would be another story."""
-    decision = live(company, "a5")
-    text = Path("data/playbooks/pharma.toml").read_text(encoding="utf-8")
-    other = tmp_path / "other.toml"
+def under_another_playbook(company: Company, folder: Path) -> Company:
+    """The same company after somebody has changed the file of its playbook."""
+    text = playbook_text("pharma")
+    other = folder / "other.toml"
     other.write_text(text.replace("optout_loss = 300", "optout_loss = 301"), encoding="utf-8")
+    changed = company.settings.model_copy(update={"playbook": str(other)})
+    return Company(changed, company.clock, company.client, company.app)
 
-    found = told(Company(company.settings.model_copy(update={"playbook": str(other)}), company.clock,
-                         company.client, company.app), decision)  # fmt: skip
+
+def test_a_decision_under_an_earlier_playbook_is_explained_with_that_one(
+    company: Company, tmp_path: Path
+) -> None:
+    """The rules that were in force then explain it, not those of today."""
+    decision = live(company, "a5")
+
+    found = told(under_another_playbook(company, tmp_path), decision)
+
+    assert found["decided_again"] == "Deciding again gives the same."
+    assert found["objections"]
+
+
+def test_another_playbook_that_was_not_kept_is_said_and_nothing_is_made_up(
+    company: Company, tmp_path: Path
+) -> None:
+    """Under today's rules "why not" would be another story."""
+    decision = live(company, "a5", "dosing")
+    engine = sa.create_engine(company.settings.as_home().ledger_url)
+    with engine.begin() as connection:
+        connection.execute(sa.text("DELETE FROM playbooks"))
+    engine.dispose()
+
+    found = told(under_another_playbook(company, tmp_path), decision)
 
     assert found["decided_again"].startswith("The playbook has changed since")
     assert (found["objections"], found["what_would_change"]) == ({}, None)

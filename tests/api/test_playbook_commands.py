@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from api.cli import assemble
 from api.nightly import run_night
 from api.playbook_check import NotMeasuredError, measured
-from data.playbooks import read_playbook
+from data.playbooks import playbook_text, read_playbook
 from tests.api.company import Clock, load, settings_of, tables_of
 from tests.engine.example_playbook import TEXT
 
@@ -77,3 +77,25 @@ def test_a_difference_is_told_and_ends_a_strict_pipeline(tmp_path):
     told = run("diff", old, new, "--strict", "--json")
     assert told.exit_code == 1
     assert [change["where"] for change in json.loads(told.output)["changes"]] == ["policies.rested.when"]
+
+
+def test_a_night_keeps_its_playbook_and_every_command_finds_it_by_its_version(tmp_path):
+    """In a year somebody asks what was in force: the file has changed since, the version has not."""
+    own, text = str(tmp_path / "own.toml"), playbook_text("pharma")
+    (tmp_path / "own.toml").write_text(text, encoding="utf-8")
+    load(tmp_path, tables_of(["a1"]))
+    run_night(settings_of(tmp_path, playbook=own), clock=Clock())
+    version = read_playbook(own).version
+    (tmp_path / "own.toml").write_text(text.replace("places = 3", "places = 4", 1), encoding="utf-8")
+    here = ["--home", str(tmp_path)]
+
+    listed = json.loads(run("list", "--json", *here).output)["playbooks"]
+    shown = run("show", version, *here).output
+    changed = run("diff", version, own, "--strict", *here)
+    unknown = run("show", "0" * 16, *here)
+
+    assert [(row["version"], row["playbook"]) for row in listed] == [(version, "pharma")]
+    assert shown == text
+    assert changed.exit_code == 1
+    assert "places: from 3 to 4" in changed.output
+    assert "nextbest playbook list" in str(unknown.exception)
