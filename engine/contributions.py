@@ -6,15 +6,20 @@ add up to the score, to the last few bits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from engine import numerics
 from engine.features import Features
 from engine.forest import Forest, ForestError
 from engine.records import Floats, Ints
 from engine.ways import Ways, explain_rows, ways_of
+
+SMALLEST_MOVE = 1e-6
+"""A score that moved less has the slope of the curve where it stands."""
 
 
 class Contributions(NamedTuple):
@@ -77,6 +82,21 @@ def added(terms: tuple[Term, ...], features: Features, moments: Ints) -> Contrib
         more = term.contributions(features, moments)
         constant, by_feature = constant + more.constant, by_feature + more.features
     return Contributions(constant, by_feature)
+
+
+def through(curve: Callable[[Floats], Floats], raw: Contributions) -> Contributions:
+    """Contributions to a curve of a score: those to the score, times the mean slope of the curve between the
+    score's constant and the score. They add up from the curve at the constant to the curve at the score.
+
+    Args:
+        curve: Shape (n,) to shape (n,).
+        raw: Contributions to the score.
+    """
+    moved = np.array([numerics.total(row) for row in raw.features])
+    still = np.abs(moved) < SMALLEST_MOVE
+    step = np.where(still, SMALLEST_MOVE, moved)
+    start = curve(raw.constant)
+    return Contributions(start, raw.features * ((curve(raw.constant + step) - start) / step)[:, None])
 
 
 def forest_contributions(forest: Forest, rows: Floats) -> Contributions:

@@ -91,10 +91,9 @@ class Forest:
         `treatments` are the indices of those asked for, default all. Raises ForestError when the forest
         reads a feature that the set does not have.
         """
-        groups = (features.account, features.channel, features.topic, features.message, features.treatment)
         asked = np.arange(len(features.treatment)) if treatments is None else np.asarray(treatments, np.int64)
-        own = (features.set.channel_of, features.set.topic_of, asked)
-        return _score_pairs(self.trees, self._sources(features), groups, own)
+        groups, own = pair_groups(features, asked)
+        return _score_pairs(self.trees, sources_of(self.feature_names, features), groups, own)
 
     def check_known(self, features: Features) -> None:
         """Raises ForestError when the forest reads a feature that the set does not have."""
@@ -103,15 +102,22 @@ class Forest:
             if name not in known:
                 raise ForestError(_unknown_feature(name, known))
 
-    def _sources(self, features: Features) -> Sources:
-        self.check_known(features)
-        own = features.set
-        groups = (own.account, own.channel, own.topic, own.message, own.treatment)
-        places = {
-            name: (code, column) for code, names in enumerate(groups) for column, name in enumerate(names)
-        }
-        found = np.array([places[name] for name in self.feature_names], dtype=np.int64).reshape(-1, 2)
-        return Sources(found[:, 0].copy(), found[:, 1].copy())
+
+def sources_of(names: tuple[str, ...], features: Features) -> Sources:
+    """Where features of these names, all of which the set has, stand."""
+    own = features.set
+    groups = (own.account, own.channel, own.topic, own.message, own.treatment)
+    places = {name: (code, column) for code, group in enumerate(groups) for column, name in enumerate(group)}
+    found = np.array([places[name] for name in names], dtype=np.int64).reshape(-1, 2)
+    return Sources(found[:, 0].copy(), found[:, 1].copy())
+
+
+def pair_groups(
+    features: Features, treatments: Ints
+) -> tuple[tuple[Floats, Floats, Floats, Floats, Floats], tuple[Ints, Ints, Ints]]:
+    """What `lay_out` reads: the groups of features; channel and topic of treatments, and those asked for."""
+    groups = (features.account, features.channel, features.topic, features.message, features.treatment)
+    return groups, (features.set.channel_of, features.set.topic_of, np.asarray(treatments, dtype=np.int64))
 
 
 def _unknown_feature(name: str, known: tuple[str, ...]) -> str:
@@ -170,6 +176,30 @@ def _member(block: Floats, i: int, member: int, column: int) -> float:
 
 
 @compiled
+def lay_out(
+    i: int,
+    sources: Sources,
+    groups: tuple[Floats, Floats, Floats, Floats, Floats],
+    own: tuple[Ints, Ints, Ints],
+    rows: Floats,
+) -> None:
+    """The model rows of moment i, one per treatment asked for, into `rows` (see `pair_groups`)."""
+    account, channel, topic, message, treatment = groups
+    channel_of, topic_of, asked = own
+    for j in range(sources.group.size):
+        group, column = sources.group[j], sources.column[j]
+        for k, t in enumerate(asked):
+            if group == 0:
+                rows[k, j] = account[i, column]
+            elif group == 1:
+                rows[k, j] = _member(channel, i, channel_of[t], column)
+            elif group == 2:
+                rows[k, j] = _member(topic, i, topic_of[t], column)
+            else:
+                rows[k, j] = message[i, t, column] if group == 3 else treatment[t, column]
+
+
+@compiled
 def _score_pairs(
     trees: Trees,
     sources: Sources,
@@ -177,22 +207,10 @@ def _score_pairs(
     own: tuple[Ints, Ints, Ints],
 ) -> Floats:
     """Raw scores of all pairs: an account's rows are laid out for its candidates, scored, and overwritten."""
-    account, channel, topic, message, treatment = groups
-    channel_of, topic_of, asked = own
-    scores = np.empty((account.shape[0], asked.size))
-    rows = np.empty((asked.size, sources.group.size))
-    for i in range(account.shape[0]):
-        for j in range(sources.group.size):
-            group, column = sources.group[j], sources.column[j]
-            for k, t in enumerate(asked):
-                if group == 0:
-                    rows[k, j] = account[i, column]
-                elif group == 1:
-                    rows[k, j] = _member(channel, i, channel_of[t], column)
-                elif group == 2:
-                    rows[k, j] = _member(topic, i, topic_of[t], column)
-                else:
-                    rows[k, j] = message[i, t, column] if group == 3 else treatment[t, column]
+    scores = np.empty((groups[0].shape[0], own[2].size))
+    rows = np.empty((own[2].size, sources.group.size))
+    for i in range(scores.shape[0]):
+        lay_out(i, sources, groups, own, rows)
         _score_rows(trees, rows, scores[i])
     return scores
 

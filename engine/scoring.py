@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 
 from engine import numerics
-from engine.contributions import ConstantTerm, Contributions, ForestTerm, Term, added
+from engine.contributions import ConstantTerm, Contributions, ForestTerm, added, through
 from engine.features import Features
-from engine.forest import Forest, parse_forest
+from engine.forest import parse_forest
 from engine.peers import Peers
 from engine.playbook import Playbook
 from engine.pooling import Pool, combined
+from engine.readers import LEARNERS, VALUE_FOREST, LearnerReader, ReleaseParts, read_effects, value_forest_of
 from engine.records import NO_CONTACT, Bools, EngineError, Floats, Ints
 from engine.scores import (
     Scorer,
@@ -35,121 +36,9 @@ __all__ = [
     "value_forest_of",
 ]  # fmt: skip
 
-VALUE_FOREST = "value.forest.txt"
 RESPONSE_FOREST = "response.forest.txt"
 SUPPORT_FOREST = "support.forest.txt"
 FORMAT = 2
-
-
-def value_forest_of(treatment: str) -> str:
-    """The file of a treatment's own forest in a release of the T-learner."""
-    return f"value.{treatment}.forest.txt"
-
-
-@dataclass(frozen=True)
-class ReleaseParts:
-    """A release as scoring reads it; arrays have an entry per treatment of the release.
-
-    Attributes:
-        id: Of the release.
-        learner: What its values come from.
-        treatments: Those that it has learned, "none" among them.
-        feature_names: What a row had when it was trained.
-        levels: Feature -> levels, whose places are the codes that its forests know.
-        evidence: Treatment -> cases.
-        forests: File -> forest; each gives one score per pair.
-        support: Least score of the support forest at which a pair is comparable; None = all pairs are.
-        value, uplift, response: What holds for all accounts alike: worth in currency, worth beyond no
-            contact, P(positive response).
-        error: Standard error of the worth beyond no contact, in currency.
-        pool: What treatments that it has not learned are worth beyond no contact, by channel and topic.
-        peers: How often similar accounts responded; None = not counted.
-    """
-
-    id: str
-    learner: str
-    treatments: tuple[str, ...]
-    feature_names: tuple[str, ...]
-    levels: Mapping[str, tuple[str, ...]]
-    evidence: Mapping[str, int]
-    forests: Mapping[str, Forest]
-    value: Floats
-    uplift: Floats
-    response: Floats
-    error: Floats
-    pool: Pool
-    support: float | None = None
-    peers: Peers | None = None
-
-
-Values = Callable[[ReleaseParts, Features, Ints, Ints], Floats]
-"""release, features in its codes, places in the playbook and in the release -> worth in currency, (n, m)."""
-
-
-def _fixed_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
-    return alike(features, release.value[theirs])
-
-
-def _forest_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
-    return release.forests[VALUE_FOREST].predict_pairs(features, own)
-
-
-def _forests_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
-    none = release.forests[value_forest_of(NO_CONTACT)].predict_pairs(features, own[:1])[:, 0]
-    values = np.empty((len(features.moments), len(own)))
-    for column, (place, learned) in enumerate(zip(own, theirs, strict=True)):
-        forest = release.forests.get(value_forest_of(release.treatments[learned]))
-        asked = own[column : column + 1]
-        predicted = (
-            none + release.uplift[learned] if forest is None else forest.predict_pairs(features, asked)[:, 0]
-        )
-        values[:, column] = none if place == 0 else predicted
-    return values
-
-
-Terms = Callable[[ReleaseParts, int, int], tuple[Term, ...]]
-"""release, place of a treatment in the playbook and in the release -> what its value is the sum of."""
-
-
-def _fixed_terms(release: ReleaseParts, own: int, learned: int) -> tuple[Term, ...]:
-    return (ConstantTerm(float(release.value[learned])),)
-
-
-def _forest_terms(release: ReleaseParts, own: int, learned: int) -> tuple[Term, ...]:
-    return (ForestTerm(release.forests[VALUE_FOREST], own),)
-
-
-def _forests_terms(release: ReleaseParts, own: int, learned: int) -> tuple[Term, ...]:
-    forest = release.forests.get(value_forest_of(release.treatments[learned]))
-    if forest is not None:
-        return (ForestTerm(forest, own),)
-    none = release.forests[value_forest_of(NO_CONTACT)]
-    return ForestTerm(none, 0), ConstantTerm(float(release.uplift[learned]))
-
-
-@dataclass(frozen=True)
-class LearnerReader:
-    """How the values of a learner's release are read, and how they are explained.
-
-    Attributes:
-        values: All asked-for values at once.
-        forests: Files that the release cannot do without.
-        terms: What the value of one treatment is the sum of. Each term says what every feature adds to it
-            (`engine.contributions`), so that reasons add up to what was ranked; a contract test compares the
-            sum with `values`.
-    """
-
-    values: Values
-    forests: tuple[str, ...]
-    terms: Terms
-
-
-LEARNERS: Mapping[str, LearnerReader] = {
-    "best_fixed": LearnerReader(_fixed_values, (), _fixed_terms),
-    "s_learner": LearnerReader(_forest_values, (VALUE_FOREST,), _forest_terms),
-    "t_learner": LearnerReader(_forests_values, (value_forest_of(NO_CONTACT),), _forests_terms),
-}
-"""Learner of a release -> its reader. One place to add: an entry here."""
 
 
 @dataclass(frozen=True)
@@ -210,12 +99,7 @@ class LearnedScorer:
             learned = self.parts.treatments.index(asked.id)
             return ConstantTerm(float(self.parts.response[learned])).contributions(features, moments)
         raw = ForestTerm(forest, treatment).contributions(_recoded(features, self.parts), moments)
-        moved = np.array([numerics.total(row) for row in raw.features])
-        mean = numerics.sigmoid(raw.constant)
-        still = np.abs(moved) < 1e-9
-        slope = (numerics.sigmoid(raw.constant + moved) - mean) / np.where(still, 1.0, moved)
-        slope = np.where(still, mean * (1.0 - mean), slope)
-        return Contributions(mean, raw.features * slope[:, None])
+        return through(numerics.sigmoid, raw)
 
     def splits(self, feature: str) -> Floats:
         """Where its forests split a number, in no order; empty for a feature that they do not read."""
@@ -224,6 +108,8 @@ class LearnedScorer:
             if feature in forest.feature_names:
                 read = forest.trees.feature == forest.feature_names.index(feature)
                 found.append(forest.trees.threshold[read])
+        if self.parts.effects is not None:
+            found.append(self.parts.effects.linear.borders(feature))
         return np.concatenate(found)
 
     def _own_terms(self, features: Features, moments: Ints, treatment: int) -> Contributions:
@@ -283,14 +169,16 @@ def learned_scorer(
     """Read a release.
 
     Args:
-        manifest: format 2, learner, release, treatments ("none" among them), feature_names, levels, evidence,
-            pool (channels and topics).
+        manifest: format 2, learner, reader (how it is read; else as its learner), release, treatments ("none"
+            among them), feature_names, levels, evidence, pool (channels and topics).
         texts: File -> forest text: value.forest.txt (S-learner), value.<treatment>.forest.txt (T-learner;
             a treatment without one has no contact's value plus its uplift), response.forest.txt (optional),
-            support.forest.txt (only with the array "support").
+            support.forest.txt (only with the array "support"); of learners that have effects
+            without.forest.txt and effect.forest.txt.
         arrays: "values" -> value, uplift, response, error: an entry per treatment of the release;
             pool_effect, pool_error: by channel and topic; and, where past assignment was estimated, support:
-            the least score of a comparable pair, shape (1,).
+            the least score of a comparable pair, shape (1,); of learners that have effects those of
+            `engine.readers.Effects`.
         playbook: Under which it is to score.
 
     Raises:
@@ -306,17 +194,21 @@ def learned_scorer(
     if missing:
         raise EngineError(f"The release's manifest has no {missing[0]!r}: it is damaged.")
     treatments = tuple(manifest["treatments"])
+    names = tuple(manifest["feature_names"])
+    learner = _known_learner(str(manifest.get("reader", manifest["learner"])), texts)
+    own = arrays.get("values", {})
     parts = ReleaseParts(
         id=str(manifest["release"]),
-        learner=_known_learner(str(manifest["learner"]), texts),
+        learner=learner,
         treatments=treatments,
-        feature_names=tuple(manifest["feature_names"]),
+        feature_names=names,
         levels={name: tuple(levels) for name, levels in manifest["levels"].items()},
         evidence={str(name): int(count) for name, count in manifest["evidence"].items()},
         forests={name: parse_forest(text) for name, text in texts.items() if name.endswith(".forest.txt")},
         pool=_pool(manifest["pool"], arrays),
         **{name: _constants(arrays, name, len(treatments)) for name in _CONSTANTS},
         support=_support(arrays, texts),
+        effects=read_effects(own, names, len(treatments)) if LEARNERS[learner].effects else None,
         peers=Peers.of(manifest),
     )
     if NO_CONTACT not in treatments:

@@ -16,7 +16,7 @@ from data.progress import Progress, quiet
 from engine.records import Bools, Floats, Ints
 from training.boosting import Boosting, grow_named
 from training.cases import Cases
-from training.learners import LEAST_CASES
+from training.constants import LEAST_CASES
 from training.splits import folds_of
 
 LEAST_PROBABILITY = 0.01

@@ -76,7 +76,7 @@ def grow(
     Raises:
         TrainingError: A column's name cannot be stored in a forest's text.
     """
-    _check_names(features)
+    check_names(features)
     parameters = boosting.parameters(objective, len(rows))
     return grow_named(
         rows,
@@ -123,6 +123,44 @@ def grow_named(
     )
 
 
+class Columns:
+    """Rows that several forests with different labels are grown from, read once.
+
+    Attributes:
+        rows: Shape (n, columns).
+    """
+
+    def __init__(self, rows: Any, names: Sequence[str], categories: Collection[str]) -> None:
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        import lightgbm  # noqa: PLC0415 - slow to import, and only training needs it
+
+        self.rows = rows
+        self._lightgbm = lightgbm
+        self._data = lightgbm.Dataset(
+            rows,
+            label=np.zeros(len(rows)),
+            feature_name=list(names),
+            categorical_feature=[name for name in names if name in categories],
+            params={"feature_pre_filter": False, "verbosity": -1, "max_bin": 63},
+        ).construct()
+
+    def grow(
+        self,
+        among: Ints,
+        label: Floats,
+        parameters: Mapping[str, Any],
+        rounds: int,
+        weight: Floats | None = None,
+    ) -> Any:
+        """A forest over some of the rows; labels of shape (len(among),), weights of all rows."""
+        data = self._data.subset(
+            among.tolist()
+        ).construct()  # before the label, which it would else take from all
+        data.set_label(label)
+        data.set_weight(None if weight is None else weight[among] / weight[among].mean())
+        return self._lightgbm.train(dict(parameters) | {"max_bin": 63}, data, num_boost_round=rounds)
+
+
 def each_pair(booster: Any, features: Features, treatments: Ints) -> Floats:
     """Raw score of every occasion for some treatments; shape (n, len(treatments))."""
     n = len(features.moments)
@@ -141,7 +179,8 @@ def raw_scores(booster: Any, rows: Floats) -> Floats:
     return np.concatenate(parts) if parts else np.empty(0)
 
 
-def _check_names(features: FeatureSet) -> None:
+def check_names(features: FeatureSet) -> None:
+    """Raises TrainingError when a column's name cannot be stored in a forest's text."""
     for name in features.names:
         if _UNUSABLE & set(name) or name != "_".join(name.split()):
             raise TrainingError(

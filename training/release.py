@@ -16,12 +16,12 @@ import numpy as np
 
 from data.artifacts import Release
 from engine.estimation import Interval, Resamples, doubly_robust_terms
-from engine.records import DAY_MICROS, Bools, EngineError, Floats
+from engine.records import DAY_MICROS, Bools, EngineError, Floats, Ints
 from engine.scoring import SUPPORT_FOREST, learned_scorer
 from training.boosting import Boosting
 from training.cases import Cases
 from training.evaluate import Judged
-from training.learners import Fitted, learn_response
+from training.learners import Fitted, learn_response, reader_of
 from training.select import greedy, logged_of
 from training.support import Support
 
@@ -41,7 +41,7 @@ class Parts:
     """The learned part of a release: forest texts by file name, and arrays of `values.npz`."""
 
     texts: Mapping[str, str]
-    arrays: Mapping[str, Floats]
+    arrays: Mapping[str, Floats | Ints]
 
     @property
     def hash(self) -> str:
@@ -68,7 +68,8 @@ def parts_of(fitted: Fitted, cases: Cases, boosting: Boosting) -> Parts:
         texts["response.forest.txt"] = response
     known = fitted.constants
     arrays = {"value": known.value, "uplift": known.uplift, "response": known.response, "error": known.error}
-    return Parts(texts, arrays | {"pool_effect": known.pool.effect, "pool_error": known.pool.error})
+    pooled = {"pool_effect": known.pool.effect, "pool_error": known.pool.error}
+    return Parts(texts, {**arrays, **pooled, **fitted.arrays()})
 
 
 def with_support(parts: Parts, support: Support | None) -> Parts:
@@ -108,6 +109,7 @@ def manifest_of(
         "format": FORMAT,
         "release": identity,
         "learner": learner,
+        "reader": reader_of(learner, fitted),
         "playbook": cases.playbook.version,
         "playbook_id": cases.playbook.id,
         "treatments": learned,

@@ -24,7 +24,7 @@ from training.errors import NoHistoryError, TooFewCasesError
 from training.evaluate import Evaluation, Judged, evaluate, evaluate_by_time, finite
 from training.gains import all_json
 from training.horizons import on_one_clock
-from training.learners import LEARNERS, learnable
+from training.learners import LEARNERS, learnable, load_installed
 from training.peers import count_peers
 from training.release import Gate, judge, manifest_of, parts_of, release_id, with_support
 from training.select import Selection, select
@@ -96,7 +96,9 @@ def train(home: Home, playbook: Playbook, settings: Settings, *, progress: Progr
         NoHistoryError: Nothing has been loaded.
         TooFewCasesError: Too few or immature cases, or one action only.
         LedgerError: The ledger cannot be opened; nothing was learned yet.
+        TrainingError: An installed package of learners cannot be loaded.
     """
+    load_installed()
     snapshot = loaded(home)
     ledger = Ledger.open(home.ledger_url)
     try:

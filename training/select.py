@@ -17,7 +17,7 @@ from engine.records import Bools, Floats, Ints
 from training.behaviour import Assignment
 from training.boosting import Boosting
 from training.cases import Cases
-from training.learners import LEARNERS, Learner
+from training.learners import LEARNERS, Learner, reader_of
 from training.splits import clusters_of, folds_of
 from training.support import Support
 
@@ -88,11 +88,16 @@ def net_model(values: Floats, cost: Floats) -> Floats:
 def cross_fitted(
     learner: Learner, cases: Cases, assignment: Assignment, folds: Ints, boosting: Boosting
 ) -> Floats:
-    """Predictions of every case by a model that has not seen its account; shape (n, T)."""
+    """Predictions of every case by a model that has not seen its account; shape (n, T).
+
+    Raises:
+        TrainingError: The engine could not read a release of this learner.
+    """
     values = np.full((len(cases), len(cases.treatments)), np.nan)
     for fold in np.unique(folds):
         own = folds == fold
         fitted = learner.learn(cases.take(~own), assignment.probability[~own], boosting)
+        reader_of(learner.name, fitted)
         values[own] = fitted.predict(cases.take(own).features)
     return values
 

@@ -16,7 +16,7 @@ from engine.records import Bools, Floats, Ints
 from training.behaviour import Assignment, least_probability
 from training.boosting import Boosting, each_pair, grow
 from training.cases import Cases
-from training.learners import LEAST_CASES
+from training.constants import LEAST_CASES
 from training.splits import folds_of
 
 PAIRS_OF_ONE = 4_000

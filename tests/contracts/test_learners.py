@@ -10,9 +10,10 @@ import pytest
 from engine.scoring import learned_scorer
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
 from training.cases import Cases
-from training.learners import LEARNERS, learnable
+from training.learners import LEARNERS, learnable, load_installed
 from training.release import Parts, manifest_of, parts_of
 
+load_installed()
 EVERY = pytest.mark.parametrize("name", sorted(LEARNERS))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from engine.features import Features
 from engine.playbook import Playbook
 from engine.scoring import LEARNERS, LearnedScorer, learned_scorer
-from tests.engine.builders import features, playbook
+from tests.engine.builders import features, history, playbook
 from tests.engine.random_histories import random_history, random_moments
 
 LEARNED = ("none", "email_news", "visit_news")
@@ -53,8 +53,24 @@ def arrays(**values: Any) -> dict[str, dict[str, Any]]:
     given_ = {
         "value": VALUE, "uplift": UPLIFT, "response": RESPONSE, "error": [0.0, 1.0, 5.0],
         "pool_effect": POOL, "pool_error": np.full((3, 2), 3.0),
-    } | values  # fmt: skip
+        "effect_offset": [0.0, 4.0, 15.0], "effect_scale": [0.0, 3.0, 10.0], "effect_curved": [0.0, 0.0, 1.0],
+    } | linear_arrays() | values  # fmt: skip
     return {"values": {name: np.array(value) for name, value in given_.items()}}
+
+
+def linear_arrays() -> dict[str, Any]:
+    """A bend of a number, whether it is missing, a range, and a range of two; by the rows of `features`."""
+    names = features(history()).set.names
+    number, days = names.index("potential_value"), names.index("days_since_same_channel")
+    basis = {
+        "kind": [0, 1, 2, 3], "first": [number, days, days, number], "second": [-1, -1, -1, days],
+        "low": [3.0, 0.0, 2.0, 0.0], "high": [2.0, 0.0, 20.0, np.inf], "low_of_second": [0.0, 0.0, 0.0, 5.0],
+        "high_of_second": [0.0, 0.0, 0.0, 50.0], "knot": [-3.0, 0.0, 0.0, 0.0],
+        "mean": [2.5, 0.3, 0.2, 0.1], "spread": [1.0, 1.0, 0.5, 1.0],
+        "constant": [0.0, 0.2, -0.1],
+        "weights": [[0.0, 0.5, 0.3], [0.0, -0.4, 0.1], [0.0, 0.2, 0.6], [0.0, 0.7, -0.2]],
+    }  # fmt: skip
+    return {f"linear_{name}": np.array(values) for name, values in basis.items()}
 
 
 def texts_of(learner: str, known: Features) -> dict[str, str]:

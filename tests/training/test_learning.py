@@ -66,10 +66,10 @@ def true_gain(cases: Cases, target: Floats) -> float:
 
 
 def test_personalisation_is_chosen_where_it_pays(personal: Cases) -> None:
-    """Two segments want opposite things: a forest sees that, one action for all cannot."""
+    """Two segments want opposite things: whoever looks at accounts sees that, one action for all cannot."""
     selection = select(personal, given(personal), QUICK, seed=0)
 
-    assert selection.chosen in {"s_learner", "t_learner"}
+    assert selection.chosen != "best_fixed"
     assert selection.behind["best_fixed"].high < 0
 
 

@@ -1,0 +1,207 @@
+"""Linear scores of accounts x treatments: what each known trait adds, to all treatments or to some.
+
+A column of the basis is a bend of a number, whether a value is missing, or whether one or two features lie in
+a range (a level of a text is the range from its code to the next). Columns are added up in their order, so
+the same row has the same bits in any batch.
+
+Source:
+    Hastie and Tibshirani (1986), Generalized Additive Models, for scores that are sums of functions of single
+    features and of chosen pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine.contributions import Contributions
+from engine.features import Features
+from engine.forest import ForestError, Sources, lay_out, pair_groups, sources_of
+from engine.numerics import compiled, log_one
+from engine.records import EngineError, Floats, Ints
+
+BEND, MISSING, RANGE, RANGE_OF_TWO = 0, 1, 2, 3
+"""Kinds of columns."""
+WIDEST = 3.0
+"""A number further than so many standard deviations from its mean counts as that far: no extrapolation."""
+
+
+class Basis(NamedTuple):
+    """Columns of a linear score; each array has an entry per column, shape (B,).
+
+    Attributes:
+        kind: BEND, MISSING, RANGE or RANGE_OF_TWO.
+        first, second: Place of the feature in the release's rows; -1 = there is no second.
+        low, high: Of RANGE: the value lies in [low, high). Of BEND: mean and standard deviation of
+            sign(v) log(1 + |v|).
+        low_of_second, high_of_second: The range of the second feature.
+        knot: Of BEND: the column is the standardised number beyond the knot, max(z - knot, 0).
+        mean: Of the column among the cases; it is deducted. A missing number counts as the mean.
+        spread: What the column is then divided by.
+    """
+
+    kind: Ints
+    first: Ints
+    second: Ints
+    low: Floats
+    high: Floats
+    low_of_second: Floats
+    high_of_second: Floats
+    knot: Floats
+    mean: Floats
+    spread: Floats
+
+
+INTEGERS = frozenset({"kind", "first", "second"})
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Scores that are sums.
+
+    Attributes:
+        feature_names: Of the rows that the basis counts by.
+        basis: The columns.
+        constant: Of each treatment of the release; shape (m,).
+        weights: What each column adds to each treatment; shape (B, m).
+    """
+
+    feature_names: tuple[str, ...]
+    basis: Basis
+    constant: Floats
+    weights: Floats
+
+    def predict_pairs(self, features: Features, own: Ints, theirs: Ints) -> Floats:
+        """Scores; shape (n, k). `own` are k places in the playbook, `theirs` those in the release.
+
+        Raises ForestError when a feature is read that the set does not have.
+        """
+        self._check_known(features)
+        groups, asked = pair_groups(features, own)
+        constant = np.ascontiguousarray(self.constant[theirs])
+        weights = np.ascontiguousarray(self.weights[:, theirs].T)
+        return _score(
+            self.basis, sources_of(self.feature_names, features), groups, asked, (constant, weights)
+        )
+
+    def contributions(self, features: Features, moments: Ints, own: int, learned: int) -> Contributions:
+        """What each feature adds to the scores of one treatment; of two, half each."""
+        self._check_known(features)
+        names = features.set.names
+        place = np.array([names.index(name) for name in self.feature_names], dtype=np.int64)
+        rows = features.row_matrix(np.full(len(moments), own, dtype=np.int64), moments)[:, place]
+        parts = columns_of(self.basis, rows) * self.weights[:, learned]
+        by_feature = np.zeros((len(moments), len(names)))
+        for column in range(parts.shape[1]):
+            first, second = self.basis.first[column], self.basis.second[column]
+            share = 1.0 if second < 0 else 0.5
+            by_feature[:, place[first]] += share * parts[:, column]
+            if second >= 0:
+                by_feature[:, place[second]] += share * parts[:, column]
+        return Contributions(np.full(len(moments), self.constant[learned]), by_feature)
+
+    def borders(self, feature: str) -> Floats:
+        """Where its ranges of a feature begin and end, in no order; empty for one that it does not read."""
+        if feature not in self.feature_names:
+            return np.zeros(0)
+        place, basis = self.feature_names.index(feature), self.basis
+        ranged = basis.kind >= RANGE
+        first, second = ranged & (basis.first == place), ranged & (basis.second == place)
+        found = np.concatenate(
+            [basis.low[first], basis.high[first], basis.low_of_second[second], basis.high_of_second[second]]
+        )
+        finite: Floats = found[np.isfinite(found)]
+        return finite
+
+    def arrays(self) -> dict[str, Floats | Ints]:
+        """For the release, by the names that `read_linear` reads."""
+        own = {f"linear_{name}": values for name, values in self.basis._asdict().items()}
+        return own | {"linear_constant": self.constant, "linear_weights": self.weights}
+
+    def _check_known(self, features: Features) -> None:
+        for place in np.unique(np.concatenate([self.basis.first, self.basis.second])):
+            if place >= 0 and self.feature_names[place] not in features.set.names:
+                raise ForestError(
+                    f"The release reads feature {self.feature_names[place]!r}, which is not known."
+                )
+
+
+def read_linear(arrays: Mapping[str, Any], feature_names: tuple[str, ...], treatments: int) -> Linear:
+    """From the arrays of a release. Raises EngineError when one is missing, or of another shape or range."""
+    found: dict[str, Any] = {
+        name: np.asarray(arrays.get(f"linear_{name}", ()), dtype=np.int64 if name in INTEGERS else np.float64)
+        for name in Basis._fields
+    }
+    columns = len(found["kind"])
+    constant, weights = (
+        np.asarray(arrays.get(f"linear_{name}", ()), dtype=np.float64) for name in ("constant", "weights")
+    )
+    whole = all(values.shape == (columns,) for values in found.values())
+    if not whole or constant.shape != (treatments,) or weights.shape != (columns, treatments):
+        raise EngineError("The release's linear scores have arrays of different lengths: it is damaged.")
+    read = (found["first"] >= 0) & (found["first"] < len(feature_names))
+    read &= (found["second"] >= -1) & (found["second"] < len(feature_names))
+    if not (read.all() and np.isfinite(weights).all() and np.isfinite(constant).all()):
+        raise EngineError("The release's linear scores read features that it does not name: it is damaged.")
+    return Linear(feature_names, Basis(**found), constant, weights)
+
+
+def columns_of(basis: Basis, rows: Floats) -> Floats:
+    """The columns of the basis for model rows, centred and scaled; shape (n, B)."""
+    given = np.ascontiguousarray(rows, dtype=np.float64)
+    found = np.empty((len(given), len(basis.kind)))
+    _columns(basis, given, found)
+    return found
+
+
+@compiled
+def _one(basis: Basis, row: Floats, column: int) -> float:
+    """One column for one row; 0 = as the mean of the cases."""
+    kind, value = basis.kind[column], row[basis.first[column]]
+    if kind == BEND:
+        if np.isnan(value):
+            return 0.0
+        size = log_one(1.0 + abs(value))
+        z = ((size if value > 0.0 else -size) - basis.low[column]) / basis.high[column]
+        raw = max(min(max(z, -WIDEST), WIDEST) - basis.knot[column], 0.0)
+    elif kind == MISSING:
+        raw = 1.0 if np.isnan(value) else 0.0
+    else:
+        raw = 1.0 if basis.low[column] <= value < basis.high[column] else 0.0
+        if kind == RANGE_OF_TWO:
+            other = row[basis.second[column]]
+            inside = basis.low_of_second[column] <= other < basis.high_of_second[column]
+            raw = raw if inside else 0.0
+    return float((raw - basis.mean[column]) / basis.spread[column])
+
+
+@compiled
+def _columns(basis: Basis, rows: Floats, found: Floats) -> None:
+    for i in range(rows.shape[0]):
+        for j in range(basis.kind.size):
+            found[i, j] = _one(basis, rows[i], j)
+
+
+@compiled
+def _score(
+    basis: Basis,
+    sources: Sources,
+    groups: tuple[Floats, Floats, Floats, Floats, Floats],
+    own: tuple[Ints, Ints, Ints],
+    learned: tuple[Floats, Floats],
+) -> Floats:
+    """An account's rows are laid out for its candidates; columns are added in their order."""
+    constant, weights = learned
+    scores = np.empty((groups[0].shape[0], own[2].size))
+    rows = np.empty((own[2].size, sources.group.size))
+    for i in range(scores.shape[0]):
+        lay_out(i, sources, groups, own, rows)
+        for k in range(own[2].size):
+            added = constant[k]
+            for j in range(basis.kind.size):
+                added += _one(basis, rows[k], j) * weights[k, j]
+            scores[i, k] = added
+    return scores

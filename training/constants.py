@@ -1,0 +1,100 @@
+"""What holds for all accounts alike: means and effects by treatment, pooled over channels and topics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.pooling import Pool
+from engine.records import Bools, Floats, Ints
+from training.cases import Cases
+from training.errors import TooFewCasesError
+from training.pooling import pooled
+
+LEAST_CASES = 50
+"""A treatment with fewer cases is not learned: its channel and topic speak for it."""
+
+
+@dataclass(frozen=True)
+class Constants:
+    """What holds for all accounts alike, for the treatments learned; shapes (len(learned),).
+
+    Attributes:
+        learned: Indices of the treatments learned, "none" first, in the playbook's order.
+        value: Expected worth of outcomes, in currency.
+        uplift: The same beyond no contact, among the cases for which the treatment was eligible; drawn
+            towards those of its channel and topic by as much as it is noise.
+        error: Standard error of the uplift.
+        response: P(positive response), smoothed.
+        evidence: Cases behind it.
+        pool: What treatments without cases are worth beyond no contact, by channel and topic.
+    """
+
+    learned: Ints
+    value: Floats
+    uplift: Floats
+    response: Floats
+    evidence: Ints
+    error: Floats
+    pool: Pool
+
+
+def learnable(cases: Cases) -> Ints:
+    """Indices of "none" and the contacts with enough cases.
+
+    Raises:
+        TooFewCasesError: There is one action only, or nobody was ever left alone.
+    """
+    counts = cases.counts
+    kinds = np.array([treatment.kind for treatment in cases.playbook.treatments])
+    learned = np.flatnonzero((counts >= LEAST_CASES) & (kinds != "stop"))
+    if 0 not in learned:
+        raise TooFewCasesError(
+            f"Got {counts[0]:,} cases without contact, need at least {LEAST_CASES}: what a contact causes "
+            "shows only beside accounts that were left alone."
+        )
+    if len(learned) < 2:
+        raise TooFewCasesError(
+            f"Only one action, {cases.treatments[learned[0]]!r}, has {LEAST_CASES} cases or more: there is "
+            "nothing to choose between."
+        )
+    return learned
+
+
+def constants(cases: Cases, assignment: Floats) -> Constants:
+    """Means by treatment, weighted by inverse assignment probabilities, effects pooled over treatments.
+
+    A treatment is compared with no contact among the cases for which it was eligible, because those for
+    which it was not may be another kind of account.
+    """
+    learned = learnable(cases)
+    weight = 1.0 / assignment
+    none, _ = _weighted_mean(cases.reward, weight, cases.action == 0)
+    compared = np.array([_uplift(cases, weight, index) for index in learned])[1:]
+    own = [cases.playbook.treatments[index] for index in learned[1:]]
+    found = pooled(compared[:, 0], compared[:, 1], [t.channel for t in own], [t.topic for t in own])
+    uplift, error = np.append(0.0, found.effect), np.append(0.0, found.error)
+    error = np.where(np.isinf(error), cases.reward.std(), error)  # nothing to compare with
+    positive = np.array([cases.responded[cases.action == index].sum() for index in learned])
+    evidence = cases.counts[learned]
+    response = np.where(learned == 0, 0.0, (positive + 1.0) / (evidence + 20.0))
+    return Constants(learned, none + uplift, uplift, response, evidence, error, found.pool)
+
+
+def _uplift(cases: Cases, weight: Floats, index: int) -> tuple[float, float]:
+    """Effect of a treatment beside no contact, and its variance."""
+    among = cases.eligible[:, index]
+    left_alone = among & (cases.action == 0)
+    if index == 0 or not left_alone.any():
+        return 0.0, np.inf  # nobody to compare with: no effect of its own can be claimed
+    treated, of_treated = _weighted_mean(cases.reward, weight, among & (cases.action == index))
+    alone, of_alone = _weighted_mean(cases.reward, weight, left_alone)
+    return treated - alone, of_treated + of_alone
+
+
+def _weighted_mean(reward: Floats, weight: Floats, among: Bools) -> tuple[float, float]:
+    """Self-normalised mean and the variance of it."""
+    own, shares = reward[among], weight[among] / weight[among].sum()
+    mean = float((own * shares).sum())
+    return mean, float((shares**2 * (own - mean) ** 2).sum())

@@ -1,0 +1,173 @@
+"""Learners of effects: what would follow anyway is estimated apart, and what is left is the effect's.
+
+`linear` adds up what traits do to all treatments, to a channel, to a topic; `layered` puts a forest on top.
+Pooling is in the columns: a new message has its channel's and its topic's weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from engine.features import Features
+from engine.linear import columns_of
+from engine.readers import EFFECT_FOREST, WITHOUT_FOREST, Effects
+from engine.records import Floats, Ints
+from training.boosting import Boosting, each_pair, grow, raw_scores
+from training.cases import Cases
+from training.constants import Constants, constants
+from training.design import design_of, prognostic
+from training.interactions import (
+    STEPS,
+    Fit,
+    Problem,
+    begin,
+    effects,
+    improved,
+    otherwise,
+    problem_of,
+    released,
+    scores,
+    with_best_widths,
+)  # fmt: skip
+from training.layering import Curve, Rest, grow_on
+from training.pairs import with_clear_pairs
+from training.prognosis import Prognosis, without_later_luck
+from training.registry import Fitted, learner
+
+
+@dataclass(frozen=True)
+class EffectLayers(Fitted):
+    """What follows without contact, by a forest, and effects by a linear score and perhaps a forest."""
+
+    effects: Effects | None = None
+
+    def arrays(self) -> Mapping[str, Floats | Ints]:
+        """Those of the effects."""
+        return {} if self.effects is None else self.effects.arrays()
+
+    def _learned_values(self, features: Features) -> Floats:
+        assert self.effects is not None
+        learned = self.constants.learned
+        places = np.arange(len(learned))
+        nobody = features.row_matrix(np.zeros(len(features.moments), dtype=np.int64))
+        without = raw_scores(self.boosters[WITHOUT_FOREST], nobody)
+        score = self.effects.linear.predict_pairs(features, learned, places)
+        if EFFECT_FOREST in self.boosters:
+            score = score + each_pair(self.boosters[EFFECT_FOREST], features, learned)
+        values = without[:, None] + self.effects.worth(score, places)
+        values[:, 0] = without
+        return values
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Linear effects, and what they were fitted to.
+
+    Attributes:
+        cases: Those of learned treatments.
+        rows: Model rows of the treated ones.
+        outcome: What followed, less the luck of later decisions; shape (n,).
+        expected: Of it, without the effects; shape (n,).
+    """
+
+    cases: Cases
+    known: Constants
+    problem: Problem
+    fit: Fit
+    rows: Floats
+    outcome: Floats
+    expected: Floats
+
+    def effect(self) -> Floats:
+        """Of what was chosen, by the linear score; shape (n,)."""
+        return _everybody(self.problem, effects(self.problem, self.fit, scores(self.problem, self.fit))[0])
+
+
+@learner("linear", complexity=1)
+def learn_linear(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
+    """Traits by channel and topic, the mean effect of each treatment being that of `best_fixed`."""
+    found = _linear(cases, assignment, boosting)
+    return _layers(found, found.effect(), boosting, {})
+
+
+@learner("layered", complexity=5)
+def learn_layered(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
+    """The same with a forest of what its score leaves, grown as far as it predicts accounts not seen."""
+    found = _linear(cases, assignment, boosting)
+    problem, fit, treated = found.problem, found.fit, found.problem.treated
+    left = (found.outcome - found.expected - otherwise(problem, fit))[treated]
+    start, place = scores(problem, fit), problem.place
+    curve = Curve(start, fit.scale[place], fit.offset[place], fit.curved[place])
+    forest = grow_on(
+        Rest(curve, found.rows, left, problem.fold[treated], problem.noise[treated]),
+        cases.features.set,
+        boosting,
+    )
+    higher = start + raw_scores(forest, found.rows)
+    effect = _everybody(problem, effects(problem, fit, higher)[0])
+    return _layers(found, effect, boosting, {EFFECT_FOREST: forest})
+
+
+def _linear(cases: Cases, assignment: Floats, boosting: Boosting) -> _Found:
+    known = constants(cases, assignment)
+    own = cases.take(np.isin(cases.action, known.learned))
+    prognosis = Prognosis.of(own, boosting)
+    mean = known.uplift[np.searchsorted(known.learned, own.action)]
+    expected = prognosis.expected(own.reward - mean)
+    rows = own.features.row_matrix(own.action)
+    treated, everybody = rows[own.action > 0], prognostic(own.features.set, rows)
+    nuisance = np.concatenate([np.ones((len(rows), 1)), columns_of(everybody, rows)], axis=1)
+    others = (nuisance, prognosis.noise(own.reward - mean - expected))
+    problem = problem_of(own, known, design_of(own.features.set, treated), treated, others)
+    fit = _of_the_better_kind(problem, own.reward - expected)
+    design = with_clear_pairs(problem, fit, own.reward - expected, treated)
+    if design.paired.any():
+        problem = problem_of(own, known, design, treated, others)
+        start = begin(problem, curved=bool(fit.curved.any()))
+        fit = _fitted(problem, replace(start, widths=fit.widths), own.reward - expected)[0]
+    found = _Found(own, known, problem, fit, treated, own.reward, expected)
+    return _with_less_noise(found, prognosis)
+
+
+def _of_the_better_kind(problem: Problem, outcome: Floats) -> Fit:
+    """Scores that are logarithms, or lines, whichever predicts better."""
+    tried = [_fitted(problem, begin(problem, curved=curved), outcome) for curved in (False, True)]
+    return min(tried, key=lambda found: found[1])[0]
+
+
+def _fitted(problem: Problem, start: Fit, outcome: Floats) -> tuple[Fit, float]:
+    near = improved(problem, start, outcome, steps=STEPS)
+    best, error = with_best_widths(problem, near, outcome)
+    return improved(problem, best, outcome, steps=STEPS // 2), error
+
+
+def _with_less_noise(found: _Found, prognosis: Prognosis) -> _Found:
+    """Once more, on a better prognosis and without the luck of later decisions."""
+    own, effect = found.cases, found.effect()
+    expected = prognosis.expected(own.reward - effect, found.problem.noise)
+    outcome = without_later_luck(own, effect, own.reward - effect - expected, prognosis)
+    near = improved(found.problem, found.fit, outcome - expected, steps=STEPS // 2)
+    best, _ = with_best_widths(found.problem, near, outcome - expected)
+    fit = improved(found.problem, best, outcome - expected, steps=STEPS // 2)
+    return replace(found, fit=fit, outcome=outcome, expected=expected)
+
+
+def _everybody(problem: Problem, of_treated: Floats) -> Floats:
+    """0 for those who were left alone; shape (n,)."""
+    found = np.zeros(len(problem.fold))
+    found[problem.treated] = of_treated
+    return found
+
+
+def _layers(found: _Found, effect: Floats, boosting: Boosting, boosters: Mapping[str, Any]) -> Fitted:
+    """With the forest of what follows without contact, grown from everybody less the effects."""
+    nobody = found.cases.features.row_matrix(np.zeros(len(effect), dtype=np.int64))
+    without = grow(nobody, found.outcome - effect, found.cases.features.set, boosting)
+    return EffectLayers(
+        found.known, len(found.cases.treatments), {WITHOUT_FOREST: without, **boosters},
+        effects=released(found.problem, found.fit),
+    )  # fmt: skip
