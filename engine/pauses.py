@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-import polars as pl
+from collections.abc import Mapping
+
+import numpy as np
 
 from engine.dismissals import PauseScope
 from engine.playbook import Playbook, Treatment
+from engine.records import Ints, kept_with
 
-_SCHEMA = {"reason": pl.String, "treatment": pl.Int64, "other": pl.Int64}
 
-
-def widened(feedback: pl.DataFrame, playbook: Playbook) -> pl.DataFrame:
-    """A row for each treatment that a dismissal of another one keeps away; its own treatment has none.
+def widened(playbook: Playbook, reason: Ints, treatment: Ints) -> tuple[Ints, Ints]:
+    """What each of some dismissals keeps away besides its own treatment.
 
     Args:
-        feedback: Answers with verb, reason, until and the code of their treatment.
+        reason: Of each dismissal, a place in `pause_reasons`, -1 = none of these; shape (n,).
+        treatment: Its place in the playbook; shape (n,).
 
     Returns:
-        Rows of `feedback` with the other treatment in place of their own, in the order of account and time.
+        Places of dismissals, ascending, and of the treatments that they keep away; a pair each.
     """
-    pairs = pl.DataFrame(_pairs(playbook), schema=_SCHEMA, orient="row")
-    typed = [pl.col("reason").cast(pl.String), pl.col("treatment").cast(pl.Int64)]
-    dismissed = feedback.filter(pl.col("verb") == "dismiss").with_columns(typed)
-    found = dismissed.join(pairs, on=("reason", "treatment")).with_columns(treatment="other")
-    return found.sort("account", "time", "id", "valid_from", "valid_to", "treatment", "until")
-
-
-def _pairs(playbook: Playbook) -> list[tuple[str, int, int]]:
-    own = list(enumerate(playbook.treatments))
-    return [
-        (reason, index, other)
-        for reason, dismissal in sorted(playbook.dismissals.items())
-        for index, one in own
-        for other, theirs in own
-        if other != index and _kept_away(one, theirs, dismissal.scope)
+    others = _kept_away(playbook)
+    pairs = [
+        (place, other)
+        for place in np.flatnonzero(reason >= 0).tolist()
+        for other in others.get((int(reason[place]), int(treatment[place])), ())
     ]
+    found = np.array(pairs, dtype=np.int64).reshape(len(pairs), 2)
+    return found[:, 0], found[:, 1]
 
 
-def _kept_away(one: Treatment, other: Treatment, scope: PauseScope) -> bool:
+@kept_with
+def pause_reasons(playbook: Playbook) -> Mapping[str, int]:
+    """Reasons of dismissals -> their places."""
+    return {reason: place for place, reason in enumerate(sorted(playbook.dismissals))}
+
+
+@kept_with
+def _kept_away(playbook: Playbook) -> Mapping[tuple[int, int], tuple[int, ...]]:
+    """Reason and treatment of a dismissal -> the other treatments that it keeps away."""
+    own = list(enumerate(playbook.treatments))
+    return {
+        (place, index): others
+        for reason, place in pause_reasons(playbook).items()
+        for index, one in own
+        if (others := tuple(
+            other for other, theirs in own
+            if other != index and _keeps(one, theirs, playbook.dismissals[reason].scope)
+        ))
+    }  # fmt: skip
+
+
+def _keeps(one: Treatment, other: Treatment, scope: PauseScope) -> bool:
     """Whether dismissing one keeps the other away: of the same role alone, and contacts alone, so that
     nothing keeps anybody from stopping contacts."""
     if scope == "treatment" or one.role != other.role or not one.kind == other.kind == "contact":

@@ -9,8 +9,9 @@ Times are microseconds since 1970-01-01 UTC wherever they are numbers (`Micros`)
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -24,8 +25,27 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 DAY_MICROS = 86_400_000_000
+Owner = TypeVar("Owner")
+Result = TypeVar("Result")
 NO_CONTACT = "none"
 """The treatment that is always a candidate: leave the account alone this time."""
+
+
+def kept_with(work: Callable[[Owner], Result]) -> Callable[[Owner], Result]:
+    """Worked out once for each frozen object and kept with it, as `cached_property` keeps what is its own.
+
+    A playbook says the same of every decision: what follows from it alone is not worked out again for each.
+    The result may not be written to. An object made from it with other fields begins anew.
+    """
+    name = f"{work.__module__}.{work.__qualname__}"
+
+    def kept(owner: Owner) -> Result:
+        memory: dict[str, Any] = vars(owner)
+        if name not in memory:
+            memory[name] = work(owner)
+        return cast(Result, memory[name])
+
+    return kept
 
 
 def empty_frame(table: str) -> pl.DataFrame:

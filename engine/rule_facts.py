@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine import rule_kernels as loops
-from engine.encoding import EncodedHistory, actor_codes
+from engine.encoded import EncodedHistory, actor_codes
 from engine.kernels import Questions, flag_snoozed, latest_known
 from engine.playbook import Playbook, Treatment
 from engine.records import Bools, Floats, Micros

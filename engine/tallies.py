@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 
 from engine import kernels
-from engine.encoding import EncodedHistory
+from engine.encoded import EncodedHistory
 from engine.facts import Group, definitions
 from engine.kernels import Columns, Limits, Pause, Questions
 from engine.playbook import Playbook, Scope

@@ -1,0 +1,119 @@
+"""Columns leave a frame in one way, however many rows there are, and what is held is not used wrongly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine import rows
+from engine.encoding import encode_history
+from engine.features import FeatureSet
+from engine.playbook import ContactLimit
+from engine.records import Moments, kept_with
+from engine.rows import ALWAYS, NEVER, Rows, in_order
+from tests.engine.builders import ATTRIBUTES, account, features, history, playbook, touchpoint
+from tests.engine.random_histories import random_history, random_moments, shuffled
+from tests.properties.laws import facts, rules
+from tests.properties.test_features_laws import groups_of, same_bits
+
+SEEDS = st.integers(0, 2**31 - 1)
+
+
+@given(SEEDS)
+@settings(max_examples=20, deadline=None)
+def test_many_rows_are_coded_as_few_are(seed: int) -> None:
+    """The night reads columns by Polars, a live event one by one: another code would be another fact."""
+    past, asked = shuffled(random_history(seed), seed), random_moments(seed)
+    few = features(past, asked, rules())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "FEW", 0)
+        many = features(past, asked, rules())
+
+    assert same_bits(groups_of(few), groups_of(many))
+
+
+def frame(**columns: list[object]) -> pl.DataFrame:
+    return pl.DataFrame({"account_id": ["b", "a", "c"], **columns})
+
+
+def test_rows_of_others_and_tombstones_are_left_out() -> None:
+    """A frame may hold more than was asked for."""
+    found = Rows(frame(deleted=[None, True, False], channel=["email", "visit", "fax"]), {"a": 0, "b": 1})
+
+    assert found.account.tolist() == [1]
+    assert found.coded("channel", {"email": 4}).tolist() == [4]
+
+
+def test_a_column_that_is_not_there_is_not_known() -> None:
+    """Older stores lack columns that were added since."""
+    found = Rows(frame(), {"a": 0, "b": 1, "c": 2})
+
+    assert found.valid_from.tolist() == [ALWAYS] * 3
+    assert found.valid_to.tolist() == [NEVER] * 3
+    assert found.coded("channel", {}).tolist() == [-1] * 3
+    assert np.isnan(found.numbers("value")).all()
+    assert not found.known("value").any()
+    assert found.texts("name") == [None] * 3
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 2)] * 3), max_size=12))
+def test_order_is_by_all_keys_and_equal_rows_stay_once(given_rows: list[tuple[int, int, int]]) -> None:
+    """Further keys are looked at in ties alone, which must not be seen."""
+    account, time, key = (np.array([row[k] for row in given_rows], dtype=np.int64) for k in range(3))
+
+    order = in_order(account, time, lambda places: [key[places]])
+    found = given_rows if order is None else [given_rows[place] for place in order]
+
+    assert found == sorted(set(given_rows))
+
+
+def test_numbers_keep_what_was_not_given_apart_from_zero() -> None:
+    """Whole numbers, flags and texts are read as numbers; what is none is unknown."""
+    found = Rows(
+        frame(whole=[1, None, 3], flag=[True, False, True], text=["1.5", "x", None]),
+        {"a": 0, "b": 1, "c": 2},
+    )
+
+    np.testing.assert_array_equal(found.numbers("whole"), [1.0, np.nan, 3.0])
+    np.testing.assert_array_equal(found.numbers("whole", 0.0), [1.0, 0.0, 3.0])
+    np.testing.assert_array_equal(found.numbers("flag"), [1.0, 0.0, 1.0])
+    np.testing.assert_array_equal(found.numbers("text"), [1.5, np.nan, np.nan])
+
+
+def test_what_was_coded_of_an_account_is_held_for_the_same_playbook_alone() -> None:
+    """Whoever tries another playbook on the same facts must get that playbook's codes."""
+    past = history(account("a"), touchpoint(-3.0, account_id="a", channel="email"), accounts=())
+    own, other = playbook(), playbook(contact_limits=(ContactLimit("all", "*", "", 4, 30.0),))
+
+    first = encode_history(past, ["a"], own, ATTRIBUTES)
+
+    assert encode_history(past, ["a"], own, ATTRIBUTES) is first
+    assert encode_history(past, ["a"], other, ATTRIBUTES) is not first
+    assert encode_history(past, ["a"], other, ()).attributes.values.shape[1] == 0
+    assert encode_history(past, ["b"], other, ()).accounts == ("b",)
+
+
+def test_a_later_fact_is_read_though_the_earlier_ones_are_held() -> None:
+    """Facts are appended to a history that was decided on before."""
+    past = history(account("a"), touchpoint(-3.0, account_id="a", channel="email"), accounts=())
+    asked, own = Moments.at(["a"], 1_800_000_000_000_000), playbook()
+    before = features(past, asked, own).account
+
+    later = past.append(facts(touchpoint(-1.0, account_id="a", id="z")))
+
+    assert not np.array_equal(features(later, asked, own).account, before, equal_nan=True)
+
+
+def test_what_follows_from_a_playbook_is_worked_out_once_for_each() -> None:
+    """A changed playbook begins anew; the same one is not asked twice."""
+    asked: list[FeatureSet] = []
+    work = kept_with(lambda owner: asked.append(owner) or len(asked))
+    own = FeatureSet.of(playbook(), ATTRIBUTES)
+
+    assert [work(own), work(own), work(replace(own)), work(own)] == [1, 1, 2, 1]
