@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api.decider import LiveDecider
+from api.once import act_once
 from api.problems import install
 from api.routes import dismissals, events, explanations, hand_overs, health, stops, suggestions, twins
 from api.service import Service
@@ -45,6 +46,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         redoc_url=None,
     )
     install(app)
+    act_once(app)
     for part in (suggestions, explanations, dismissals, hand_overs, stops, events, twins, health):
         app.include_router(part.router, prefix="/v1")
     return app

@@ -72,7 +72,7 @@ def cancellations(history: History, ended: Ended, playbook: Playbook, now: int) 
             event_id=f"cancel:{plan['touchpoint_id']}:{micros(plan['stored_at'])}",
             table="touchpoints",
             account_id=plan["account_id"],
-            content=_content(plan) | {"status": Status.CANCELLED.value},
+            content=content_of("touchpoints", plan) | {"status": Status.CANCELLED.value},
         )
         for plan in rows
     ]
@@ -102,6 +102,8 @@ def _is_ended(touchpoint: Mapping[str, Any], ended: Ended, playbook: Playbook) -
     return (touchpoint["channel"], purposes.get(touchpoint["treatment"], "marketing")) in ended
 
 
-def _content(row: Mapping[str, Any]) -> dict[str, Any]:
-    columns = [c for c in TABLES["touchpoints"].columns if not c.personal]
-    return {c.name: micros(row[c.name]) if c.kind is Kind.TIME else row[c.name] for c in columns}
+def content_of(table: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored row as the content of another version of it; times in microseconds UTC."""
+    columns = [c for c in TABLES[table].columns if not c.personal]
+    return {c.name: micros(row[c.name]) if c.kind is Kind.TIME and row[c.name] is not None else row[c.name]
+            for c in columns}  # fmt: skip

@@ -157,6 +157,16 @@ class FeedbackOut(BaseModel):
     withdrawn_suggestions: int
     withdrawn_plans: int
     already_sent: list[SentOut]
+    undo_until: datetime | None = Field(
+        None, description="Until when it can be taken back; empty = it cannot."
+    )
+
+
+class UndoneOut(BaseModel):
+    """What became of a suggestion whose last answer was taken back."""
+
+    suggestion_id: str
+    state: str
 
 
 class HealthOut(BaseModel):
@@ -228,8 +238,8 @@ def suggestion_out(
     )
 
 
-def feedback_out(answered: Answered) -> FeedbackOut:
-    """What an answer did."""
+def feedback_out(answered: Answered, undo_until: int | None) -> FeedbackOut:
+    """What an answer did, and until when it can be taken back (microseconds UTC)."""
     return FeedbackOut(
         suggestion_id=answered.suggestion.suggestion_id,
         state=answered.suggestion.state,
@@ -237,6 +247,7 @@ def feedback_out(answered: Answered) -> FeedbackOut:
         withdrawn_suggestions=answered.withdrawn,
         withdrawn_plans=answered.cancelled,
         already_sent=[_sent_out(sent) for sent in answered.already_sent],
+        undo_until=None if undo_until is None else to_datetime(undo_until),
     )
 
 

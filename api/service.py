@@ -155,7 +155,7 @@ class Service:
         self.decide({suggestion.account_id: f"answer:{suggestion.suggestion_id}:{answer.verb}"})
         return Answered(
             answered,
-            self._withdrawn(suggestion.account_id, ended, after=now - 1),
+            self._withdrawn(suggestion.account_id, ended, after=now - 1, by=suggestion.suggestion_id),
             len(cancelled),
             already_sent(history, ended, playbook, _after_all(history, now)),
         )
@@ -186,10 +186,13 @@ class Service:
         situation = decider.situation(history, account_id, as_of, standing_stops(self.ledger))
         return Turned(as_of, what_would_change(situation, among=among))
 
-    def _withdrawn(self, account_id: str, ended: Ended, *, after: int) -> int:
+    def _withdrawn(self, account_id: str, ended: Ended, *, after: int, by: str) -> int:
+        """How many suggestions a withdrawn consent ended; noted with the act on `by`, which may be undone."""
         treatments = ended_treatments(ended, self.decider().playbook)
         found = self.ledger.withdrawn_since(account_id, after=after) if treatments else []
-        return sum(suggestion.treatment in treatments for suggestion in found)
+        over = [one.suggestion_id for one in found if one.treatment in treatments and one.suggestion_id != by]
+        self.ledger.also_ended(by, over)
+        return len(over)
 
 
 def _after_all(history: History, now: int) -> int:

@@ -98,6 +98,7 @@ class Playbook:
             what may be true, so that uncertain treatments get their chance).
         posterior_draws: How many such draws a decision counts.
         own_override: Whether colleagues may suggest what a policy removes, if they say why.
+        undo_seconds: For how long people may take back what they did.
         dismissals: Reason of a dismissal -> what it does.
         starting_uncertainty: Standard error of a starting value, as a share of it.
     """
@@ -150,6 +151,7 @@ class Playbook:
     posterior_draws: int = 64
     starting_uncertainty: float = 1.0
     own_override: bool = False
+    undo_seconds: float = 120.0
     dismissals: Mapping[str, Dismissal] = field(default_factory=lambda: DISMISSALS)
 
     @cached_property

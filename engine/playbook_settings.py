@@ -124,6 +124,8 @@ SECTIONS: tuple[Section, ...] = (
         _share("other_owner_weight", "With prefer: what the priority of others is multiplied by.", 0.5),
         Setting("safety_role", "text", "Role to which reported side effects go at once; empty = none.", "",
                 refers="roles"),
+        Setting("undo_seconds", "number", "Seconds for which people may take back what they did, where"
+                " nothing has gone out; 0 = they may not.", 120.0, minimum=0, maximum=3600),
         Setting("own_override", "flag", "Whether colleagues who say why may suggest themselves what an"
                 " engagement policy removes; consent, caps and approvals bind in any case.", False),
         *_valid("the playbook contacts anybody"),

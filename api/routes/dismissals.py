@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 
 from api.access import Leading, Serving, people_seen
 from api.dismissal_schemas import CorrectionOut, DismissalCountOut, correction_out, count_out
+from api.once import ONCE
 from api.problems import HttpProblem, Problem
 from engine.records import DAY_MICROS
 
@@ -33,7 +34,7 @@ def list_corrections(user: Leading, service: Serving) -> list[CorrectionOut]:
     return [correction_out(one) for one in service.ledger.corrections() if one.role in seen]
 
 
-@router.post("/corrections/{suggestion_id}/settle")
+@router.post("/corrections/{suggestion_id}/settle", dependencies=[ONCE])
 def settle_correction(
     suggestion_id: Annotated[str, Path(min_length=1, max_length=200, description="Where it was reported.")],
     user: Leading,

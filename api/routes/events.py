@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from api.access import Serving, SignedIn, may_report
 from api.events import check_event
+from api.once import ONCE
 from api.problems import HttpProblem, Problem
 from api.schemas import EventIn, Events, EventsOut, StoredOut
 from data.times import to_datetime
@@ -15,7 +16,7 @@ from data.times import to_datetime
 router = APIRouter(tags=["events"], responses={s: {"model": Problem} for s in (401, 404, 409, 422)})
 
 
-@router.post("/events")
+@router.post("/events", dependencies=[ONCE])
 def record_events(body: Events | EventIn, user: SignedIn, service: Serving) -> EventsOut:
     """Store an event or a list (all or none; the same one twice is one), then decide their accounts again."""
     events = [body] if isinstance(body, EventIn) else body

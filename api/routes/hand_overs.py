@@ -20,6 +20,7 @@ from api.hand_over_schemas import (
     timeline_out,
 )  # fmt: skip
 from api.hand_overs import figures, hand_over, reply, report_adverse_event
+from api.once import ONCE
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
 from api.schemas import form_answers_out
@@ -73,7 +74,7 @@ def _readable(
 ReadableHandOver = Annotated[HandOver, Depends(_readable)]
 
 
-@router.post("/accounts/{account_id}/hand-overs")
+@router.post("/accounts/{account_id}/hand-overs", dependencies=[ONCE])
 def ask(account: ReadableAccount, body: HandOverIn, user: SignedIn, service: Serving) -> HandOverOut:
     """Ask a colleague to do something for an account, with a note."""
     if user.role not in {role.id for role in service.decider().playbook.roles}:
@@ -150,7 +151,7 @@ def _for_reports(roles: tuple[str, ...], found: HandOver, user: User) -> tuple[s
     return (*roles, found.by_role) if found.kind == "safety" and _gets(found, user) else roles
 
 
-@router.post("/hand-overs/{hand_over_id}/answer")
+@router.post("/hand-overs/{hand_over_id}/answer", dependencies=[ONCE])
 def answer(found: ReadableHandOver, body: ReplyIn, user: SignedIn, service: Serving) -> HandOverOut:
     """Accept, do, send back with a reason; or, when it came back, close it or ask again."""
     takes_back = body.verb in ("close", "ask_again")
@@ -160,7 +161,7 @@ def answer(found: ReadableHandOver, body: ReplyIn, user: SignedIn, service: Serv
     return _shown([reply(service, found, body.reply(), user)], user, service)[0]
 
 
-@router.post("/accounts/{account_id}/adverse-events")
+@router.post("/accounts/{account_id}/adverse-events", dependencies=[ONCE])
 def adverse_event(
     account_id: AccountId, body: AdverseEventIn, user: SignedIn, service: Serving
 ) -> HandOverOut:

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from api.access import Leading, Serving, SignedIn
+from api.once import ONCE
 from api.problems import HttpProblem, Problem
 from api.stop_schemas import ResumeIn, StopIn, StopOut, StoppedOut, stop_out
 from api.stops import StopError, resume_contacts, scope_of, stop_contacts
@@ -21,7 +22,7 @@ def list_stops(user: SignedIn, service: Serving) -> list[StopOut]:
     return [stop_out(order) for order in service.ledger.contact_stops()]
 
 
-@router.post("/contact-stops")
+@router.post("/contact-stops", dependencies=[ONCE])
 def stop(body: StopIn, user: Leading, service: Serving) -> StoppedOut:
     """Stop all contacts of a scope for every account at once; what is open or accepted is withdrawn."""
     done = stop_contacts(
@@ -35,7 +36,7 @@ def stop(body: StopIn, user: Leading, service: Serving) -> StoppedOut:
     )
 
 
-@router.post("/contact-stops/{stop_id}/resume")
+@router.post("/contact-stops/{stop_id}/resume", dependencies=[ONCE])
 def resume(
     stop_id: Annotated[int, Path(ge=1, description="Number of the stop.")],
     body: ResumeIn,

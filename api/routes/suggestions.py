@@ -8,8 +8,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.access import AnswerableSuggestion, ReadableAccount, Serving, SignedIn, people_seen, roles_seen
+from api.access import (
+    AnswerableSuggestion,
+    ReadableAccount,
+    ReadableSuggestion,
+    Serving,
+    SignedIn,
+    people_seen,
+    roles_seen,
+)
 from api.hand_over_schemas import HandOverOut
+from api.once import ONCE
 from api.own_schemas import IdeaIn
 from api.own_suggestions import NotAllowedError, suggest
 from api.problems import HttpProblem, Problem
@@ -19,10 +28,12 @@ from api.schemas import (
     FeedbackIn,
     FeedbackOut,
     SuggestionOut,
+    UndoneOut,
     feedback_out,
     suggestion_out,
 )  # fmt: skip
 from api.service import Service
+from api.taking_back import state_now, take_back, undo_until
 from api.timeline import forms_for, forms_since
 from data.ledger.types import Suggestion, User
 from engine.explanation import why_not_words
@@ -42,7 +53,7 @@ def list_suggestions(
     return _shown(found[: limit or playbook.places], user, service)
 
 
-@router.post("/accounts/{account_id}/suggestions")
+@router.post("/accounts/{account_id}/suggestions", dependencies=[ONCE])
 def suggest_own(account: ReadableAccount, body: IdeaIn, user: SignedIn, service: Serving) -> SuggestionOut:
     """What I want to do with the account myself: on the list at once, accepted and planned. Consent, caps and
     approvals bind as they bind the engine; so does a policy, unless a reason may override it."""
@@ -67,13 +78,24 @@ def my_worklist(user: SignedIn, service: Serving, limit: Limit = None) -> list[H
     return [*waiting_for(user, service), *shown]
 
 
-@router.post("/suggestions/{suggestion_id}/feedback")
+@router.post("/suggestions/{suggestion_id}/feedback", dependencies=[ONCE])
 def answer(
     suggestion: AnswerableSuggestion, body: FeedbackIn, user: SignedIn, service: Serving
 ) -> FeedbackOut:
     """Accept, dismiss with a reason, snooze, or complete with result and preferences."""
     _check_channels(body, service)
-    return feedback_out(service.answer(suggestion, body.answer(), user))
+    answered = service.answer(suggestion, body.answer(), user)
+    act = service.ledger.latest_act(suggestion.suggestion_id)
+    return feedback_out(answered, None if act is None else undo_until(act, service.decider().playbook))
+
+
+@router.post("/suggestions/{suggestion_id}/undo", dependencies=[ONCE])
+def undo(suggestion: ReadableSuggestion, user: SignedIn, service: Serving) -> UndoneOut:
+    """Take my last answer back with all that followed, while it is fresh and nothing has gone out."""
+    take_back(service, suggestion.suggestion_id, user)
+    return UndoneOut(
+        suggestion_id=suggestion.suggestion_id, state=state_now(service, suggestion.suggestion_id)
+    )
 
 
 def _shown(found: Iterable[Suggestion], user: User, service: Service) -> list[SuggestionOut]:

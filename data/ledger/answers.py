@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data.ledger import contact_stops, dismissals
+from data.ledger import acts, contact_stops, dismissals
 from data.ledger import schema as t
 from data.ledger.facts import append, join_appends, lock_accounts, new_version
 from data.ledger.suggestions import find
@@ -52,9 +52,12 @@ def answer(
         # Whoever accepts what nobody was asked to do has it on her list from then on.
         "user_id": before.user_id or (user_id if verb == "accept" else None),
     }
+    as_it_was = acts.as_before(connection, suggestion_id)
     this = t.suggestions.c.suggestion_id == suggestion_id
     connection.execute(sa.update(t.suggestions).where(this).values(**changes))
-    append(connection, rows, now=now)
+    facts = append(connection, rows, now=now)
+    acts.keep(connection, suggestion_id, verb, account_id=account_id, user_id=user_id, before=as_it_was,
+              facts=facts, now=now)  # fmt: skip
     if dismissed is not None:
         dismissals.keep(connection, dismissed)
     if all(row.account_id != account_id for row in rows):

@@ -97,14 +97,20 @@ def overtaken(
         decision.account_id
         for decision, proposals in lists
         for order in orders
-        if str(order.stop_id) not in decision.stops and any(_covers(order, p) for p in proposals)
+        if str(order.stop_id) not in decision.stops
+        and any(_covers(order, p.treatment, p.channel) for p in proposals)
     }
 
 
-def _covers(order: StopOrder, proposal: Proposal) -> bool:
-    if proposal.treatment in (*order.treatments, *order.spared):
-        return proposal.treatment in order.treatments
-    return order.level == "all" or (order.level == "channel" and proposal.channel == order.of)
+def stands_against(connection: sa.Connection, treatment: str, channel: str) -> bool:
+    """Whether contacts by that treatment are stopped now."""
+    return any(_covers(order, treatment, channel) for order in standing(connection))
+
+
+def _covers(order: StopOrder, treatment: str, channel: str) -> bool:
+    if treatment in (*order.treatments, *order.spared):
+        return treatment in order.treatments
+    return order.level == "all" or (order.level == "channel" and channel == order.of)
 
 
 def _query() -> sa.Select[Any]:

@@ -28,6 +28,7 @@ from data.ledger import (
     twins,
 )  # fmt: skip
 from data.ledger.connection import Database
+from data.ledger.people_acts import PeopleActs
 from data.ledger.types import (
     AccountState,
     DismissalCount,
@@ -57,7 +58,7 @@ TIMEOUT_SECONDS = 5.0
 _BLOCKS_AT_ONCE = 300
 
 
-class Ledger:
+class Ledger(PeopleActs):
     """Opened once per process and shared by threads.
 
     `Ledger.open(url)` raises LedgerMissingError, LedgerVersionError or LedgerLockedError. All times are given

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from data.ledger import contact_stops, hand_overs, runs
+from data.ledger import acts, contact_stops, hand_overs, runs
 from data.ledger import schema as t
 from data.ledger.facts import append, join_appends, lock_accounts
 from data.ledger.statements import chunks, columns, upsert
@@ -238,7 +238,9 @@ def suggest_own(
             state="accepted", posted_at=now, answered_by=own.user_id, source="person",
         )
     )  # fmt: skip
-    append(connection, [own.plan], now=now)
+    facts = append(connection, [own.plan], now=now)
+    acts.keep(connection, own.suggestion_id, "suggest", account_id=account, user_id=own.user_id, before=None,
+              facts=facts, now=now)  # fmt: skip
 
 
 def withdraw(connection: sa.Connection, account_ids: Sequence[str], *, now: int) -> None:

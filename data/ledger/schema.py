@@ -298,6 +298,39 @@ dismissals = Table(
     Index("ix_dismissals_treatment", "treatment", "dismissed_at"),
 )
 
+# What somebody did to a suggestion (or a contact that she recorded), so that it can be taken back: the
+# suggestion as it was, the facts that the act left, what else it ended.
+acts = Table(
+    "acts",
+    metadata,
+    Column("act_id", _Counter, primary_key=True, autoincrement=True),
+    _account(),
+    Column("user_id", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("verb", Text, nullable=False),
+    Column("acted_at", BigInteger, nullable=False),
+    Column("before", Json),
+    Column("facts", Json, nullable=False),
+    Column("ended", Json, nullable=False),
+    Column("undone_at", BigInteger),
+    Index("ix_acts_subject", "subject"),
+    Index("ix_acts_account", "account_id"),
+    sqlite_autoincrement=True,
+)
+
+# Requests that must not act twice; an answer that names an account stands in `personal` ("requests").
+requests = Table(
+    "requests",
+    metadata,
+    Column("user_id", Text, ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True),
+    Column("request_key", Text, primary_key=True),
+    Column("content_hash", Text, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("status", Integer),
+    Column("subject_key", Text),
+    Column("body", Json),
+)
+
 # -- hand-overs ------------------------------------------------------------------------------------
 # What people wrote to each other stands in `personal` under the source "hand_overs".
 hand_overs = Table(

@@ -22,6 +22,16 @@ def keep(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     upsert(connection, t.told, [{name: row.get(name) for name in _TOLD} for row in rows], update=_TOLD[2:])
 
 
+def forget(connection: sa.Connection, subject_key: str, noted: Mapping[str, int]) -> None:
+    """Touchpoints lose the details that were noted when they took place at that time."""
+    for touchpoint_id, occurred_at in sorted(noted.items()):
+        this = sa.and_(t.told.c.touchpoint_id == touchpoint_id, t.told.c.occurred_at == occurred_at)
+        if connection.execute(sa.delete(t.told).where(this)).rowcount:
+            own = t.personal.c
+            details = sa.and_(own.subject_key == subject_key, own.source == "touchpoints")
+            connection.execute(sa.delete(t.personal).where(details, own.row_key == touchpoint_id))
+
+
 def of_accounts(connection: sa.Connection, account_ids: Sequence[str], *, after: int) -> list[Told]:
     """What these accounts told, and what colleagues noted of them, since a moment; the latest first."""
     own = t.told.c

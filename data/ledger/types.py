@@ -9,6 +9,8 @@ from typing import Any, Literal
 from data.home import DataError
 
 Verb = Literal["accept", "dismiss", "snooze", "complete"]
+ActVerb = Literal["accept", "dismiss", "snooze", "complete", "suggest", "record"]
+"""What somebody did: answered a suggestion, made one of her own, or recorded a contact without one."""
 State = Literal["open", "accepted", "snoozed", "dismissed", "completed", "expired", "withdrawn", "sent"]
 """open = posted and not answered. A suggestion is shown while it is listed and open, accepted, or (once
 its snooze is over) snoozed."""
@@ -409,3 +411,25 @@ class DismissalCount:
     times: int
     accounts: int
     latest: int
+
+
+@dataclass(frozen=True)
+class Act:
+    """What somebody did to a suggestion, or a contact that she recorded; times in microseconds UTC.
+
+    Attributes:
+        subject: The suggestion, or the touchpoint that was recorded without one.
+        before: The suggestion as it was; None = there was nothing.
+        facts: The facts that it left, as stored.
+        ended: Other suggestions that it ended.
+    """
+
+    act_id: int
+    account_id: str
+    user_id: str
+    subject: str
+    verb: ActVerb
+    acted_at: int
+    before: Mapping[str, Any] | None
+    facts: tuple[TailRow, ...]
+    ended: tuple[str, ...]

@@ -130,6 +130,7 @@ def test_the_api_describes_itself(company: Company) -> None:
         "/v1/hand-overs/{hand_over_id}/answer",
         "/v1/health",
         "/v1/suggestions/{suggestion_id}/feedback",
+        "/v1/suggestions/{suggestion_id}/undo",
         "/v1/worklist",
     }
     assert company.client.get("/docs").status_code == 404

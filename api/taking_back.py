@@ -1,0 +1,123 @@
+"""Taking back what one has just done: as it was before, as far as nothing has gone out since."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from api.consent import content_of
+from api.service import ATTEMPTS, Service
+from data.ledger.types import Act, ConflictError, TailRow, UnknownError, User
+from data.live import history_of
+from data.times import to_iso
+from engine.contract import TABLES, TIME, Kind
+from engine.playbook import Playbook
+from engine.records import History, known_rows
+
+
+def undo_until(act: Act, playbook: Playbook) -> int | None:
+    """Until when it can be taken back, microseconds UTC; None = it cannot."""
+    if not playbook.undo_seconds or _gone_out(act, playbook, act.acted_at) is not None:
+        return None
+    return act.acted_at + round(playbook.undo_seconds * 1e6)
+
+
+def take_back(service: Service, subject: str, user: User) -> Act:
+    """Undo the last act on a suggestion (or on a contact recorded without one), then decide again.
+
+    Facts are not removed: each gets a next version, as it was before or "no longer holds".
+
+    Raises ConflictError: there is nothing to take back, it is somebody else's, too late, gone out, or others
+    have acted since.
+    """
+    playbook = service.decider().playbook
+    for _ in range(ATTEMPTS):
+        now = service.clock()
+        act = _mine(service.ledger.latest_act(subject), user, playbook, now)
+        state = service.ledger.account_state(act.account_id)
+        before = _versions_before(act, history_of(state))
+        rows = [_reversed(act, fact, before[fact.event_id]) for fact in act.facts]
+        try:
+            service.ledger.take_back(act, rows, version=state.version, noted=_noted(act, before), now=now)
+        except ConflictError:
+            if service.ledger.account_state(act.account_id).version == state.version:
+                raise
+            continue
+        service.decide({act.account_id: f"undo:{act.act_id}"})
+        return act
+    raise ConflictError("The account changes too fast; try again.")
+
+
+def _mine(act: Act | None, user: User, playbook: Playbook, now: int) -> Act:
+    if act is None:
+        raise ConflictError("There is nothing to take back.")
+    if act.user_id != user.user_id:
+        raise ConflictError(f"{act.user_id} did this; only she can take it back.")
+    if (gone := _gone_out(act, playbook, now)) is not None:
+        raise ConflictError(f"It went out at {to_iso(gone)} and cannot be taken back.")
+    if now > act.acted_at + round(playbook.undo_seconds * 1e6):
+        raise ConflictError(f"It can be taken back for {playbook.undo_seconds:g} seconds; that is over.")
+    return act
+
+
+def _gone_out(act: Act, playbook: Playbook, now: int) -> int | None:
+    """When something that it led to was sent by the system; None = nothing was."""
+    automated = {channel.id for channel in playbook.channels if channel.automated}
+    contents = [fact.content for fact in act.facts if fact.table == "touchpoints"]
+    gone = [
+        int(content["occurred_at"])
+        for content in contents
+        if content["channel"] in automated
+        and (
+            content["status"] == "done"
+            or (content["status"], content["occurred_at"] <= now) == ("planned", True)
+        )
+    ]
+    return min(gone, default=None)
+
+
+def _versions_before(act: Act, history: History) -> Mapping[str, dict[str, Any] | None]:
+    """Event -> the fact as it was before the act; None = there was none. Raises ConflictError."""
+    return {fact.event_id: _before(fact, history[fact.table]) for fact in act.facts}
+
+
+def _before(fact: TailRow, frame: pl.DataFrame) -> dict[str, Any] | None:
+    table = TABLES[fact.table]
+    for name in table.key:
+        value = fact.content.get(name)
+        time = table.column(name).kind is Kind.TIME
+        frame = frame.filter(pl.col(name).eq_missing(pl.lit(value).cast(TIME) if time else pl.lit(value)))
+    newest = frame.filter(pl.col("superseded_at").is_null()).to_dicts()
+    if not newest or newest[0]["deleted"] or _said(content_of(fact.table, newest[0])) != _said(fact.content):
+        raise ConflictError("What it led to has changed since; it cannot be taken back any more.")
+    known = known_rows(frame, fact.stored_at).to_dicts()
+    return content_of(fact.table, known[0]) if known else None
+
+
+def _said(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What a fact says, whether or not what it leaves open is written out."""
+    return {name: value for name, value in content.items() if value is not None and name != "deleted"}
+
+
+def _reversed(act: Act, fact: TailRow, before: dict[str, Any] | None) -> TailRow:
+    content = {**fact.content, "deleted": True} if before is None else before
+    return TailRow(f"undo:{act.act_id}:{fact.event_id}", fact.table, fact.account_id, content)
+
+
+def _noted(act: Act, before: Mapping[str, Any]) -> dict[str, int]:
+    """Touchpoints that the act may have written details of -> when the version took place that has them."""
+    return {
+        str(fact.content["touchpoint_id"]): int(fact.content["occurred_at"])
+        for fact in act.facts
+        if fact.table == "touchpoints" and (fact.content["status"] == "done" or before[fact.event_id] is None)
+    }
+
+
+def state_now(service: Service, suggestion_id: str) -> str:
+    """What has become of a suggestion that was taken back: open again where it is still proposed."""
+    try:
+        return service.ledger.suggestion(suggestion_id).state
+    except UnknownError:
+        return "expired"

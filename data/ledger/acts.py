@@ -1,0 +1,165 @@
+"""What people did to suggestions and accounts, kept so that it can be taken back while it is fresh.
+
+An act remembers the suggestion as it was before, the facts that it left, and what else it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from data.ledger import contact_stops, told
+from data.ledger import schema as t
+from data.ledger.facts import append, join_appends, lock_accounts
+from data.ledger.statements import columns, named
+from data.ledger.types import Act, ActVerb, ConflictError, TailRow, UnknownError
+
+_BEFORE = ("state", "snoozed_until", "answered_by", "closed_at", *t.PROPOSAL_COLUMNS)
+_ACT = ("act_id", "account_id", "user_id", "subject", "verb", "acted_at", "before", "facts", "ended")
+_TAKES_CONTACTS = ("accept", "complete", "suggest", "record")
+"""Acts that use up what an account may be contacted: after one of them nothing earlier goes back."""
+
+
+def as_before(connection: sa.Connection, suggestion_id: str) -> dict[str, Any]:
+    """A suggestion as an act finds it."""
+    this = t.suggestions.c.suggestion_id == suggestion_id
+    return named(connection.execute(sa.select(*columns(t.suggestions, *_BEFORE)).where(this)).one())
+
+
+def keep(
+    connection: sa.Connection, subject: str, verb: ActVerb, *, account_id: str, user_id: str,
+    before: Mapping[str, Any] | None, facts: Sequence[TailRow], now: int,
+) -> None:  # fmt: skip
+    """Note an act.
+
+    Args:
+        subject: The suggestion, or the touchpoint that was recorded without one.
+        before: By `as_before`; None = there was nothing.
+        facts: The facts that it left, as stored.
+    """
+    stored = [{"event_id": r.event_id, "table": r.table, "content": r.content, "stored_at": r.stored_at}
+              for r in facts]  # fmt: skip
+    row = {
+        "account_id": account_id, "user_id": user_id, "subject": subject, "verb": verb, "acted_at": now,
+        "before": before, "facts": stored, "ended": [],
+    }  # fmt: skip
+    connection.execute(sa.insert(t.acts).values(**row))
+
+
+def also_ended(connection: sa.Connection, subject: str, suggestion_ids: Sequence[str]) -> None:
+    """Note which other suggestions the latest act ended."""
+    found = latest(connection, subject)
+    if found is not None and suggestion_ids:
+        this = t.acts.c.act_id == found.act_id
+        connection.execute(sa.update(t.acts).where(this).values(ended=list(suggestion_ids)))
+
+
+def latest(connection: sa.Connection, subject: str) -> Act | None:
+    """The last act on a suggestion or touchpoint that was not taken back."""
+    own = t.acts.c
+    query = (
+        sa.select(*columns(t.acts, *_ACT))
+        .where(own.subject == subject, own.undone_at.is_(None))
+        .order_by(own.act_id.desc())
+    )
+    row = connection.execute(query.limit(1)).one_or_none()
+    if row is None:
+        return None
+    values = named(row)
+    facts = tuple(TailRow(account_id=values["account_id"], **fact) for fact in values.pop("facts"))
+    return Act(**values | {"ended": tuple(values["ended"])}, facts=facts)
+
+
+def take_back(
+    connection: sa.Connection, act: Act, rows: Sequence[TailRow], *, version: int, noted: Mapping[str, int],
+    now: int,
+) -> None:  # fmt: skip
+    """Everything as it was before the act, with the facts that say so.
+
+    Args:
+        version: Of the account, for which `rows` were made.
+        noted: Touchpoint -> when the version took place whose details go.
+
+    Raises:
+        ConflictError: It was taken back already, somebody has acted since, contacts were stopped, or the
+            account has changed since `version`.
+    """
+    contact_stops.join(connection)
+    join_appends(connection)
+    locked = lock_accounts(connection, [act.account_id])[act.account_id]
+    if locked.version != version:
+        raise ConflictError(f"Account {act.account_id!r} has changed: try again.")
+    _require_last(connection, act)
+    if act.before is not None:
+        _restore(connection, act.subject, act.before)
+    elif act.verb == "suggest":
+        _end(connection, act.subject, now)
+    connection.execute(sa.delete(t.dismissals).where(t.dismissals.c.suggestion_id == act.subject))
+    for suggestion_id in act.ended:
+        _put_back(connection, suggestion_id)
+    told.forget(connection, locked.subject_key, noted)
+    append(connection, rows, now=now)
+    connection.execute(sa.update(t.acts).where(t.acts.c.act_id == act.act_id).values(undone_at=now))
+
+
+def _require_last(connection: sa.Connection, act: Act) -> None:
+    own = t.acts.c
+    found = latest(connection, act.subject)
+    if found is None or found.act_id != act.act_id:
+        raise ConflictError("It has been taken back already.")
+    later = sa.select(own.user_id).where(
+        own.account_id == act.account_id,
+        own.act_id > act.act_id,
+        own.undone_at.is_(None),
+        own.verb.in_(_TAKES_CONTACTS),
+    )
+    by = connection.scalar(later.limit(1))
+    if by is not None:
+        raise ConflictError(f"{by} has acted on this account since; it cannot be taken back any more.")
+
+
+def _restore(connection: sa.Connection, suggestion_id: str, before: Mapping[str, Any]) -> None:
+    row = connection.execute(_whose(suggestion_id)).one_or_none()
+    if row is None:
+        raise UnknownError(f"There is no suggestion {suggestion_id!r}.")
+    if contact_stops.stands_against(connection, row.treatment, row.channel):
+        raise ConflictError("Its contacts have been stopped since; it cannot be taken back any more.")
+    if _taken(connection, row):
+        raise ConflictError("The same has been suggested anew; answer that one.")
+    this = t.suggestions.c.suggestion_id == suggestion_id
+    connection.execute(sa.update(t.suggestions).where(this).values(**before))
+
+
+def _put_back(connection: sa.Connection, suggestion_id: str) -> None:
+    """What a consent ended that was taken back: accepted and put off as it was; the lists bring back the
+    rest."""
+    row = connection.execute(_whose(suggestion_id)).one()
+    stopped = contact_stops.stands_against(connection, row.treatment, row.channel)
+    if row.state != "withdrawn" or row.answered_by is None or stopped or _taken(connection, row):
+        return
+    state = "accepted" if row.snoozed_until is None else "snoozed"
+    this = t.suggestions.c.suggestion_id == suggestion_id
+    connection.execute(sa.update(t.suggestions).where(this).values(state=state, closed_at=None))
+
+
+def _whose(suggestion_id: str) -> sa.Select[Any]:
+    names = ("suggestion_id", "account_id", "treatment", "role", "channel", "state", "answered_by",
+             "snoozed_until")  # fmt: skip
+    return sa.select(*columns(t.suggestions, *names)).where(t.suggestions.c.suggestion_id == suggestion_id)
+
+
+def _taken(connection: sa.Connection, row: sa.Row[Any]) -> bool:
+    """Whether another suggestion lives under the same identity."""
+    own = t.suggestions.c
+    query = sa.select(own.suggestion_id).where(
+        own.account_id == row.account_id, own.treatment == row.treatment, own.role == row.role,
+        own.state.in_(t.LIVE_STATES), own.suggestion_id != row.suggestion_id,
+    )  # fmt: skip
+    return connection.scalar(query.limit(1)) is not None
+
+
+def _end(connection: sa.Connection, suggestion_id: str, now: int) -> None:
+    this = t.suggestions.c.suggestion_id == suggestion_id
+    connection.execute(sa.update(t.suggestions).where(this).values(state="withdrawn", closed_at=now))
