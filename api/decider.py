@@ -17,6 +17,7 @@ from api.automatic import Automatic
 from api.consent import ended_in, ended_treatments
 from api.kept_facts import FactLayout
 from data.artifacts import read_release
+from data.compiled import made_by
 from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
 from data.ledger.ledger import Ledger
@@ -269,7 +270,9 @@ def decide_live(
         facts = decider.layout.kept(decisions.features, row)
         proposals = proposals_of(decisions, row, decider.playbook, team)
         reasons = {proposal.treatment: proposal.reasons for proposal in proposals}
-        record = {**as_json(records[(account,)]), "facts": facts, "reasons": reasons}
+        record = {
+            **as_json(records[(account,)]), "facts": facts, "reasons": reasons, "made_by": made_by(),
+        }  # fmt: skip
         result.append(
             LiveDecision(
                 history,

@@ -36,7 +36,7 @@ PARTS = (
 )  # fmt: skip
 """Of every candidate, as `Decisions.record` has them."""
 ERASED = "erased"
-_BESIDE = ("facts", "reasons", "stops")
+_BESIDE = ("facts", "reasons", "stops", "made_by")
 """What a live decision keeps beside the rows of its candidates."""
 
 

@@ -22,6 +22,7 @@ from api.night_summary import summarise
 from api.service import Service
 from api.stops import standing_stops
 from api.twin_night import look_for_twins
+from data.compiled import made_by
 from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
 from data.ingest import take_over
@@ -172,7 +173,13 @@ def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapp
         if folder.state() is None:
             folder.write_versions(versions)
             folder.write_state(
-                {"state": "running", "as_of": moment, "snapshot": snapshot.id, "depends": depends}
+                {
+                    "state": "running",
+                    "as_of": moment,
+                    "snapshot": snapshot.id,
+                    "depends": depends,
+                    "made_by": made_by(),
+                }
             )
     night = Night(
         folder.path.name, moment, home, settings.playbook, in_use, snapshot, settings.seed, folder, stops

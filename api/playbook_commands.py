@@ -1,4 +1,4 @@
-"""The commands on playbooks: what to look at before one is published.
+"""The commands on playbooks: what to look at before one is published, and whether what was decided holds.
 
 Heavy imports stand inside the commands, so that `nextbest --help` is quick.
 """
@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from api.commands import AsOfOption, HomeOption, moment
+from api.commands import AsOfOption, HomeOption, ModelsOption, moment
 from data.settings import Settings
 from data.times import now_micros
 
@@ -32,6 +32,7 @@ def register(app: typer.Typer) -> None:
     playbooks.command("list")(listed)
     playbooks.command("show")(show)
     app.add_typer(playbooks, name="playbook")
+    app.command()(replay)
 
 
 def check(
@@ -116,3 +117,34 @@ def show(
     from data.playbook_versions import text_or_version
 
     typer.echo(text_or_version(Settings(home=home).as_home(), playbook), nl=False)
+
+
+def replay(
+    *,
+    since: Annotated[
+        str, typer.Option("--since", help="Decisions from this moment on, ISO 8601 with zone or a date.")
+    ],
+    until: Annotated[str | None, typer.Option("--until", help="To before this moment; default now.")] = None,
+    scores_only: Annotated[
+        bool, typer.Option("--scores-only", help="From the stored scores alone, which is quick.")
+    ] = False,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+    models: ModelsOption = None,
+) -> None:
+    """Compute logged decisions again from what was kept of them, and tell what differs."""
+    from api.replay import replay as replayed
+    from api.replay_text import DIFFERS, lines
+    from api.replay_text import as_json as told
+    from data.progress import reporting
+
+    end = now_micros() if until is None else moment(until)
+    with reporting() as report:
+        found = replayed(
+            Settings(home=home, models=models), moment(since), end, scores_only=scores_only, report=report
+        )
+    if as_json:
+        typer.echo(json.dumps(told(found), ensure_ascii=False))
+    else:
+        typer.echo("\n".join(lines(found, scores_only=scores_only)))
+    raise typer.Exit(0 if found.agrees else DIFFERS)

@@ -10,13 +10,15 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
 
-def cache_folder() -> Path:
-    """The folder for the present sources of the engine, numba's version and this machine's processor."""
+@cache
+def made_by() -> str:
+    """What bits depend on - sources of the engine, numba, NumPy, Python, processor - as 16 hex digits."""
     spec = find_spec("engine")
     sources = sorted(Path(next(iter(spec.submodule_search_locations or []))).glob("*.py")) if spec else []
     digest = hashlib.sha256()
@@ -24,8 +26,13 @@ def cache_folder() -> Path:
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     for part in (version("numba"), version("numpy"), platform.python_version(), _processor()):
         digest.update(part.encode() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def cache_folder() -> Path:
+    """The folder for the present sources of the engine, numba's version and this machine's processor."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "nextbest" / f"kernels-{digest.hexdigest()[:16]}"
+    return Path(base) / "nextbest" / f"kernels-{made_by()}"
 
 
 def use_cache_folder() -> None:

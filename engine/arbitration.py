@@ -93,6 +93,7 @@ class Ranking:
         explored: Whether place 1 was drawn at random: uniformly, or by what may be true and is not the
             greedy one; shape (n,).
         target: P(place 1 = t) under this policy for every treatment; shape (n, T); rows sum to 1.
+        room: Of `Together`, before anything was placed; shape (n, L).
     """
 
     places: Ints
@@ -100,6 +101,7 @@ class Ranking:
     greedy: Ints
     explored: Bools
     target: Floats
+    room: Ints
 
 
 def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priority:
@@ -111,11 +113,16 @@ def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priori
     accounts like this one hardly ever got the treatment, its priority is 0 at most: what cannot be judged is
     not promoted, only explored.
     """
+    weight, active = context_weights(features, playbook)
+    return weigh(scores, weight, active, playbook)
+
+
+def weigh(scores: Scores, weight: Floats, active: Bools, playbook: Playbook) -> Priority:
+    """`prioritise` with the context weights, shape (n, T), that held, `active` (n, T, W), already known."""
     shape = scores.value.shape
     caused = scores.value - scores.value[:, :1]
     cost = np.broadcast_to(np.array([t.cost for t in playbook.treatments]), shape)
     fatigue = scores.optout * playbook.optout_loss
-    weight, active = context_weights(features, playbook)
     lever = np.broadcast_to(np.array([_lever(t, playbook) for t in playbook.treatments]), shape)
     if playbook.priority == "leaders":
         followed = np.ones(shape)
@@ -157,11 +164,17 @@ def together(features: Features, playbook: Playbook) -> Together:
     """What the limits and the stops of the playbook say about a list as a whole."""
     allowed = np.array([limit.count for limit in playbook.contact_limits], dtype=np.float64)
     room = np.maximum(allowed - features.limits, 0.0)
+    return limited(
+        np.concatenate([room, _repeats_left(features, playbook)], axis=1).astype(np.int64), playbook
+    )
+
+
+def limited(room: Ints, playbook: Playbook) -> Together:
+    """`together` with the room of each limit, then of each limit on repeating, known; shape (n, L)."""
     counts = np.array(
         [[limit_counts(limit, t) for limit in playbook.contact_limits] for t in playbook.treatments],
         dtype=bool,
     ).reshape(len(playbook.treatments), len(playbook.contact_limits))
-    room = np.concatenate([room, _repeats_left(features, playbook)], axis=1).astype(np.int64)
     counts = np.concatenate([counts, repeated(playbook).T], axis=1)
     clash = np.array(
         [[_clash(a, b) or _clash(b, a) for b in playbook.treatments] for a in playbook.treatments]
@@ -230,6 +243,7 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
         greedy=greedy,
         explored=drawn_at_random | (first != greedy),
         target=target,
+        room=limits.room,
     )
 
 

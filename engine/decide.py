@@ -77,7 +77,8 @@ class Decisions:
         Columns: account_id, decided_at, treatment, place (null = none), probability (of place 1), explored,
         stage (the first that removed it, null = none) and rules (all that object, separated by |), value,
         response, optout, followed, comparable, caused, cost, fatigue, weight, lever, priority, target,
-        uncertainty (of caused), due and charge (what the ranking adds and takes off), playbook, release,
+        uncertainty (of caused), due and charge (what the ranking adds and takes off), room (what each limit
+        of the playbook, then each limit on repeating, still allowed, separated by commas), playbook, release,
         seed. Floats are exact.
         """
         moments, treatments = len(self.moments), len(self.treatments)
@@ -104,6 +105,7 @@ class Decisions:
                 "rules": _rules(self.objections),
                 "comparable": _comparable(self.scores),
                 **{name: np.ascontiguousarray(values).ravel() for name, values in floats.items()},
+                "room": _each(_rooms(self.ranking), np.repeat(np.arange(moments), treatments)),
             }
         ).with_columns(
             pl.lit(self.playbook).alias("playbook"),
@@ -230,6 +232,10 @@ def _rules(objections: Objections) -> pl.Series:
         number = np.unique(number, return_inverse=True)[1].reshape(-1) << 32
     _, first, index = np.unique(number, return_index=True, return_inverse=True)
     return _each(tuple(_named(flags[pair], objections) for pair in first), index.reshape(-1))
+
+
+def _rooms(ranking: Ranking) -> tuple[str, ...]:
+    return tuple(",".join(map(str, room)) for room in ranking.room.tolist())
 
 
 def _named(objecting: Bools, objections: Objections) -> str | None:

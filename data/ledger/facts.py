@@ -125,6 +125,16 @@ def name_of(content: Mapping[str, Any] | None) -> str:
     return ERASED if content is None else str(content.get("name", ERASED))
 
 
+def erased(connection: sa.Connection) -> frozenset[str]:
+    """Accounts whose name is gone: their facts remain, and nobody can tell whose they are."""
+    query = (
+        sa.select(t.accounts.c.account_id)
+        .outerjoin(t.personal, HAS_NAME)
+        .where(t.personal.c.subject_key.is_(None))
+    )
+    return frozenset(connection.scalars(query))
+
+
 def replace_blocks(connection: sa.Connection, blocks: Sequence[tuple[str, bytes]], *, watermark: int) -> None:
     """Put blocks that contain the live rows up to `watermark`, and drop those rows.
 

@@ -18,6 +18,7 @@ from data.ledger import (
     dismissals,
     facts,
     hand_overs,
+    logged,
     people,
     playbooks,
     posting,
@@ -120,6 +121,11 @@ class Ledger(PeopleActs):
         """
         with self._database.reading() as connection:
             return facts.versions(connection)
+
+    def erased(self) -> frozenset[str]:
+        """Accounts that were erased: their facts remain, their names are gone."""
+        with self._database.reading() as connection:
+            return facts.erased(connection)
 
     def append(self, rows: Sequence[TailRow], *, now: int) -> tuple[TailRow, ...]:
         """Store live rows, all or none, and return them as stored: personal columns are kept apart.
@@ -386,6 +392,26 @@ class Ledger(PeopleActs):
         """A decision as logged. Raises UnknownError."""
         with self._database.reading() as connection:
             return suggestions.decision(connection, decision_id)
+
+    def live_decisions(self, *, after: tuple[int, str], until: int, limit: int) -> list[LoggedDecision]:
+        """Decisions that are kept whole, by moment and id, from behind `after` to before `until`."""
+        with self._database.reading() as connection:
+            return logged.live(connection, after=after, until=until, limit=limit)
+
+    def count_live_decisions(self, *, since: int, until: int) -> int:
+        """How many of these there are."""
+        with self._database.reading() as connection:
+            return logged.count_live(connection, since=since, until=until)
+
+    def decisions_by_night(self, *, since: int, until: int) -> Mapping[str, int]:
+        """Run -> decisions that its files keep."""
+        with self._database.reading() as connection:
+            return logged.by_night(connection, since=since, until=until)
+
+    def posted_by_night(self, run_id: str, account_ids: Sequence[str]) -> Mapping[str, tuple[str, float]]:
+        """Account -> treatment and probability of what a run decided first and its files keep."""
+        with self._database.reading() as connection:
+            return logged.of_night(connection, run_id, account_ids)
 
     # -- twins -------------------------------------------------------------------------------------
     def stage_twins(self, set_id: str, findings: Sequence[TwinFinding]) -> None:
