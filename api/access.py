@@ -1,20 +1,26 @@
 """Who may: as types in the signature of an endpoint.
 
+Who asks is known by a bearer token, or by the cookie of a session of the page; then whatever changes
+something brings the session's CSRF token along, in a header or in a field of the form.
+
 What somebody may not see does not exist for her: the answer is 404, not 403.
 """
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Path, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api.problems import HttpProblem
 from api.service import Service
-from data.ledger.types import Suggestion, UnknownError, User
+from api.signing_in import SigningIn
+from data.ledger.types import Session, Suggestion, UnknownError, User
 
 JOB_ROLE = "job"
 """A technical user: may send events of every account and sees no suggestions."""
@@ -30,16 +36,56 @@ def _service(request: Request) -> Service:
 Serving = Annotated[Service, Depends(_service)]
 
 
+async def _signing_in(request: Request) -> SigningIn:
+    signing_in: SigningIn = request.app.state.signing_in
+    return signing_in
+
+
+SigningInHere = Annotated[SigningIn, Depends(_signing_in)]
+
+CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf"
+_CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
+
+
+async def _session(request: Request, service: Serving, signing_in: SigningInHere) -> Session | None:
+    token = request.cookies.get(signing_in.cookie)
+    found = await run_in_threadpool(signing_in.session, token, service.clock()) if token else None
+    request.state.session = found
+    return found
+
+
+OwnSession = Annotated[Session | None, Depends(_session)]
+"""The session of the page; None = nobody has signed in there."""
+
+
+async def _csrf(request: Request, signing_in: SigningInHere) -> str:
+    """The CSRF token that came along, if a cookie could be misused without it."""
+    if request.method in _CHANGES_NOTHING or signing_in.cookie not in request.cookies:
+        return ""
+    kind = request.headers.get("content-type", "")
+    if CSRF_HEADER not in request.headers and kind.startswith("application/x-www-form-urlencoded"):
+        return str((await request.form()).get(CSRF_FIELD, ""))
+    return request.headers.get(CSRF_HEADER, "")
+
+
 def _user(
-    service: Serving, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request,
+    service: Serving,
+    session: OwnSession,
+    csrf: Annotated[str, Depends(_csrf)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> User:
-    user = None
     if credentials is not None:
         user = service.ledger.user_of_token(credentials.credentials, now=service.clock())
-    if user is None:
-        detail = "A valid bearer token is needed; make one with: nextbest token USER_ID"
-        raise HttpProblem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'Bearer realm="nextbest"'})
-    return user
+        if user is not None:
+            return user
+    elif session is not None:
+        safe = request.method in _CHANGES_NOTHING
+        if not safe and not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
+            raise HttpProblem(HTTPStatus.FORBIDDEN, "The session's CSRF token is missing or another one's.")
+        return session.user
+    detail = "A valid bearer token is needed; make one with: nextbest token USER_ID"
+    raise HttpProblem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'Bearer realm="nextbest"'})
 
 
 SignedIn = Annotated[User, Depends(_user)]
@@ -128,6 +174,25 @@ def _leading(user: SignedIn, service: Serving) -> User:
 
 Leading = Annotated[User, Depends(_leading)]
 """A user who is above others."""
+
+
+OFFICE_ROLES = ("marketer", "data_scientist", "admin")
+"""They write the playbook and the releases, and read all of both; of accounts they see what others do."""
+
+
+def may_read_all(user: User) -> bool:
+    """Whether the whole playbook and all releases are hers to read."""
+    return user.role in OFFICE_ROLES
+
+
+def _office(user: SignedIn, service: Serving) -> User:
+    if not may_read_all(user) and not service.ledger.managed(user.user_id):
+        raise HttpProblem(HTTPStatus.NOT_FOUND, "There is nothing here for you.")
+    return user
+
+
+Office = Annotated[User, Depends(_office)]
+"""Who writes the playbook and the releases, or leads colleagues."""
 
 
 def may_report(service: Service, user: User, account_id: str) -> bool:

@@ -9,9 +9,21 @@ from fastapi import FastAPI
 
 from api.decider import LiveDecider
 from api.once import act_once
+from api.page.install import install_page
 from api.problems import install
-from api.routes import dismissals, events, explanations, hand_overs, health, stops, suggestions, twins
+from api.routes import (
+    accounts,
+    dismissals,
+    events,
+    explanations,
+    hand_overs,
+    health,
+    stops,
+    suggestions,
+    twins,
+)
 from api.service import Service
+from api.signing_in import SigningIn, reached_over_https
 from data.ledger.ledger import Ledger
 from data.settings import Settings
 from data.times import now_micros
@@ -34,6 +46,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
             decider = LiveDecider(home, ledger, settings.playbook, settings.seed)
             decider()
             app.state.service = Service(ledger, decider, clock)
+            app.state.signing_in = SigningIn(ledger, settings)
             yield
         finally:
             ledger.close()
@@ -47,6 +60,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
     )
     install(app)
     act_once(app)
-    for part in (suggestions, explanations, dismissals, hand_overs, stops, events, twins, health):
+    install_page(app, secure=reached_over_https(settings))
+    for part in (accounts, suggestions, explanations, dismissals, hand_overs, stops, events, twins, health):
         app.include_router(part.router, prefix="/v1")
     return app

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
     imports = typer.Typer(help="Turn a public data set into a folder of the contract.", no_args_is_help=True)
     imports.command("starbucks")(import_starbucks)
     app.add_typer(imports, name="import")
-    for command in (explain, ingest, world, nightly, serve, token, migrate, hand_overs, twins):
+    for command in (explain, ingest, world, nightly, serve, token, password, migrate, hand_overs, twins):
         app.command()(command)
 
 
@@ -160,6 +160,33 @@ def token(
 
     settings = Settings(home=home, token_days=days)
     typer.echo(issue(settings, user_id, job=job))
+
+
+def password(
+    user_id: Annotated[str, typer.Argument(help="User of the ledger.")],
+    random: Annotated[bool, typer.Option("--random", help="Make one and show it once.")] = False,
+    home: HomeOption = None,
+) -> None:
+    """Set the password with which a user signs in to the page: typed twice, or a line of standard input."""
+    import secrets
+    import sys
+
+    from api.signing_in import hash_password
+    from data.ledger.ledger import Ledger
+
+    settings = Settings(home=home)
+    ledger = Ledger.open(settings.as_home().ledger_url)
+    try:
+        if random:
+            chosen = secrets.token_urlsafe(15)
+        elif sys.stdin.isatty():
+            chosen = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
+        else:
+            chosen = sys.stdin.readline().rstrip("\r\n")
+        ledger.sign_ins.put_password(user_id, hash_password(chosen), now=now_micros())
+    finally:
+        ledger.close()
+    typer.echo(chosen if random else f"The password of {user_id} is set; earlier sessions have ended.")
 
 
 def explain(

@@ -22,10 +22,10 @@ class HandOverIn(Strict):
     """Ask a colleague to do something for an account."""
 
     to_role: Identifier
-    to_user: Identifier | None = Field(None, description="Else who serves the account in the role.")
+    to_user: Identifier | None = Field(default=None, description="Else who serves the account in the role.")
     treatment: Identifier | None = None
     topic: Identifier | None = None
-    suggestion_id: Identifier | None = Field(None, description="The suggestion that it comes from.")
+    suggestion_id: Identifier | None = Field(default=None, description="The suggestion that it comes from.")
     note: Note | None = None
 
     def wanted(self) -> Wanted:
@@ -37,10 +37,12 @@ class ReplyIn(Strict):
     """An answer to a hand-over."""
 
     verb: Literal["accept", "done", "reject", "close", "ask_again"]
-    reason: Identifier | None = Field(None, description="Why it is sent back; typed.")
+    reason: Identifier | None = Field(default=None, description="Why it is sent back; typed.")
     note: Note | None = None
-    at: AwareDatetime | None = Field(None, description="accept: planned for; done: done at.")
-    channel: Identifier | None = Field(None, description="How it was done, where no treatment says so.")
+    at: AwareDatetime | None = Field(default=None, description="accept: planned for; done: done at.")
+    channel: Identifier | None = Field(
+        default=None, description="How it was done, where no treatment says so."
+    )
     result: Literal["replied", "attended", "accepted", "rejected"] | None = None
 
     def reply(self) -> Reply:
@@ -55,8 +57,8 @@ class AdverseEventIn(Strict):
     description: Annotated[str, Field(min_length=1, max_length=10_000)]
     product: Identifier | None = None
     serious: bool | None = None
-    channel: Identifier | None = Field(None, description="Where it was heard.")
-    at: AwareDatetime | None = Field(None, description="When it was heard; default now.")
+    channel: Identifier | None = Field(default=None, description="Where it was heard.")
+    at: AwareDatetime | None = Field(default=None, description="When it was heard; default now.")
 
     def report(self) -> dict[str, Any]:
         """What the safety role reads."""

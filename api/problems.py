@@ -41,11 +41,14 @@ class Problem(BaseModel):
 
 
 class HttpProblem(Exception):  # noqa: N818 - an answer, not a fault of ours
-    """A problem to answer with."""
+    """A problem to answer with; `for_reader`: its detail is in the language of who asked."""
 
-    def __init__(self, status: HTTPStatus, detail: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, status: HTTPStatus, detail: str, headers: dict[str, str] | None = None, *,
+        for_reader: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(detail)
-        self.status, self.detail, self.headers = status, detail, headers
+        self.status, self.detail, self.headers, self.for_reader = status, detail, headers, for_reader
 
 
 def problem(
@@ -89,8 +92,19 @@ async def _of_validation(request: Request, error: Exception) -> JSONResponse:
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, first, errors=errors)
 
 
+def status_of(error: Exception) -> int:
+    """The status that an error of ours is answered with."""
+    if isinstance(error, HttpProblem):
+        return error.status
+    if isinstance(error, StarletteHTTPException):
+        return error.status_code
+    if isinstance(error, RequestValidationError):
+        return HTTPStatus.UNPROCESSABLE_ENTITY
+    return next(status for kind, status in _STATUS if isinstance(error, kind))
+
+
 async def _of_known(request: Request, error: Exception) -> JSONResponse:
-    status = next(status for kind, status in _STATUS if isinstance(error, kind))
+    status = status_of(error)
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         _log.error("%s %s: %s", request.method, request.scope["route"].path, error)
     return problem(status, str(error))

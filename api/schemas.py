@@ -118,10 +118,10 @@ class FeedbackIn(Strict):
     """A person's answer to a suggestion."""
 
     verb: Literal["accept", "dismiss", "snooze", "complete"]
-    reason: Identifier | None = Field(None, description="Of a dismissal; typed.")
-    until: AwareDatetime | None = Field(None, description="End of a snooze.")
+    reason: Identifier | None = Field(default=None, description="Of a dismissal; typed.")
+    until: AwareDatetime | None = Field(default=None, description="End of a snooze.")
     at: AwareDatetime | None = Field(
-        None, description="accept: planned for; complete: done at. Default: tomorrow; now."
+        default=None, description="accept: planned for; complete: done at. Default: tomorrow; now."
     )
     result: Literal["replied", "attended", "accepted", "rejected"] | None = None
     preferences: list[PreferenceIn] = Field(default_factory=list, max_length=20)

@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address on which `nextbest serve` listens.")
     port: int = Field(8000, ge=0, le=65535, description="Its port; 0 takes a free one.")
     token_days: float = Field(90, gt=0, description="How long a new token lasts.")
+    https: bool | None = Field(
+        None,
+        description="Whether people reach the page over HTTPS; default: unless it is served here.",
+    )
+    session_idle_hours: float = Field(8, gt=0, description="Who was away for so long signs in again.")
+    session_hours: float = Field(72, gt=0, description="After so long everybody signs in again.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "warning", description="What the server logs."
     )

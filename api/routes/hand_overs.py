@@ -36,11 +36,12 @@ TIMELINE = 200
 """Touchpoints of a hand-over's context at most."""
 
 
-def _gets(found: HandOver, user: User) -> bool:
+def gets(found: HandOver, user: User) -> bool:
+    """Whether it is hers to do."""
     return found.to_user == user.user_id or (found.to_user is None and found.to_role == user.role)
 
 
-def _gave(found: HandOver, user: User, service: Service) -> bool:
+def gave(found: HandOver, user: User, service: Service) -> bool:
     """Hers to take back: she asked, or a rule did in the name of her place in the account's team."""
     if found.by_user is not None:
         return found.by_user == user.user_id
@@ -49,7 +50,7 @@ def _gave(found: HandOver, user: User, service: Service) -> bool:
 
 def _may_see(found: HandOver, user: User, service: Service) -> bool:
     """Receiver, giver, the manager to whom it was escalated, and colleagues who see the receiving role."""
-    if _gets(found, user) or _gave(found, user, service) or found.escalated_to == user.user_id:
+    if gets(found, user) or gave(found, user, service) or found.escalated_to == user.user_id:
         return True
     serves = service.ledger.serves(user.user_id, found.account_id)
     return serves and found.to_role in roles_seen(service, user, found.account_id)
@@ -81,7 +82,7 @@ def ask(account: ReadableAccount, body: HandOverIn, user: SignedIn, service: Ser
         raise HttpProblem(HTTPStatus.FORBIDDEN, f"Your role {user.role!r} is not in the playbook.")
     if body.suggestion_id is not None:
         _check_suggestion(body.suggestion_id, account, user, service)
-    return _shown([hand_over(service, account, body.wanted(), user)], user, service)[0]
+    return shown_hand_overs([hand_over(service, account, body.wanted(), user)], user, service)[0]
 
 
 def _check_suggestion(suggestion_id: str, account: str, user: User, service: Service) -> None:
@@ -99,7 +100,7 @@ def of_account(account: ReadableAccount, user: SignedIn, service: Serving) -> li
     """All hand-overs of an account that I may see, the latest first."""
     service.ledger.escalate_late(now=service.clock())
     found = [one for one in service.ledger.hand_overs_of(account) if _may_see(one, user, service)]
-    return _shown(found, user, service)
+    return shown_hand_overs(found, user, service)
 
 
 @router.get("/hand-overs")
@@ -110,13 +111,13 @@ def mine(
     if box == "received":
         return waiting_for(user, service)
     service.ledger.escalate_late(now=service.clock())
-    return _shown(service.ledger.hand_overs_by(user.user_id), user, service)
+    return shown_hand_overs(service.ledger.hand_overs_by(user.user_id), user, service)
 
 
 def waiting_for(user: User, service: Service) -> list[HandOverOut]:
     """What waits for a person, for her list."""
     service.ledger.escalate_late(now=service.clock())
-    return _shown(service.ledger.hand_overs_for(user.user_id, user.role), user, service)
+    return shown_hand_overs(service.ledger.hand_overs_for(user.user_id, user.role), user, service)
 
 
 @router.get("/hand-overs/figures")
@@ -140,7 +141,7 @@ def one(found: ReadableHandOver, user: SignedIn, service: Serving) -> HandOverDe
     forms = [t for t in told if t.direction == "inbound" and t.details is not None
              and may_read(t.topic, t.role, roles, playbook)]  # fmt: skip
     return HandOverDetailOut(
-        **_shown([found], user, service)[0].model_dump(),
+        **shown_hand_overs([found], user, service)[0].model_dump(),
         form_answers=[form_answers_out(each) for each in forms[:TIMELINE]],
         timeline=[timeline_out(entry) for entry in entries],
     )
@@ -148,17 +149,17 @@ def one(found: ReadableHandOver, user: SignedIn, service: Serving) -> HandOverDe
 
 def _for_reports(roles: tuple[str, ...], found: HandOver, user: User) -> tuple[str, ...]:
     """Whoever gets a report reads it, also when a colleague of another role wrote it down."""
-    return (*roles, found.by_role) if found.kind == "safety" and _gets(found, user) else roles
+    return (*roles, found.by_role) if found.kind == "safety" and gets(found, user) else roles
 
 
 @router.post("/hand-overs/{hand_over_id}/answer", dependencies=[ONCE])
 def answer(found: ReadableHandOver, body: ReplyIn, user: SignedIn, service: Serving) -> HandOverOut:
     """Accept, do, send back with a reason; or, when it came back, close it or ask again."""
     takes_back = body.verb in ("close", "ask_again")
-    if not (_gave(found, user, service) if takes_back else _gets(found, user)):
+    if not (gave(found, user, service) if takes_back else gets(found, user)):
         whose = "the one who handed it over" if takes_back else f"{found.to_role} who has it"
         raise HttpProblem(HTTPStatus.FORBIDDEN, f"Only {whose} can answer with {body.verb!r}.")
-    return _shown([reply(service, found, body.reply(), user)], user, service)[0]
+    return shown_hand_overs([reply(service, found, body.reply(), user)], user, service)[0]
 
 
 @router.post("/accounts/{account_id}/adverse-events", dependencies=[ONCE])
@@ -170,10 +171,11 @@ def adverse_event(
         raise HttpProblem(HTTPStatus.NOT_FOUND, f"You serve no account {account_id!r}.")
     at = None if body.at is None else micros(body.at)
     found = report_adverse_event(service, account_id, body.report(), channel=body.channel, at=at, user=user)
-    return _shown([found], user, service)[0]
+    return shown_hand_overs([found], user, service)[0]
 
 
-def _shown(found: Iterable[HandOver], user: User, service: Service) -> list[HandOverOut]:
+def shown_hand_overs(found: Iterable[HandOver], user: User, service: Service) -> list[HandOverOut]:
+    """Hand-overs as the user reads them."""
     listed, playbook = list(found), service.decider().playbook
     if not listed:
         return []
@@ -182,7 +184,7 @@ def _shown(found: Iterable[HandOver], user: User, service: Service) -> list[Hand
     language, zone = language_of(user, playbook), zone_of(user, playbook)
     return [
         hand_over_out(
-            each, names=names, sees_answer=_gets(each, user) or each.to_role in seen, language=language,
+            each, names=names, sees_answer=gets(each, user) or each.to_role in seen, language=language,
             zone=zone, now=now, playbook=playbook,
         )
         for each in listed

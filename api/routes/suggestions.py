@@ -50,7 +50,7 @@ def list_suggestions(
     """The best next actions for one account, best first, each with its reasons."""
     playbook, now = service.decider().playbook, service.clock()
     found = service.ledger.suggestions(account, now=now, roles=roles_seen(service, user, account))
-    return _shown(found[: limit or playbook.places], user, service)
+    return shown_to(found[: limit or playbook.places], user, service)
 
 
 @router.post("/accounts/{account_id}/suggestions", dependencies=[ONCE])
@@ -63,8 +63,8 @@ def suggest_own(account: ReadableAccount, body: IdeaIn, user: SignedIn, service:
     except NotAllowedError as error:
         language, zone = language_of(user, playbook), zone_of(user, playbook)
         said = why_not_words(error.objections, language=language, now=now, playbook=playbook, zone=zone)
-        raise HttpProblem(HTTPStatus.CONFLICT, said) from None
-    return _shown([found], user, service)[0]
+        raise HttpProblem(HTTPStatus.CONFLICT, said, for_reader=True) from None
+    return shown_to([found], user, service)[0]
 
 
 @router.get("/worklist")
@@ -74,7 +74,7 @@ def my_worklist(user: SignedIn, service: Serving, limit: Limit = None) -> list[H
     playbook, now = service.decider().playbook, service.clock()
     people, seen = people_seen(service, user)
     found = service.ledger.worklist(*people, now=now, limit=limit or playbook.per_person_per_day)
-    shown = _shown([s for s in found if s.role in seen], user, service)
+    shown = shown_to([s for s in found if s.role in seen], user, service)
     return [*waiting_for(user, service), *shown]
 
 
@@ -98,7 +98,7 @@ def undo(suggestion: ReadableSuggestion, user: SignedIn, service: Serving) -> Un
     )
 
 
-def _shown(found: Iterable[Suggestion], user: User, service: Service) -> list[SuggestionOut]:
+def shown_to(found: Iterable[Suggestion], user: User, service: Service) -> list[SuggestionOut]:
     """Treatments that the playbook no longer has are left out until the next night replaces them."""
     playbook, now = service.decider().playbook, service.clock()
     known = {treatment.id for treatment in playbook.treatments}

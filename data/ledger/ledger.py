@@ -19,7 +19,6 @@ from data.ledger import (
     facts,
     hand_overs,
     logged,
-    people,
     playbooks,
     posting,
     releases,
@@ -30,6 +29,8 @@ from data.ledger import (
 )  # fmt: skip
 from data.ledger.connection import Database
 from data.ledger.people_acts import PeopleActs
+from data.ledger.people_kept import PeopleKept
+from data.ledger.sign_in import SignIns
 from data.ledger.types import (
     AccountState,
     DismissalCount,
@@ -49,7 +50,6 @@ from data.ledger.types import (
     Told,
     TwinFinding,
     TwinsKnown,
-    User,
     Verb,
 )
 from data.ledger.upgrade import require_current, upgrade
@@ -59,7 +59,7 @@ TIMEOUT_SECONDS = 5.0
 _BLOCKS_AT_ONCE = 300
 
 
-class Ledger(PeopleActs):
+class Ledger(PeopleActs, PeopleKept):
     """Opened once per process and shared by threads.
 
     `Ledger.open(url)` raises LedgerMissingError, LedgerVersionError or LedgerLockedError. All times are given
@@ -68,6 +68,7 @@ class Ledger(PeopleActs):
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.sign_ins = SignIns(database)
 
     @classmethod
     def create(cls, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:
@@ -140,50 +141,6 @@ class Ledger(PeopleActs):
         """Live rows that history may not have, oldest first: what the night takes over."""
         with self._database.writing() as connection:
             return facts.read_tail(connection, after=after)
-
-    # -- people ------------------------------------------------------------------------------------
-    def put_users(self, users: pl.DataFrame) -> None:
-        """Insert or update; a row with `deleted` takes a colleague away, with tokens and teams."""
-        with self._database.writing() as connection:
-            people.put_users(connection, users)
-
-    def put_team(self, team: pl.DataFrame) -> None:
-        """account_id, role, user_id: who may see and serve an account, as it stands now.
-
-        A row replaces whoever had that role for that account; with `deleted` it takes the place away.
-        """
-        with self._database.writing() as connection:
-            people.put_team(connection, team)
-
-    def users(self) -> list[User]:
-        """All colleagues by id."""
-        with self._database.reading() as connection:
-            return people.users(connection)
-
-    def issue_token(self, user_id: str, *, now: int, expires_at: int) -> str:
-        """A new random bearer token (shown once; only its SHA-256 is kept). Raises UnknownError."""
-        with self._database.writing() as connection:
-            return people.issue_token(connection, user_id, now=now, expires_at=expires_at)
-
-    def user_of_token(self, token: str, *, now: int) -> User | None:
-        """Whose token it is; None when it is unknown or expired."""
-        with self._database.reading() as connection:
-            return people.user_of_token(connection, token, now=now)
-
-    def serves(self, user_id: str, account_id: str) -> bool:
-        """Whether the user is on the account's team (or manages somebody who is)."""
-        with self._database.reading() as connection:
-            return people.serves(connection, user_id, account_id)
-
-    def managed(self, user_id: str) -> list[User]:
-        """Those whom the user is above, at any distance."""
-        with self._database.reading() as connection:
-            return people.managed(connection, user_id)
-
-    def team(self, account_id: str) -> Mapping[str, str]:
-        """Role -> user_id."""
-        with self._database.reading() as connection:
-            return people.team(connection, account_id)
 
     # -- stops of contacts -------------------------------------------------------------------------
     def contact_stops(self) -> list[StopOrder]:

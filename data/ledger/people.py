@@ -10,6 +10,7 @@ import polars as pl
 import sqlalchemy as sa
 
 from data.ledger import schema as t
+from data.ledger.facts import HAS_NAME, name_of
 from data.ledger.statements import chunks, columns, upsert
 from data.ledger.types import UnknownError, User
 
@@ -111,3 +112,16 @@ def team(connection: sa.Connection, account_id: str) -> dict[str, str]:
     """Role -> user_id."""
     query = sa.select(t.team.c.role, t.team.c.user_id).where(t.team.c.account_id == account_id)
     return {row.role: row.user_id for row in connection.execute(query.order_by(t.team.c.role))}
+
+
+def accounts_served(connection: sa.Connection, user_id: str) -> list[tuple[str, str]]:
+    """Id and name of every account for which `serves` is true, by name."""
+    below = [one.user_id for one in managed(connection, user_id)]
+    whose = sa.select(t.team.c.account_id).where(t.team.c.user_id.in_([user_id, *below]))
+    query = (
+        sa.select(t.accounts.c.account_id, t.personal.c.content)
+        .outerjoin(t.personal, HAS_NAME)
+        .where(t.accounts.c.account_id.in_(whose))
+    )
+    found = [(row.account_id, name_of(row.content)) for row in connection.execute(query)]
+    return sorted(found, key=lambda one: (one[1].casefold(), one[0]))

@@ -144,6 +144,46 @@ tokens = Table(
     Column("expires_at", BigInteger, nullable=False),
 )
 
+# -- signing in ------------------------------------------------------------------------------------
+passwords = Table(
+    "passwords",
+    metadata,
+    Column("user_id", Text, ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True),
+    Column("password_hash", Text, nullable=False),
+    Column("changed_at", BigInteger, nullable=False),
+)
+
+# `said`: what the next page tells her about what she has just done.
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("session_hash", Text, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.user_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("csrf", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("said", Json),
+)
+
+# An attempt to sign in counts against each of `who` (hashes of user and address) until it succeeds.
+sign_in_attempts = Table(
+    "sign_in_attempts",
+    metadata,
+    Column("attempt", Text, primary_key=True),
+    Column("who", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Index("ix_sign_in_attempts_who", "who", "at"),
+)
+
+# Apart from users, which every load writes anew.
+chosen_languages = Table(
+    "chosen_languages",
+    metadata,
+    Column("user_id", Text, ForeignKey("users.user_id", ondelete="CASCADE"), primary_key=True),
+    Column("language", Text, nullable=False),
+)
+
 # -- releases and runs -----------------------------------------------------------------------------
 promotions = Table(
     "promotions",

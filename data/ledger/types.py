@@ -61,6 +61,21 @@ class User:
 
 
 @dataclass(frozen=True)
+class Session:
+    """A colleague who has signed in to the page.
+
+    Attributes:
+        user: She, in the language that she has chosen.
+        csrf: What every form and request that changes something has to bring along.
+        said: What the next page tells her about what she has just done; None = nothing.
+    """
+
+    user: User
+    csrf: str
+    said: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
 class TailRow:
     """A live fact: a row of a contract table, stored the moment it arrived.
 

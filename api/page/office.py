@@ -1,0 +1,84 @@
+"""For those who lead, or write playbook and releases: the team's load, the rules in words, the reports."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Path, Request, Response
+from fastapi.responses import HTMLResponse
+
+from api.access import Leading, Office, Serving, SignedIn, may_read_all, people_seen
+from api.hand_overs import figures
+from api.page.rendering import show
+from api.page.routing import page_router
+from api.problems import HttpProblem
+from api.routes.hand_overs import shown_hand_overs
+from engine.playbook import Treatment
+
+router = page_router()
+
+_LISTED = 200
+_REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
+)
+"""A report brings its own styles and pictures, and runs nothing."""
+
+
+@router.get("/team")
+def team(request: Request, user: Leading, service: Serving) -> Response:
+    """What waits for each of her people, by name: load, not achievement."""
+    now, ledger = service.clock(), service.ledger
+    people = []
+    minutes = {t.id: t.minutes for t in service.decider().playbook.treatments}
+    for one in sorted(ledger.managed(user.user_id), key=lambda one: one.name):
+        listed = ledger.worklist(one.user_id, now=now, limit=_LISTED)
+        waiting = ledger.hand_overs_for(one.user_id, one.role)
+        people.append({
+            "user": one, "open": sum(s.state != "accepted" for s in listed),
+            "planned": sum(s.state == "accepted" for s in listed),
+            "minutes": sum(round(minutes.get(s.treatment, 0.0)) for s in listed if s.state == "accepted"),
+            "waiting": len(waiting), "late": sum(h.late(now) for h in waiting),
+        })  # fmt: skip
+    seen = people_seen(service, user)[1]
+    ledger.escalate_late(now=now)
+    late = [h for h in ledger.hand_overs_since(now) if h.late(now) and h.to_role in seen]
+    return show(
+        request, user, service, "team.html",
+        people=people, late=shown_hand_overs(late, user, service), figures=figures(ledger, seen, now),
+    )  # fmt: skip
+
+
+@router.get("/playbook")
+def playbook(request: Request, user: SignedIn, service: Serving) -> Response:
+    """What may be done and under which rules; of other sides' treatments nothing."""
+    rules = service.decider().playbook
+    seen = people_seen(service, user)[1]
+    treatments = [t for t in rules.treatments if t.kind != "none" and (may_read_all(user) or t.role in seen)]
+    by_channel: dict[str, list[Treatment]] = {}
+    for treatment in treatments:
+        by_channel.setdefault(treatment.channel, []).append(treatment)
+    return show(request, user, service, "playbook.html", by_channel=by_channel,
+                sides={role.id for role in rules.roles} if may_read_all(user) else set(seen))  # fmt: skip
+
+
+@router.get("/releases")
+def releases(request: Request, user: Office, service: Serving) -> Response:
+    """What decided since when, the latest first."""
+    models = request.app.state.signing_in.settings.models
+    log = service.ledger.release_log()
+    reports = {one.release_id for one in log if (models / one.release_id / "report.html").is_file()}
+    return show(request, user, service, "releases.html", log=log, reports=reports)
+
+
+@router.get("/releases/{release_id}/report")
+def report(
+    request: Request, user: Office, service: Serving,
+    release_id: Annotated[str, Path(min_length=1, max_length=200)],
+) -> Response:  # fmt: skip
+    """The report of a release that is, or was, in use."""
+    known = {one.release_id for one in service.ledger.release_log()}
+    file = request.app.state.signing_in.settings.models / release_id / "report.html"
+    if release_id not in known or not file.is_file():
+        raise HttpProblem(HTTPStatus.NOT_FOUND, f"There is no report of {release_id!r}.")
+    return HTMLResponse(file.read_text(encoding="utf-8"), headers={"Content-Security-Policy": _REPORT_POLICY})

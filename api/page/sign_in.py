@@ -1,0 +1,87 @@
+"""Signing in and out, and the language of the page."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import Form, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.access import OwnSession, Serving, SignedIn, SigningInHere
+from api.page.catalogues import languages
+from api.page.rendering import LANGUAGE_COOKIE, render, words_of_visitor
+from api.page.routing import back, own_path, page_router
+from api.problems import HttpProblem
+from api.signing_in import TooManyError
+
+router = page_router()
+
+Short = Annotated[str, Form(max_length=300)]
+
+
+@router.get("/")
+def start() -> Response:
+    """My day is where everybody begins."""
+    return RedirectResponse("/day", HTTPStatus.SEE_OTHER)
+
+
+@router.get("/sign-in")
+def ask(request: Request, service: Serving, session: OwnSession, next: str = "") -> Response:
+    """The form; who has signed in already goes on."""
+    if session is not None:
+        return RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
+    return _form(request, service, next=next)
+
+
+@router.post("/sign-in")
+def sign_in(
+    request: Request, *, service: Serving, signing_in: SigningInHere, user_id: Short = "",
+    password: Annotated[str, Form(max_length=2000)] = "", next: Short = "",
+) -> Response:  # fmt: skip
+    """A new session where user and password are right."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise HttpProblem(HTTPStatus.FORBIDDEN, "The form comes from another site.")
+    address = request.client.host if request.client else ""
+    before = request.cookies.get(signing_in.cookie)
+    try:
+        token = signing_in.sign_in(
+            user_id.strip(), password, address=address, before=before, now=service.clock()
+        )
+    except TooManyError:
+        return _form(request, service, user_id=user_id, next=next, status=HTTPStatus.TOO_MANY_REQUESTS)
+    if token is None:
+        return _form(request, service, user_id=user_id, next=next, status=HTTPStatus.UNAUTHORIZED)
+    answer = RedirectResponse(own_path(next), HTTPStatus.SEE_OTHER)
+    answer.set_cookie(
+        signing_in.cookie, token, max_age=round(signing_in.settings.session_hours * 3600),
+        httponly=True, secure=signing_in.secure, samesite="lax", path="/",
+    )  # fmt: skip
+    return answer
+
+
+@router.post("/sign-out")
+def sign_out(request: Request, *, user: SignedIn, service: Serving, signing_in: SigningInHere) -> Response:
+    """The session is over, here and wherever its cookie was copied to."""
+    service.ledger.sign_ins.end_session(request.cookies.get(signing_in.cookie, ""))
+    answer = RedirectResponse("/sign-in", HTTPStatus.SEE_OTHER)
+    answer.delete_cookie(signing_in.cookie, path="/", secure=signing_in.secure, httponly=True, samesite="lax")
+    return answer
+
+
+@router.post("/language")
+def choose_language(request: Request, *, user: SignedIn, service: Serving, language: Short) -> Response:
+    """The page, and every sentence on it, from now on in another language."""
+    if language in languages():
+        service.ledger.sign_ins.choose_language(user.user_id, language)
+    return back(request, {})
+
+
+def _form(
+    request: Request, service: Serving, *, user_id: str = "", next: str = "",
+    status: HTTPStatus = HTTPStatus.OK,
+) -> Response:  # fmt: skip
+    words = words_of_visitor(request, service)
+    answer = render(words, "sign_in.html", status=status, problem=int(status), user_id=user_id, next=next)
+    answer.set_cookie(LANGUAGE_COOKIE, words.language, max_age=31_536_000, httponly=True, samesite="lax")
+    return answer

@@ -1,0 +1,162 @@
+"""How the page says values: names from the playbook, numbers, dates and times as the reader has them.
+
+Dates in Persian are Solar Hijri; digits are those of the sentences of suggestions (`engine.wording`).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+
+import jdatetime
+from babel.core import Locale
+from babel.dates import format_date, format_time
+from markupsafe import Markup, escape
+
+from api.page.catalogues import translations
+from engine.playbook import Playbook
+from engine.wording import FORMATS, RIGHT_TO_LEFT, Reader, Value, ago, number
+
+_PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_ICONS = (
+    ("medical", "medical"), ("visit", "visit"), ("call", "call"), ("phone", "call"), ("mail", "email"),
+    ("podcast", "podcast"), ("app", "app"), ("congress", "event"), ("event", "event"), ("demo", "event"),
+    ("consult", "advice"), ("web", "website"), ("form", "website"), ("chat", "message"), ("sms", "message"),
+    ("social", "message"),
+)  # fmt: skip
+"""Part of a channel's id -> its picture."""
+
+
+class Words:
+    """For one reader at one moment; given to every template as `w`."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+
+    @property
+    def language(self) -> str:
+        """Of the page."""
+        return self.reader.spoken
+
+    @property
+    def direction(self) -> str:
+        """How it runs."""
+        return "rtl" if self.language in RIGHT_TO_LEFT else "ltr"
+
+    @property
+    def playbook(self) -> Playbook:
+        """Whose names are used."""
+        return self.reader.playbook
+
+    @cached_property
+    def now(self) -> datetime:
+        """The moment, in the reader's zone."""
+        return self._local(_EPOCH + timedelta(microseconds=self.reader.now))
+
+    # -- names -------------------------------------------------------------------------------------
+    def said(self, kind: str, value: Value) -> Markup:
+        """A value in one of the sentences' formats (channel, topic, role, treatment, stage, money ...)."""
+        return _bdi(FORMATS[kind](value, self.reader))
+
+    def called(self, kind: str, value: Value) -> str:
+        """The same for places that take no mark-up."""
+        return FORMATS[kind](value, self.reader)
+
+    def name(self, text: str | None) -> Markup:
+        """A name or free text, which runs in its own direction."""
+        return _bdi(text or "")
+
+    @staticmethod
+    def icon(channel: str | None) -> str:
+        """The picture of a channel."""
+        return next((icon for part, icon in _ICONS if part in (channel or "")), "dot")
+
+    # -- numbers -----------------------------------------------------------------------------------
+    def number(self, value: float, decimals: int = 0) -> str:
+        """In the digits of the language."""
+        return number(value, self.reader, decimals)
+
+    def money(self, value: float) -> Markup:
+        """In the playbook's currency."""
+        return self.said("money", value)
+
+    def minutes(self, minutes: float) -> str:
+        """As hours and minutes."""
+        hours, rest = divmod(round(minutes), 60)
+        say = translations(self.language).gettext
+        if not hours:
+            return say("%(n)s min") % {"n": number(rest, self.reader)}
+        if not rest:
+            return say("%(n)s h") % {"n": number(hours, self.reader)}
+        parts = {"h": number(hours, self.reader), "m": number(rest, self.reader)}
+        return say("%(h)s h %(m)s min") % parts
+
+    # -- times -------------------------------------------------------------------------------------
+    def ago(self, moment: datetime) -> str:
+        """How long ago, as the sentences say it."""
+        return ago((moment - _EPOCH) // timedelta(microseconds=1), self.reader)
+
+    def day(self, moment: datetime | date, *, year: bool = False) -> str:
+        """A date in words: Sunday, 22 November."""
+        then = self._local(moment).date() if isinstance(moment, datetime) else moment
+        if self.language == "fa":
+            solar = jdatetime.date.fromgregorian(date=then, locale="fa_IR")
+            parts = [solar.strftime("%A"), str(solar.day), solar.strftime("%B")] + [str(solar.year)] * year
+            return " ".join(parts).translate(_PERSIAN_DIGITS)
+        pattern = {"en": "EEEE, d MMMM", "ar": "EEEE، d MMMM"}[self.language] + (" y" if year else "")
+        return format_date(then, pattern, locale=Locale.parse(self.language))
+
+    def short(self, moment: datetime) -> str:
+        """A date in few letters, with its year where that is another one."""
+        then = self._local(moment).date()
+        if self.language == "fa":
+            solar = jdatetime.date.fromgregorian(date=then, locale="fa_IR")
+            this_year = jdatetime.date.fromgregorian(date=self.now.date()).year
+            year = "" if solar.year == this_year else f" {solar.year}"
+            return f"{solar.day} {solar.strftime('%B')}{year}".translate(_PERSIAN_DIGITS)
+        pattern = "d MMM" if then.year == self.now.year else "d MMM y"
+        return format_date(then, pattern, locale=Locale.parse(self.language))
+
+    def clock(self, moment: datetime) -> str:
+        """The time of day."""
+        text = format_time(self._local(moment), "HH:mm", locale=Locale.parse("en"))
+        return text.translate(_PERSIAN_DIGITS) if self.language == "fa" else text
+
+    def when(self, moment: datetime) -> str:
+        """A moment ahead or past, with its time of day; the day is left out where it is today."""
+        if self._local(moment).date() == self.now.date():
+            return self.clock(moment)
+        return (
+            f"{self.short(moment)}, {self.clock(moment)}"
+            if self.language == "en"
+            else (f"{self.short(moment)}، {self.clock(moment)}")
+        )
+
+    def when_iso(self, moment: str) -> str:
+        """The same of a moment as text."""
+        return self.when(datetime.fromisoformat(moment))
+
+    def since(self, micros: int) -> str:
+        """The same of microseconds UTC."""
+        return self.when(_EPOCH + timedelta(microseconds=micros))
+
+    def month(self, moment: datetime) -> str:
+        """The month alone, for the picture over time."""
+        then = self._local(moment).date()
+        if self.language == "fa":
+            return str(jdatetime.date.fromgregorian(date=then, locale="fa_IR").strftime("%B"))
+        return format_date(then, "MMM", locale=Locale.parse(self.language))
+
+    @property
+    def morning(self) -> bool:
+        """Whether it is before noon."""
+        return self.now.hour < 12
+
+    def _local(self, moment: datetime) -> datetime:
+        return moment.astimezone(self.reader.zone or UTC)
+
+
+def _bdi(text: str) -> Markup:
+    """Isolated: what runs the other way must not turn its neighbours around."""
+    return Markup("<bdi>{}</bdi>").format(escape(text.strip("\u2068\u2069")))

@@ -1,0 +1,65 @@
+"""The part of the ledger about colleagues: who they are, whom they serve, how they prove who they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from data.ledger import people
+from data.ledger.connection import Database
+from data.ledger.types import User
+
+
+class PeopleKept:
+    """Each method one transaction."""
+
+    _database: Database
+
+    def put_users(self, users: pl.DataFrame) -> None:
+        """Insert or update; a row with `deleted` takes a colleague away, with tokens and teams."""
+        with self._database.writing() as connection:
+            people.put_users(connection, users)
+
+    def put_team(self, team: pl.DataFrame) -> None:
+        """account_id, role, user_id: who may see and serve an account, as it stands now.
+
+        A row replaces whoever had that role for that account; with `deleted` it takes the place away.
+        """
+        with self._database.writing() as connection:
+            people.put_team(connection, team)
+
+    def users(self) -> list[User]:
+        """All colleagues by id."""
+        with self._database.reading() as connection:
+            return people.users(connection)
+
+    def issue_token(self, user_id: str, *, now: int, expires_at: int) -> str:
+        """A new random bearer token (shown once; only its SHA-256 is kept). Raises UnknownError."""
+        with self._database.writing() as connection:
+            return people.issue_token(connection, user_id, now=now, expires_at=expires_at)
+
+    def user_of_token(self, token: str, *, now: int) -> User | None:
+        """Whose token it is; None when it is unknown or expired."""
+        with self._database.reading() as connection:
+            return people.user_of_token(connection, token, now=now)
+
+    def serves(self, user_id: str, account_id: str) -> bool:
+        """Whether the user is on the account's team (or manages somebody who is)."""
+        with self._database.reading() as connection:
+            return people.serves(connection, user_id, account_id)
+
+    def managed(self, user_id: str) -> list[User]:
+        """Those whom the user is above, at any distance."""
+        with self._database.reading() as connection:
+            return people.managed(connection, user_id)
+
+    def team(self, account_id: str) -> Mapping[str, str]:
+        """Role -> user_id."""
+        with self._database.reading() as connection:
+            return people.team(connection, account_id)
+
+    def accounts_served(self, user_id: str) -> list[tuple[str, str]]:
+        """Id and name of every account that the user serves (see `serves`), by name."""
+        with self._database.reading() as connection:
+            return people.accounts_served(connection, user_id)

@@ -1,0 +1,128 @@
+"""How colleagues sign in to the page: hashes of passwords, sessions, and attempts that are counted.
+
+Of a session and its token only a hash is kept. What a password's hash is made of is the caller's affair.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from data.ledger import schema as t
+from data.ledger.connection import Database
+from data.ledger.statements import columns, upsert
+from data.ledger.types import Session, UnknownError, User
+
+_USER = ("user_id", "name", "role", "manager_id")
+_SEEN_EVERY = 60_000_000
+"""Microseconds after which using a session is written down again."""
+
+
+class SignIns:
+    """What the ledger keeps of signing in; each method one transaction, times in microseconds UTC."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put_password(self, user_id: str, password_hash: str, *, now: int) -> None:
+        """Set a user's password (its hash) and end her sessions. Raises UnknownError."""
+        with self._database.writing() as connection:
+            if connection.scalar(sa.select(t.users.c.user_id).where(t.users.c.user_id == user_id)) is None:
+                raise UnknownError(f"There is no user {user_id!r} in the ledger.")
+            row = {"user_id": user_id, "password_hash": password_hash, "changed_at": now}
+            upsert(connection, t.passwords, [row], update=("password_hash", "changed_at"))
+            connection.execute(sa.delete(t.sessions).where(t.sessions.c.user_id == user_id))
+
+    def password_hash(self, user_id: str) -> str | None:
+        """What was set last; None for who has no password, or is not there."""
+        own = t.passwords.c
+        with self._database.reading() as connection:
+            return connection.scalar(sa.select(own.password_hash).where(own.user_id == user_id))
+
+    def begin_attempt(self, attempt: str, most: Mapping[str, int], *, since: int, now: int) -> bool:
+        """Count an attempt to sign in against each of who tries; whether it may go on.
+
+        Args:
+            attempt: Its id.
+            most: Who tries (hashes of user and address) -> how many attempts in vain may be counted.
+            since: Earlier attempts do not count and are forgotten.
+        """
+        own = t.sign_in_attempts.c
+        counts = sa.select(own.who, sa.func.count()).where(own.who.in_(most)).group_by(own.who)
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(t.sign_in_attempts).where(own.at <= since))
+            counted = {row[0]: int(row[1]) for row in connection.execute(counts)}
+            if any(counted.get(who, 0) >= limit for who, limit in most.items()):
+                return False
+            rows = [{"attempt": attempt, "who": who, "at": now} for who in most]
+            connection.execute(sa.insert(t.sign_in_attempts), rows)
+            return True
+
+    def begin_session(
+        self, user_id: str, *, attempt: str, forgiven: Sequence[str], ended: str | None, now: int,
+        expires_at: int,
+    ) -> str:  # fmt: skip
+        """A new session of who signed in with an attempt; returns its random token (256 bits).
+
+        The attempt does not count any more, nor does what was counted against those forgiven; the session of
+        the token `ended` is over.
+        """
+        own, token = t.sign_in_attempts.c, secrets.token_urlsafe(32)
+        over = sa.or_(t.sessions.c.expires_at <= now, t.sessions.c.session_hash == _hash(ended or ""))
+        row = {
+            "session_hash": _hash(token), "user_id": user_id, "csrf": secrets.token_urlsafe(32),
+            "created_at": now, "seen_at": now, "expires_at": expires_at,
+        }  # fmt: skip
+        with self._database.writing() as connection:
+            for gone in (own.attempt == attempt, own.who.in_(forgiven)):
+                connection.execute(sa.delete(t.sign_in_attempts).where(gone))
+            connection.execute(sa.delete(t.sessions).where(over))
+            connection.execute(sa.insert(t.sessions), row)
+        return token
+
+    def session(self, token: str, *, idle_since: int, now: int) -> Session | None:
+        """The session of a token; None when it is unknown, over, or was not used since `idle_since`."""
+        own, chosen = t.sessions.c, t.chosen_languages.c
+        language = sa.func.coalesce(chosen.language, t.users.c.language)
+        query = (
+            sa.select(*columns(t.users, *_USER), language, t.users.c.timezone,
+                      own.csrf, own.said, own.seen_at)
+            .join(t.sessions, own.user_id == t.users.c.user_id)
+            .outerjoin(t.chosen_languages, chosen.user_id == t.users.c.user_id)
+            .where(own.session_hash == _hash(token), own.expires_at > now, own.seen_at > idle_since)
+        )  # fmt: skip
+        with self._database.reading() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            return None
+        if row.seen_at <= now - _SEEN_EVERY:
+            self._change(token, seen_at=now)
+        return Session(User(*row[:6]), row.csrf, row.said)
+
+    def say_next(self, token: str, said: Mapping[str, Any] | None) -> None:
+        """What the session's next page is to tell; None = it has been told."""
+        self._change(token, said=said)
+
+    def end_session(self, token: str) -> None:
+        """Sign out."""
+        with self._database.writing() as connection:
+            connection.execute(sa.delete(t.sessions).where(t.sessions.c.session_hash == _hash(token)))
+
+    def choose_language(self, user_id: str, language: str) -> None:
+        """The language of a user's page, from now on and whatever is loaded."""
+        row = {"user_id": user_id, "language": language}
+        with self._database.writing() as connection:
+            upsert(connection, t.chosen_languages, [row], update=("language",))
+
+    def _change(self, token: str, **values: Any) -> None:
+        this = t.sessions.c.session_hash == _hash(token)
+        with self._database.writing() as connection:
+            connection.execute(sa.update(t.sessions).where(this).values(**values))
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
