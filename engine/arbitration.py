@@ -13,7 +13,7 @@ from engine.exploration import best_counts, chosen
 from engine.features import Features
 from engine.playbook import Playbook, Treatment
 from engine.policies import fact_columns, holds, limit_counts
-from engine.records import Bools, Floats, Ints
+from engine.records import Bools, Floats, Ints, kept_with
 from engine.rule_facts import repeated, same_thing
 from engine.scoring import Scores
 
@@ -121,9 +121,10 @@ def weigh(scores: Scores, weight: Floats, active: Bools, playbook: Playbook) -> 
     """`prioritise` with the context weights, shape (n, T), that held, `active` (n, T, W), already known."""
     shape = scores.value.shape
     caused = scores.value - scores.value[:, :1]
-    cost = np.broadcast_to(np.array([t.cost for t in playbook.treatments]), shape)
+    costs, levers, _ = _own_amounts(playbook)
+    cost = np.broadcast_to(costs, shape)
     fatigue = scores.optout * playbook.optout_loss
-    lever = np.broadcast_to(np.array([_lever(t, playbook) for t in playbook.treatments]), shape)
+    lever = np.broadcast_to(levers, shape)
     if playbook.priority == "leaders":
         followed = np.ones(shape)
         base = scores.response * np.array([t.value for t in playbook.treatments])
@@ -171,15 +172,23 @@ def together(features: Features, playbook: Playbook) -> Together:
 
 def limited(room: Ints, playbook: Playbook) -> Together:
     """`together` with the room of each limit, then of each limit on repeating, known; shape (n, L)."""
+    return Together(room, *_contradictions(playbook))
+
+
+@kept_with
+def _contradictions(playbook: Playbook) -> tuple[Bools, Bools]:
+    """What takes from each limit's room, shape (T, L), and what contradicts what, (T, T)."""
     counts = np.array(
         [[limit_counts(limit, t) for limit in playbook.contact_limits] for t in playbook.treatments],
         dtype=bool,
     ).reshape(len(playbook.treatments), len(playbook.contact_limits))
-    counts = np.concatenate([counts, repeated(playbook).T], axis=1)
     clash = np.array(
         [[_clash(a, b) or _clash(b, a) for b in playbook.treatments] for a in playbook.treatments]
     )
-    return Together(room, counts, clash | same_thing(playbook) | _talks_across(playbook))
+    return (
+        np.concatenate([counts, repeated(playbook).T], axis=1),
+        clash | same_thing(playbook) | _talks_across(playbook),
+    )
 
 
 def _repeats_left(features: Features, playbook: Playbook) -> Floats:
@@ -292,9 +301,19 @@ def placed_at(ranking: Ranking, treatments: int) -> npt.NDArray[np.int64]:
 
 def _followed(scores: Scores, playbook: Playbook) -> Floats:
     """P(followed) with its floor where a person acts, 1 where the system does; shape (n, T)."""
-    system = {role.id for role in playbook.roles if role.system}
-    by_person = np.array([t.kind != "none" and t.role not in system for t in playbook.treatments])
+    by_person = _own_amounts(playbook)[2]
     return np.where(by_person, np.maximum(scores.followed, playbook.followed_floor), 1.0)
+
+
+@kept_with
+def _own_amounts(playbook: Playbook) -> tuple[Floats, Floats, Bools]:
+    """Cost and lever of each treatment, and whether a person carries it out; shapes (T,)."""
+    system = {role.id for role in playbook.roles if role.system}
+    return (
+        np.array([t.cost for t in playbook.treatments]),
+        np.array([_lever(t, playbook) for t in playbook.treatments]),
+        np.array([t.kind != "none" and t.role not in system for t in playbook.treatments]),
+    )
 
 
 def _lever(treatment: Treatment, playbook: Playbook) -> float:

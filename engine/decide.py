@@ -186,7 +186,7 @@ def place(judged: Judged, history: History, *, playbook: Playbook, seed: int,
 
 
 def _check_known(history: History, moments: Moments) -> None:
-    known = set(history["accounts"]["account_id"].unique())
+    known = set(history["accounts"]["account_id"].to_list())
     missing = sorted(set(moments.account_ids) - known)
     if missing:
         named = ", ".join(repr(account) for account in missing[:3])

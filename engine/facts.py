@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from engine.records import EngineError
@@ -174,6 +175,7 @@ def fact_name(statistic: str, scope: str, window_days: int | None) -> str:
     return "_".join(part for part in (statistic, scope, window) if part)
 
 
+@cache
 def definitions(group: Group) -> tuple[FeatureDefinition, ...]:
     """The statistics of a group in column order; () for the treatment group, which has none."""
     return tuple(

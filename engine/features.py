@@ -41,7 +41,7 @@ from engine.facts import (
     treatment_names,
 )  # fmt: skip
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools, EngineError, Floats, History, Ints, Micros, Moments
+from engine.records import Bools, EngineError, Floats, History, Ints, Micros, Moments, kept_for
 from engine.rule_facts import rule_facts
 from engine.twin_facts import twin_facts
 
@@ -302,7 +302,7 @@ def features_as_of(
     account, channel, topic, message = tallies.statistics(asked, facts, sizes, web_allowed=allowed)
     known = Features(
         features, moments, account, channel, topic, message,
-        treatment=_candidates(playbook.treatments, features.levels),
+        treatment=_candidates(features, playbook),
         consent=consent,
         web_behaviour=web,
         has_role=tallies.roles(asked, facts, len(playbook.roles)),
@@ -359,7 +359,9 @@ def _candidate_facts(treatments: tuple[Treatment, ...]) -> Mapping[str, list[str
     return {fact: [getattr(t, named.get(fact, fact)) for t in treatments] for fact in TREATMENT_FACTS}
 
 
-def _candidates(treatments: tuple[Treatment, ...], levels: Mapping[str, tuple[str, ...]]) -> Floats:
+@kept_for
+def _candidates(features: FeatureSet, playbook: Playbook) -> Floats:
+    levels, treatments = features.levels, playbook.treatments
     columns = [
         [levels[column].index(str(value)) if column in levels else float(value) for value in values]
         for column, values in zip(

@@ -26,6 +26,7 @@ Ints = npt.NDArray[np.int64]
 
 DAY_MICROS = 86_400_000_000
 Owner = TypeVar("Owner")
+Other = TypeVar("Other")
 Result = TypeVar("Result")
 NO_CONTACT = "none"
 """The treatment that is always a candidate: leave the account alone this time."""
@@ -44,6 +45,19 @@ def kept_with(work: Callable[[Owner], Result]) -> Callable[[Owner], Result]:
         if name not in memory:
             memory[name] = work(owner)
         return cast(Result, memory[name])
+
+    return kept
+
+
+def kept_for(work: Callable[[Owner, Other], Result]) -> Callable[[Owner, Other], Result]:
+    """As `kept_with`, for what also follows from another frozen object: the result for the latest is kept."""
+    name = f"{work.__module__}.{work.__qualname__}"
+
+    def kept(owner: Owner, other: Other) -> Result:
+        memory: dict[str, Any] = vars(owner)
+        if name not in memory or memory[name][0] is not other:
+            memory[name] = (other, work(owner, other))
+        return cast(Result, memory[name][1])
 
     return kept
 

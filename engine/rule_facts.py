@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine import rule_kernels as loops
-from engine.encoded import EncodedHistory, actor_codes
+from engine.encoded import EncodedHistory, actor_codes, codes_of
 from engine.kernels import Questions, flag_snoozed, latest_known
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools, Floats, Micros
+from engine.records import Bools, Floats, Micros, kept_with
 from engine.rule_kernels import Candidates, Hands, Same
 from engine.tallies import micros, scope_codes
 from engine.timing import first_moments
@@ -42,16 +42,13 @@ class RuleFacts:
 def rule_facts(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> RuleFacts:
     """Row i depends on the facts of account i alone."""
     n, treatments = questions.at.size, len(playbook.treatments)
-    candidates = _candidates(playbook, facts)
+    candidates = _candidates(playbook)
     held = np.full((n, len(playbook.topics)), np.nan)
     if playbook.topic_held_days > 0:
-        personal = np.array([*(c.outbound and not c.automated for c in playbook.channels), False])
-        hands = Hands(personal, candidates.topic, micros(playbook.topic_held_days))
-        loops.hold_topics(questions, facts.touchpoints, hands, held)
+        loops.hold_topics(questions, facts.touchpoints, _hands(playbook), held)
     times, since = (np.full((n, len(playbook.repeats)), empty) for empty in (0.0, np.nan))
     if playbook.repeats:
-        counts = np.append(repeated(playbook), np.zeros((len(playbook.repeats), 1), dtype=np.bool_), axis=1)
-        loops.count_repeats(questions, facts.touchpoints, counts, times, since)
+        loops.count_repeats(questions, facts.touchpoints, _repeat_counts(playbook), times, since)
     equivalent = np.full((n, len(playbook.equivalents), treatments), np.nan)
     if playbook.equivalents:
         same, snoozing = _same(playbook), np.zeros((n, treatments))
@@ -59,13 +56,15 @@ def rule_facts(questions: Questions, facts: EncodedHistory, playbook: Playbook) 
         flag_snoozed(questions, facts.feedback, facts.put_off_until, snoozing)
         loops.find_put_off(snoozing, same, candidates, equivalent)
     offered = np.full((n, treatments), np.nan)
-    loops.highest_offers(questions, facts.offers, candidates, offered)
+    if facts.offers.time.size:
+        loops.highest_offers(questions, facts.offers, candidates, offered)
     versions = facts.attributes
     place = versions.place[latest_known(questions, versions.standing)]
     not_before = first_moments(playbook, questions.at, place, versions.places)
     return RuleFacts(held, offered, times, since, equivalent, not_before)
 
 
+@kept_with
 def repeated(playbook: Playbook) -> Bools:
     """Which treatments each of `Playbook.repeats` counts and limits; shape (R, T)."""
     rows = [
@@ -76,6 +75,7 @@ def repeated(playbook: Playbook) -> Bools:
     return np.array(rows, dtype=np.bool_).reshape(len(rows), len(playbook.treatments))
 
 
+@kept_with
 def same_thing(playbook: Playbook) -> Bools:
     """Pairs of treatments that two roles would do to the same effect; shape (T, T), symmetric."""
     actors, own = actor_codes(playbook), playbook.treatments
@@ -88,8 +88,21 @@ def same_thing(playbook: Playbook) -> Bools:
     return pairs
 
 
-def _candidates(playbook: Playbook, facts: EncodedHistory) -> Candidates:
-    products = {name: code for code, name in enumerate(facts.products)}
+@kept_with
+def _repeat_counts(playbook: Playbook) -> Bools:
+    """`repeated`, and a last column for what is done by an unknown treatment, which counts nowhere."""
+    return np.append(repeated(playbook), np.zeros((len(playbook.repeats), 1), dtype=np.bool_), axis=1)
+
+
+@kept_with
+def _hands(playbook: Playbook) -> Hands:
+    personal = np.array([*(c.outbound and not c.automated for c in playbook.channels), False])
+    return Hands(personal, _candidates(playbook).topic, micros(playbook.topic_held_days))
+
+
+@kept_with
+def _candidates(playbook: Playbook) -> Candidates:
+    products = codes_of(playbook).products
     own = playbook.treatments
     return Candidates(
         np.append(scope_codes("topic", playbook), -1),
@@ -103,6 +116,7 @@ def _price(treatment: Treatment) -> float:
     return np.nan if treatment.price is None or treatment.kind != "contact" else treatment.price
 
 
+@kept_with
 def _same(playbook: Playbook) -> Same:
     groups, own = playbook.equivalents, playbook.treatments
     channels = [channel.id for channel in playbook.channels]

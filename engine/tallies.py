@@ -10,8 +10,8 @@ from engine import kernels
 from engine.encoded import EncodedHistory
 from engine.facts import Group, definitions
 from engine.kernels import Columns, Limits, Pause, Questions
-from engine.playbook import Playbook, Scope
-from engine.records import DAY_MICROS, Bools, Floats, Ints
+from engine.playbook import Playbook, Scope, Suppression
+from engine.records import DAY_MICROS, Bools, Floats, Ints, kept_with
 
 GROUPS: tuple[Group, ...] = ("account", "channel", "topic", "message")
 LOOPS: dict[str, int] = {
@@ -60,9 +60,16 @@ def columns_of(group: Group) -> Columns:
     )
 
 
+@cache
+def _nothing_seen(group: Group) -> Floats:
+    return np.array([np.nan if d.statistic in UNKNOWN_UNTIL_SEEN else 0.0 for d in definitions(group)])
+
+
 def _block(group: Group, questions: Questions, members: int) -> Floats:
-    empty = [np.nan if d.statistic in UNKNOWN_UNTIL_SEEN else 0.0 for d in definitions(group)]
-    return np.tile(np.array(empty), (questions.at.size, members, 1))
+    empty = _nothing_seen(group)
+    block = np.empty((questions.at.size, members, empty.size))
+    block[:] = empty
+    return block
 
 
 def statistics(
@@ -129,40 +136,55 @@ def snoozes(questions: Questions, facts: EncodedHistory, treatments: int) -> Flo
 
 def limits(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> Floats:
     """Contacts that count against each contact limit; shape (n, L)."""
+    used = np.zeros((questions.at.size, len(playbook.contact_limits)))
+    if playbook.contact_limits:
+        kernels.count_limits(questions, facts.touchpoints, _limits(playbook), used)
+    return used
+
+
+@kept_with
+def _limits(playbook: Playbook) -> Limits:
     places = _places([channel.id for channel in playbook.channels])
     own = playbook.contact_limits
     groups = [treatment.group for treatment in playbook.treatments]
     counts = [[not limit.group or limit.group == group for group in (*groups, None)] for limit in own]
-    used = np.zeros((questions.at.size, len(own)))
-    rules = Limits(
+    return Limits(
         np.array([kernels.ANY if limit.channel == "*" else places[limit.channel] for limit in own], np.int64),
         np.array([micros(limit.days) for limit in own], dtype=np.int64),
         np.array(counts, dtype=np.bool_).reshape(len(own), len(groups) + 1),
     )
-    kernels.count_limits(questions, facts.touchpoints, rules, used)
-    return used
 
 
 def pauses(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> Floats:
     """Days since the latest pause of each suppression and treatment began, else NaN; shape (n, S, T)."""
     begun = np.full((questions.at.size, len(playbook.suppressions), len(playbook.treatments)), np.nan)
-    for rule, suppression in enumerate(playbook.suppressions):
+    for rule, (suppression, own, paused, channel) in enumerate(_paused(playbook)):
         events = facts.tracked[suppression.track]
-        own = scope_codes(suppression.scope, playbook)
+        if not events.time.size:
+            continue
         scopes: Ints
         if suppression.scope in ("treatment", "topic", "channel"):
             scopes = getattr(events, suppression.scope)
         else:
             # What an event does not say itself goes by its treatment; the last code: it has none.
             scopes = np.append(own, -1)[events.treatment]
-        paused = own
         if suppression.channel != "*":
-            channel = _places([c.id for c in playbook.channels])[suppression.channel]
             scopes = np.where(events.channel == channel, scopes, -1)
-            paused = np.where([t.channel == suppression.channel for t in playbook.treatments], own, -1)
         pause = Pause(scopes, paused, suppression.count, micros(suppression.window_days), rule)
         kernels.begin_pauses(questions, events, pause, begun)
     return begun
+
+
+@kept_with
+def _paused(playbook: Playbook) -> list[tuple[Suppression, Ints, Ints, int]]:
+    """Each suppression, the code of its scope for every treatment, that of those which it pauses (-1 = it
+    does not), and the code of its channel, -1 = all."""
+    places, found = _places([c.id for c in playbook.channels]), []
+    for suppression in playbook.suppressions:
+        own = scope_codes(suppression.scope, playbook)
+        through = [suppression.channel in ("*", t.channel) for t in playbook.treatments]
+        found.append((suppression, own, np.where(through, own, -1), places.get(suppression.channel, -1)))
+    return found
 
 
 def scope_codes(scope: Scope, playbook: Playbook) -> Ints:

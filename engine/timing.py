@@ -13,7 +13,7 @@ import polars as pl
 
 from engine.playbook import Playbook
 from engine.playbook_rules import Calendar
-from engine.records import DAY_MICROS, Bools, Ints, Micros
+from engine.records import DAY_MICROS, Bools, Ints, Micros, kept_with
 
 MINUTE_MICROS = 60_000_000
 MOST_STEPS = 4_000
@@ -30,14 +30,21 @@ _THURSDAY = 3
 def expires_at(playbook: Playbook, as_of: Micros) -> Micros:
     """When a suggestion made at each moment ends: after its days, or with its approval or validity, whichever
     comes first; microseconds UTC, shape (n, T)."""
+    lasts, ends = _lasts(playbook)
+    last: Micros = np.minimum(as_of[:, None] + lasts[None, :], ends[None, :])
+    return last
+
+
+@kept_with
+def _lasts(playbook: Playbook) -> tuple[Micros, Micros]:
+    """How long a suggestion of each treatment lasts, and when it ends at the latest; shapes (T,)."""
     never = np.iinfo(np.int64).max
-    lasts = np.array([round(t.validity_days * DAY_MICROS) for t in playbook.treatments], dtype=np.int64)
+    lasts = [round(t.validity_days * DAY_MICROS) for t in playbook.treatments]
     ends = [
         min(never if end is None else end for end in (t.approved_until, t.valid_until, playbook.valid_until))
         for t in playbook.treatments
     ]
-    last: Micros = np.minimum(as_of[:, None] + lasts[None, :], np.array(ends, dtype=np.int64)[None, :])
-    return last
+    return np.array(lasts, dtype=np.int64), np.array(ends, dtype=np.int64)
 
 
 @lru_cache(maxsize=1024)
@@ -78,6 +85,7 @@ def first_moments(playbook: Playbook, as_of: Micros, place: Ints, places: Sequen
     return found
 
 
+@kept_with
 def _windows(playbook: Playbook) -> dict[tuple[tuple[int, int] | None, bool], list[int]]:
     """Quiet hours and whether only working days count -> the channels that have them."""
     windows: dict[tuple[tuple[int, int] | None, bool], list[int]] = {}
@@ -95,6 +103,28 @@ def _calendar(playbook: Playbook, country: str) -> Calendar:
 
 def _first(as_of: Micros, zone: str, hours: Sequence[Hours]) -> Micros:
     """The first open moment at or after each in one zone, a row for each kind of hours; shape (hours, n)."""
+    if len(as_of) == 1:
+        opens = _within_minute(int(as_of[0]) // MINUTE_MICROS, zone, tuple(hours))
+        if opens is not None:
+            return np.maximum(opens, as_of)[:, None]
+    return _first_of_all(as_of, zone, hours)
+
+
+@lru_cache(maxsize=4096)
+def _within_minute(minute: int, zone: str, hours: tuple[Hours, ...]) -> Micros | None:
+    """For all moments of a minute: when each kind of hours opens, or the minute's begin where it is open.
+
+    A minute's answer is the same for every account of a zone. None where hours begin or end within it, or
+    the clock is changed.
+    """
+    begin = minute * MINUTE_MICROS
+    ends = np.array([begin, begin + MINUTE_MICROS - 1], dtype=np.int64)
+    opens = _first_of_all(ends, zone, hours)
+    whole = (opens == ends[None, :]).all(axis=1) | (opens[:, 0] == opens[:, 1])
+    return opens[:, 0].copy() if whole.all() else None
+
+
+def _first_of_all(as_of: Micros, zone: str, hours: Sequence[Hours]) -> Micros:
     moments, index = np.unique(as_of, return_inverse=True)
     local = _local(moments, zone)
     opened = np.array([_opened(local, quiet, calendar) for quiet, calendar in hours])
