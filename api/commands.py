@@ -71,10 +71,11 @@ def ingest(
     typer.echo(f"{found.snapshot.accounts:,} accounts in {settings.home}, {found.seconds:.1f} s")
 
 
-def world(
+def world(  # noqa: PLR0917 - typer names them all
     accounts: Annotated[int, typer.Option(help="How many accounts.", min=1)] = 2000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same world.", min=0)] = 0,
     out: Annotated[Path, typer.Option(help="Folder to write the tables to.")] = Path("world"),
+    playbook: Annotated[str, typer.Option(help="Shipped playbook whose business is simulated.")] = "pharma",
     until: Annotated[str | None, typer.Option(help="End of its history, ISO 8601 with zone.")] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="A setting of docs/world.md: effect=0; may be repeated.")
@@ -84,12 +85,15 @@ def world(
     from data.times import to_datetime
     from data.world import WorldSettings, write_world
 
-    settings = WorldSettings.written(change or [], accounts=accounts, seed=seed)
+    settings = WorldSettings.written(change or [], accounts=accounts, seed=seed, playbook=playbook)
     if until is not None:
         settings = replace(settings, until=to_datetime(moment(until)))
     with reporting() as report:
         write_world(settings, out, report)
-    typer.echo(f"{accounts:,} accounts written to {out}. Load them: nextbest ingest {out}")
+    typer.echo(
+        f"{accounts:,} accounts written to {out}. Load them: nextbest ingest {out}; "
+        f"learn and decide with --playbook {settings.playbook}"
+    )
 
 
 def import_starbucks(

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.world.catalogue import NATURES, Catalogue
+from data.world.business import Only
+from data.world.catalogue import Catalogue
 from data.world.effects import (
     INTEREST_DAYS,
     MEMORY_DAYS,
@@ -20,6 +21,8 @@ from data.world.effects import (
     optout_probability,
     repetition_fade,
 )  # fmt: skip
+from data.world.mailing import Newsletters, draw_newsletters
+from data.world.phases import Phases
 from data.world.scene import Scene
 from data.world.settings import WorldSettings
 from engine.records import DAY_MICROS, Bools, Floats, Ints, Micros
@@ -51,6 +54,7 @@ class Course:
 
     Attributes:
         visits: Of the website.
+        newsletters: Beside the decisions.
         decided_at: Microseconds UTC, increasing within an account.
         choice: Index of the treatment.
         probability: With which it was chosen.
@@ -67,6 +71,7 @@ class Course:
     """
 
     visits: Visits
+    newsletters: Newsletters
     decided_at: Micros
     choice: Ints
     probability: Floats
@@ -83,18 +88,40 @@ class Course:
 
 
 def draw_visits(scene: Scene) -> Visits:
-    """Visits of the website; topics by interest."""
+    """Visits of the website and other questions of accounts; topics by interest."""
     settings, people, nature = scene.settings, scene.people, scene.nature
     rng = settings.generator("visits")
-    count = rng.poisson(settings.inbound_per_year * settings.days / 365, len(people))
+    peak = 1.0 if scene.phases is None else float(scene.phases.visits.max())
+    count = rng.poisson(peak * settings.inbound_per_year * settings.days / 365, len(people))
     account = np.repeat(np.arange(len(people), dtype=np.int64), count)
     at = settings.start_micros + rng.integers(0, settings.days * DAY_MICROS, len(account))
     order = np.lexsort((at, account))
     account, at = account[order], at[order]
-    cumulative = nature.interest.cumsum(axis=1)
-    topic = (cumulative[account] < rng.random(len(account))[:, None]).sum(axis=1)
-    noticed = (people.web_consent[account] == 1) & (rng.random(len(account)) < settings.trigger)
-    return Visits(account, at, np.minimum(topic, nature.interest.shape[1] - 1).astype(np.int64), noticed)
+    interest = nature.interest[account]
+    if scene.phases is not None:
+        account, at, interest = _by_phase(scene.phases, account, at, interest, rng)
+    topic = (interest.cumsum(axis=1) < rng.random(len(account))[:, None]).sum(axis=1)
+    topic = np.minimum(topic, nature.interest.shape[1] - 1).astype(np.int64)
+    usable = (people.web_consent[account] == 1) | ~_on_website(scene)[topic]
+    return Visits(account, at, topic, usable & (rng.random(len(account)) < settings.trigger))
+
+
+def _on_website(scene: Scene) -> Bools:
+    """Topics that are asked about on the website, where a look needs a permission; shape (topics,)."""
+    inbound = scene.settings.business.inbound
+    return np.array([topic not in inbound or inbound[topic].channel == "website"
+                     for topic in scene.catalogue.topics])  # fmt: skip
+
+
+def _by_phase(
+    phases: Phases, account: Ints, at: Micros, interest: Floats, rng: np.random.Generator
+) -> tuple[Ints, Micros, Floats]:
+    """Of visits at the highest rate those that the phase allows, and what they can be about."""
+    phase = phases.at(account, at)
+    weight = interest * phases.topics[phase]
+    total = weight.sum(axis=1)
+    kept = (rng.random(len(at)) * phases.visits.max() < phases.visits[phase]) & (total > 0)
+    return account[kept], at[kept], (weight / np.maximum(total, 1e-300)[:, None])[kept]
 
 
 def run_course(scene: Scene) -> Course:
@@ -105,8 +132,21 @@ def run_course(scene: Scene) -> Course:
     for k in range(settings.rounds):
         earliest = course.decided_at[:, k - 1] + DAY_MICROS if k else slots[:, 0] - 2 * DAY_MICROS
         course.decided_at[:, k] = _brought_forward(visits, slots[:, k], earliest, wait)
+        if len(course.newsletters):
+            _leave_the_newsletter(course, k, scene)
         _decide(course, k, scene)
     return course
+
+
+def _leave_the_newsletter(course: Course, k: int, scene: Scene) -> None:
+    """Opt-outs by newsletters since the decision before, as many as that many e-mails bring."""
+    now = course.decided_at[:, k]
+    since = course.decided_at[:, k - 1] if k else np.full_like(now, scene.settings.start_micros)
+    emails = _earlier_contacts(course, k, scene.catalogue)[:, scene.catalogue.email].sum(axis=1)
+    emails += course.newsletters.before(now, course.optout_at)
+    chance = optout_probability(scene.nature.tires, emails)
+    rng = scene.settings.generator(f"newsletters {k}")
+    course.newsletters.leave(since, now, chance, course.optout_at, rng)
 
 
 def _blank(scene: Scene, visits: Visits) -> Course:
@@ -114,6 +154,7 @@ def _blank(scene: Scene, visits: Visits) -> Course:
     flat, deep = (n, rounds), (n, rounds, treatments)
     return Course(
         visits=visits,
+        newsletters=draw_newsletters(scene.settings, scene.people),
         decided_at=np.zeros(flat, dtype=np.int64),
         choice=np.zeros(flat, dtype=np.int64),
         probability=np.zeros(flat),
@@ -154,12 +195,14 @@ def _decide(course: Course, k: int, scene: Scene) -> None:
     now, rows = course.decided_at[:, k], np.arange(len(scene.people))
     rng = settings.generator(f"decision {k}")
     counts = _earlier_contacts(course, k, catalogue)
-    emails = counts[:, catalogue.email].sum(axis=1)
+    emails = counts[:, catalogue.email].sum(axis=1) + course.newsletters.before(now, course.optout_at)
     fade = repetition_fade(settings, counts)
     fade[:, catalogue.email] *= email_fade(nature.tires, emails)[:, None]
     fresh = (
         1.0 + settings.recency * _recent_topics(course.visits, now, INTEREST_DAYS, nature)[:, catalogue.topic]
     )
+    if scene.phases is not None:
+        fresh *= scene.phases.works[scene.phases.at(rows, now)]
     carried_out = np.where(catalogue.by_person, settings.followed, 1.0)
     eligible = _eligible(scene, now, course.optout_at)
     if settings.assignment == "randomised":
@@ -228,10 +271,23 @@ def _eligible(scene: Scene, now: Micros, optout_at: Micros) -> Bools:
         if t > 0 and catalogue.channels[channel] in catalogue.needs_opt_in:
             allowed[:, t] = people.email_consent
     allowed[:, catalogue.email] &= (people.email_consent & (optout_at > now))[:, None]
+    for rule in settings.business.only:
+        allowed &= _allowed_only(rule, scene)
     if settings.new_treatment:
         begin = settings.until_micros - round(settings.new_treatment_days * DAY_MICROS)
         allowed[:, catalogue.index(settings.new_treatment)] &= now >= begin
     return allowed
+
+
+def _allowed_only(rule: Only, scene: Scene) -> Bools:
+    """What a rule of the company leaves; shape (n, T)."""
+    kind, catalogue = scene.settings.business, scene.catalogue
+    levels = kind.segments if rule.column == "segment" else kind.extras[rule.column].levels
+    values = {"role": catalogue.roles, "issue": catalogue.issues, "id": catalogue.ids,
+              "channel": tuple(catalogue.channels[c] for c in catalogue.channel)}[rule.by]  # fmt: skip
+    concerned = np.isin(values, rule.of) & (np.arange(len(values)) > 0)
+    allowed = scene.people.among(tuple(levels.index(level) for level in rule.levels), rule.column)
+    return allowed[:, None] | ~concerned
 
 
 def _uniform(eligible: Bools, none_share: float) -> Floats:
@@ -247,13 +303,13 @@ def _targeted(scene: Scene, eligible: Bools, visits: Visits, now: Micros) -> Flo
     read = 3.0 * settings.trigger * _recent_topics(visits, now, _REACTION_DAYS, nature, noticed=True)
     listed = people.online_hours > MAILING_LIST_HOURS
     contact = 1.0 / (1.0 + np.exp(-(0.2 + 0.8 * good + 0.7 * read.max(axis=1) + 2.0 * listed)))
-    liking = np.array([NATURES[c].popularity for c in catalogue.channels])[catalogue.channel]
-    slope = np.array([NATURES[c].good_accounts for c in catalogue.channels])[catalogue.channel]
+    liking, slope = catalogue.of_channel("popularity"), catalogue.of_channel("good_accounts")
     score = liking + slope * good[:, None] + (read + 0.4 * nature.known_interest)[:, catalogue.topic]
     score += 2.5 * listed[:, None] * catalogue.email
     weight = np.exp(score) * eligible
     weight[:, 0] = 0.0
-    shares = contact[:, None] * weight / weight.sum(axis=1, keepdims=True)
+    contact = np.where(eligible[:, 1:].any(axis=1), contact, 0.0)
+    shares = contact[:, None] * weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-300)
     shares[:, 0] = 1.0 - contact
     return np.asarray(
         (1.0 - _UNIFORM_SHARE) * shares + _UNIFORM_SHARE * eligible / eligible.sum(axis=1, keepdims=True)

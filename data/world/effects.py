@@ -1,6 +1,6 @@
 """What contacts do in the simulated world: the laws of nature that a learner has to find.
 
-Effects are amounts of money added to an account's prescriptions, never a change of what others do, so
+Effects are amounts of money added to an account's outcomes, never a change of what others do, so
 that the truth is a sum (`data.world.truth`).
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.world.catalogue import NATURES, Catalogue
-from data.world.people import INDUSTRIES, SIZES, People
+from data.world.catalogue import Catalogue
+from data.world.people import People
 from data.world.settings import WorldSettings
 from engine.records import DAY_MICROS, Floats, Micros
 
@@ -19,13 +19,8 @@ MEMORY_DAYS = 90.0
 """How long an earlier contact makes the same message fade."""
 INTEREST_DAYS = 14.0
 """How long interest in a topic lasts after a visit of the website."""
-EARLIEST_DAYS = 5.0
-"""No prescription follows a decision sooner."""
-INTEREST_DELAY_DAYS = 10.0
-"""Mean time from a visit of the website to the prescriptions that its interest brings anyway."""
-YEARLY_BASELINE = 1_200.0
-PRESCRIPTION = 30.0
-SEASON = 0.15
+UNDERPERFORMING = 0.125
+"""What underperformers buy of what accounts like them do."""
 EMAIL_FADE = 0.15
 OPTOUT_BASE = 0.0015
 
@@ -40,7 +35,7 @@ class Nature:
         affinity: How fond an account is of a treatment relative to the average, about 1; shape (n, T).
         interest: Probability that a visit of the website is about a topic; shape (n, topics).
         known_interest: What colleagues can know of it: standardised; shape (n, topics).
-        baseline_per_day: Prescriptions without any contact, in currency; shape (n,).
+        baseline_per_day: Worth of outcomes without any contact, in currency; shape (n,).
         tires: Fatigue of each account, the setting or 0; shape (n,).
     """
 
@@ -66,22 +61,26 @@ def draw_nature(settings: WorldSettings, people: People, catalogue: Catalogue) -
     affinity = _relative(score, settings.personalisation, linear=settings.linear)
     affinity[:, 0] = 0.0
     message = np.exp(0.1 * rng.standard_normal(len(catalogue.ids)))
-    average = np.array([NATURES[c].caused for c in catalogue.channels])[catalogue.channel] * message
-    where = people.in_segment(settings.effect_segment)[:, None]
+    average = catalogue.of_channel("caused") * message
+    where = people.in_segment(settings.segment_code(settings.effect_segment))[:, None]
+    suited = affinity - settings.harm * (np.arange(len(catalogue.ids)) > 0)
     return Nature(
-        gross=settings.effect * average * affinity * where,
+        gross=settings.effect * average * suited * where,
         affinity=affinity,
-        interest=_softmax(0.8 * topic),
+        interest=_shares(0.8 * topic, catalogue.asked),
         known_interest=topic_seen,
         baseline_per_day=_baseline(settings, people),
-        tires=np.where(people.in_segment(settings.fatigue_segment), settings.fatigue, 0.0),
+        tires=np.where(
+            people.in_segment(settings.segment_code(settings.fatigue_segment)), settings.fatigue, 0.0
+        ),
     )
 
 
 def _baseline(settings: WorldSettings, people: People) -> Floats:
     log = 0.7 * people.potential_score + 0.25 * people.frailty + 0.5 * settings.hidden * people.openness
     centre = 0.5 * (0.7**2 + 0.25**2 + (0.5 * settings.hidden) ** 2)
-    return np.asarray(YEARLY_BASELINE / 365 * np.exp(log - centre))
+    usual = settings.business.yearly / 365 * np.exp(log - centre)
+    return np.asarray(np.where(people.underperforms, UNDERPERFORMING * usual, usual))
 
 
 def _relative(score: Floats, spread: float, *, linear: bool) -> Floats:
@@ -94,8 +93,8 @@ def _relative(score: Floats, spread: float, *, linear: bool) -> Floats:
 def _channel_scores(people: People, channels: int, linear: bool, rng: np.random.Generator) -> Floats:
     """How account traits speak for channels; standardised by channel, shape (n, channels)."""
     traits = np.column_stack(
-        [_standard(column) for column in (people.age_group, np.log1p(people.online_hours), people.patients)]
-        + [_standard(people.size == size) for size in range(1, len(SIZES))]
+        [_standard(column) for column in (people.group, np.log1p(people.online_hours), people.volume)]
+        + [_standard(people.size == size) for size in range(1, people.sizes)]
     )
     straight = traits @ rng.standard_normal((traits.shape[1], channels))
     left, right = rng.integers(0, 3, channels), rng.integers(0, 3, channels)
@@ -107,8 +106,8 @@ def _channel_scores(people: People, channels: int, linear: bool, rng: np.random.
 
 def _topic_scores(people: People, topics: int, linear: bool, rng: np.random.Generator) -> Floats:
     """How account traits speak for topics; standardised by topic, shape (n, topics)."""
-    by_industry = rng.standard_normal((len(INDUSTRIES), topics))
-    by_both = rng.standard_normal((len(INDUSTRIES), len(SIZES), topics))
+    by_industry = rng.standard_normal((people.industries, topics))
+    by_both = rng.standard_normal((people.industries, people.sizes, topics))
     scores = by_industry[people.industry]
     return _standard(scores if linear else scores + 0.7 * by_both[people.industry, people.size])
 
@@ -120,8 +119,9 @@ def _standard(values: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> Floa
     return np.asarray((floats - floats.mean(axis=0)) / np.where(spread > 0, spread, 1.0))
 
 
-def _softmax(score: Floats) -> Floats:
-    weight = np.exp(score - score.max(axis=1, keepdims=True))
+def _shares(score: Floats, weights: Floats) -> Floats:
+    """Rows that sum to 1, larger where the score is; what weighs nothing has none."""
+    weight = np.exp(score - score.max(axis=1, keepdims=True)) * weights
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
 
@@ -142,21 +142,23 @@ def optout_probability(tires: Floats, emails: Floats) -> Floats:
 
 def share_arrived(settings: WorldSettings, days: Floats) -> Floats:
     """Share of a contact's effect that has arrived so many days after its decision."""
-    return np.asarray(-np.expm1(-np.maximum(days - EARLIEST_DAYS, 0.0) / settings.delay_days))
+    return np.asarray(
+        -np.expm1(-np.maximum(days - settings.business.earliest_days, 0.0) / settings.delay_days)
+    )
 
 
-def interest_arrived(days: Floats) -> Floats:
-    """Share of the prescriptions behind a visit of the website that has come so many days after it."""
-    return np.asarray(-np.expm1(-np.maximum(days, 0.0) / INTEREST_DELAY_DAYS))
+def interest_arrived(settings: WorldSettings, days: Floats) -> Floats:
+    """Share of the outcomes behind a question of the account that has come so many days after it."""
+    return np.asarray(-np.expm1(-np.maximum(days, 0.0) / settings.business.interest_delay_days))
 
 
-def season(settings: WorldSettings, begin: Micros, days: float) -> Floats:
-    """Integral of the season over a window, in days: prescriptions are fewer in summer, more in winter."""
+def season(settings: WorldSettings, begin: Micros, days: Floats) -> Floats:
+    """Integral of the season over a window, in days: outcomes are fewer in summer, more in winter."""
     rate = 2 * np.pi / 365.0
     phase = rate * (begin - settings.start_micros) / DAY_MICROS
-    return np.asarray(days + SEASON / rate * (np.sin(phase + rate * days) - np.sin(phase)))
+    return np.asarray(days + settings.business.season / rate * (np.sin(phase + rate * days) - np.sin(phase)))
 
 
-def mean_prescription(settings: WorldSettings) -> float:
-    """Mean amount of one prescription, in currency."""
-    return PRESCRIPTION * settings.noise
+def mean_outcome(settings: WorldSettings) -> float:
+    """Mean worth of one outcome, in currency."""
+    return settings.business.amount * settings.noise

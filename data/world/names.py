@@ -42,9 +42,22 @@ FAMILY: dict[str, str] = {
 }  # fmt: skip
 
 TITLE: dict[str, str] = {"en": "Dr", "de": "Dr.", "ar": "د.", "fa": "دکتر"}
+COMPANY: dict[str, tuple[str, ...]] = {
+    "en": ("{} Ltd", "{} & Sons", "{} Logistics", "{} Engineering", "{} Foods"),
+    "de": ("{} GmbH", "{} & Söhne", "{} Logistik", "{} Maschinenbau", "{} Technik"),
+    "ar": ("شركة {}", "مؤسسة {}", "مجموعة {}", "مصنع {}", "مكتب {}"),
+    "fa": ("شرکت {}", "گروه {}", "بازرگانی {}", "کارخانهٔ {}", "صنایع {}"),
+}
 
 
-def full_name(language: str, given: int, family: int, *, titled: bool) -> str:
+def full_name(language: str, given: int, family: int) -> str:
     """A name from the lists of a language; numbers beyond a list wrap around."""
-    name = f"{GIVEN[language].split()[given % 20]} {FAMILY[language].split()[family % 20]}"
-    return f"{TITLE[language]} {name}" if titled else name
+    return f"{GIVEN[language].split()[given % 20]} {FAMILY[language].split()[family % 20]}"
+
+
+def account_name(who: str, language: str, given: int, family: int) -> str:
+    """What an account is called: a physician with the title, a person, or a company."""
+    if who == "company":
+        return COMPANY[language][given % 5].format(FAMILY[language].split()[family % 20])
+    name = full_name(language, given, family)
+    return f"{TITLE[language]} {name}" if who == "physician" else name

@@ -8,22 +8,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 from zlib import crc32
 
 import numpy as np
 
-from data.home import DataError
+from data.world.business import Business, WorldError, business
 from engine.records import DAY_MICROS
 
 Assignment = Literal["targeted", "targeted_logged", "randomised"]
-SEGMENTS: tuple[str, ...] = ("A", "B", "C")
-
-
-class WorldError(DataError):
-    """A setting of the world cannot be; nothing was written."""
-
-    exit_code = 2
+BY_PLAYBOOK: Any = None
+"""Default of settings whose usual value differs by playbook."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +26,7 @@ class WorldSettings:
     """Settings of a simulated world.
 
     Attributes:
-        accounts: How many physicians.
+        accounts: How many there are.
         seed: Everything random follows from it.
         days: Length of the history, in days.
         until: End of the history; what is planned for later is a plan.
@@ -66,6 +61,13 @@ class WorldSettings:
         followed: Share of the contacts decided for people that they carry out.
         corrected: Share of people's touchpoints that are first recorded wrongly.
         late: Share of records that are stored days after they occurred.
+        playbook: Whose world it is.
+        emails_per_month: Newsletters beside the decisions, to all who permit e-mail: they cause nothing, they
+            tire.
+        harm: By how much the average effect is lowered, as a share of it: contacts that suit an account badly
+            do harm; what harm takes away is taken back as outcomes below 0.
+        skill: How much the effect of people's contacts differs between colleagues: standard deviation of its
+            logarithm.
     """
 
     accounts: int = 2_000
@@ -84,28 +86,35 @@ class WorldSettings:
     repetition: float = 0.5
     recency: float = 1.0
     effect_segment: str = ""
-    delay_days: float = 12.0
-    inbound_per_year: float = 6.0
-    interest_value: float = 60.0
+    delay_days: float = BY_PLAYBOOK
+    inbound_per_year: float = BY_PLAYBOOK
+    interest_value: float = BY_PLAYBOOK
     trigger: float = 0.5
     new_treatment: str = ""
     new_treatment_days: float = 90.0
-    every_days: int = 14
-    warmup_days: int = 60
-    horizon_days: float = 60.0
+    every_days: int = BY_PLAYBOOK
+    warmup_days: int = BY_PLAYBOOK
+    horizon_days: float = BY_PLAYBOOK
     none_share: float = 0.25
     followed: float = 1.0
     corrected: float = 0.01
     late: float = 0.03
+    playbook: str = "pharma"
+    emails_per_month: float = 0.0
+    harm: float = 0.0
+    skill: float = 0.0
 
     def __post_init__(self) -> None:
+        for name, usual in self.business.settings.items():
+            if getattr(self, name) is BY_PLAYBOOK:
+                object.__setattr__(self, name, usual)
         for name, (low, high) in _BOUNDS.items():
             _within(name, getattr(self, name), low, high)
-            if isinstance(_DEFAULTS[name], int) and not isinstance(getattr(self, name), int):
+            if name in _WHOLE and not isinstance(getattr(self, name), int):
                 raise WorldError(f"World setting {name}: got {getattr(self, name)}, need a whole number.")
         _one_of("assignment", self.assignment, get_args(Assignment))
-        _one_of("fatigue_segment", self.fatigue_segment, ("", *SEGMENTS))
-        _one_of("effect_segment", self.effect_segment, ("", *SEGMENTS))
+        _one_of("fatigue_segment", self.fatigue_segment, ("", *self.business.segments))
+        _one_of("effect_segment", self.effect_segment, ("", *self.business.segments))
         if self.linear not in (True, False):
             raise WorldError(f"World setting linear: got {self.linear}, need true or false.")
         if not isinstance(self.until, datetime) or self.until.tzinfo is None:
@@ -136,6 +145,15 @@ class WorldSettings:
                 raise WorldError(f"Got the setting {change!r}, need NAME=VALUE, such as effect=0.")
             values[name] = _value(value)
         return cls.named(**values)
+
+    @property
+    def business(self) -> Business:
+        """What is particular to the playbook's world. Raises WorldError: it has none."""
+        return business(self.playbook)
+
+    def segment_code(self, segment: str) -> int | None:
+        """Position of a segment; None for "", which means all."""
+        return self.business.segments.index(segment) if segment else None
 
     @property
     def until_micros(self) -> int:
@@ -174,11 +192,11 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "inbound_per_year": (0, 365), "interest_value": (0, 100_000), "trigger": (0, 1),
     "new_treatment_days": (0, 3_650), "every_days": (2, 365), "warmup_days": (0, 3_650),
     "horizon_days": (1, 90), "none_share": (0.01, 0.99), "followed": (0.01, 1), "corrected": (0, 1),
-    "late": (0, 1),
+    "late": (0, 1), "emails_per_month": (0, 60), "harm": (0, 1), "skill": (0, 3),
 }  # fmt: skip
 
 
-_DEFAULTS = {field.name: field.default for field in fields(WorldSettings)}
+_WHOLE = {field.name for field in fields(WorldSettings) if field.type == "int"}
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

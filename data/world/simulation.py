@@ -11,10 +11,12 @@ import polars as pl
 
 from data.progress import Progress, quiet
 from data.whole_folder import refuse_occupied, whole_folder
+from data.world.business import WorldError
 from data.world.course import Course, run_course
 from data.world.events import decisions_table, outcomes_table, responses_table
+from data.world.offers import offers_table
 from data.world.scene import Scene
-from data.world.settings import WorldError, WorldSettings
+from data.world.settings import WorldSettings
 from data.world.tables import (
     Contacts,
     accounts_table,
@@ -40,12 +42,14 @@ class World:
         tables: Of the data contract, by name.
         truth: About every decision.
         traits: What is hidden about the accounts, one row each.
+        stages: Phases of the accounts, one row each; None where the business knows none.
     """
 
     settings: WorldSettings
     tables: Mapping[str, pl.DataFrame]
     truth: Truth
     traits: pl.DataFrame
+    stages: pl.DataFrame | None = None
 
     def write(self, folder: Path) -> None:
         """Write the tables as <folder>/<table>.parquet and the truth into <folder>/truth, or nothing at all.
@@ -83,6 +87,8 @@ class World:
         ).write_parquet(folder / "eligible.parquet")  # fmt: skip
         pl.DataFrame({"treatment": names, "cost": truth.cost}).write_parquet(folder / "treatments.parquet")
         self.traits.write_parquet(folder / "traits.parquet")
+        if self.stages is not None:
+            self.stages.write_parquet(folder / "stages.parquet")
         settings = json.dumps(asdict(self.settings), default=str, indent=2)
         (folder / Path(_SETTINGS).name).write_text(settings + "\n", encoding="utf-8")
 
@@ -95,7 +101,7 @@ def simulate(settings: WorldSettings, progress: Progress = quiet) -> World:
         progress: Called with (stage, done, of).
 
     Raises:
-        WorldError: `new_treatment` is not in the playbook.
+        WorldError: `new_treatment` is not in the playbook, or its world does not know what the playbook says.
     """
     progress("accounts", 0, 4)
     scene = Scene.draw(settings)
@@ -106,7 +112,8 @@ def simulate(settings: WorldSettings, progress: Progress = quiet) -> World:
     progress("truth", 3, 4)
     truth = _truth(scene, course)
     progress("truth", 4, 4)
-    return World(settings, tables, truth, _traits(scene))
+    stages = None if scene.phases is None else scene.phases.table(scene.people.account_ids)
+    return World(settings, tables, truth, _traits(scene), stages)
 
 
 def write_world(settings: WorldSettings, folder: Path, progress: Progress = quiet) -> World:
@@ -136,6 +143,9 @@ def _tables(scene: Scene, course: Course) -> dict[str, pl.DataFrame]:
     }
     if scene.settings.assignment != "targeted":
         tables["decisions"] = decisions_table(scene, course)
+    offers = offers_table(scene, contacts)
+    if offers is not None:
+        tables["offers"] = offers
     return tables
 
 
@@ -147,6 +157,7 @@ def _truth(scene: Scene, course: Course) -> Truth:
         decided_at=course.decided_at.ravel(),
         treatments=catalogue.ids,
         cost=catalogue.cost,
+        horizon_days=scene.horizons,
         expected=caused_within_horizon(course, scene).reshape(count, -1),
         baseline=expected_otherwise(course, scene).ravel(),
         optout=course.optout.ravel(),
@@ -160,6 +171,8 @@ def _traits(scene: Scene) -> pl.DataFrame:
     people, catalogue = scene.people, scene.catalogue
     columns = {"account_id": pl.Series(people.account_ids), "openness": pl.Series(people.openness),
                "frailty": pl.Series(people.frailty)}  # fmt: skip
+    if scene.settings.business.underperformers:
+        columns["underperforms"] = pl.Series(people.underperforms)
     for names, tastes in ((catalogue.channels, people.channel_taste), (catalogue.topics, people.topic_taste)):
-        columns |= {f"taste_{name}": pl.Series(tastes[:, i]) for i, name in enumerate(names)}
+        columns |= {f"taste_{name or 'no_topic'}": pl.Series(tastes[:, i]) for i, name in enumerate(names)}
     return pl.DataFrame(columns)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import polars as pl
 
+from data.world.business import Extra
 from data.world.catalogue import Catalogue
 from data.world.course import HOUR_MICROS, Course, Visits
-from data.world.names import full_name
-from data.world.people import AGE_GROUPS, COUNTRIES, INDUSTRIES, SIZES
+from data.world.names import account_name
+from data.world.people import COUNTRIES
 from data.world.scene import Scene
-from data.world.settings import SEGMENTS, WorldSettings
+from data.world.settings import WorldSettings
 from engine.contract import TABLES, TIME
-from engine.records import DAY_MICROS, Ints, Micros
+from engine.records import DAY_MICROS, Floats, Ints, Micros
 
 _PLAN_SHARE = 0.02
-_PEOPLE_CHANNEL = "visit"
 
 
 def frame(table: str, columns: Mapping[str, object]) -> pl.DataFrame:
@@ -52,29 +53,35 @@ def decision_ids(scene: Scene) -> pl.Series:
 def accounts_table(scene: Scene) -> pl.DataFrame:
     """What the company knows of its accounts."""
     settings, people = scene.settings, scene.people
-    rng = settings.generator("names")
+    rng, kind = settings.generator("names"), settings.business
+    levels = {name: trait.levels for name, trait in kind.traits.items()}
     languages = [COUNTRIES[c][4][i] for c, i in zip(people.country, people.language, strict=True)]
     given, family = rng.integers(0, 20, len(people)), rng.integers(0, 20, len(people))
     countries = list(zip(*COUNTRIES, strict=True))
     return frame("accounts", {
         "account_id": people.account_ids,
-        "name": [full_name(*parts, titled=True) for parts in zip(languages, given, family, strict=True)],
+        "name": [account_name(kind.who, *parts) for parts in zip(languages, given, family, strict=True)],
         "territory": texts(scene.staff.territories, people.territory),
-        "segment": texts(SEGMENTS, people.segment),
-        "size": texts(SIZES, people.size),
-        "industry": texts(INDUSTRIES, people.industry),
+        "segment": texts(kind.segments, people.segment),
+        kind.column("size"): texts(levels["size"], people.size),
+        kind.column("industry"): texts(levels["industry"], people.industry),
         "language": languages,
         "timezone": texts(countries[1], people.country),
         "country": texts(countries[0], people.country),
         "potential_value": people.potential,
-        "automated": np.zeros(len(people), dtype=np.bool_),
+        "automated": np.isin(np.array(kind.segments)[people.segment], kind.automated),
         "latitude": np.round(np.array(countries[2])[people.country] + rng.normal(0, 1, len(people)), 4),
         "longitude": np.round(np.array(countries[3])[people.country] + rng.normal(0, 1, len(people)), 4),
-        "age_group": texts(AGE_GROUPS, people.age_group),
-        "online_hours": people.online_hours,
-        "patients_a_week": people.patients,
+        kind.column("group"): texts(levels["group"], people.group),
+        kind.column("hours"): people.online_hours,
+        kind.column("volume"): people.volume,
+        **{name: _extra(kind.extras[name], values) for name, values in people.extras.items()},
         "stored_at": moments(np.full(len(people), settings.start_micros)),
     })  # fmt: skip
+
+
+def _extra(extra: Extra, values: Floats | Ints) -> pl.Series:
+    return texts(extra.levels, np.asarray(values, dtype=np.int64)) if extra.levels else pl.Series(values)
 
 
 def preferences_table(scene: Scene, course: Course) -> pl.DataFrame:
@@ -135,7 +142,11 @@ def touchpoints_table(scene: Scene, course: Course, contacts: Contacts) -> pl.Da
     if scene.settings.assignment != "targeted":
         ids = decision_ids(scene).gather(contacts.account * rounds + contacts.round)
         outbound = outbound.with_columns(decision_id=ids)
-    rows = [_first_versions(scene, outbound), outbound, _visits(scene, course.visits), _plans(scene)]
+    rows = [_first_versions(scene, outbound), outbound, _visits(scene, course.visits)]
+    if scene.settings.business.diary:
+        rows.append(_plans(scene))
+    if len(course.newsletters):
+        rows.append(_newsletters(scene, course))
     return frame("touchpoints", pl.concat(rows, how="diagonal_relaxed").to_dict(as_series=True))
 
 
@@ -153,7 +164,7 @@ def _outbound(scene: Scene, contacts: Contacts) -> pl.DataFrame:
         "occurred_at": moments(contacts.at),
         "channel": texts(catalogue.channels, catalogue.channel[contacts.treatment]),
         "treatment": texts(catalogue.ids, contacts.treatment),
-        "topic": texts(catalogue.topics, catalogue.topic[contacts.treatment]),
+        "topic": texts(catalogue.topic_names, catalogue.topic[contacts.treatment]),
         "role": texts(catalogue.roles, contacts.treatment),
         "user_id": scene.staff.serving(people.territory[contacts.account], roles[contacts.treatment]),
         "status": texts(("done", "planned"), planned.astype(np.int64)),
@@ -183,7 +194,7 @@ def _first_versions(scene: Scene, outbound: pl.DataFrame) -> pl.DataFrame:
     early = at + ((stored_at - at) * rng.random(len(rows))).astype(np.int64)
     return rows.with_columns(
         treatment=texts(catalogue.ids, other[true]),
-        topic=texts(catalogue.topics, catalogue.topic[other[true]]),
+        topic=texts(catalogue.topic_names, catalogue.topic[other[true]]),
         stored_at=moments(np.minimum(early, stored_at - 1)),
     )  # fmt: skip
 
@@ -204,20 +215,50 @@ def _visits(scene: Scene, visits: Visits) -> pl.DataFrame:
         "account_id": pl.Series(people.account_ids).gather(visits.account),
         "occurred_at": moments(visits.at),
         "topic": texts(catalogue.topics, visits.topic),
+        "channel": texts([_inbound_channel(scene, topic) for topic in catalogue.topics], visits.topic),
+        **_answers(scene, visits),
         "stored_at": moments(stored(settings, visits.at, 0.02, rng)),
     }).with_columns(
-        direction=pl.lit("inbound"), channel=pl.lit("website"), status=pl.lit("done")
+        direction=pl.lit("inbound"), status=pl.lit("done")
+    )  # fmt: skip
+
+
+def _inbound_channel(scene: Scene, topic: str) -> str:
+    asked = scene.settings.business.inbound.get(topic)
+    return asked.channel if asked else "website"
+
+
+def _answers(scene: Scene, visits: Visits) -> dict[str, pl.Series]:
+    """What was filled in where a form asks: answers drawn one by one; no column where none asks."""
+    rng, inbound = scene.settings.generator("answers"), scene.settings.business.inbound
+    forms = {topic: asked.details for topic, asked in inbound.items() if asked.details}
+    if not forms:
+        return {}
+    names = [scene.catalogue.topics[topic] for topic in visits.topic]
+    filled = [
+        json.dumps({question: str(rng.choice(answers)) for question, answers in forms[name].items()})
+        if name in forms
+        else None
+        for name in names
+    ]
+    return {"details": pl.Series(filled, dtype=pl.String)}
+
+
+def _newsletters(scene: Scene, course: Course) -> pl.DataFrame:
+    sent = course.newsletters.table(scene.people.account_ids, course.optout_at)
+    at = sent["at"].cast(TIME)
+    return sent.select(pl.col("newsletter_id").alias("touchpoint_id"), "account_id").with_columns(
+        occurred_at=at, stored_at=at, direction=pl.lit("outbound"), channel=pl.lit("email"),
+        status=pl.lit("done"),
     )  # fmt: skip
 
 
 def _plans(scene: Scene) -> pl.DataFrame:
-    """A few visits in the diary for the days after the end."""
+    """A few entries in the diaries for the days after the end."""
     settings, people, catalogue = scene.settings, scene.people, scene.catalogue
-    rng = settings.generator("plans")
+    rng, diary = settings.generator("plans"), settings.business.diary
     account = np.flatnonzero(rng.random(len(people)) < _PLAN_SHARE)
-    visits = [
-        t for t in range(1, len(catalogue.ids)) if catalogue.channels[catalogue.channel[t]] == _PEOPLE_CHANNEL
-    ]
+    visits = [t for t in range(1, len(catalogue.ids)) if catalogue.channels[catalogue.channel[t]] == diary]
     treatment = np.array(visits)[rng.integers(0, len(visits), len(account))]
     ahead = rng.integers(12 * HOUR_MICROS, 10 * DAY_MICROS, len(account))
     return pl.DataFrame({
@@ -225,10 +266,10 @@ def _plans(scene: Scene) -> pl.DataFrame:
         "account_id": pl.Series(people.account_ids).gather(account),
         "occurred_at": moments(settings.until_micros + ahead),
         "treatment": texts(catalogue.ids, treatment),
-        "topic": texts(catalogue.topics, catalogue.topic[treatment]),
+        "topic": texts(catalogue.topic_names, catalogue.topic[treatment]),
         "role": texts(catalogue.roles, treatment),
         "user_id": scene.staff.serving(people.territory[account], np.array(catalogue.roles)[treatment]),
         "stored_at": moments(settings.until_micros - rng.integers(HOUR_MICROS, 5 * DAY_MICROS, len(account))),
     }).with_columns(
-        direction=pl.lit("outbound"), channel=pl.lit(_PEOPLE_CHANNEL), status=pl.lit("planned")
+        direction=pl.lit("outbound"), channel=pl.lit(diary), status=pl.lit("planned")
     )  # fmt: skip

@@ -9,11 +9,13 @@ of the window, which repeat a message or follow an e-mail sooner than they other
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
+from data.world.business import WorldError
 from data.world.course import Course, remembered
 from data.world.effects import (
     email_fade,
@@ -23,7 +25,7 @@ from data.world.effects import (
     share_arrived,
 )  # fmt: skip
 from data.world.scene import Scene
-from data.world.settings import WorldError, WorldSettings
+from data.world.settings import WorldSettings
 from engine.records import DAY_MICROS, Bools, Floats, Ints, Micros
 
 
@@ -36,9 +38,11 @@ class Truth:
         decided_at: Microseconds UTC; shape (n,).
         treatments: Ids of the columns.
         cost: Of each treatment, in currency; shape (T,).
-        expected: Caused by the decision within the horizon, gross of cost, in currency; shape (n, T).
-        baseline: Expected outcomes of the same window had this decision been no contact, the realised
-            other decisions and visits included, in currency; shape (n,).
+        horizon_days: Within which the outcomes of each treatment count; shape (T,).
+        expected: Worth that the decision causes within the treatment's horizon, gross of cost, in currency;
+            shape (n, T).
+        baseline: Expected worth of outcomes in the window of what was chosen had this decision been no
+            contact, the realised other decisions and visits included, in currency; shape (n,).
         optout: Probability that an e-mail at this decision makes the account opt out; shape (n,).
         eligible: What could be decided; shape (n, T).
         choice: What was decided; shape (n,).
@@ -50,6 +54,7 @@ class Truth:
     decided_at: Micros
     treatments: tuple[str, ...]
     cost: Floats
+    horizon_days: Floats
     expected: Floats
     baseline: Floats
     optout: Floats
@@ -111,29 +116,36 @@ def _certain(choice: Ints, treatments: int) -> Floats:
 
 def caused_within_horizon(course: Course, scene: Scene) -> Floats:
     """`Truth.expected`, before it is flattened; shape (n, R, T)."""
+    horizons = scene.horizons
+    caused = course.caused * share_arrived(scene.settings, horizons)
+    for horizon in np.unique(horizons):
+        _take_from_later(caused, course, scene, float(horizon), horizons == horizon)
+    return caused
+
+
+def _take_from_later(caused: Floats, course: Course, scene: Scene, horizon: float, of: Bools) -> None:
+    """Deduct what treatments with that horizon take from later contacts of the window, in place."""
     settings, catalogue = scene.settings, scene.catalogue
-    arrived = float(share_arrived(settings, np.array(settings.horizon_days)))
-    caused = course.caused * arrived
     carried_out = np.where(catalogue.by_person, settings.followed, 1.0)
-    for k, later, share in _later_in_window(course, settings):
+    emails = catalogue.email & of
+    everybody = np.full(len(scene.people), horizon)
+    for k, later, share in _later_in_window(course, settings, lambda _: everybody):
         treatment, rows = course.choice[:, later], np.arange(len(share))
         plain, repeated, after_email = _left(course, scene, k, later)
         loss = course.unfaded[:, later] * share
         emailed = catalogue.email[treatment]
-        caused[:, k, catalogue.email] += (loss * (after_email - plain) * emailed)[:, None]
-        caused[rows, k, treatment] += (
-            loss * carried_out[treatment] * (repeated - np.where(emailed, after_email, plain))
-        )
-    return caused
+        caused[:, k, emails] += (loss * (after_email - plain) * emailed)[:, None]
+        fading = loss * carried_out[treatment] * (repeated - np.where(emailed, after_email, plain))
+        caused[rows, k, treatment] += fading * of[treatment]
 
 
 def expected_otherwise(course: Course, scene: Scene) -> Floats:
     """`Truth.baseline`, before it is flattened; shape (n, R)."""
     settings, catalogue = scene.settings, scene.catalogue
-    horizon = settings.horizon_days
+    horizon = scene.horizons[course.choice]
     total = scene.nature.baseline_per_day[:, None] * season(settings, course.decided_at, horizon)
-    total += settings.interest_value * _interest_in_window(course, settings)
-    for k, later, share in _later_in_window(course, settings):
+    total += settings.interest_value * _interest_in_window(course, settings, horizon)
+    for k, later, share in _later_in_window(course, settings, lambda k: horizon[:, k]):
         plain, _, _ = _left(course, scene, k, later)
         total[:, k] += course.unfaded[:, later] * share * plain
     caused = np.take_along_axis(course.caused, course.choice[:, :, None], axis=2)[:, :, 0] * course.done
@@ -141,18 +153,21 @@ def expected_otherwise(course: Course, scene: Scene) -> Floats:
     for k in range(1, settings.rounds):
         for earlier in range(k):
             days = (course.decided_at[:, k] - course.decided_at[:, earlier]) / DAY_MICROS
-            share = share_arrived(settings, days + horizon) - share_arrived(settings, days)
+            share = share_arrived(settings, days + horizon[:, k]) - share_arrived(settings, days)
             total[:, k] += caused[:, earlier] * share
     return np.asarray(total)
 
 
-def _later_in_window(course: Course, settings: WorldSettings) -> list[tuple[int, int, Floats]]:
-    """Pairs of rounds (k, later) and the share of the later effect that falls into the window of k."""
+def _later_in_window(
+    course: Course, settings: WorldSettings, horizon: Callable[[int], Floats]
+) -> list[tuple[int, int, Floats]]:
+    """Pairs of rounds (k, later) and the share of the later effect that falls into the window of k, whose
+    length for each account is horizon(k), in days."""
     pairs = []
     for k in range(settings.rounds):
         for later in range(k + 1, settings.rounds):
             days = (course.decided_at[:, later] - course.decided_at[:, k]) / DAY_MICROS
-            share = share_arrived(settings, settings.horizon_days - days)
+            share = share_arrived(settings, horizon(k) - days)
             if not share.any():
                 break
             pairs.append((k, later, share))
@@ -174,12 +189,13 @@ def _left(course: Course, scene: Scene, k: int, later: int) -> tuple[Floats, Flo
     return plain * before, repeated * after, plain * after
 
 
-def _interest_in_window(course: Course, settings: WorldSettings) -> Floats:
-    """Visits whose prescriptions fall into each decision's window, by share; shape (n, R)."""
+def _interest_in_window(course: Course, settings: WorldSettings, horizon: Floats) -> Floats:
+    """Questions whose outcomes fall into each decision's window, by share; shape (n, R)."""
     visits, accounts = course.visits, len(course.decided_at)
     total = np.zeros((accounts, settings.rounds))
     for k in range(settings.rounds):
         days = (course.decided_at[visits.account, k] - visits.at) / DAY_MICROS
-        share = interest_arrived(days + settings.horizon_days) - interest_arrived(days)
+        end = days + horizon[visits.account, k]
+        share = interest_arrived(settings, end) - interest_arrived(settings, days)
         total[:, k] = np.bincount(visits.account, weights=share, minlength=accounts)
     return total

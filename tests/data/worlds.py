@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import polars as pl
 
+from data.playbooks import read_playbook
 from data.world import Truth, World, WorldSettings, simulate
 from engine.records import DAY_MICROS
 
@@ -18,9 +19,10 @@ def world(**changes: object) -> World:
 
 
 def rewards(given: World) -> tuple[np.ndarray, np.ndarray]:
-    """What was prescribed within the horizon of each decision, and whether the horizon is over."""
+    """What outcomes within the horizon of each decision were worth, and whether the horizon is over."""
     truth, settings = given.truth, given.settings
-    horizon = round(settings.horizon_days * DAY_MICROS)
+    worth = read_playbook(settings.playbook).outcome_worth[settings.business.outcome]
+    horizon = (truth.horizon_days[truth.choice] * DAY_MICROS).round().astype(np.int64)
     outcomes = given.tables["outcomes"].sort("account_id", "occurred_at")
     span = (settings.days + 400) * DAY_MICROS
 
@@ -28,7 +30,7 @@ def rewards(given: World) -> tuple[np.ndarray, np.ndarray]:
         return accounts.str.slice(1).cast(pl.Int64).to_numpy() * span + at - settings.start_micros
 
     known = key(outcomes["account_id"], outcomes["occurred_at"].cast(pl.Int64).to_numpy())
-    total = np.concatenate([[0.0], outcomes["value"].to_numpy().cumsum()])
+    total = np.concatenate([[0.0], worth * outcomes["value"].to_numpy().cumsum()])
     first = np.searchsorted(known, key(truth.account_ids, truth.decided_at))
     last = np.searchsorted(known, key(truth.account_ids, truth.decided_at + horizon))
     return total[last] - total[first], truth.decided_at + horizon <= settings.until_micros
