@@ -13,6 +13,7 @@ from api.page.install import install_page
 from api.problems import install
 from api.routes import (
     accounts,
+    contacts,
     dismissals,
     events,
     explanations,
@@ -61,6 +62,17 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
     install(app)
     act_once(app)
     install_page(app, secure=reached_over_https(settings))
-    for part in (accounts, suggestions, explanations, dismissals, hand_overs, stops, events, twins, health):
+    for part in (
+        accounts,
+        suggestions,
+        contacts,
+        explanations,
+        dismissals,
+        hand_overs,
+        stops,
+        events,
+        twins,
+        health,
+    ):
         app.include_router(part.router, prefix="/v1")
     return app

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from data.ledger.types import Suggestion, TailRow, User, Verb
@@ -40,6 +41,7 @@ class Answer:
         result: The customer's response, for complete.
         wishes: What the customer said about contact, for complete.
         note: Free text, for complete; kept apart as personal.
+        heard: Questions, objections and competitors, for complete; kept with the note.
     """
 
     verb: Verb
@@ -49,6 +51,7 @@ class Answer:
     result: str | None = None
     wishes: tuple[Wish, ...] = ()
     note: str | None = None
+    heard: Mapping[str, Any] = field(default_factory=dict)
 
 
 def check_answer(answer: Answer, now: int) -> None:
@@ -66,8 +69,8 @@ def check_answer(answer: Answer, now: int) -> None:
         raise AnswerError("What is completed lies in the past; leave `at` out for now.")
     if answer.verb == "accept" and answer.at is not None and answer.at <= now:
         raise AnswerError("What is accepted lies ahead; leave `at` out for tomorrow.")
-    if answer.verb != "complete" and (answer.result or answer.wishes or answer.note):
-        raise AnswerError("A result, preferences and a note belong to `complete`.")
+    if answer.verb != "complete" and (answer.result or answer.wishes or answer.note or answer.heard):
+        raise AnswerError("A result, preferences, a note and what was heard belong to `complete`.")
 
 
 def as_meant(answer: Answer, treatment: Treatment) -> Answer:
@@ -101,21 +104,25 @@ def facts_of(
     if treatment.kind == "stop":
         if answer.verb == "complete":
             wishes = tuple(Wish(channel, purpose, "opt_out") for channel, purpose in treatment.stops)
-            rows += _preferences(wishes, suggestion, f"stop:{suggestion.suggestion_id}", now)
+            rows += wish_rows(
+                wishes, suggestion.account_id, f"stop:{suggestion.suggestion_id}:{attempt}", now
+            )
     elif answer.verb == "accept":
         at = answer.at if answer.at is not None else now + round(PLAN_AHEAD_DAYS * DAY_MICROS)
         rows.append(_touchpoint("planned", at, suggestion, treatment, user, attempt=attempt))
     elif answer.verb == "complete" or records == "contact":
         at = answer.at if answer.at is not None else now
-        rows.append(_touchpoint("done", at, suggestion, treatment, user, attempt=attempt, note=answer.note))
+        details = details_text(answer.note, answer.heard)
+        rows.append(_touchpoint("done", at, suggestion, treatment, user, attempt=attempt, details=details))
         if answer.result is not None:
-            rows.append(_response(answer.result, suggestion, now))
+            rows.append(_response(answer.result, suggestion, now, attempt=attempt))
     elif suggestion.state == "accepted":
         rows.append(_touchpoint("cancelled", now, suggestion, treatment, user, attempt=attempt))
     if records == "opt_out":
-        rows += _preferences((Wish(treatment.channel, treatment.purpose, "opt_out"),), suggestion,
-                             f"dismissal:{suggestion.suggestion_id}", now)  # fmt: skip
-    return rows + _preferences(answer.wishes, suggestion, f"result:{suggestion.suggestion_id}", now)
+        rows += wish_rows((Wish(treatment.channel, treatment.purpose, "opt_out"),), suggestion.account_id,
+                          f"dismissal:{suggestion.suggestion_id}:{attempt}", now)  # fmt: skip
+    source = f"result:{suggestion.suggestion_id}:{attempt}"
+    return rows + wish_rows(answer.wishes, suggestion.account_id, source, now)
 
 
 def _feedback(
@@ -140,7 +147,7 @@ def _feedback(
 
 
 def _touchpoint(status: str, at: int, suggestion: Suggestion, treatment: Treatment, user: User,
-                *, attempt: int, note: str | None = None) -> TailRow:  # fmt: skip
+                *, attempt: int, details: str | None = None) -> TailRow:  # fmt: skip
     """The contact that the suggestion led to: planned when accepted, done when completed; one id for both."""
     content: dict[str, Any] = {
         "touchpoint_id": _touchpoint_id(suggestion),
@@ -155,10 +162,16 @@ def _touchpoint(status: str, at: int, suggestion: Suggestion, treatment: Treatme
         "status": status,
         "decision_id": suggestion.decision_id or None,
     }
-    if note is not None:
-        content["details"] = json.dumps({"note": note}, ensure_ascii=False)
+    if details is not None:
+        content["details"] = details
     event_id = f"{_touchpoint_id(suggestion)}:{attempt}:{status}"
     return TailRow(event_id, "touchpoints", suggestion.account_id, content)
+
+
+def details_text(note: str | None, heard: Mapping[str, Any]) -> str | None:
+    """Details of a touchpoint as JSON text; None = there is nothing to tell."""
+    details = {**({} if note is None else {"note": note}), **heard}
+    return json.dumps(details, ensure_ascii=False) if details else None
 
 
 def planned_touchpoint(
@@ -191,20 +204,21 @@ def _touchpoint_id(suggestion: Suggestion) -> str:
     return f"of-{suggestion.suggestion_id}"
 
 
-def _response(result: str, suggestion: Suggestion, now: int) -> TailRow:
+def _response(result: str, suggestion: Suggestion, now: int, *, attempt: int) -> TailRow:
     touchpoint_id = _touchpoint_id(suggestion)
     content = {"touchpoint_id": touchpoint_id, "responded_at": now, "response": result}
-    return TailRow(f"{touchpoint_id}:{result}", "responses", suggestion.account_id, content)
+    return TailRow(f"{touchpoint_id}:{attempt}:{result}", "responses", suggestion.account_id, content)
 
 
-def _preferences(wishes: tuple[Wish, ...], suggestion: Suggestion, source: str, now: int) -> list[TailRow]:
+def wish_rows(wishes: Iterable[Wish], account_id: str, source: str, now: int) -> list[TailRow]:
+    """What the customer said about contact, as preferences."""
     return [
         TailRow(
             f"{source}:{wish.channel}:{wish.purpose}:{wish.status}",
             "preferences",
-            suggestion.account_id,
+            account_id,
             {
-                "account_id": suggestion.account_id,
+                "account_id": account_id,
                 "channel": wish.channel,
                 "purpose": wish.purpose,
                 "kind": "permission",

@@ -10,12 +10,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.consent import Sent
 from api.feedback import Answer, Wish
+from api.field_note_schemas import HeardIn, SharedAnswerOut, answer_out
 from api.service import Answered
 from api.timeline import details_of
 from data.ledger.types import Suggestion, Told
 from data.times import micros, to_datetime
 from engine.explanation import Reason, headline, words
 from engine.playbook import Playbook
+from engine.shared_answers import SharedAnswer
 
 Identifier = Annotated[str, Field(min_length=1, max_length=200)]
 MAX_EVENTS = 200
@@ -75,6 +77,9 @@ class SuggestionOut(BaseModel):
     form_answers: list[FormAnswersOut] = Field(
         default_factory=list, description="What the account told us lately on the topic, the latest first."
     )
+    answers: list[SharedAnswerOut] = Field(
+        default_factory=list, description="What may be said to what was asked or objected lately."
+    )
 
 
 class EventIn(Strict):
@@ -114,7 +119,7 @@ class PreferenceIn(Strict):
     status: Literal["opt_in", "opt_out"]
 
 
-class FeedbackIn(Strict):
+class FeedbackIn(Strict, HeardIn):
     """A person's answer to a suggestion."""
 
     verb: Literal["accept", "dismiss", "snooze", "complete"]
@@ -137,6 +142,7 @@ class FeedbackIn(Strict):
             result=self.result,
             wishes=tuple(Wish(p.channel, p.purpose, p.status) for p in self.preferences),
             note=self.note,
+            heard=self.heard(),
         )
 
 
@@ -200,7 +206,7 @@ def form_answers_out(told: Told) -> FormAnswersOut:
 
 def suggestion_out(
     suggestion: Suggestion, *, language: str, zone: tzinfo, now: int, playbook: Playbook,
-    told: Iterable[Told] = (),
+    told: Iterable[Told] = (), answers: Iterable[SharedAnswer] = (),
 ) -> SuggestionOut:  # fmt: skip
     """A suggestion in the reader's language, its sentences aged to `now` (microseconds UTC) in her zone."""
     reasons = tuple(Reason(r["code"], r["facts"], r.get("amount")) for r in suggestion.reasons)
@@ -235,6 +241,7 @@ def suggestion_out(
         snoozed_until=None if suggestion.snoozed_until is None else to_datetime(suggestion.snoozed_until),
         decision_id=suggestion.decision_id,
         form_answers=[form_answers_out(one) for one in told],
+        answers=[answer_out(one, language) for one in answers],
     )
 
 
@@ -246,10 +253,11 @@ def feedback_out(answered: Answered, undo_until: int | None) -> FeedbackOut:
         withdrawn=answered.withdrawn + answered.cancelled,
         withdrawn_suggestions=answered.withdrawn,
         withdrawn_plans=answered.cancelled,
-        already_sent=[_sent_out(sent) for sent in answered.already_sent],
+        already_sent=[sent_out(sent) for sent in answered.already_sent],
         undo_until=None if undo_until is None else to_datetime(undo_until),
     )
 
 
-def _sent_out(sent: Sent) -> SentOut:
+def sent_out(sent: Sent) -> SentOut:
+    """What went out already."""
     return SentOut(channel=sent.channel, treatment=sent.treatment, at=to_datetime(sent.at))

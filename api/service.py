@@ -88,7 +88,7 @@ class Service:
         cancelled = []
         for account in sorted({row.account_id for row in rows if row.table == "preferences"}):
             history = history_of(self.ledger.account_state(account))
-            cancelled += cancellations(history, ends, playbook, _after_all(history, now))
+            cancelled += cancellations(history, ends, playbook, after_all(history, now))
         stored = self.ledger.append([*rows, *cancelled], now=now)[: len(rows)]
         triggers = {row.account_id: f"event:{row.event_id}" for row in stored}
         return stored, self.decide(triggers)
@@ -133,8 +133,12 @@ class Service:
                     del left[state.account_id]
         return found
 
-    def answer(self, suggestion: Suggestion, answer: Answer, user: User) -> Answered:
+    def answer(
+        self, suggestion: Suggestion, answer: Answer, user: User, *, subject: str | None = None
+    ) -> Answered:
         """Take a person's answer with all that follows from it in one transaction, then decide again.
+
+        `subject`: under which it can be taken back, else the suggestion.
 
         Raises AnswerError; ConflictError when the suggestion cannot be answered so any more.
         """
@@ -145,19 +149,21 @@ class Service:
         facts = facts_of(answer, suggestion, user, playbook, now, attempt=state.version)
         dismissed = dismissed_by(answer, suggestion, user, playbook, now)
         ended, history = ended_by(facts, playbook), history_of(state)
-        cancelled = cancellations(history, ended, playbook, _after_all(history, now))
+        cancelled = cancellations(history, ended, playbook, after_all(history, now))
         answered = self.ledger.answer(
             suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],
-            until=ends_at(answer, playbook, now), now=now, dismissed=dismissed,
+            until=ends_at(answer, playbook, now), now=now, dismissed=dismissed, subject=subject,
         )  # fmt: skip
         if dismissed is not None:
             suspend_for_review(self.ledger, playbook, dismissed, now=now)
         self.decide({suggestion.account_id: f"answer:{suggestion.suggestion_id}:{answer.verb}"})
         return Answered(
             answered,
-            self._withdrawn(suggestion.account_id, ended, after=now - 1, by=suggestion.suggestion_id),
+            self.withdrawn(
+                suggestion.account_id, ended, after=now - 1, by=subject or suggestion.suggestion_id
+            ),
             len(cancelled),
-            already_sent(history, ended, playbook, _after_all(history, now)),
+            already_sent(history, ended, playbook, after_all(history, now)),
         )
 
     def why_not(self, account_id: str, treatment: str) -> WhyNot:
@@ -182,11 +188,11 @@ class Service:
     def what_would_change(self, account_id: str, among: frozenset[str]) -> Turned:
         """The nearest changes after which one of these treatments goes first, as of now. UnknownError."""
         decider, history = self.decider(), history_of(self.ledger.account_state(account_id))
-        as_of = _after_all(history, self.clock())
+        as_of = after_all(history, self.clock())
         situation = decider.situation(history, account_id, as_of, standing_stops(self.ledger))
         return Turned(as_of, what_would_change(situation, among=among))
 
-    def _withdrawn(self, account_id: str, ended: Ended, *, after: int, by: str) -> int:
+    def withdrawn(self, account_id: str, ended: Ended, *, after: int, by: str) -> int:
         """How many suggestions a withdrawn consent ended; noted with the act on `by`, which may be undone."""
         treatments = ended_treatments(ended, self.decider().playbook)
         found = self.ledger.withdrawn_since(account_id, after=after) if treatments else []
@@ -195,6 +201,6 @@ class Service:
         return len(over)
 
 
-def _after_all(history: History, now: int) -> int:
+def after_all(history: History, now: int) -> int:
     """A moment at which all of it is known: stored times grow even while the clock stands."""
     return max(now, newest_stored(history) + 1)

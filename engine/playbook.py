@@ -52,6 +52,7 @@ from engine.playbook_rules import (
 from engine.playbook_text import PlaybookError, Tables, read_tables
 from engine.records import NO_CONTACT
 from engine.service_levels import ServiceLevel, read_service_levels
+from engine.shared_answers import SharedAnswer, read_answers
 from engine.twin_settings import TwinSettings, read_twins, step_ids
 
 __all__ = [
@@ -100,6 +101,7 @@ class Playbook:
         own_override: Whether colleagues may suggest what a policy removes, if they say why.
         undo_seconds: For how long people may take back what they did.
         dismissals: Reason of a dismissal -> what it does.
+        answers: The shared collection of answers to questions and objections.
         starting_uncertainty: Standard error of a starting value, as a share of it.
     """
 
@@ -153,6 +155,7 @@ class Playbook:
     own_override: bool = False
     undo_seconds: float = 120.0
     dismissals: Mapping[str, Dismissal] = field(default_factory=lambda: DISMISSALS)
+    answers: tuple[SharedAnswer, ...] = ()
 
     @cached_property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -219,6 +222,7 @@ def parse_playbook(text: str) -> Playbook:
         plan=read_plan(tables),
         quotas=read_quotas(tables),
         dismissals=read_dismissals(tables),
+        answers=read_answers(tables),
         minimums=tuple(Minimum(id=key, **table) for key, table in rules.read("minimums")),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )

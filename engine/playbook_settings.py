@@ -315,6 +315,13 @@ SECTIONS: tuple[Section, ...] = (
         Setting("suspend_after", "whole", "For so many accounts dismissed, the treatment is stopped for"
                 " everybody, to be reviewed; else as listed below.", None, minimum=1),
     )),
+    Section("answers", "The shared collection of answers to what is heard in the field.", (
+        Setting("topic", "text", "On which it is given; empty = on any.", "", refers="topics"),
+        Setting("objection", "text", "What kind of objection it answers; empty = questions on the topic.",
+                "", choices=("price", "timing", "features", "fit", "other")),
+        Setting("owner", "text", "Role that keeps it true.", refers="roles"),
+        Setting("text", "texts", "The answer."),
+    )),
     Section("twins", "Similar accounts that buy much more; looked for every night where this table stands.", (
         Setting("on", "flag", "Whether they are looked for.", True),
         Setting("traits", "list", "Attributes that say which accounts are alike; empty = all.", ()),

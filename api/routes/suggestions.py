@@ -17,6 +17,7 @@ from api.access import (
     people_seen,
     roles_seen,
 )
+from api.field_notes import answers_for, check_heard, notes_since
 from api.hand_over_schemas import HandOverOut
 from api.once import ONCE
 from api.own_schemas import IdeaIn
@@ -84,6 +85,7 @@ def answer(
 ) -> FeedbackOut:
     """Accept, dismiss with a reason, snooze, or complete with result and preferences."""
     _check_channels(body, service)
+    check_heard(body.heard(), service.decider().playbook)
     answered = service.answer(suggestion, body.answer(), user)
     act = service.ledger.latest_act(suggestion.suggestion_id)
     return feedback_out(answered, None if act is None else undo_until(act, service.decider().playbook))
@@ -105,11 +107,13 @@ def shown_to(found: Iterable[Suggestion], user: User, service: Service) -> list[
     listed = [suggestion for suggestion in found if suggestion.treatment in known]
     accounts = sorted({suggestion.account_id for suggestion in listed})
     told = service.ledger.told(accounts, after=forms_since(now)) if accounts else []
-    roles = people_seen(service, user)[1] if told else ()
+    notes = service.ledger.field_notes_of(accounts, after=notes_since(now)) if playbook.answers else []
+    roles = people_seen(service, user)[1] if told or notes else ()
     language, zone = language_of(user, playbook), zone_of(user, playbook)
     return [
         suggestion_out(suggestion, language=language, zone=zone, now=now, playbook=playbook,
-                       told=forms_for(suggestion, told, roles, playbook))
+                       told=forms_for(suggestion, told, roles, playbook),
+                       answers=answers_for(suggestion, notes, roles, playbook))
         for suggestion in listed
     ]  # fmt: skip
 

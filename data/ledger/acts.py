@@ -16,7 +16,7 @@ from data.ledger.facts import append, join_appends, lock_accounts
 from data.ledger.statements import columns, named
 from data.ledger.types import Act, ActVerb, ConflictError, TailRow, UnknownError
 
-_BEFORE = ("state", "snoozed_until", "answered_by", "closed_at", *t.PROPOSAL_COLUMNS)
+_BEFORE = ("suggestion_id", "state", "snoozed_until", "answered_by", "closed_at", *t.PROPOSAL_COLUMNS)
 _ACT = ("act_id", "account_id", "user_id", "subject", "verb", "acted_at", "before", "facts", "ended")
 _TAKES_CONTACTS = ("accept", "complete", "suggest", "record")
 """Acts that use up what an account may be contacted: after one of them nothing earlier goes back."""
@@ -72,6 +72,29 @@ def latest(connection: sa.Connection, subject: str) -> Act | None:
     return Act(**values | {"ended": tuple(values["ended"])}, facts=facts)
 
 
+def record(
+    connection: sa.Connection, touchpoint_id: str, rows: Sequence[TailRow], *, account_id: str, user_id: str,
+    now: int,
+) -> Act:  # fmt: skip
+    """Keep a contact that was made without a suggestion; the same again is the act as it stands."""
+    join_appends(connection)
+    lock_accounts(connection, [account_id])
+    if latest(connection, touchpoint_id) is None:
+        facts = append(connection, rows, now=now)
+        keep(connection, touchpoint_id, "record", account_id=account_id, user_id=user_id, before=None,
+             facts=facts, now=now)  # fmt: skip
+    found = latest(connection, touchpoint_id)
+    assert found is not None
+    return found
+
+
+def was_taken_back(connection: sa.Connection, subject: str) -> bool:
+    """Whether an act on it was undone."""
+    own = t.acts.c
+    query = sa.select(own.act_id).where(own.subject == subject, own.undone_at.is_not(None))
+    return connection.scalar(query.limit(1)) is not None
+
+
 def take_back(
     connection: sa.Connection, act: Act, rows: Sequence[TailRow], *, version: int, noted: Mapping[str, int],
     now: int,
@@ -93,7 +116,7 @@ def take_back(
         raise ConflictError(f"Account {act.account_id!r} has changed: try again.")
     _require_last(connection, act)
     if act.before is not None:
-        _restore(connection, act.subject, act.before)
+        _restore(connection, act.before)
     elif act.verb == "suggest":
         _end(connection, act.subject, now)
     connection.execute(sa.delete(t.dismissals).where(t.dismissals.c.suggestion_id == act.subject))
@@ -120,7 +143,8 @@ def _require_last(connection: sa.Connection, act: Act) -> None:
         raise ConflictError(f"{by} has acted on this account since; it cannot be taken back any more.")
 
 
-def _restore(connection: sa.Connection, suggestion_id: str, before: Mapping[str, Any]) -> None:
+def _restore(connection: sa.Connection, before: Mapping[str, Any]) -> None:
+    suggestion_id = before["suggestion_id"]
     row = connection.execute(_whose(suggestion_id)).one_or_none()
     if row is None:
         raise UnknownError(f"There is no suggestion {suggestion_id!r}.")

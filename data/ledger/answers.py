@@ -28,8 +28,13 @@ def answer(
     until: int | None,
     now: int,
     dismissed: Dismissed | None = None,
+    subject: str | None = None,
 ) -> Suggestion:
-    """New state and the facts that follow from it. Raises ConflictError, UnknownError."""
+    """New state and the facts that follow from it. Raises ConflictError, UnknownError.
+
+    Args:
+        subject: Under which the act is found again; else the suggestion.
+    """
     account_id = _account_of(connection, suggestion_id)
     contact_stops.join(connection)
     join_appends(connection)
@@ -56,8 +61,8 @@ def answer(
     this = t.suggestions.c.suggestion_id == suggestion_id
     connection.execute(sa.update(t.suggestions).where(this).values(**changes))
     facts = append(connection, rows, now=now)
-    acts.keep(connection, suggestion_id, verb, account_id=account_id, user_id=user_id, before=as_it_was,
-              facts=facts, now=now)  # fmt: skip
+    acts.keep(connection, subject or suggestion_id, verb, account_id=account_id, user_id=user_id,
+              before=as_it_was, facts=facts, now=now)  # fmt: skip
     if dismissed is not None:
         dismissals.keep(connection, dismissed)
     if all(row.account_id != account_id for row in rows):

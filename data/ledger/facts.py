@@ -16,8 +16,8 @@ from typing import Any
 import polars as pl
 import sqlalchemy as sa
 
+from data.ledger import field_notes, told, twins
 from data.ledger import schema as t
-from data.ledger import told, twins
 from data.ledger.statements import chunks, columns, named, upsert
 from data.ledger.types import AccountState, ConflictError, LedgerError, TailRow, UnknownError
 from engine.contract import HISTORY_TABLES, TABLES
@@ -294,7 +294,9 @@ def _insert(
         if any(row.content.get(name) is not None for name in personal_columns(row.table))
     ]
     upsert(connection, t.personal, personal, update=("content",))
-    told.keep(connection, [r.content for r in rows if r.table == "touchpoints" and r.content.get("details")])
+    detailed = [r.content for r in rows if r.table == "touchpoints" and r.content.get("details")]
+    told.keep(connection, detailed)
+    field_notes.keep(connection, detailed)
     return {row.event_id: seq for row, seq in zip(rows, seqs, strict=True)}
 
 

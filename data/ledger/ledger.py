@@ -290,6 +290,7 @@ class Ledger(PeopleActs, PeopleKept):
         until: int | None,
         now: int,
         dismissed: Dismissed | None = None,
+        subject: str | None = None,
     ) -> Suggestion:
         """A person's answer: new state and the facts that follow from it (feedback, touchpoint, response,
         preference), all in one transaction. Repeating the same answer changes nothing; one that no longer
@@ -297,7 +298,7 @@ class Ledger(PeopleActs, PeopleKept):
         with self._database.writing() as connection:
             return answers.answer(
                 connection, suggestion_id, verb, user_id=user_id, rows=rows, until=until, now=now,
-                dismissed=dismissed,
+                dismissed=dismissed, subject=subject,
             )  # fmt: skip
 
     # -- dismissals --------------------------------------------------------------------------------

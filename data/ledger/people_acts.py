@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data.ledger import acts, requests
+from data.ledger import acts, field_notes, requests
 from data.ledger.connection import Database
 from data.ledger.requests import Replied
-from data.ledger.types import Act, TailRow
+from data.ledger.types import Act, FieldNote, TailRow
 
 
 class PeopleActs:
@@ -39,6 +39,20 @@ class PeopleActs:
         with self._database.reading() as connection:
             return acts.latest(connection, subject)
 
+    def was_taken_back(self, subject: str) -> bool:
+        """Whether an act on a suggestion or touchpoint was undone."""
+        with self._database.reading() as connection:
+            return acts.was_taken_back(connection, subject)
+
+    def record_contact(
+        self, touchpoint_id: str, rows: Sequence[TailRow], *, account_id: str, user_id: str, now: int
+    ) -> Act:
+        """Keep a contact that was made without a suggestion; the same again is the act as it stands."""
+        with self._database.writing() as connection:
+            return acts.record(
+                connection, touchpoint_id, rows, account_id=account_id, user_id=user_id, now=now
+            )
+
     def also_ended(self, subject: str, suggestion_ids: Sequence[str]) -> None:
         """Note which other suggestions the latest act on it ended."""
         with self._database.writing() as connection:
@@ -52,3 +66,14 @@ class PeopleActs:
         account has moved on from `version`."""
         with self._database.writing() as connection:
             acts.take_back(connection, act, rows, version=version, noted=noted, now=now)
+
+    # -- what is heard in the field ----------------------------------------------------------------
+    def field_notes(self, *, after: int) -> list[FieldNote]:
+        """Questions, objections and competitors heard after a moment, the latest first."""
+        with self._database.reading() as connection:
+            return field_notes.since(connection, after)
+
+    def field_notes_of(self, account_ids: Sequence[str], *, after: int) -> list[FieldNote]:
+        """What was heard of these accounts after a moment."""
+        with self._database.reading() as connection:
+            return field_notes.of_accounts(connection, account_ids, after=after)

@@ -358,6 +358,24 @@ acts = Table(
     sqlite_autoincrement=True,
 )
 
+# What was heard in the field, for counting; the words are details of the touchpoint.
+field_notes = Table(
+    "field_notes",
+    metadata,
+    Column("note_id", _Counter, primary_key=True, autoincrement=True),
+    Column("touchpoint_id", Text, nullable=False),
+    _account(),
+    Column("kind", Text, nullable=False),
+    Column("topic", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("noted_at", BigInteger, nullable=False),
+    Index("ix_field_notes_touchpoint", "touchpoint_id"),
+    Index("ix_field_notes_account", "account_id", "noted_at"),
+    Index("ix_field_notes_time", "noted_at"),
+    sqlite_autoincrement=True,
+)
+
 # Requests that must not act twice; an answer that names an account stands in `personal` ("requests").
 requests = Table(
     "requests",

@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from data.ledger import field_notes
 from data.ledger import schema as t
 from data.ledger.statements import chunks, columns, named, upsert
 from data.ledger.types import Told
@@ -30,6 +31,7 @@ def forget(connection: sa.Connection, subject_key: str, noted: Mapping[str, int]
             own = t.personal.c
             details = sa.and_(own.subject_key == subject_key, own.source == "touchpoints")
             connection.execute(sa.delete(t.personal).where(details, own.row_key == touchpoint_id))
+            field_notes.forget(connection, [touchpoint_id])
 
 
 def of_accounts(connection: sa.Connection, account_ids: Sequence[str], *, after: int) -> list[Told]:

@@ -448,3 +448,23 @@ class Act:
     before: Mapping[str, Any] | None
     facts: tuple[TailRow, ...]
     ended: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FieldNote:
+    """Something that was heard of an account on a touchpoint; `noted_at` in microseconds UTC.
+
+    Attributes:
+        kind: "question", "objection" or "competitor".
+        topic: Of the playbook; "" = none in particular.
+        what: What an objection is about, or the competitor; "" of a question.
+        role: Of whoever heard it.
+    """
+
+    touchpoint_id: str
+    account_id: str
+    kind: str
+    topic: str
+    what: str
+    role: str
+    noted_at: int
