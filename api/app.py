@@ -19,6 +19,7 @@ from api.routes import (
     explanations,
     hand_overs,
     health,
+    plan,
     stops,
     suggestions,
     twins,
@@ -71,6 +72,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         hand_overs,
         stops,
         events,
+        plan,
         twins,
         health,
     ):

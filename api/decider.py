@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -27,13 +27,13 @@ from data.playbook_versions import keep_playbook
 from data.playbooks import read_playbook
 from data.times import now_micros
 from engine.changes import Situation
-from engine.decide import Decisions, decide
+from engine.decide import Decisions, decide, judge, place
 from engine.explanation import why
 from engine.features import FeatureSet
 from engine.playbook import Playbook, Treatment
 from engine.records import Bools, ContactStop, History, Moments, join
 from engine.rule_facts import same_thing
-from engine.scoring import Scorer, StartingScorer, learned_scorer
+from engine.scoring import Scorer, Scores, StartingScorer, learned_scorer
 from engine.shadow_prices import ShadowPrices
 from engine.timing import expires_at
 
@@ -85,6 +85,14 @@ class Decider:
             prices=self.prices,
         )
 
+    def decide_again(self, history: History, moments: Moments, scores: Scores) -> Decisions:
+        """The same of moments that were scored before."""
+        judged = judge(
+            history, moments, playbook=self.playbook, features=self.features, scorer=self.scorer,
+            scores=scores,
+        )  # fmt: skip
+        return place(judged, history, playbook=self.playbook, seed=self.seed, prices=self.prices)
+
     def situation(
         self, history: History, account_id: str, as_of: int, stops: tuple[ContactStop, ...]
     ) -> Situation:
@@ -125,8 +133,19 @@ def read_decider(
     return Decider(parsed, features, read_scorer(home, in_use, parsed), seed)
 
 
+def plan_prices(ledger: Ledger) -> tuple[ShadowPrices | None, str]:
+    """The prices of the plan on show and its run; None and "" where there is none."""
+    head = ledger.plans.head()
+    if head is None:
+        return None, ""
+    given, prices = ledger.plans.given(head.run_id), head.prices
+    closed = frozenset(prices["closed"])
+    return ShadowPrices(prices["minute"], prices["slot"], prices["quota"], closed, given), head.run_id
+
+
 class LiveDecider:
-    """The decider in use now: read again when another release is promoted or another history loaded.
+    """The decider in use now: read again when another release is promoted, another history loaded or another
+    plan on show.
 
     The text of its playbook is kept with the first use, unless it only looks (`keeps` is false).
     """
@@ -135,19 +154,24 @@ class LiveDecider:
         self._home, self._ledger, self._playbook, self._seed = home, ledger, playbook, seed
         self._keeps = keeps
         self._lock = threading.Lock()
-        self._read: tuple[tuple[str | None, ReleaseInUse | None], Decider] | None = None
+        self._read: tuple[tuple[str | None, ReleaseInUse | None, str], Decider] | None = None
 
     def __call__(self) -> Decider:
         """Raises NoHistoryError, CorruptReleaseError or PlaybookError."""
         with self._lock:
-            state = (history_in_use(self._home), self._ledger.release_in_use())
+            run = self._ledger.current_run()
+            in_use = self._ledger.release_in_use()
+            state = (history_in_use(self._home), in_use, run.run_id if run else "")
             if self._read is None or self._read[0] != state:
                 snapshot = HistoryStore(self._home.history).current()
                 if snapshot is None:
                     raise NoHistoryError(self._home)
-                decider = read_decider(self._home, self._playbook, state[1], snapshot, seed=self._seed)
+                decider = read_decider(self._home, self._playbook, in_use, snapshot, seed=self._seed)
                 if self._keeps:
                     keep_playbook(self._ledger, self._playbook, decider.playbook, now=now_micros())
+                if decider.playbook.plan is not None:
+                    prices, plan = plan_prices(self._ledger)
+                    decider = replace(decider, prices=prices, plan=plan)
                 self._read = (state, decider)
             return self._read[1]
 
@@ -213,6 +237,8 @@ def logged(
     account_id = decisions.moments.account_ids[row]
     decided_at = int(decisions.moments.as_of[row])
     first = max(int(decisions.ranking.places[row, 0]), 0)
+    if decider.plan:
+        record = {**record, "plan": decider.plan}
     return LoggedDecision(
         decision_id=decision_id(account_id, decided_at, trigger),
         account_id=account_id,

@@ -108,7 +108,7 @@ def facts_of(
                 wishes, suggestion.account_id, f"stop:{suggestion.suggestion_id}:{attempt}", now
             )
     elif answer.verb == "accept":
-        at = answer.at if answer.at is not None else now + round(PLAN_AHEAD_DAYS * DAY_MICROS)
+        at = planned_for(answer, now)
         rows.append(_touchpoint("planned", at, suggestion, treatment, user, attempt=attempt))
     elif answer.verb == "complete" or records == "contact":
         at = answer.at if answer.at is not None else now
@@ -191,6 +191,18 @@ def planned_touchpoint(
         "status": "planned",
     }
     return TailRow(f"of-{suggestion_id}:own:planned", "touchpoints", account_id, content)
+
+
+def planned_again(
+    suggestion: Suggestion, treatment: Treatment, user: User, at: int, *, attempt: int
+) -> TailRow:
+    """The contact of an accepted suggestion, planned for another moment (microseconds UTC)."""
+    return _touchpoint("planned", at, suggestion, treatment, user, attempt=attempt)
+
+
+def planned_for(answer: Answer, now: int) -> int:
+    """When what is accepted is to be done; microseconds UTC."""
+    return answer.at if answer.at is not None else now + round(PLAN_AHEAD_DAYS * DAY_MICROS)
 
 
 def cancelled_plan(suggestion: Suggestion, treatment: Treatment, now: int, *, why: str) -> TailRow:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
@@ -12,6 +12,8 @@ import polars as pl
 from api.automatic import Automatic
 from api.consent import cancellations, ended_in
 from api.decider import Decider, logged, proposals_of, read_decider
+from api.kept_scores import kept_scores, scores_to_keep
+from api.night_plan import night_prices
 from data.history import Snapshot
 from data.home import DataError, Home
 from data.ledger.types import LoggedDecision, Proposal, ReleaseInUse
@@ -20,6 +22,7 @@ from data.nights import NightFolder
 from data.twins import found_before, twins_known
 from engine.contract import TIME
 from engine.decide import Decisions
+from engine.plan_offers import bookings_of, first_day, offers_of
 from engine.records import ContactStop, History, Moments
 
 
@@ -69,16 +72,43 @@ def decide_bucket(night: Night, bucket: int) -> int:
     """
     accounts = night.snapshot.account_ids(bucket)
     if accounts and not night.folder.has(bucket):
-        history = _with_twins(night, night.snapshot.read(bucket), accounts)
-        if not night.snapshot.path.is_dir():
-            raise DataError("The history was replaced more than once while the night ran; run it again.")
-        decider = _decider(night)
-        decisions = decider.decide(history, Moments.at(accounts, night.as_of, night.stops))
+        history, decider = _facts(night, bucket, accounts), _decider(night)
+        moments = Moments.at(accounts, night.as_of, night.stops)
+        if decider.playbook.plan is None:
+            decisions = decider.decide(history, moments)
+        else:
+            scores = kept_scores(night.folder.read(bucket, "scores"), len(accounts))
+            decider = replace(decider, prices=night_prices(night.folder), plan=night.run_id)
+            decisions = decider.decide_again(history, moments, scores)
+            first = first_day(decider.playbook, night.as_of)
+            offers = offers_of(decisions, history, decider.playbook, first)
+            night.folder.write(bucket, "listed", offers.filter("listed"))
         night.folder.write(bucket, "funnel", decisions.funnel())
         night.folder.write(bucket, "lists", _lists(night, decider, history, decisions))
         night.folder.write(bucket, "facts", decisions.features.known())
         night.folder.write(bucket, "record", decisions.record())
     return len(accounts)
+
+
+def judge_bucket(night: Night, bucket: int) -> int:
+    """What a bucket's accounts bring to the plan: scores, offers and what is booked; nothing where that is
+    done already. Returns how many accounts the bucket has."""
+    accounts = night.snapshot.account_ids(bucket)
+    if accounts and not night.folder.judged(bucket):
+        history, decider = _facts(night, bucket, accounts), _decider(night)
+        decisions = decider.decide(history, Moments.at(accounts, night.as_of, night.stops))
+        playbook, first = decider.playbook, first_day(decider.playbook, night.as_of)
+        night.folder.write(bucket, "scores", scores_to_keep(decisions.scores))
+        night.folder.write(bucket, "bookings", bookings_of(history, night.as_of, playbook, first))
+        night.folder.write(bucket, "offers", offers_of(decisions, history, playbook, first))
+    return len(accounts)
+
+
+def _facts(night: Night, bucket: int, accounts: tuple[str, ...]) -> History:
+    history = _with_twins(night, night.snapshot.read(bucket), accounts)
+    if not night.snapshot.path.is_dir():
+        raise DataError("The history was replaced more than once while the night ran; run it again.")
+    return history
 
 
 def _with_twins(night: Night, history: History, accounts: tuple[str, ...]) -> History:

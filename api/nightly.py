@@ -10,14 +10,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
 from joblib import Parallel, delayed
 
-from api.decider import LiveDecider, NoHistoryError, read_decider
-from api.night_bucket import AccountList, Night, decide_bucket, read_lists
+from api.decider import Decider, LiveDecider, NoHistoryError, read_decider
+from api.night_bucket import AccountList, Night, decide_bucket, judge_bucket, read_lists
+from api.night_plan import find_prices, make_plan, night_prices, plan_frame
 from api.night_summary import summarise
 from api.service import Service
 from api.stops import standing_stops
@@ -33,6 +34,7 @@ from data.progress import Progress, quiet
 from data.settings import Settings
 from data.times import now_micros, to_iso
 from data.twins import remove_twin_sets
+from engine.plan_offers import first_day
 from engine.playbook import Playbook
 from engine.records import DAY_MICROS, ContactStop
 
@@ -101,12 +103,22 @@ def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshn
     if run.state == "complete":
         night.folder.write_state(dict(night.folder.state() or {}) | {"state": "complete"})
         return NightReport(night.run_id, already=True, summary=run.summary)
-    service = Service(ledger, LiveDecider(night.home, ledger, settings.playbook, settings.seed), clock)
     buckets = [b for b in range(night.snapshot.buckets) if night.snapshot.account_ids(b)]
+    if playbook.plan is not None:
+        for done, _ in enumerate(_each(judge_bucket, night, buckets, settings.processes), start=1):
+            report("judging what could be done", done, len(buckets))
+        find_prices(night.folder, ledger, playbook, buckets, first_day(playbook, night.as_of))
+        report("planning people's days", 1, 1)
+    live = LiveDecider(night.home, ledger, settings.playbook, settings.seed)
+    service = Service(ledger, _priced(live, night), clock)
     again = 0
-    for done, bucket in enumerate(_decided(night, buckets, settings.processes), start=1):
+    for done, bucket in enumerate(_each(decide_bucket, night, buckets, settings.processes), start=1):
         again += _publish(night, bucket, ledger, service, clock)
         report("deciding and publishing", done, len(buckets))
+    if playbook.plan is not None:
+        plan = make_plan(night.folder, ledger, playbook, buckets)
+        night.folder.write_plan(plan_frame(plan))
+        ledger.plans.store(plan)
     ledger.escalate_late(now=clock())
     previous = ledger.current_run()
     before = None if previous is None else NightFolder(night.home.nights / previous.run_id)
@@ -213,16 +225,22 @@ def _interrupted(home: Home, depends: list[Any], as_of: int | None, now: int
     return None
 
 
-def _decided(night: Night, buckets: list[int], processes: int) -> Iterator[int]:
-    """The buckets, each as soon as it is decided."""
+def _priced(live: LiveDecider, night: Night) -> Callable[[], Decider]:
+    """What decides again while the night publishes: by the prices of its own plan."""
+    prices = night_prices(night.folder)
+    plan = "" if prices is None else night.run_id
+    return lambda: replace(live(), prices=prices, plan=plan)
+
+
+def _each(work: Callable[[Night, int], int], night: Night, buckets: list[int], processes: int
+          ) -> Iterator[int]:  # fmt: skip
+    """The buckets, each as soon as the work on it is done."""
     if processes == 1 or len(buckets) == 1 or night.snapshot.accounts <= ONE_PROCESS_ACCOUNTS:
         for bucket in buckets:
-            decide_bucket(night, bucket)
+            work(night, bucket)
             yield bucket
         return
-    jobs = Parallel(n_jobs=processes, return_as="generator")(
-        delayed(decide_bucket)(night, bucket) for bucket in buckets
-    )
+    jobs = Parallel(n_jobs=processes, return_as="generator")(delayed(work)(night, b) for b in buckets)
     for bucket, _ in zip(buckets, jobs, strict=True):
         yield bucket
 

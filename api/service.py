@@ -10,16 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
+
 from api.consent import Ended, Sent, already_sent, cancellations, ended_by, ended_in, ended_treatments
 from api.decider import Decider, LiveDecision, decide_live
 from api.dismissals import dismissed_by, suspend_for_review
-from api.feedback import Answer, as_meant, check_answer, ends_at, facts_of
+from api.feedback import Answer, as_meant, check_answer, ends_at, facts_of, planned_for
 from api.stops import standing_stops
 from data.ledger.ledger import Ledger
-from data.ledger.types import ConflictError, Suggestion, TailRow, User
+from data.ledger.plan_types import PlanMove
+from data.ledger.types import ConflictError, Suggestion, TailRow, UnknownError, User
 from data.live import history_of, newest_stored
 from engine.changes import Turning, what_would_change
 from engine.explanation import Objection, Reason, every_rule, why, why_not
+from engine.plan_offers import day_of
 from engine.records import History
 
 ATTEMPTS = 20
@@ -156,6 +160,7 @@ class Service:
         )  # fmt: skip
         if dismissed is not None:
             suspend_for_review(self.ledger, playbook, dismissed, now=now)
+        self._settle(suggestion, answer, user, now)
         self.decide({suggestion.account_id: f"answer:{suggestion.suggestion_id}:{answer.verb}"})
         return Answered(
             answered,
@@ -165,6 +170,31 @@ class Service:
             len(cancelled),
             already_sent(history, ended, playbook, after_all(history, now)),
         )
+
+    def _settle(self, suggestion: Suggestion, answer: Answer, user: User, now: int) -> None:
+        """What is accepted has its day in the plan; what is not done or is done has none any more."""
+        playbook = self.decider().playbook
+        if playbook.plan is None:
+            return
+        identity = suggestion.account_id, suggestion.treatment, suggestion.role
+        person, at = suggestion.user_id or user.user_id, planned_for(answer, now)
+        if answer.verb == "complete":
+            at = now if answer.at is None else answer.at
+        day, spacing = int(day_of(playbook, np.array([at]))[0]), playbook.plan.spacing_days
+        if answer.verb == "accept":
+            self.ledger.plans.settle_day(PlanMove(*identity, person, day, at, user.user_id, now))
+        else:
+            self.ledger.plans.free_day(identity, person)
+        if answer.verb in ("accept", "complete"):
+            near = range(day - spacing + 1, day + spacing)
+            self.ledger.plans.give_way(suggestion.account_id, person, near)
+
+    def unsettle(self, suggestion_id: str) -> None:
+        """Leave the day of a suggestion, if it is still there, to the plan again."""
+        with suppress(UnknownError):
+            suggestion = self.ledger.suggestion(suggestion_id)
+            identity = suggestion.account_id, suggestion.treatment, suggestion.role
+            self.ledger.plans.free_day(identity, suggestion.user_id or "")
 
     def why_not(self, account_id: str, treatment: str) -> WhyNot:
         """Decide for the account now, without showing it, and say what kept the treatment away.

@@ -45,6 +45,7 @@ def take_back(service: Service, subject: str, user: User) -> Act:
             if service.ledger.account_state(act.account_id).version == state.version:
                 raise
             continue
+        service.unsettle(subject)
         service.decide({act.account_id: f"undo:{act.act_id}"})
         return act
     raise ConflictError("The account changes too fast; try again.")

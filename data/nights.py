@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,9 +19,11 @@ import polars as pl
 from data.home import DataError, Home
 from data.snapshot import Snapshot, read_snapshot
 
-Part = Literal["record", "facts", "lists", "funnel"]
+Part = Literal["record", "facts", "lists", "funnel", "scores", "bookings", "offers", "listed"]
 """record: every pair with all that was computed, written last; facts: what was known of each account, by
-name; lists: what is published; funnel: counts."""
+name; lists: what is published; funnel: counts. Where a plan is made, before that: scores of every pair;
+bookings: time that is taken; offers: what could be planned, written last of these; then listed: what of
+it the lists hold."""
 
 _REMOVED = ".removed-"
 
@@ -63,6 +65,36 @@ class NightFolder:
                 return rows
         return None
 
+    def judged(self, bucket: int) -> bool:
+        """Whether all that a bucket brings to the plan is written."""
+        return self._file(bucket, "offers").exists()
+
+    def write_prices(self, head: Mapping[str, Any], given: pl.DataFrame, displaced: pl.DataFrame) -> None:
+        """The prices of the run's plan, what was given time or a quota (account_id, treatment), and some of
+        what was not."""
+        parts = {"given.parquet": given.write_parquet, "displaced.parquet": displaced.write_parquet}
+        for name, write in (*parts.items(), ("plan.json", _json_writer(head))):
+            beside = self.path / f"{name}.tmp"
+            write(beside)
+            os.replace(beside, self.path / name)
+
+    def prices(self) -> tuple[Mapping[str, Any], pl.DataFrame] | None:
+        """As written; None where the run has no plan (yet)."""
+        file = self.path / "plan.json"
+        if not file.exists():
+            return None
+        return json.loads(file.read_text(encoding="utf-8")), pl.read_parquet(self.path / "given.parquet")
+
+    def displaced(self) -> pl.DataFrame:
+        """What had no place when prices were found, as written."""
+        return pl.read_parquet(self.path / "displaced.parquet")
+
+    def write_plan(self, items: pl.DataFrame) -> None:
+        """The days of all people as they were planned."""
+        beside = self.path / "plan.parquet.tmp"
+        items.write_parquet(beside)
+        os.replace(beside, self.path / "plan.parquet")
+
     def write_state(self, state: Mapping[str, Any]) -> None:
         """What the run began with and how it stands, as JSON values."""
         self.path.mkdir(parents=True, exist_ok=True)
@@ -102,6 +134,11 @@ class NightFolder:
     def _file(self, bucket: int, part: Part) -> Path:
         suffix = "" if part == "record" else f".{part}"
         return self.path / f"bucket_{bucket:04d}{suffix}.parquet"
+
+
+def _json_writer(values: Mapping[str, Any]) -> Callable[[Path], object]:
+    text = json.dumps(values, indent=1, sort_keys=True)
+    return lambda path: path.write_text(text, encoding="utf-8")
 
 
 def night_folders(nights: Path) -> list[NightFolder]:

@@ -148,12 +148,16 @@ class Judged:
 
 
 def judge(history: History, moments: Moments, *, playbook: Playbook, features: FeatureSet,
-          scorer: Scorer) -> Judged:  # fmt: skip
-    """What speaks against each candidate and what it is worth; arguments and errors as of `decide`."""
+          scorer: Scorer, scores: Scores | None = None) -> Judged:  # fmt: skip
+    """What speaks against each candidate and what it is worth; arguments and errors as of `decide`.
+
+    `scores` = what the scorer said of these moments before, so that it need not be asked again.
+    """
     _check_known(history, moments)
     known = features_as_of(history, moments, playbook=playbook, features=features)
     objections = object_to(known, playbook)
-    scores = scorer.score(known)
+    if scores is None:
+        scores = scorer.score(known)
     priority = prioritise(known, scores, playbook)
     if playbook.minimums:
         priority = replace(priority, due=due_worth(known, playbook))
@@ -165,7 +169,8 @@ def place(judged: Judged, history: History, *, playbook: Playbook, seed: int,
     """Rank what was judged; arguments as of `decide`."""
     moments, known, priority = judged.moments, judged.features, judged.priority
     if prices is not None:
-        priority = replace(priority, charge=charges(history, moments, playbook, prices))
+        charge = charges(history, moments, playbook, prices, priority.ranked)
+        priority = replace(priority, charge=charge)
     ranking = rank(
         priority.ranked,
         judged.objections.eligible,

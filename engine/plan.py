@@ -27,10 +27,11 @@ _WORTH_A_REPAIR = 1e-4
 """Share by which the bound must have fallen for another plan to be made by its prices."""
 _GOOD = 1e-3
 """A gap that no other plan is tried for."""
-_TRIED_CONTACTS, _MOST_TRIES, _LEAST_TRIES = 4_000_000, 40_000, 200
+_TRIED_CONTACTS, _MOST_TRIES, _LEAST_TRIES = 1_000_000, 10_000, 200
 """Contacts times plans that are tried at most, plans at most, and below how many none is tried."""
 _REPAIRS = 3
 """How often prices are refined and a plan is made of them."""
+_NONE: Ints = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,14 @@ class Limits:
         slots: Contacts that each person may be given on each day; shape (P, D).
         quotas: Contacts of each quota over the whole plan; shape (Q,).
         spacing: Days between two contacts of an account at least, 1 = not twice on a day.
+        per_account: Contacts of one account at most.
     """
 
     minutes: Ints
     slots: Ints
     quotas: Ints
     spacing: int = 1
+    per_account: int = MOST_DAYS
 
 
 @dataclass(frozen=True)
@@ -142,30 +145,35 @@ def _task(contacts: Contacts, limits: Limits) -> _Task:
     place = np.lexsort((contacts.about, contacts.account))
     ordered = _taken(contacts, place)
     room = Room(limits.minutes.copy(), limits.slots.copy(), limits.quotas.copy(), ordered.fixed.copy())
-    market = _market(ordered, room, spacing)
+    horizon = limits.minutes.shape[1]
+    at_most = min(limits.per_account, 1 + (horizon - 1) // spacing)
+    market = _market(ordered, room, spacing, at_most)
     settle(market, room)
-    needed = ~needless(market)
+    settled, needed = ordered.account[ordered.fixed >= 0], ~needless(market)
     ordered = _taken(ordered, needed)
     room = room._replace(day=ordered.fixed.copy())
-    return _Task(place[needed], ordered, _market(ordered, room, spacing), room)
+    return _Task(place[needed], ordered, _market(ordered, room, spacing, at_most, settled), room)
 
 
 def _taken(contacts: Contacts, which: Ints | Bools) -> Contacts:
     return Contacts(**{name: np.ascontiguousarray(values[which]) for name, values in vars(contacts).items()})
 
 
-def _market(contacts: Contacts, room: Room, spacing: int) -> Market:
+def _market(contacts: Contacts, room: Room, spacing: int, at_most: int, settled: Ints = _NONE) -> Market:
+    """`settled` = the account of each contact that is settled and not among these, in order."""
     changes = np.flatnonzero(np.diff(contacts.account)) + 1
     ends = [0, len(contacts)] if len(contacts) else [0]
     start = np.insert(np.array(ends, dtype=np.int64), 1, changes)
     account = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    numbers = contacts.account[start[:-1]]
+    beside = np.searchsorted(settled, numbers, side="right") - np.searchsorted(settled, numbers)
     mine = contacts.person >= 0
     pairs = np.unique(contacts.person[mine] * len(start) + account[mine])
     first = np.searchsorted(pairs, np.arange(len(room.minutes) + 1) * len(start))
     return Market(
         start=start, account=account, about=contacts.about, person=contacts.person, value=contacts.value,
         minutes=contacts.minutes, quota=contacts.quota, days=contacts.days, spacing=spacing,
-        at_most=1 + (room.minutes.shape[1] - 1) // spacing,
+        at_most=at_most, settled=beside,
         hours=np.where(room.slots > 0, room.minutes, 0).sum(axis=1),  # counts
         slots=room.slots.sum(axis=1), quotas=room.quotas.copy(),  # counts
         first_of=first, accounts=pairs % len(start),

@@ -41,19 +41,22 @@ def fits(market: Market, room: Room, i: int, day: int) -> bool:
         return False
     if person >= 0 and (room.minutes[person, day] < market.minutes[i] or room.slots[person, day] < 1):
         return False
-    return in_its_way(market, room, i, day) < 0
+    return not _excluded(market, room, i, day)
 
 
 @compiled
-def in_its_way(market: Market, room: Room, i: int, day: int) -> int:
-    """A planned contact of the same account that keeps contact i from a day, as an equivalent or because it
-    is too close to that day; -1 = none."""
+def _excluded(market: Market, room: Room, i: int, day: int) -> bool:
+    """Whether what is planned of the same account keeps contact i from a day: an equivalent, one too close to
+    that day, or as many as it may have."""
     account = market.account[i]
+    others = market.settled[account]
     for k in range(market.start[account], market.start[account + 1]):
-        planned = k != i and room.day[k] >= 0
-        if planned and (market.about[k] == market.about[i] or abs(room.day[k] - day) < market.spacing):
-            return k
-    return -1
+        if k == i or room.day[k] < 0:
+            continue
+        others += 1
+        if market.about[k] == market.about[i] or abs(room.day[k] - day) < market.spacing:
+            return True
+    return bool(others >= market.at_most)
 
 
 @compiled
@@ -90,7 +93,7 @@ def settle(market: Market, room: Room) -> None:
             full = person >= 0 and (
                 room.minutes[person, day] < market.minutes[i] or room.slots[person, day] < 1
             )
-            if room.day[i] >= 0 or full or in_its_way(market, room, i, day) >= 0:
+            if room.day[i] >= 0 or full or _excluded(market, room, i, day):
                 market.days[i] &= ~(1 << day)
 
 

@@ -68,12 +68,14 @@ def _could(market: Market, room: Room, where: _Days, i: int, day: int) -> bool:
     """Whether contact i could stand on a day if everything on these days of its person went."""
     if room.day[i] >= 0 or (market.days[i] >> day) & 1 == 0:
         return False
+    others = market.settled[market.account[i]]
     for k in range(market.start[market.account[i]], market.start[market.account[i] + 1]):
         if room.day[k] < 0 or _stands(market, room, where, k):
             continue
+        others += 1
         if market.about[k] == market.about[i] or abs(room.day[k] - day) < market.spacing:
             return False
-    return True
+    return bool(others < market.at_most)
 
 
 @compiled

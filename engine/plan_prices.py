@@ -43,6 +43,7 @@ class Market(NamedTuple):
         days: Bit d is set when it may be on day d.
         spacing: Days between two contacts of an account at least.
         at_most: Contacts that one account may have in the plan.
+        settled: How many of them each account has beside these; shape (A,).
         hours: Minutes of each person over all days; shape (P,).
         slots: Contacts of each person over all days; shape (P,).
         quotas: Contacts of each quota; shape (Q,).
@@ -60,6 +61,7 @@ class Market(NamedTuple):
     days: Ints
     spacing: int
     at_most: int
+    settled: Ints
     hours: Ints
     slots: Ints
     quotas: Ints

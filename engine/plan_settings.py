@@ -41,12 +41,14 @@ class PlanSettings:
         horizon_days: Days of a plan, days off among them.
         minutes_per_day: Of customer time on a working day of somebody whose calendar is not given.
         spacing_days: Days from one personal contact of an account to the next at least.
+        per_account: Personal contacts of an account in one plan at most.
         nearby_km: Distance up to which contacts of one person are brought together on one day.
     """
 
     horizon_days: int
     minutes_per_day: float
     spacing_days: int
+    per_account: int
     nearby_km: float
 
 

@@ -290,6 +290,8 @@ SECTIONS: tuple[Section, ...] = (
                 " of somebody whose own are not given.", 360.0, minimum=0, maximum=1440),
         Setting("spacing_days", "whole", "Days from one personal contact of an account to the next at least;"
                 " 1 = not twice on a day.", 2, minimum=1, maximum=28),
+        Setting("per_account", "whole",
+                "Personal contacts of an account in one plan at most, over all roles.", 2, minimum=1),
         Setting("nearby_km", "number", "Contacts of a person that are no farther from each other come on the"
                 " same day where it costs no other contact.", 2.0, minimum=0),
     ), single=True),

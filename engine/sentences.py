@@ -9,6 +9,7 @@ verbal nouns and passive forms, since the gender of reader and customer is not k
 from __future__ import annotations
 
 from engine.explaining_sentences import EXPLAINING, RULE_NAMES
+from engine.plan_sentences import PLAN
 
 LANGUAGES: tuple[str, ...] = ("en", "ar", "fa")
 
@@ -313,7 +314,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "إعادة من {to_role:role}: {name:text} ({reason}).",
         "fa": "بازگشت از {to_role:role}: {name:text} ({reason}).",
     },
-} | EXPLAINING  # fmt: skip
+} | EXPLAINING | PLAN  # fmt: skip
 """Code -> language -> template."""
 
 HAND_OVER_CODES: tuple[str, ...] = ("handed_asked", "handed_qualified", "handed_safety", "handed_returned")

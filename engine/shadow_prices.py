@@ -28,11 +28,15 @@ class ShadowPrices:
         minute: User -> price of a minute of her time.
         slot: User -> price of a place on her list.
         quota: Channel -> price of a contact.
+        closed: Channels whose quota is used up: only what is planned goes through them.
+        planned: Account -> treatments that the plan has given their time or quota; they pay nothing for it.
     """
 
     minute: Mapping[str, float] = field(default_factory=dict)
     slot: Mapping[str, float] = field(default_factory=dict)
     quota: Mapping[str, float] = field(default_factory=dict)
+    closed: frozenset[str] = frozenset()
+    planned: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def whole_minutes(treatment: Treatment) -> int:
@@ -40,11 +44,13 @@ def whole_minutes(treatment: Treatment) -> int:
     return math.ceil(treatment.minutes)
 
 
-def charges(history: History, moments: Moments, playbook: Playbook, prices: ShadowPrices) -> Floats:
+def charges(
+    history: History, moments: Moments, playbook: Playbook, prices: ShadowPrices, worth: Floats
+) -> Floats:
     """What each treatment costs each account's colleagues and quotas, in currency; shape (n, T).
 
     A treatment takes the time of whoever has its role for the account at that moment; where nobody has,
-    nobody's.
+    nobody's. Through a channel that is closed it costs no less than the `worth` of the pair, shape (n, T).
     """
     cost = np.zeros((len(moments), len(playbook.treatments)))
     members = team_members(history, moments)
@@ -56,6 +62,12 @@ def charges(history: History, moments: Moments, playbook: Playbook, prices: Shad
                 cost[row, index] = minute * whole_minutes(treatment) + slot
     for index, treatment in enumerate(playbook.treatments):
         cost[:, index] = cost[:, index] + _of_channel(treatment, prices.quota)
+        if treatment.kind == "contact" and treatment.channel in prices.closed:
+            cost[:, index] = np.maximum(cost[:, index], worth[:, index])
+    places = {treatment.id: index for index, treatment in enumerate(playbook.treatments)}
+    for row, account in enumerate(moments.account_ids):
+        for planned in prices.planned.get(account, frozenset()) & places.keys():
+            cost[row, places[planned]] = 0.0
     return cost
 
 

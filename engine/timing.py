@@ -47,6 +47,12 @@ def _lasts(playbook: Playbook) -> tuple[Micros, Micros]:
     return np.array(lasts, dtype=np.int64), np.array(ends, dtype=np.int64)
 
 
+def local_days(moments: Micros, zone: str) -> Ints:
+    """The day of each moment by the clock of a zone, in days since 1970-01-01; shape (n,)."""
+    days: Ints = _local(np.asarray(moments, dtype=np.int64), zone) // DAY_MICROS
+    return days
+
+
 @lru_cache(maxsize=1024)
 def known_zone(name: str) -> bool:
     """Whether it is a time zone of the IANA database."""

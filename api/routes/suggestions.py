@@ -17,6 +17,7 @@ from api.access import (
     people_seen,
     roles_seen,
 )
+from api.day_plan import DayPlan, day_plan
 from api.field_notes import answers_for, check_heard, notes_since
 from api.hand_over_schemas import HandOverOut
 from api.once import ONCE
@@ -40,6 +41,9 @@ from data.ledger.types import Suggestion, User
 from engine.explanation import why_not_words
 
 router = APIRouter(tags=["suggestions"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
+
+_ALL = 5_000
+"""More suggestions than a person has."""
 
 Limit = Annotated[int | None, Query(ge=1, le=200, description="At most so many.")]
 
@@ -70,11 +74,17 @@ def suggest_own(account: ReadableAccount, body: IdeaIn, user: SignedIn, service:
 
 @router.get("/worklist")
 def my_worklist(user: SignedIn, service: Serving, limit: Limit = None) -> list[HandOverOut | SuggestionOut]:
-    """What is for me over all my accounts: what colleagues handed over first, then what I accepted, then by
-    priority. For a manager without a role of the playbook: what is for her people, to read."""
+    """What is for me over all my accounts: what colleagues handed over first, then what I accepted, then
+    today's plan in its order; with a limit more beyond it, by priority. Where there is no plan: by priority.
+    For a manager without a role of the playbook: what is for her people, to read."""
     playbook, now = service.decider().playbook, service.clock()
     people, seen = people_seen(service, user)
-    found = service.ledger.worklist(*people, now=now, limit=limit or playbook.per_person_per_day)
+    most = limit or playbook.per_person_per_day
+    plan = day_plan(service.ledger, playbook, user.user_id, now=now) if people == (user.user_id,) else None
+    if plan is None:
+        found = service.ledger.worklist(*people, now=now, limit=most)
+    else:
+        found = _today_first(plan, service.ledger.worklist(user.user_id, now=now, limit=_ALL), limit)
     shown = shown_to([s for s in found if s.role in seen], user, service)
     return [*waiting_for(user, service), *shown]
 
@@ -98,6 +108,18 @@ def undo(suggestion: ReadableSuggestion, user: SignedIn, service: Serving) -> Un
     return UndoneOut(
         suggestion_id=suggestion.suggestion_id, state=state_now(service, suggestion.suggestion_id)
     )
+
+
+def _today_first(plan: DayPlan, listed: list[Suggestion], limit: int | None) -> list[Suggestion]:
+    """What was accepted, then the plan of today (or of the next day that has one); with a limit so many, by
+    priority beyond."""
+    accepted = [suggestion for suggestion in listed if suggestion.state == "accepted"]
+    today = [one.suggestion for one in plan.on(plan.next_day)]
+    first = {s.suggestion_id: s for s in (*accepted, *today)}
+    if limit is None:
+        return list(first.values())
+    rest = [suggestion for suggestion in listed if suggestion.suggestion_id not in first]
+    return [*first.values(), *rest][:limit]
 
 
 def shown_to(found: Iterable[Suggestion], user: User, service: Service) -> list[SuggestionOut]:

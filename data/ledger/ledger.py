@@ -30,6 +30,7 @@ from data.ledger import (
 from data.ledger.connection import Database
 from data.ledger.people_acts import PeopleActs
 from data.ledger.people_kept import PeopleKept
+from data.ledger.plan_store import PlanStore
 from data.ledger.sign_in import SignIns
 from data.ledger.types import (
     AccountState,
@@ -69,6 +70,7 @@ class Ledger(PeopleActs, PeopleKept):
     def __init__(self, database: Database) -> None:
         self._database = database
         self.sign_ins = SignIns(database)
+        self.plans = PlanStore(database)
 
     @classmethod
     def create(cls, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:

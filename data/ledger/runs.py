@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from data.ledger import plan_schema as p
 from data.ledger import schema as t
 from data.ledger.statements import columns, upsert
 from data.ledger.types import Run, UnknownError
@@ -104,7 +105,7 @@ def sweep(connection: sa.Connection) -> bool:
         sa.select(t.shown.c.run_id), sa.select(t.runs.c.run_id).where(t.runs.c.state == "running")
     )
     more = False
-    for table in (t.listings, t.published):
+    for table in (t.listings, t.published, p.plan_items, p.plan_people, p.plans):
         key = sa.tuple_(*table.primary_key.columns)
         some = sa.select(*table.primary_key.columns).where(table.c.run_id.not_in(kept)).limit(_SWEEP_ROWS)
         more |= connection.execute(sa.delete(table).where(key.in_(some))).rowcount > 0

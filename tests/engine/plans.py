@@ -47,7 +47,7 @@ def random_problem(seed: int) -> tuple[Contacts, Limits]:
             days=np.where(rng.random(n) < 0.7, (1 << days) - 1, some), fixed=np.full(n, -1),
         ),
         Limits(rng.integers(0, 300, (people, days)), rng.integers(0, 6, (people, days)),
-               rng.integers(0, 8, quotas), int(rng.integers(1, days + 2))),
+               rng.integers(0, 8, quotas), int(rng.integers(1, days + 2)), int(rng.integers(1, 4))),
     )  # fmt: skip
 
 
@@ -105,6 +105,8 @@ def _constraints(task: Contacts, limits: Limits, i: np.ndarray, d: np.ndarray) -
     ]  # fmt: skip
     if len(limits.quotas):
         parts.append((rows(shared, task.quota[i], one, len(limits.quotas)), limits.quotas))
+    parts.append((rows(np.ones(len(i), dtype=bool), account, one, account.max() + 1),
+                  np.full(account.max() + 1, limits.per_account)))  # fmt: skip
     for first in range(max(1, days - limits.spacing + 1)):
         window = (d >= first) & (d < first + limits.spacing)
         parts.append((rows(window, account, one, account.max() + 1), np.ones(account.max() + 1)))
@@ -129,6 +131,7 @@ def broken(task: Contacts, limits: Limits, day: np.ndarray) -> list[str]:
                 found += ["equivalent"] if task.about[i] == task.about[k] else []
                 found += ["spacing"] if close else []
     used = np.bincount(task.quota[planned][task.quota[planned] >= 0], minlength=len(limits.quotas))
+    found += ["account"] if (np.bincount(task.account[planned]) > limits.per_account).any() else []
     found += ["minutes"] if (minutes < 0).any() else []
     found += ["slots"] if (slots < 0).any() else []
     return found + (["quota"] if (used > limits.quotas).any() else [])

@@ -102,6 +102,19 @@ def test_two_contacts_of_an_account_keep_their_distance() -> None:
     assert sorted(apart.day) == [0, 2]
 
 
+def test_an_account_has_no_more_contacts_than_it_may_have() -> None:
+    """Three subjects are no reason for three visits in a week."""
+    task = contacts(*({"account": 7, "about": n, "value": 10.0 + n} for n in range(3)))
+    room = replace(limits([[600] * 7], spacing=2), per_account=2)
+
+    plan = solve(task, room)
+    why = displaced(task, room, plan)
+
+    assert (plan.day >= 0).tolist() == [False, True, True]
+    assert DISPLACED[why.code[0]] == "enough"
+    assert plan.gap == 0.0
+
+
 def test_what_is_settled_by_hand_stays_and_the_rest_gives_way() -> None:
     """A person's own word comes before the plan, even where it takes more than there is."""
     task = contacts({"value": 10.0, "minutes": 60, "fixed": 0}, {"value": 100.0}, {"value": 100.0})
@@ -112,6 +125,16 @@ def test_what_is_settled_by_hand_stays_and_the_rest_gives_way() -> None:
     assert plan.day[0] == over.day[0] == 0
     assert sorted(plan.day[1:]) == [-1, 1]
     assert sorted(over.day[1:]) == [-1, 1]
+
+
+def test_what_is_settled_counts_among_what_an_account_may_have() -> None:
+    """Two visits agreed with a physician are enough; the plan must not add a third."""
+    task = contacts(*({"account": 7, "about": n, "fixed": [0, 2, -1][n]} for n in range(3)))
+    room = replace(limits([[600] * 7]), per_account=2)
+
+    plan = solve(task, room)
+
+    assert plan.day.tolist() == [0, 2, -1]
 
 
 def test_given_prices_are_kept() -> None:
@@ -186,6 +209,20 @@ def test_what_has_no_day_says_what_stands_in_its_place() -> None:
     assert why.by.tolist() == [-1, -1, 1, 0, -1, -1, 5]
     assert 0.0 <= why.short_of[2] <= 50.0
     assert task.value[2] + why.short_of[2] >= plan.prices.minute[0] * 30
+
+
+def test_a_day_that_only_others_are_too_close_to_is_not_called_full() -> None:
+    """Who reads that her days are full while one is empty believes nothing else either."""
+    task = contacts(
+        {"account": 1, "about": 1, "person": 1}, {"account": 1, "about": 2, "days": 0b11, "value": 9.0}
+    )
+    room = limits([[0, 60, 60], [0, 60, 0]], spacing=2)
+    plan = solve(task, room)
+
+    why = displaced(task, room, plan)
+
+    assert plan.day.tolist() == [1, -1]
+    assert (DISPLACED[why.code[1]], why.by[1]) == ("spacing", 0)
 
 
 @pytest.mark.parametrize(

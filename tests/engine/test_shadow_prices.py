@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -64,7 +66,7 @@ def test_the_team_of_the_moment_is_charged() -> None:
     past = history(team(user_id="v", stored=-9.0), team(user_id="u", stored=-1.0))
     asked = Moments(("a", "a"), np.array([at(-5.0), NOW]))
 
-    cost = charges(past, asked, playbook(), SHORT)
+    cost = charges(past, asked, playbook(), SHORT, np.zeros((2, 6)))
 
     assert cost[:, index(priced(past, None), "visit_news")].tolist() == [0.0, 305.0]
 
@@ -118,6 +120,22 @@ def test_what_is_due_pays_a_price() -> None:
 
     assert "visit_news" in listed(priced(history(*READY), SHORT, minimums=(due,)))
     assert "visit_news" not in listed(priced(history(*READY), ShadowPrices({"u": 20.0}), minimums=(due,)))
+
+
+def test_what_the_plan_has_given_its_time_pays_nothing_for_it() -> None:
+    """A visit that is in the plan must not fall off the list by the price that the plan made."""
+    planned = replace(SHORT, planned={"a": frozenset({"visit_news"}), "b": frozenset({"email_news"})})
+
+    assert listed(priced(history(*READY), planned)) == ["visit_news", "email_news"]
+
+
+def test_through_a_channel_that_is_used_up_goes_only_what_is_planned() -> None:
+    """A quota must hold however much a late e-mail would be worth."""
+    closed = replace(SHORT, closed=frozenset({"email"}))
+    planned = replace(closed, planned={"a": frozenset({"email_news"})})
+
+    assert listed(priced(history(*READY), closed)) == ["none"]
+    assert listed(priced(history(*READY), planned)) == ["email_news"]
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=5), st.floats(0.0, 20.0), st.floats(0.0, 50.0))
