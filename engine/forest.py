@@ -7,54 +7,44 @@ added in tree order. No lightgbm import.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.features import Features
+from engine.forest_masks import (
+    TREATMENT,
+    Candidates,
+    Masks,
+    Places,
+    Ready,
+    fixed_words,
+    masks_of,
+    score_pairs,
+)
+from engine.forest_text import (
+    CATEGORICAL,
+    DEFAULT_LEFT,
+    LARGEST_CATEGORY,
+    MISSING_NAN,
+    MISSING_ZERO,
+    NEARLY_ZERO,
+    Cover,
+    ForestError,
+    Trees,
+    Words,
+    read_trees,
+)
 from engine.numerics import compiled
-from engine.records import EngineError, Floats, Ints
+from engine.records import Floats, Ints
+from engine.tallies import nothing_seen
 
-CATEGORICAL, DEFAULT_LEFT, MISSING_ZERO, MISSING_NAN = 1, 2, 4, 8
-"""Bits of a split's decision type in the model's text (the two kinds of missing exclude each other)."""
-NEARLY_ZERO = float(np.float32(1e-35))
-"""LightGBM reads values up to this size as zero."""
-LARGEST_CATEGORY = 2.0**31
-Words = npt.NDArray[np.uint32]
-
-
-class ForestError(EngineError):
-    """The model's text is not one that can be scored; says what was met."""
-
-
-class Trees(NamedTuple):
-    """All trees beside each other.
-
-    `roots` and the children `left` and `right` are places of nodes, or ~place of a leaf. A categorical split
-    has its categories as the bits of `categories[first : last]`.
-    """
-
-    roots: Ints
-    feature: Ints
-    threshold: Floats
-    decision: Ints
-    left: Ints
-    right: Ints
-    first: Ints
-    last: Ints
-    leaf: Floats
-    categories: Words
-
-
-class Cover(NamedTuple):
-    """How many rows of its training reached each node and each leaf; 0 where the text does not say."""
-
-    node: Floats
-    leaf: Floats
+__all__ = [
+    "CATEGORICAL", "Cover", "Forest", "ForestError", "Sources", "Trees", "below", "in_categories", "lay_out",
+    "pair_groups", "parse_forest", "sources_of",
+]  # fmt: skip
 
 
 class Sources(NamedTuple):
@@ -92,8 +82,41 @@ class Forest:
         reads a feature that the set does not have.
         """
         asked = np.arange(len(features.treatment)) if treatments is None else np.asarray(treatments, np.int64)
-        groups, own = pair_groups(features, asked)
-        return _score_pairs(self.trees, sources_of(self.feature_names, features), groups, own)
+        masks, places = self._masks(), self._places(features)
+        candidates = self._candidates(features, asked, masks, places)
+        groups = (features.account, features.channel, features.topic, features.message)
+        scores = np.empty((len(features.account), len(asked)))
+        score_pairs(Ready(masks, places, candidates), groups, scores)
+        return scores
+
+    def _masks(self) -> Masks:
+        if "masks" not in self.memory:
+            self.memory["masks"] = masks_of(self.trees, len(self.feature_names))
+        return cast(Masks, self.memory["masks"])
+
+    def _places(self, features: Features) -> Places:
+        """Where the features stand that splits read, by group; kept for the set of features met last."""
+        kept = self.memory.get("places")
+        if not isinstance(kept, tuple) or kept[0] is not features.set:
+            self.check_known(features)
+            sources = sources_of(self.feature_names, features)
+            read = np.intersect1d(self.trees.feature, np.arange(len(self.feature_names)))
+            read = read[np.argsort(sources.group[read], kind="stable")]
+            start = np.searchsorted(sources.group[read], np.arange(TREATMENT + 2)).astype(np.int64)
+            kept = self.memory["places"] = (features.set, Places(start, read, sources.column[read]))
+        return cast(Places, kept[1])
+
+    def _candidates(self, features: Features, asked: Ints, masks: Masks, places: Places) -> Candidates:
+        """What does not depend on the account; kept for the treatments asked for last."""
+        kept = self.memory.get("candidates")
+        treatment = features.treatment[asked]
+        if isinstance(kept, tuple) and kept[0] is places and (
+            np.array_equal(kept[1], asked) and np.array_equal(kept[2], treatment, equal_nan=True)
+        ):  # fmt: skip
+            return cast(Candidates, kept[3])
+        found = candidates_of(masks, places, features, asked)
+        self.memory["candidates"] = (places, asked.copy(), treatment, found)
+        return found
 
     def check_known(self, features: Features) -> None:
         """Raises ForestError when the forest reads a feature that the set does not have."""
@@ -124,6 +147,19 @@ def _unknown_feature(name: str, known: tuple[str, ...]) -> str:
     near = get_close_matches(name, known, n=1)
     hint = f", near {near[0]!r}" if near else ""
     return f"The forest reads feature {name!r}, which is not known here{hint}; train a new release."
+
+
+def candidates_of(masks: Masks, places: Places, features: Features, asked: Ints) -> Candidates:
+    """The words of treatments, and of channels, topics and messages of which nothing is known or was seen."""
+    own, words = features.set, int(masks.word[-1])
+    widths = (len(own.channel), len(own.topic), len(own.message))
+    fixed = np.full((5, max(*widths, 1)), np.nan)
+    for row, group in enumerate(("channel", "topic", "message")):
+        fixed[row + 2, : widths[row]] = nothing_seen(group)
+    of_treatment, of_fixed = (np.empty((count, words), dtype=np.uint64) for count in (len(asked), 5))
+    fixed_words(masks, places, (features.treatment[asked], fixed), (of_treatment, of_fixed))
+    channel, topic = own.channel_of[asked], own.topic_of[asked]
+    return Candidates(channel, topic, asked, of_treatment, of_fixed, fixed[2:].copy())
 
 
 @compiled
@@ -199,165 +235,6 @@ def lay_out(
                 rows[k, j] = message[i, t, column] if group == 3 else treatment[t, column]
 
 
-@compiled
-def _score_pairs(
-    trees: Trees,
-    sources: Sources,
-    groups: tuple[Floats, Floats, Floats, Floats, Floats],
-    own: tuple[Ints, Ints, Ints],
-) -> Floats:
-    """Raw scores of all pairs: an account's rows are laid out for its candidates, scored, and overwritten."""
-    scores = np.empty((groups[0].shape[0], own[2].size))
-    rows = np.empty((own[2].size, sources.group.size))
-    for i in range(scores.shape[0]):
-        lay_out(i, sources, groups, own, rows)
-        _score_rows(trees, rows, scores[i])
-    return scores
-
-
 def parse_forest(text: str) -> Forest:
     """Read the text that `Booster.model_to_string` gives. Raises ForestError."""
-    head, *blocks = text.replace("\r\n", "\n").split("\nTree=")
-    settings = _settings(head)
-    names = tuple(settings.get("feature_names", "").split())
-    _check_head(head, settings, names)
-    if len(blocks) != len(settings["tree_sizes"].split()) or (blocks and "\nend of trees" not in blocks[-1]):
-        raise ForestError(
-            f"The forest's text is cut off: {len(blocks)} of its trees are there or half there."
-        )
-    trees = [_Tree(number, block, len(names)) for number, block in enumerate(blocks)]
-    return Forest(names, _beside(trees), _cover(trees))
-
-
-def _settings(block: str) -> dict[str, str]:
-    return {
-        key: value for key, equals, value in (line.partition("=") for line in block.split("\n")) if equals
-    }
-
-
-def _check_head(head: str, settings: dict[str, str], names: tuple[str, ...]) -> None:
-    if not head.startswith("tree\n"):
-        raise ForestError("The forest's text does not begin with 'tree': it is not LightGBM model text.")
-    for key in ("version", "num_class", "num_tree_per_iteration", "max_feature_idx", "tree_sizes"):
-        if key not in settings:
-            raise ForestError(f"The forest's text has no {key!r}: it is damaged.")
-    if settings["version"] not in ("v3", "v4"):
-        raise ForestError(f"The forest's text is of version {settings['version']!r}, but v3 and v4 are read.")
-    if settings["num_class"] != "1" or settings["num_tree_per_iteration"] != "1":
-        raise ForestError("The forest has several scores a row (multiclass); one score a row is needed.")
-    if "average_output" in head.split("\n"):
-        raise ForestError(
-            "The forest's score is the mean of its trees (rf); train with boosting = gbdt or dart."
-        )
-    if settings["max_feature_idx"] != str(len(names) - 1):
-        raise ForestError(f"The forest's text names {len(names)} features, but its splits count otherwise.")
-
-
-class _Tree:
-    """One tree of the text, checked: children come after their parent, so that no path is endless."""
-
-    def __init__(self, number: int, block: str, features: int) -> None:
-        self.number = number
-        self.fields = _settings(block.partition("\nend of trees")[0])
-        if self.fields.get("is_linear", "0") != "0":
-            raise ForestError(f"Tree {number} is linear; train without linear_tree.")
-        self.leaf = self._array("leaf_value", np.float64, int(self._array("num_leaves", np.int64, 1)[0]))
-        splits = len(self.leaf) - 1
-        self.feature = self._array("split_feature", np.int64, splits)
-        self.threshold = self._array("threshold", np.float64, splits)
-        self.decision = self._array("decision_type", np.int64, splits)
-        self.left = self._array("left_child", np.int64, splits)
-        self.right = self._array("right_child", np.int64, splits)
-        self.cover = Cover(self._count("internal_count", splits), self._count("leaf_count", splits + 1))
-        self._check_places(splits, features)
-        self.boundaries, self.categories = self._categories()
-
-    def _array(self, name: str, kind: type[np.number[Any]], size: int) -> npt.NDArray[Any]:
-        try:
-            found = np.array(self.fields.get(name, "").split(), dtype=kind)
-        except (ValueError, OverflowError) as error:
-            raise ForestError(f"Tree {self.number}: {name} is not a list of numbers ({error}).") from None
-        if len(found) != size or np.isnan(found).any():
-            raise ForestError(
-                f"Tree {self.number}: {name} has {len(found)} values, but needs {size} numbers."
-            )
-        return found
-
-    def _count(self, name: str, size: int) -> Floats:
-        """Rows that reached each place; needed to explain a score, not to give it."""
-        return self._array(name, np.float64, size) if name in self.fields else np.zeros(size)
-
-    def _check_places(self, splits: int, features: int) -> None:
-        children = np.concatenate([self.left, self.right])
-        parents = np.tile(np.arange(splits), 2)
-        once = np.unique(children).size == children.size == 2 * splits
-        later = ((children < 0) & (children >= -len(self.leaf))) | (
-            (children > parents) & (children < splits)
-        )
-        known = (self.feature >= 0) & (self.feature < features)
-        if not (once and later.all() and known.all()):
-            raise ForestError(f"Tree {self.number}: its splits do not make a tree over {features} features.")
-
-    def _categories(self) -> tuple[Ints, npt.NDArray[np.uint32]]:
-        """The boundaries of each categorical split's words and the words."""
-        count = int(self._array("num_cat", np.int64, 1)[0]) if "num_cat" in self.fields else 0
-        chosen = self.threshold[(self.decision & CATEGORICAL) > 0]
-        if not count and not len(chosen):
-            return np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.uint32)
-        boundaries = self._array("cat_boundaries", np.int64, count + 1)
-        if (np.diff(boundaries) < 0).any() or boundaries[0] != 0 or ((chosen < 0) | (chosen >= count)).any():
-            raise ForestError(f"Tree {self.number}: its categorical splits point outside their categories.")
-        return boundaries, self._array("cat_threshold", np.uint32, int(boundaries[-1]))
-
-
-def _beside(trees: list[_Tree]) -> Trees:
-    """All trees in one set of arrays: places of nodes, leaves and categories are moved by those before."""
-    roots, parts = [], list(_shifted(trees))
-    nodes = leaves = 0
-    for tree in trees:
-        roots.append(nodes if len(tree.feature) else ~leaves)
-        nodes, leaves = nodes + len(tree.feature), leaves + len(tree.leaf)
-
-    def joined(name: str, kind: type[np.number[Any]]) -> npt.NDArray[Any]:
-        return np.concatenate([np.zeros(0, dtype=kind), *(part[name] for part in parts)]).astype(kind)
-
-    return Trees(
-        np.array(roots, dtype=np.int64),
-        joined("feature", np.int64),
-        joined("threshold", np.float64),
-        joined("decision", np.int64),
-        joined("left", np.int64),
-        joined("right", np.int64),
-        joined("first", np.int64),
-        joined("last", np.int64),
-        joined("leaf", np.float64),
-        joined("categories", np.uint32),
-    )
-
-
-def _cover(trees: list[_Tree]) -> Cover:
-    none = np.zeros(0)
-    return Cover(
-        np.concatenate([none, *(tree.cover.node for tree in trees)]),
-        np.concatenate([none, *(tree.cover.leaf for tree in trees)]),
-    )
-
-
-def _shifted(trees: list[_Tree]) -> Iterator[dict[str, npt.NDArray[Any]]]:
-    nodes = leaves = words = 0
-    for tree in trees:
-        split = np.where(tree.decision & CATEGORICAL, tree.threshold, 0.0).astype(np.int64)
-        bounds = np.append(tree.boundaries, tree.boundaries[-1]) + words
-        yield {
-            "feature": tree.feature,
-            "threshold": tree.threshold,
-            "decision": tree.decision,
-            "left": np.where(tree.left >= 0, tree.left + nodes, tree.left - leaves),
-            "right": np.where(tree.right >= 0, tree.right + nodes, tree.right - leaves),
-            "first": bounds[split],
-            "last": bounds[split + 1],
-            "leaf": tree.leaf,
-            "categories": tree.categories,
-        }
-        nodes, leaves = nodes + len(tree.feature), leaves + len(tree.leaf)
-        words += len(tree.categories)
+    return Forest(*read_trees(text))

@@ -61,12 +61,13 @@ def columns_of(group: Group) -> Columns:
 
 
 @cache
-def _nothing_seen(group: Group) -> Floats:
+def nothing_seen(group: Group) -> Floats:
+    """What a group's columns say where nothing was seen; shape (F,)."""
     return np.array([np.nan if d.statistic in UNKNOWN_UNTIL_SEEN else 0.0 for d in definitions(group)])
 
 
 def _block(group: Group, questions: Questions, members: int) -> Floats:
-    empty = _nothing_seen(group)
+    empty = nothing_seen(group)
     block = np.empty((questions.at.size, members, empty.size))
     block[:] = empty
     return block
