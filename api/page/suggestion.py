@@ -150,6 +150,13 @@ def hand_over(
     return back(request, {"did": "hand_over", "handed": handed.to_role})
 
 
+@router.post("/suggestions/{suggestion_id}/undo")
+def undo(request: Request, suggestion: ReadableSuggestion, user: SignedIn, service: Serving) -> Response:
+    """As it was before her last answer."""
+    suggestions.undo(suggestion, user, service)
+    return back(request, {"did": "undo"})
+
+
 def _answered(
     request: Request, suggestion: Suggestion, user: User, service: Service, body: FeedbackIn, *,
     to: str = "", **said: Any,
@@ -162,7 +169,7 @@ def _told(done: FeedbackOut, verb: str) -> dict[str, Any]:
     """What the next page says: what was done, and honestly what a withdrawn consent could still stop."""
     sent = [{"channel": one.channel, "at": one.at.isoformat()} for one in done.already_sent]
     return {"did": verb, "state": done.state, "withdrawn": done.withdrawn, "sent": sent,
-            "suggestion_id": done.suggestion_id}  # fmt: skip
+            "undo": done.suggestion_id if done.undo_until else ""}  # fmt: skip
 
 
 def day_of(text: str) -> date:

@@ -263,3 +263,16 @@ def test_the_playbook_is_read_in_words_by_each_as_far_as_her_role_sees(company: 
     assert "go through the dosing step by step" in mine
     assert "Medical liaison call" not in mine
     assert "Medical liaison call" in office
+
+
+def test_what_was_just_done_is_undone_with_one_tap(company: Company, visitor: Visitor) -> None:
+    """A thumb slips; nobody should have to call the office."""
+    suggestion = visit(company, "a15")
+    visitor.get("/day")
+    visitor.send(f"/suggestions/{suggestion['suggestion_id']}/dismiss", reason="not_compliant")
+    offered = f"/suggestions/{suggestion['suggestion_id']}/undo" in visitor.page.text
+    visitor.send(f"/suggestions/{suggestion['suggestion_id']}/undo")
+
+    assert offered
+    assert visitor.said == "Taken back. It is as it was before."
+    assert state(company, suggestion) == "open"
