@@ -20,7 +20,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.problems import HttpProblem
 from api.service import Service
 from api.signing_in import SigningIn
-from data.ledger.types import Session, Suggestion, UnknownError, User
+from data.ledger.changes import Change
+from data.ledger.types import HandOver, Session, Suggestion, UnknownError, User
 
 JOB_ROLE = "job"
 """A technical user: may send events of every account and sees no suggestions."""
@@ -193,6 +194,39 @@ def _office(user: SignedIn, service: Serving) -> User:
 
 Office = Annotated[User, Depends(_office)]
 """Who writes the playbook and the releases, or leads colleagues."""
+
+
+def gets(found: HandOver, user: User) -> bool:
+    """Whether it is hers to do."""
+    return found.to_user == user.user_id or (found.to_user is None and found.to_role == user.role)
+
+
+def gave(found: HandOver, user: User, service: Service) -> bool:
+    """Hers to take back: she asked, or a rule did in the name of her place in the account's team."""
+    if found.by_user is not None:
+        return found.by_user == user.user_id
+    return service.ledger.team(found.account_id).get(found.by_role) == user.user_id
+
+
+def may_see_hand_over(found: HandOver, user: User, service: Service) -> bool:
+    """Receiver, giver, the manager to whom it was escalated, and colleagues who see the receiving role."""
+    if gets(found, user) or gave(found, user, service) or found.escalated_to == user.user_id:
+        return True
+    serves = service.ledger.serves(user.user_id, found.account_id)
+    return serves and found.to_role in roles_seen(service, user, found.account_id)
+
+
+def may_see_change(service: Service, user: User, change: Change) -> bool:
+    """Whether a change is of something that the user may see now; of what is gone meanwhile, nothing."""
+    if change.account_id is None:
+        return True
+    if change.kind == "hand_over":
+        try:
+            return may_see_hand_over(service.ledger.hand_over_of(change.subject), user, service)
+        except UnknownError:
+            return False
+    serves = service.ledger.serves(user.user_id, change.account_id)
+    return serves and change.role in roles_seen(service, user, change.account_id)
 
 
 def may_report(service: Service, user: User, account_id: str) -> bool:

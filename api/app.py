@@ -21,11 +21,13 @@ from api.routes import (
     health,
     plan,
     stops,
+    stream,
     suggestions,
     twins,
 )
 from api.service import Service
 from api.signing_in import SigningIn, reached_over_https
+from api.stream import Feed
 from data.ledger.ledger import Ledger
 from data.settings import Settings
 from data.times import now_micros
@@ -49,6 +51,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
             decider()
             app.state.service = Service(ledger, decider, clock)
             app.state.signing_in = SigningIn(ledger, settings)
+            app.state.feed = Feed(app.state.service)
             yield
         finally:
             ledger.close()
@@ -74,6 +77,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         events,
         plan,
         twins,
+        stream,
         health,
     ):
         app.include_router(part.router, prefix="/v1")

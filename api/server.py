@@ -16,6 +16,9 @@ from data.home import DataError
 from data.ledger.ledger import Ledger
 from data.settings import Settings
 
+STOP_SECONDS = 5
+"""What is under way may take so long after a stop; open streams end then."""
+
 
 def run_server(settings: Settings, *, announce: Callable[[str], None] | None = None) -> None:
     """Serve until interrupted.
@@ -34,7 +37,12 @@ def run_server(settings: Settings, *, announce: Callable[[str], None] | None = N
     )
     if announce is not None:
         announce(address)
-    config = uvicorn.Config(create_app(settings), log_level=settings.log_level, access_log=False)
+    config = uvicorn.Config(
+        create_app(settings),
+        log_level=settings.log_level,
+        access_log=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
     # It answers what it has begun, ends, and raises the interrupt once more: stopped is not failed.
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[held])

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import Form, Request, Response
 
-from api.access import Serving, SignedIn
+from api.access import Serving, SignedIn, gave, gets
 from api.hand_over_schemas import ReplyIn
 from api.hand_overs import REJECT_REASONS
 from api.page.rendering import show
@@ -24,8 +24,8 @@ def one(request: Request, found: hand_overs.ReadableHandOver, user: SignedIn, se
     return show(
         request, user, service, "hand_over.html",
         one=detail,
-        receives=hand_overs.gets(found, user),
-        gave=hand_overs.gave(found, user, service),
+        receives=gets(found, user),
+        gave=gave(found, user, service),
         serves=service.ledger.serves(user.user_id, found.account_id),
         reasons=REJECT_REASONS,
         names={one.user_id: one.name for one in service.ledger.users()},

@@ -25,6 +25,7 @@ from engine.wording import Reader
 WEB = Path(__file__).parents[1] / "web"
 STATIC = WEB / "static"
 LANGUAGE_NAMES: Mapping[str, str] = {"en": "English", "ar": "العربية", "fa": "فارسی"}
+REFRESH_HEADER = "X-Refresh"
 LANGUAGE_COOKIE = "language"
 """Of who has not signed in."""
 
@@ -54,7 +55,8 @@ def show(
 ) -> HTMLResponse:  # fmt: skip
     """A page for a user who has signed in, with what she is to be told of what she has just done."""
     session: Session | None = request.state.session
-    said = session.said if session else None
+    # A script that renews the lists behind the page must not take away what she has not read yet.
+    said = session.said if session and REFRESH_HEADER not in request.headers else None
     if said:
         token = request.cookies[request.app.state.signing_in.cookie]
         service.ledger.sign_ins.say_next(token, None)

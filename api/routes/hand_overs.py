@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Path, Query
 
-from api.access import AccountId, ReadableAccount, Serving, SignedIn, may_report, people_seen, roles_seen
+from api.access import (
+    AccountId,
+    ReadableAccount,
+    Serving,
+    SignedIn,
+    gave,
+    gets,
+    may_report,
+    may_see_hand_over,
+    people_seen,
+    roles_seen,
+)
 from api.hand_over_schemas import (
     AdverseEventIn,
     FiguresOut,
@@ -36,26 +47,6 @@ TIMELINE = 200
 """Touchpoints of a hand-over's context at most."""
 
 
-def gets(found: HandOver, user: User) -> bool:
-    """Whether it is hers to do."""
-    return found.to_user == user.user_id or (found.to_user is None and found.to_role == user.role)
-
-
-def gave(found: HandOver, user: User, service: Service) -> bool:
-    """Hers to take back: she asked, or a rule did in the name of her place in the account's team."""
-    if found.by_user is not None:
-        return found.by_user == user.user_id
-    return service.ledger.team(found.account_id).get(found.by_role) == user.user_id
-
-
-def _may_see(found: HandOver, user: User, service: Service) -> bool:
-    """Receiver, giver, the manager to whom it was escalated, and colleagues who see the receiving role."""
-    if gets(found, user) or gave(found, user, service) or found.escalated_to == user.user_id:
-        return True
-    serves = service.ledger.serves(user.user_id, found.account_id)
-    return serves and found.to_role in roles_seen(service, user, found.account_id)
-
-
 def _readable(
     hand_over_id: Annotated[str, Path(min_length=1, max_length=200, description="The hand-over.")],
     user: SignedIn,
@@ -67,7 +58,7 @@ def _readable(
         found = service.ledger.hand_over_of(hand_over_id)
     except UnknownError:
         raise missing from None
-    if not _may_see(found, user, service):
+    if not may_see_hand_over(found, user, service):
         raise missing
     return found
 
@@ -99,7 +90,7 @@ def _check_suggestion(suggestion_id: str, account: str, user: User, service: Ser
 def of_account(account: ReadableAccount, user: SignedIn, service: Serving) -> list[HandOverOut]:
     """All hand-overs of an account that I may see, the latest first."""
     service.ledger.escalate_late(now=service.clock())
-    found = [one for one in service.ledger.hand_overs_of(account) if _may_see(one, user, service)]
+    found = [one for one in service.ledger.hand_overs_of(account) if may_see_hand_over(one, user, service)]
     return shown_hand_overs(found, user, service)
 
 

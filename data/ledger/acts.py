@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from data.ledger import contact_stops, told
 from data.ledger import schema as t
+from data.ledger.changes import note_suggestions
 from data.ledger.facts import append, join_appends, lock_accounts
 from data.ledger.statements import columns, named
 from data.ledger.types import Act, ActVerb, ConflictError, TailRow, UnknownError
@@ -125,6 +126,7 @@ def take_back(
     told.forget(connection, locked.subject_key, noted)
     append(connection, rows, now=now)
     connection.execute(sa.update(t.acts).where(t.acts.c.act_id == act.act_id).values(undone_at=now))
+    note_suggestions(connection, [act.subject, *act.ended], "changed", now=now)
 
 
 def _require_last(connection: sa.Connection, act: Act) -> None:

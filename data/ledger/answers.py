@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from data.ledger import acts, contact_stops, dismissals
 from data.ledger import schema as t
+from data.ledger.changes import Kind, note_suggestions
 from data.ledger.facts import append, join_appends, lock_accounts, new_version
 from data.ledger.suggestions import find
 from data.ledger.types import ConflictError, Dismissed, State, Suggestion, TailRow, UnknownError, Verb
@@ -67,6 +68,8 @@ def answer(
         dismissals.keep(connection, dismissed)
     if all(row.account_id != account_id for row in rows):
         new_version(connection, [account_id])
+    kind: Kind = "changed" if verb == "accept" else "gone"
+    note_suggestions(connection, [suggestion_id], kind, now=now)
     return find(connection, suggestion_id)
 
 

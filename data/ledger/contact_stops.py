@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from data.ledger import schema as t
 from data.ledger import suggestions
+from data.ledger.changes import note_lists
 from data.ledger.statements import columns, named
 from data.ledger.types import LoggedDecision, Proposal, StopOrder, Suggestion, UnknownError
 
@@ -61,6 +62,8 @@ def _withdraw(connection: sa.Connection, order: StopOrder, *, now: int) -> tuple
         .where(covered, own.state.in_(t.LIVE_STATES))
         .values(state="withdrawn", closed_at=now)
     )
+    if ended.rowcount:
+        note_lists(connection, f"stop:{order.level}:{order.of}", now=now)
     return ended.rowcount, [suggestions.find(connection, one) for one in accepted]
 
 

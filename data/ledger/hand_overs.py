@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data.ledger import schema as t
+from data.ledger.changes import note_hand_over
 from data.ledger.facts import HAS_NAME, append, join_appends, lock_accounts, name_of
 from data.ledger.statements import named, upsert
 from data.ledger.types import (
@@ -51,6 +52,7 @@ def ask(connection: sa.Connection, new: NewHandOver, *, now: int) -> HandOver:
     upsert(connection, t.hand_overs, [row], update=())
     if new.note:
         _write(connection, account.subject_key, new.hand_over_id, {"note": new.note}, keep=True)
+    note_hand_over(connection, new.hand_over_id, now=now)
     return find(connection, new.hand_over_id)
 
 
@@ -71,6 +73,7 @@ def ask_by_rule(connection: sa.Connection, decisions: Sequence[LoggedDecision], 
             continue
         row = {name: getattr(new, name) for name in _NEW} | {"state": "asked", "asked_at": now}
         upsert(connection, t.hand_overs, [row], update=())
+        note_hand_over(connection, new.hand_over_id, now=now)
 
 
 def _asked_since(connection: sa.Connection, new: NewHandOver, since: int) -> bool:
@@ -117,6 +120,7 @@ def answer(
         part = {"done": "answer", "reject": "comment"}.get(verb, "remark")
         _write(connection, locked.subject_key, hand_over, {part: text})
     append(connection, rows, now=now)
+    note_hand_over(connection, hand_over, now=now)
     return find(connection, hand_over)
 
 
@@ -140,6 +144,7 @@ def escalate_late(connection: sa.Connection, *, now: int) -> int:
         }
         this = sa.and_(own.hand_over_id == row.hand_over_id, late)
         connection.execute(sa.update(t.hand_overs).where(this).values(**changes))
+        note_hand_over(connection, row.hand_over_id, now=now)
     return len(found)
 
 

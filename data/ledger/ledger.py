@@ -27,6 +27,7 @@ from data.ledger import (
     told,
     twins,
 )  # fmt: skip
+from data.ledger.changes import Changes
 from data.ledger.connection import Database
 from data.ledger.people_acts import PeopleActs
 from data.ledger.people_kept import PeopleKept
@@ -71,6 +72,7 @@ class Ledger(PeopleActs, PeopleKept):
         self._database = database
         self.sign_ins = SignIns(database)
         self.plans = PlanStore(database)
+        self.changes = Changes(database)
 
     @classmethod
     def create(cls, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from data.ledger import acts, contact_stops, hand_overs, runs
 from data.ledger import schema as t
+from data.ledger.changes import note_suggestions
 from data.ledger.facts import append, join_appends, lock_accounts
 from data.ledger.statements import chunks, columns, upsert
 from data.ledger.types import ConflictError, LoggedDecision, OwnSuggestion, Proposal
@@ -96,6 +97,7 @@ def post(
         _list(connection, run_id, [account], wanted=wanted, suggestion_ids=ids, fresh=fresh)
     _publish(connection, staging, [account])
     _log(connection, [decision])
+    _tell(connection, ids, live, now=now, trigger=decision.trigger)
     hand_overs.ask_by_rule(connection, [decision], now=now)
 
 
@@ -241,6 +243,7 @@ def suggest_own(
     facts = append(connection, [own.plan], now=now)
     acts.keep(connection, own.suggestion_id, "suggest", account_id=account, user_id=own.user_id, before=None,
               facts=facts, now=now)  # fmt: skip
+    note_suggestions(connection, [own.suggestion_id], "posted", now=now)
 
 
 def withdraw(connection: sa.Connection, account_ids: Sequence[str], *, now: int) -> None:
@@ -277,6 +280,19 @@ def _end(connection: sa.Connection, ended: Sequence[_Live], state: str, *, now: 
             .where(t.suggestions.c.suggestion_id.in_(chunk))
             .values(state=state, closed_at=now)
         )
+    seen = [one.suggestion_id for one in ended if one.listed or one.state != "open"]
+    note_suggestions(connection, seen, "gone", now=now)
+
+
+def _tell(
+    connection: sa.Connection, ids: Mapping[Identity, str], live: Mapping[Identity, _Live], *, now: int,
+    trigger: str,
+) -> None:  # fmt: skip
+    """Note what was not on show before, and what may say something else now."""
+    shown = {key for key, one in live.items() if one.listed}
+    posted = [ids[key] for key in ids if key not in shown]
+    note_suggestions(connection, posted, "posted", now=now, trigger=trigger)
+    note_suggestions(connection, [ids[key] for key in ids if key in shown], "changed", now=now)
 
 
 def _list(

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from data.ledger import plan_schema as p
 from data.ledger import schema as t
+from data.ledger.changes import note_lists
 from data.ledger.statements import columns, upsert
 from data.ledger.types import Run, UnknownError
 
@@ -72,6 +73,7 @@ def complete(connection: sa.Connection, run_id: str, *, summary: Mapping[str, An
         .where(t.runs.c.run_id == run_id)
         .values(state="complete", completed_at=now, summary=dict(summary))
     )
+    note_lists(connection, run_id, now=now)
     # A run that was given up must not come back later and replace a newer one half done.
     connection.execute(sa.delete(t.runs).where(t.runs.c.state == "running"))
 

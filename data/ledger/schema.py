@@ -434,6 +434,23 @@ told = Table(
     Index("ix_told_account", "account_id", "occurred_at"),
 )
 
+# -- what changed ----------------------------------------------------------------------------------
+# In the order (tx, seq); `tx` is the transaction on PostgreSQL and 0 on SQLite (see data.ledger.changes).
+changes = Table(
+    "changes",
+    metadata,
+    Column("seq", _Counter, primary_key=True, autoincrement=True),
+    Column("tx", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("account_id", Text),
+    Column("role", Text),
+    Column("trigger", Text),
+    Index("ix_changes_order", "tx", "seq"),
+    sqlite_autoincrement=True,
+)
+
 # -- twins -----------------------------------------------------------------------------------------
 # Ids of other accounts stand in `content`; names do not.
 twins = Table(

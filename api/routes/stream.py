@@ -1,0 +1,28 @@
+"""The live stream of what changes on my lists."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+
+from api.access import Serving, SignedIn
+from api.problems import Problem
+from api.stream import Feed, events
+
+router = APIRouter(tags=["stream"], responses={s: {"model": Problem} for s in (401, 422)})
+
+LastEventId = Annotated[str | None, Header(max_length=100, description="Go on after this event.")]
+
+
+@router.get("/stream", response_class=StreamingResponse)
+async def stream(
+    request: Request, user: SignedIn, service: Serving, last_event_id: LastEventId = None
+) -> StreamingResponse:
+    """Server-sent events: posted, changed, gone, hand_over and lists, each for what I may see. The first is
+    `ready`, or `resync` where the last event is too old: then read the lists anew."""
+    feed: Feed = request.app.state.feed
+    told = events(feed, service, user, last_event_id)
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(told, media_type="text/event-stream", headers=headers)
