@@ -265,9 +265,9 @@ def test_the_playbook_is_read_in_words_by_each_as_far_as_her_role_sees(company: 
     assert "Medical liaison call" in office
 
 
-def test_what_was_just_done_is_undone_with_one_tap(company: Company, visitor: Visitor) -> None:
+def test_what_was_just_done_is_undone_with_one_tap(company: Company) -> None:
     """A thumb slips; nobody should have to call the office."""
-    suggestion = visit(company, "a15")
+    suggestion, visitor = visit(company, "a15"), Visitor(company)
     visitor.get("/day")
     visitor.send(f"/suggestions/{suggestion['suggestion_id']}/dismiss", reason="not_compliant")
     offered = f"/suggestions/{suggestion['suggestion_id']}/undo" in visitor.page.text

@@ -57,4 +57,5 @@ class Visitor:
     def said(self) -> str:
         """What the page tells about what was just done."""
         found = re.search(r'class="told[^"]*" role="status">(.*?)</div>', self.page.text, re.DOTALL)
-        return " ".join(unescape(re.sub(r"<[^>]+>", " ", found[1])).split()) if found else ""
+        told = re.sub(r"<form.*?</form>", " ", found[1] if found else "", flags=re.DOTALL)
+        return " ".join(unescape(re.sub(r"<[^>]+>", " ", told)).split())
