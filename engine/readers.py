@@ -230,7 +230,9 @@ LEARNERS: Mapping[str, LearnerReader] = {
     "best_fixed": LearnerReader(_fixed_values, (), _fixed_terms),
     "linear": LearnerReader(_effect_values, (WITHOUT_FOREST,), _effect_terms, effects=True),
     "s_learner": LearnerReader(_forest_values, (VALUE_FOREST,), _forest_terms),
-    "layered": LearnerReader(_effect_values, (WITHOUT_FOREST, EFFECT_FOREST), _effect_terms, effects=True),
+    "doubly_robust": LearnerReader(
+        _effect_values, (WITHOUT_FOREST, EFFECT_FOREST), _effect_terms, effects=True
+    ),
     "t_learner": LearnerReader(_forests_values, (value_forest_of(NO_CONTACT),), _forests_terms),
 }
 """Learner of a release -> its reader. One place to add: an entry here."""

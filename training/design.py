@@ -18,9 +18,13 @@ MOST_LEVELS = 12
 """Texts with more levels (territories) are left to the forests."""
 KNOTS = (-WIDEST, 0.0)
 """Where a number's line may bend, in standard deviations; the first makes it a line."""
-RECENT_DAYS = (7.0, 30.0)
-PARTS = 3
+RECENT_DAYS = (7.0, 14.0, 30.0)
+PARTS = 4
 """Ranges of a number, of equal size, that a pair is made of."""
+
+
+MEASURED_ON = 40_000
+"""Rows that means and spreads are taken from, about."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +157,7 @@ def _column(
 
 def _measured(columns: list[dict[str, float]], rows: Floats) -> Basis:
     """The columns with their means and spreads among the rows; those that hardly vary are left out."""
+    rows = rows[:: max(1, len(rows) // MEASURED_ON)]
     for column in columns:
         if column["kind"] == BEND:
             values = rows[~np.isnan(rows[:, int(column["first"])]), int(column["first"])]

@@ -1,14 +1,13 @@
 """Learners of effects: what would follow anyway is estimated apart, and what is left is the effect's.
 
-`linear` adds up what traits do to all treatments, to a channel, to a topic; `layered` puts a forest on top.
-Pooling is in the columns: a new message has its channel's and its topic's weights.
+`linear` adds up what traits do to all treatments, to a channel, to a topic. Pooling is in the columns: a new
+message has its channel's and its topic's weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -26,14 +25,13 @@ from training.interactions import (
     Problem,
     begin,
     effects,
+    error_unseen,
     improved,
-    otherwise,
     problem_of,
     released,
     scores,
-    with_best_widths,
+    with_likeliest_widths,
 )  # fmt: skip
-from training.layering import Curve, Rest, grow_on
 from training.pairs import with_clear_pairs
 from training.prognosis import Prognosis, without_later_luck
 from training.registry import Fitted, learner
@@ -90,26 +88,7 @@ class _Found:
 @learner("linear", complexity=1)
 def learn_linear(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
     """Traits by channel and topic, the mean effect of each treatment being that of `best_fixed`."""
-    found = _linear(cases, assignment, boosting)
-    return _layers(found, found.effect(), boosting, {})
-
-
-@learner("layered", complexity=5)
-def learn_layered(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
-    """The same with a forest of what its score leaves, grown as far as it predicts accounts not seen."""
-    found = _linear(cases, assignment, boosting)
-    problem, fit, treated = found.problem, found.fit, found.problem.treated
-    left = (found.outcome - found.expected - otherwise(problem, fit))[treated]
-    start, place = scores(problem, fit), problem.place
-    curve = Curve(start, fit.scale[place], fit.offset[place], fit.curved[place])
-    forest = grow_on(
-        Rest(curve, found.rows, left, problem.fold[treated], problem.noise[treated]),
-        cases.features.set,
-        boosting,
-    )
-    higher = start + raw_scores(forest, found.rows)
-    effect = _everybody(problem, effects(problem, fit, higher)[0])
-    return _layers(found, effect, boosting, {EFFECT_FOREST: forest})
+    return _layers(_linear(cases, assignment, boosting), boosting)
 
 
 def _linear(cases: Cases, assignment: Floats, boosting: Boosting) -> _Found:
@@ -123,26 +102,29 @@ def _linear(cases: Cases, assignment: Floats, boosting: Boosting) -> _Found:
     nuisance = np.concatenate([np.ones((len(rows), 1)), columns_of(everybody, rows)], axis=1)
     others = (nuisance, prognosis.noise(own.reward - mean - expected))
     problem = problem_of(own, known, design_of(own.features.set, treated), treated, others)
-    fit = _of_the_better_kind(problem, own.reward - expected)
-    design = with_clear_pairs(problem, fit, own.reward - expected, treated)
-    if design.paired.any():
-        problem = problem_of(own, known, design, treated, others)
-        start = begin(problem, curved=bool(fit.curved.any()))
-        fit = _fitted(problem, replace(start, widths=fit.widths), own.reward - expected)[0]
-    found = _Found(own, known, problem, fit, treated, own.reward, expected)
-    return _with_less_noise(found, prognosis)
+    outcome = own.reward - expected
+    tried = [_with_pairs(own, problem, treated, outcome, curved=curved) for curved in (False, True)]
+    problem, fit = min(tried, key=lambda found: error_unseen(found[0], found[1], outcome))
+    return _with_less_noise(_Found(own, known, problem, fit, treated, own.reward, expected), prognosis)
 
 
-def _of_the_better_kind(problem: Problem, outcome: Floats) -> Fit:
-    """Scores that are logarithms, or lines, whichever predicts better."""
-    tried = [_fitted(problem, begin(problem, curved=curved), outcome) for curved in (False, True)]
-    return min(tried, key=lambda found: found[1])[0]
+def _with_pairs(
+    own: Cases, problem: Problem, rows: Floats, outcome: Floats, *, curved: bool
+) -> tuple[Problem, Fit]:
+    """Scores that are logarithms, or lines; with the pairs that are clear in what single traits leave."""
+    fit = _fitted(problem, begin(problem, curved=curved), outcome)
+    design = with_clear_pairs(problem, fit, outcome, rows)
+    if not design.paired.any():
+        return problem, fit
+    wider = problem_of(own, problem.known, design, rows, (problem.nuisance, problem.noise))
+    return wider, _fitted(wider, begin(wider, curved=curved), outcome)
 
 
-def _fitted(problem: Problem, start: Fit, outcome: Floats) -> tuple[Fit, float]:
+def _fitted(problem: Problem, start: Fit, outcome: Floats) -> Fit:
     near = improved(problem, start, outcome, steps=STEPS)
-    best, error = with_best_widths(problem, near, outcome)
-    return improved(problem, best, outcome, steps=STEPS // 2), error
+    for _ in range(2):
+        near = improved(problem, with_likeliest_widths(problem, near, outcome), outcome, steps=STEPS // 2)
+    return near
 
 
 def _with_less_noise(found: _Found, prognosis: Prognosis) -> _Found:
@@ -151,7 +133,7 @@ def _with_less_noise(found: _Found, prognosis: Prognosis) -> _Found:
     expected = prognosis.expected(own.reward - effect, found.problem.noise)
     outcome = without_later_luck(own, effect, own.reward - effect - expected, prognosis)
     near = improved(found.problem, found.fit, outcome - expected, steps=STEPS // 2)
-    best, _ = with_best_widths(found.problem, near, outcome - expected)
+    best = with_likeliest_widths(found.problem, near, outcome - expected)
     fit = improved(found.problem, best, outcome - expected, steps=STEPS // 2)
     return replace(found, fit=fit, outcome=outcome, expected=expected)
 
@@ -163,11 +145,12 @@ def _everybody(problem: Problem, of_treated: Floats) -> Floats:
     return found
 
 
-def _layers(found: _Found, effect: Floats, boosting: Boosting, boosters: Mapping[str, Any]) -> Fitted:
+def _layers(found: _Found, boosting: Boosting) -> Fitted:
     """With the forest of what follows without contact, grown from everybody less the effects."""
-    nobody = found.cases.features.row_matrix(np.zeros(len(effect), dtype=np.int64))
-    without = grow(nobody, found.outcome - effect, found.cases.features.set, boosting)
+    own, effect = found.cases, found.effect()
+    nobody = own.features.row_matrix(np.zeros(len(effect), dtype=np.int64))
+    without = grow(nobody, found.outcome - effect, own.features.set, boosting)
     return EffectLayers(
-        found.known, len(found.cases.treatments), {WITHOUT_FOREST: without, **boosters},
+        found.known, len(own.treatments), {WITHOUT_FOREST: without},
         effects=released(found.problem, found.fit),
     )  # fmt: skip

@@ -5,19 +5,19 @@
 
 A score is what the traits add to all treatments, to those of the channel and to those of the topic. Whatever
 the prognosis leaves of the difference between accounts is taken by the nuisance, which speaks of everybody,
-and not by the effects of those who were contacted. Weights are drawn towards 0 by priors whose widths, like
-the kind of effect, are those that predict best what followed for accounts that were not seen.
+and not by the effects of those who were contacted. Weights are drawn towards 0 by priors: what a trait adds
+to channels, or to topics, or to all, has a width of its own, the likeliest, so that traits that do not matter
+fall silent. The kind of effect is the one that predicts best what followed for accounts that were not seen.
 
 Source:
-    Robinson (1988), Root-N-consistent semiparametric regression, for partialling out; Hoerl and Kennard
-    (1970), Ridge Regression.
+    Robinson (1988), Root-N-consistent semiparametric regression, for partialling out; MacKay (1992), Bayesian
+    Interpolation, for the widths.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 
 import numpy as np
 import numpy.typing as npt
@@ -31,9 +31,11 @@ from training.design import Design
 from training.splits import folds_of
 
 FOLDS = 3
-WIDTHS = (0.02, 0.05, 0.12, 0.3)
-"""Prior standard deviations of weights that are tried; a score of 1 is an effect of the size of the mean."""
 FIRST_WIDTH = 0.08
+"""Prior standard deviation of weights to begin with; a score of 1 is an effect of the size of the mean."""
+NARROWEST, WIDEST = 0.002, 1.0
+ROUNDS = 12
+"""Of finding the likeliest widths."""
 NUISANCE_WIDTH = 3.0
 """Of the nuisance's weights, in standard deviations of the noise: hardly drawn towards 0."""
 STEPS = 4
@@ -53,7 +55,9 @@ class Problem:
         names: Of the model rows.
         columns: The design's columns and a last one of 1 for the treated cases; shape (n_treated, B + 1).
         place: Of their treatment in `known.learned`; shape (n_treated,).
-        weights_of: For each learned treatment, which weights add which columns: (weights, columns).
+        weights_of: For each learned treatment, which weights add which columns: (weights, columns); the last
+            is the treatment's own, the one before it that of all treatments.
+        group: Of each weight, those with the same prior; -1 = one of no trait; shape (p,).
         treated: Which cases those are, as indices; shape (n_treated,).
         nuisance: Columns of everybody; shape (n, N).
         fold: Of each case, by account; shape (n,).
@@ -67,6 +71,7 @@ class Problem:
     columns: Singles
     place: Ints
     weights_of: tuple[tuple[Ints, Ints], ...]
+    group: Ints
     treated: Ints
     nuisance: Singles
     fold: Ints
@@ -77,7 +82,7 @@ class Problem:
     @property
     def size(self) -> int:
         """How many weights the score has."""
-        return int(max(weights.max() for weights, _ in self.weights_of)) + 1
+        return len(self.group)
 
 
 @dataclass(frozen=True)
@@ -88,18 +93,22 @@ class Fit:
         curved: Which treatments' scores are logarithms; shape (m,).
         offset, scale: Of each treatment's effect; shape (m,).
         weights: Of the score, then of the nuisance; shape (p + N,).
-        widths: Prior standard deviations of the weights of single columns, and of pairs.
+        widths: Prior standard deviations of the weights, by group.
     """
 
     curved: Bools
     offset: Floats
     scale: Floats
     weights: Floats
-    widths: tuple[float, float] = (FIRST_WIDTH, FIRST_WIDTH)
+    widths: Floats
 
 
 def problem_of(
-    cases: Cases, known: Constants, design: Design, rows: Floats, everybody: tuple[Floats, Floats]
+    cases: Cases,
+    known: Constants,
+    design: Design,
+    rows: Floats,
+    everybody: tuple[Floats | Singles, Floats],
 ) -> Problem:
     """Lay out what is fitted.
 
@@ -114,35 +123,46 @@ def problem_of(
     place = np.searchsorted(known.learned, cases.action[treated])
     ones = np.ones((len(rows), 1), dtype=np.float32)
     columns = np.concatenate([columns_of(design.basis, rows).astype(np.float32), ones], axis=1)
-    weights = _weights_of(cases, known, design)
+    weights, group = _weights_of(cases, known, design)
     fold = folds_of(cases.account_ids, FOLDS, seed=0)
     own = cases.features.set
     groups = (own.channel_of[known.learned], own.topic_of[known.learned])
     nuisance = everybody[0].astype(np.float32)
     return Problem(
-        known, design, own.names, columns, place, weights, treated, nuisance, fold, everybody[1], *groups
-    )
+        known, design, own.names, columns, place, weights, group, treated, nuisance, fold, everybody[1],
+        *groups,
+    )  # fmt: skip
 
 
-def _weights_of(cases: Cases, known: Constants, design: Design) -> tuple[tuple[Ints, Ints], ...]:
-    """Weights: of common columns, of each channel's, of each topic's, and one of each treatment's own."""
+def _weights_of(cases: Cases, known: Constants, design: Design) -> tuple[tuple[tuple[Ints, Ints], ...], Ints]:
+    """Weights: of common columns, of each channel's, of each topic's, one of all treatments and one of each
+    treatment's own; and the group of each."""
     own = [cases.playbook.treatments[index] for index in known.learned]
-    blocks: dict[tuple[str, str], int] = {}
-    size = 0
+    ones, silent = np.array([len(design.common)]), np.array([-1])
+    columns = {
+        "common": np.flatnonzero(design.common), "channel": np.flatnonzero(design.by_channel),
+        "topic": np.flatnonzero(design.by_topic), "all": ones, "own": ones,
+    }  # fmt: skip
+    groups, last = dict.fromkeys(("all", "own"), silent), 0
+    for kind in ("common", "channel", "topic"):
+        pairs = np.stack([design.basis.first, design.basis.second], axis=1)[columns[kind]]
+        _, code = np.unique(pairs, axis=0, return_inverse=True)
+        groups[kind] = code.reshape(-1) + last
+        last += int(code.max(initial=-1)) + 1
+    blocks: dict[tuple[str, str], Ints] = {}
+    group: list[Ints] = []
     asked = []
     for place, treatment in enumerate(own):
-        parts = [("common", "", design.common), ("channel", treatment.channel, design.by_channel)]
-        parts += [("topic", treatment.topic, design.by_topic)] if treatment.topic else []
-        parts += [("own", str(place), np.zeros(0, dtype=np.bool_))]
-        weights, columns = [], []
-        for kind, name, used in parts if place else parts[-1:]:
-            added = np.flatnonzero(used) if kind != "own" else np.array([len(design.common)])
-            if (kind, name) not in blocks:
-                blocks[kind, name], size = size, size + len(added)
-            weights.append(blocks[kind, name] + np.arange(len(added)))
-            columns.append(added)
-        asked.append((np.concatenate(weights), np.concatenate(columns)))
-    return tuple(asked)
+        parts = [("common", ""), ("channel", treatment.channel), ("topic", treatment.topic), ("all", "")]
+        parts = [part for part in parts if part[1] or part[0] != "topic"] if place else []
+        for block in [*parts, ("own", str(place))]:
+            if block not in blocks:
+                blocks[block] = sum(map(len, group)) + np.arange(len(columns[block[0]]))
+                group.append(groups[block[0]])
+        used = [*parts, ("own", str(place))]
+        weights = np.concatenate([blocks[block] for block in used])
+        asked.append((weights, np.concatenate([columns[block[0]] for block in used])))
+    return tuple(asked), np.concatenate(group)
 
 
 def begin(problem: Problem, *, curved: bool) -> Fit:
@@ -156,7 +176,9 @@ def begin(problem: Problem, *, curved: bool) -> Fit:
     typical = SMALLEST_PART * float(np.sqrt(np.mean(uplift[1:] ** 2)))
     scale = np.maximum.reduce([np.abs(uplift), error, np.full(len(uplift), max(typical, 1e-9))])
     bent = (uplift > error) & curved
-    return Fit(bent, np.where(bent, 0.0, uplift), scale, np.zeros(problem.size + problem.nuisance.shape[1]))
+    weights = np.zeros(problem.size + problem.nuisance.shape[1])
+    widths = np.full(int(problem.group.max(initial=-1)) + 1, FIRST_WIDTH)
+    return Fit(bent, np.where(bent, 0.0, uplift), scale, weights, widths)
 
 
 def scores(problem: Problem, fit: Fit, weights: Floats | None = None) -> Floats:
@@ -202,29 +224,44 @@ def improved(problem: Problem, fit: Fit, outcome: Floats, *, steps: int) -> Fit:
     """Some steps towards the best weights for an outcome less its prognosis; shape (n,)."""
     for step in range(steps):
         parts = _normal_equations(problem, fit, outcome)
-        moved = _solved(problem, fit, parts, fit.widths)
+        moved = _solved(problem, fit, parts)
         fit = replace(fit, weights=fit.weights + (moved if step else 0.7 * moved))
     return fit
 
 
-def with_best_widths(problem: Problem, fit: Fit, outcome: Floats) -> tuple[Fit, float]:
-    """The fit with the prior widths that predict accounts best that were not seen, and its error there, in
-    squares of the noise."""
+def with_likeliest_widths(problem: Problem, fit: Fit, outcome: Floats) -> Fit:
+    """The fit with the widths of its priors under which what followed is likeliest.
+
+    Of each group the width is the root of its weights' mean square, counting a weight by how much of it the
+    data and not the prior have determined; repeated, groups that only follow noise become narrow.
+    """
     parts = _normal_equations(problem, fit, outcome)
-    pairs = WIDTHS if problem.design.paired.any() else WIDTHS[:1]
-    errors = {}
-    for widths in product(WIDTHS, pairs):
-        errors[widths] = 0.0
-        for fold, (curvature, slope) in enumerate(parts):
-            moved = _solved(problem, fit, [*parts[:fold], *parts[fold + 1 :]], widths)
-            errors[widths] += float(moved @ curvature @ moved - 2.0 * slope @ moved)
-    best = min(errors, key=lambda widths: errors[widths])
+    noise = float(((_rest(problem, fit, outcome) / problem.noise) ** 2).mean())
+    curvature = sum(part[0] for part in parts) / noise
+    slope = sum(part[1] for part in parts) / noise + curvature @ fit.weights
+    among = np.flatnonzero(problem.group >= 0)
+    group, found = problem.group[among], fit
+    for _ in range(ROUNDS):
+        penalty = _penalty(problem, found)
+        left = np.linalg.inv(curvature + np.diag(penalty))
+        weights = left @ slope
+        determined = np.maximum(1.0 - penalty * np.diag(left), 0.0)
+        size = np.bincount(group, weights[among] ** 2, len(found.widths))
+        counted = np.bincount(group, determined[among], len(found.widths))
+        widths = np.sqrt(size / np.maximum(counted, 1e-9))
+        found = replace(found, weights=weights, widths=np.clip(widths, NARROWEST, WIDEST))
+    return found
+
+
+def error_unseen(problem: Problem, fit: Fit, outcome: Floats) -> float:
+    """Mean squared error for accounts that the weights have not seen, in squares of the noise."""
+    parts = _normal_equations(problem, fit, outcome)
     error = 0.0
     for fold in range(len(parts)):
-        moved = _solved(problem, fit, [*parts[:fold], *parts[fold + 1 :]], best)
+        moved = _solved(problem, fit, [*parts[:fold], *parts[fold + 1 :]])
         rest = _rest(problem, fit, outcome, fit.weights + moved) / problem.noise
         error += float((rest[problem.fold == fold] ** 2).sum())
-    return replace(fit, widths=best), error / len(outcome)
+    return error / len(outcome)
 
 
 def _rest(problem: Problem, fit: Fit, outcome: Floats, weights: Floats | None = None) -> Floats:
@@ -264,16 +301,10 @@ def _of_fold(problem: Problem, fold: int, rest: Floats, steepness: Singles) -> t
     return curvature, slope
 
 
-def _solved(
-    problem: Problem,
-    fit: Fit,
-    parts: Sequence[tuple[Floats, Floats]],
-    widths: tuple[float, float],
-) -> Floats:
+def _solved(problem: Problem, fit: Fit, parts: Sequence[tuple[Floats, Floats]]) -> Floats:
     """The step to the best weights under the prior, as some folds see it."""
-    penalty = _penalty(problem, fit, widths)
-    curvature: Floats = np.zeros((len(penalty), len(penalty)))
-    np.fill_diagonal(curvature, penalty)
+    penalty = _penalty(problem, fit)
+    curvature: Floats = np.diag(penalty)
     slope = -penalty * fit.weights
     for more, steeper in parts:
         curvature += more
@@ -282,11 +313,11 @@ def _solved(
     return found
 
 
-def _penalty(problem: Problem, fit: Fit, widths: tuple[float, float]) -> Floats:
-    """One over the prior variance of each weight; treatments' own differ as much as is uncertain of them."""
+def _penalty(problem: Problem, fit: Fit) -> Floats:
+    """One over the prior variance of each weight; treatments' own differ as much as is uncertain of them, and
+    where scores are logarithms that of all is free: the mean of a curve is not the curve at the mean."""
     width = np.full(len(fit.weights), NUISANCE_WIDTH * problem.noise.mean())
-    spread = np.append(np.where(problem.design.paired, widths[1], widths[0]), 0.0)
-    for place, (weights, columns) in enumerate(problem.weights_of):
-        width[weights] = spread[columns]
+    width[: problem.size] = np.where(problem.group >= 0, np.append(fit.widths, 1.0)[problem.group], 1.0)
+    for place, (weights, _) in enumerate(problem.weights_of):
         width[weights[-1]] = np.clip(problem.known.error[place] / fit.scale[place], 0.02, 1.0)
     return 1.0 / width**2

@@ -5,7 +5,6 @@
 - s_learner: one forest over account and treatment together; new messages inherit from channel and topic.
 - doubly_robust: one forest of effects, from values corrected by what was logged.
 - t_learner: one forest per treatment with enough cases.
-- layered: what would follow anyway, the linear effects, and a forest of what these leave.
 """
 
 from __future__ import annotations

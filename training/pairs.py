@@ -10,7 +10,7 @@ from engine.records import Floats, Ints
 from training.design import Design
 from training.interactions import Fit, Problem, effects, otherwise, scores
 
-MOST_PAIRS = 6
+MOST_PAIRS = 16
 CLEAR_PAIR = 5.0
 """Standard errors by which the sum of squares of a pair's cells must exceed what chance gives."""
 LEAST_ROWS = 30
@@ -22,7 +22,7 @@ def with_clear_pairs(problem: Problem, fit: Fit, outcome: Floats, rows: Floats) 
 
     For each pair of traits, and for all treatments together, by channel and by topic, the mean of what is
     left is taken in every cell, in its standard errors. Where there is nothing, the sum of their squares is
-    as large as the number of cells, give or take.
+    as large as the number of cells, give or take. What differs by channel or topic is not looked for twice.
 
     Args:
         problem: What was fitted to.
@@ -48,9 +48,10 @@ def with_clear_pairs(problem: Problem, fit: Fit, outcome: Floats, rows: Floats) 
             codes[first] * len(traits[second].ranges) + codes[second],
             -1,
         )
-        for family, group in treatments.items():
-            surprise = _surprise(cells, group, slope, curvature)
-            if surprise > CLEAR_PAIR:
+        found = {family: _surprise(cells, group, slope, curvature) for family, group in treatments.items()}
+        apart = max(found["by_channel"], found["by_topic"]) > CLEAR_PAIR
+        for family, surprise in found.items():
+            if surprise > CLEAR_PAIR and not (family == "common" and apart):
                 clear.append((surprise, first, second, family))
     design = problem.design
     for _, first, second, family in sorted(clear, reverse=True)[:MOST_PAIRS]:

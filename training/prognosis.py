@@ -20,6 +20,8 @@ from training.splits import clusters_of, folds_of
 FOLDS = 2
 BINS = 6
 """Of the window, by when the later decision was taken: an effect that begins late has less time to arrive."""
+ROUGH_ROUNDS = 40
+"""Trees where the answer is only a weight, or has no noise of its own."""
 LEAST_NOISE = 0.1
 """Of the mean variance: no case is believed to be more certain."""
 LEAST_DECISIONS = 500
@@ -47,10 +49,11 @@ class Prognosis:
         folds = folds_of(cases.account_ids, FOLDS, seed=boosting.seed)
         return cls(Columns(rows, names, categories), folds, boosting)
 
-    def expected(self, followed: Floats, noise: Floats | None = None) -> Floats:
+    def expected(self, followed: Floats, noise: Floats | None = None, *, rounds: int = 0) -> Floats:
         """E(what followed | what was known), from models that have not seen the account; shape (n,).
 
-        With the standard deviation of the noise of each case, quiet ones count for more.
+        With the standard deviation of the noise of each case, quiet ones count for more. Where a rough
+        answer does, it is found in fewer `rounds`.
         """
         weight = None if noise is None else 1.0 / noise**2
         found = np.full(len(followed), float(followed.mean()))
@@ -58,10 +61,13 @@ class Prognosis:
             "num_leaves": 2 * self.boosting.leaves + 1, "learning_rate": 2 * self.boosting.learning_rate,
             "feature_fraction": 0.5, "min_data_in_leaf": int(min(max(len(followed) / 1000, 20), 100)),
         }  # fmt: skip
+        most = self.boosting.rounds
         for fold in range(FOLDS):
             own, others = np.flatnonzero(self.folds == fold), np.flatnonzero(self.folds != fold)
             if len(own) and len(others):
-                forest = self.columns.grow(others, followed[others], parameters, self.boosting.rounds, weight)
+                forest = self.columns.grow(
+                    others, followed[others], parameters, min(rounds or most, most), weight
+                )
                 found[own] = forest.predict(self.columns.rows[own])
         return found
 
@@ -71,7 +77,9 @@ class Prognosis:
         Of large accounts everything is larger, its chance too; without this they would decide alone.
         """
         mean = float((rest**2).mean())
-        return np.sqrt(np.maximum(self.expected(rest**2), max(LEAST_NOISE * mean, 1e-12)))
+        return np.sqrt(
+            np.maximum(self.expected(rest**2, rounds=ROUGH_ROUNDS), max(LEAST_NOISE * mean, 1e-12))
+        )
 
 
 def everything_known(cases: Cases) -> tuple[Any, list[str], set[str]]:
@@ -109,7 +117,7 @@ def without_later_luck(cases: Cases, effect: Floats, followed: Floats, prognosis
         Jiang and Li (2016), Doubly Robust Off-policy Value Evaluation for Reinforcement Learning, whose
         estimate under the logging policy itself this is; the idea of a control variate is older.
     """
-    luck = _later(cases, effect - prognosis.expected(effect))
+    luck = _later(cases, effect - prognosis.expected(effect, rounds=ROUGH_ROUNDS))
     if (luck != 0.0).any(axis=1).sum() < LEAST_DECISIONS:
         return cases.reward
     centred = luck - luck.mean(axis=0)

@@ -53,7 +53,7 @@ def learn_robust(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted
     without = grow(alone.features.row_matrix(alone.action), alone.reward, own.features.set, boosting)
     boosters = {WITHOUT_FOREST: without, EFFECT_FOREST: effect}
     effects = _unscaled(known, own.features.set.names)
-    return EffectLayers(known, len(cases.treatments), boosters, reader="layered", effects=effects)
+    return EffectLayers(known, len(cases.treatments), boosters, effects=effects)
 
 
 def _asked(cases: Cases, known: Constants, seed: int) -> tuple[Ints, Ints]:
