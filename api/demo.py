@@ -14,25 +14,32 @@ from typing import Annotated
 import typer
 
 from data.ledger.ledger import Ledger
-from data.ledger.types import User
+from data.ledger.types import Suggestion, User
 from data.progress import reporting
 from data.settings import Settings
 from data.times import now_micros, to_datetime
 from engine.records import DAY_MICROS
 
-DEMO_ROLE = "account_manager"
 DEMO_PLAYBOOK = "pharma"
+_LOOKED_AT = 200
+"""Accounts that are looked through for messages of the system, where nobody has a list."""
 
 
 def register(app: typer.Typer) -> None:
     """Add the command; training is called through the assembled commands, which know it."""
 
     @app.command()
-    def demo(
+    def demo(  # noqa: PLR0917 - typer names them all
         accounts: Annotated[
             int, typer.Option(help="How many accounts; fewer teach nothing.", min=200)
         ] = 2000,
-        home: Annotated[Path, typer.Option(help="State directory of the demo.")] = Path("var/demo"),
+        playbook: Annotated[
+            str, typer.Option(help="Shipped playbook whose business is shown: telecom, clinic ...")
+        ] = DEMO_PLAYBOOK,
+        home: Annotated[
+            Path | None,
+            typer.Option(help="State directory of the demo; default var/demo or var/demo-PLAYBOOK."),
+        ] = None,
         no_serve: Annotated[bool, typer.Option("--no-serve", help="Do all but serve.")] = False,
         seed: Annotated[int, typer.Option(help="Of the simulated world.", min=0)] = 0,
         port: Annotated[int | None, typer.Option(help="Port to serve at.", min=0, max=65535)] = None,
@@ -40,7 +47,9 @@ def register(app: typer.Typer) -> None:
         """Simulate a company, load it, learn, decide a night, and serve."""
         # A demo keeps to its own folder, also where a real ledger is set up.
         os.environ.pop("NEXTBEST_LEDGER_URL", None)
-        settings = Settings(home=home, models=home / "models", playbook=DEMO_PLAYBOOK, port=port)
+        home = home or Path("var/demo" if playbook == DEMO_PLAYBOOK else f"var/demo-{playbook}")
+        settings = Settings(home=home, models=home / "models", playbook=playbook, port=port)
+        _refuse_another_world(settings)
         if not no_serve:
             _hold_early(settings)
         if settings.as_home().history.exists():
@@ -52,6 +61,19 @@ def register(app: typer.Typer) -> None:
         user, token = _introduce(settings)
         if not no_serve:
             _serve(settings, user, token, _passwords(settings, user))
+
+
+def _refuse_another_world(settings: Settings) -> None:
+    """Raises WorldError: the playbook has no world, or the folder holds the world of another one."""
+    from data.world import WorldError, business, playbook_of
+
+    business(settings.playbook)
+    found = playbook_of(settings.home / "world")
+    if found not in (None, settings.playbook):
+        raise WorldError(
+            f"{settings.home} holds a demo of the playbook {found!r}, not of {settings.playbook!r}; "
+            "give another --home or remove that folder."
+        )
 
 
 def _hold_early(settings: Settings) -> None:
@@ -69,7 +91,8 @@ def _load_world(settings: Settings, accounts: int, seed: int) -> None:
     until = to_datetime(now_micros() // DAY_MICROS * DAY_MICROS)
     folder = settings.home / "world"
     with reporting() as report:
-        write_world(WorldSettings(accounts=accounts, seed=seed, until=until), folder, report)
+        world = WorldSettings(accounts=accounts, seed=seed, until=until, playbook=settings.playbook)
+        write_world(world, folder, report)
         found = ingest(folder, settings.as_home(), loaded_at=now_micros(), progress=report)
     touchpoints = found.snapshot.rows.get("touchpoints", 0)
     typer.echo(f"Loaded {found.snapshot.accounts:,} accounts with {touchpoints:,} touchpoints.")
@@ -98,7 +121,8 @@ def _night(settings: Settings) -> None:
 
 
 def _introduce(settings: Settings) -> tuple[User, str]:
-    """Print what one account manager finds in the morning; returns her and a token for her."""
+    """Print what one person finds in the morning, or what the system sends where nobody works; returns her,
+    or the user that sends events, and a token."""
     from api.reading import zone_of
     from api.schemas import suggestion_out
     from data.playbooks import read_playbook
@@ -106,16 +130,16 @@ def _introduce(settings: Settings) -> tuple[User, str]:
     playbook, now = read_playbook(settings.playbook), now_micros()
     ledger = Ledger.open(settings.as_home().ledger_url)
     try:
-        users = sorted((u for u in ledger.users() if u.role == DEMO_ROLE), key=lambda u: u.user_id)
-        lists = {u.user_id: ledger.worklist(u.user_id, now=now, limit=3) for u in users}
-        user = max(users, key=lambda u: len(lists[u.user_id]))
+        user, listed = _morning(ledger, settings, now)
         token = ledger.issue_token(
             user.user_id, now=now, expires_at=now + round(settings.token_days * DAY_MICROS)
         )
     finally:
         ledger.close()
-    typer.echo(f"\nThis morning's list of {user.name} ({user.user_id}):")
-    for place, suggestion in enumerate(lists[user.user_id], start=1):
+    works = user.role in {role.id for role in playbook.roles}
+    whose = f"list of {user.name} ({user.user_id})" if works else "messages of the system, the best three"
+    typer.echo(f"\nThis morning's {whose}:")
+    for place, suggestion in enumerate(listed, start=1):
         shown = suggestion_out(
             suggestion, language="en", zone=zone_of(user, playbook), now=now, playbook=playbook
         )
@@ -125,9 +149,33 @@ def _introduce(settings: Settings) -> tuple[User, str]:
     return user, token
 
 
+def _morning(ledger: Ledger, settings: Settings, now: int) -> tuple[User, list[Suggestion]]:
+    """Who has the longest list, and its first three places; where nobody works, the best of the messages."""
+    import polars as pl
+
+    roles = _working_roles(settings)
+    users = sorted(
+        (u for u in ledger.users() if u.role in roles), key=lambda u: (roles.index(u.role), u.user_id)
+    )
+    if users:
+        lists = {u.user_id: ledger.worklist(u.user_id, now=now, limit=3) for u in users}
+        user = max(users, key=lambda u: len(lists[u.user_id]))
+        return user, lists[user.user_id]
+    ids = pl.read_parquet(settings.home / "world" / "accounts.parquet")["account_id"].head(_LOOKED_AT)
+    found = [suggestion for id in ids for suggestion in ledger.suggestions(id, now=now)]
+    return ledger.users()[0], sorted(found, key=lambda s: -s.priority)[:3]
+
+
+def _working_roles(settings: Settings) -> list[str]:
+    """Roles of people, as the playbook lists them."""
+    from data.playbooks import read_playbook
+
+    return [role.id for role in read_playbook(settings.playbook).roles if not role.system]
+
+
 def _passwords(settings: Settings, shown: User) -> list[tuple[User, str]]:
-    """New passwords, known to nobody before: of her, a medical liaison, those who read in Arabic and Persian,
-    and a manager."""
+    """New passwords, known to nobody before: of her, one of each other role, those who read in Arabic and
+    Persian, and a manager."""
     import secrets
 
     from api.signing_in import hash_password
@@ -138,8 +186,8 @@ def _passwords(settings: Settings, shown: User) -> list[tuple[User, str]]:
         managers = {one.manager_id for one in users}
         kinds = [
             [shown],
-            *([u for u in users if u.role == DEMO_ROLE and u.language == code] for code in ("ar", "fa")),
-            [u for u in users if u.role == "medical_liaison"],
+            *([u for u in users if u.role == shown.role and u.language == code] for code in ("ar", "fa")),
+            *([u for u in users if u.role == role] for role in _working_roles(settings)),
             [u for u in users if u.user_id in managers],
         ]
         chosen = [(found[0], secrets.token_urlsafe(12)) for found in kinds if found]

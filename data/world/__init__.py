@@ -7,10 +7,10 @@ says what is simulated and what the truth means.
 
 from data.world.business import WorldError, business, businesses
 from data.world.settings import WorldSettings
-from data.world.simulation import World, simulate, write_world
+from data.world.simulation import World, playbook_of, simulate, write_world
 from data.world.truth import Truth, best_fixed, oracle, policy_value
 
 __all__ = [
     "Truth", "World", "WorldError", "WorldSettings", "best_fixed", "business", "businesses", "oracle",
-    "policy_value", "simulate", "write_world",
+    "playbook_of", "policy_value", "simulate", "write_world",
 ]  # fmt: skip

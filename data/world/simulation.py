@@ -116,6 +116,15 @@ def simulate(settings: WorldSettings, progress: Progress = quiet) -> World:
     return World(settings, tables, truth, _traits(scene), stages)
 
 
+def playbook_of(folder: Path) -> str | None:
+    """Whose world was written to a folder; None where there is none."""
+    try:
+        said = json.loads((folder / _SETTINGS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return str(said.get("playbook", "pharma"))
+
+
 def write_world(settings: WorldSettings, folder: Path, progress: Progress = quiet) -> World:
     """Simulate a world and write it to a folder. Raises WorldError, OccupiedFolderError."""
     _refuse_occupied(folder)
