@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from data.world import WorldSettings, write_world
 from tests.bad_input.commands import runner
 
 
@@ -31,6 +32,22 @@ def test_the_demo_shows_three_explained_suggestions_and_goes_on_when_run_again(
     assert "Release" in first.out
     assert "Going on with the world" in second.out
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_demo_of_another_playbook_does_not_go_on_in_the_first_ones_folder(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rules of a clinic on the accounts of a shop would suggest nonsense; one line says what to do."""
+    home, nextbest = tmp_path / "demo", runner(tmp_path / "elsewhere", capsys)
+    write_world(WorldSettings(accounts=5, playbook="ecommerce"), home / "world")
+
+    other = nextbest("demo", "--home", str(home), "--playbook", "clinic", "--no-serve")
+    unknown = nextbest("demo", "--home", str(home), "--playbook", "clinc", "--no-serve")
+
+    assert (other.code, unknown.code) == (2, 2)
+    assert "holds a demo of the playbook 'ecommerce', not of 'clinic'" in other.line
+    assert "Did you mean 'clinic'?" in unknown.line
+    assert [path.name for path in home.iterdir()] == ["world"]
 
 
 def test_a_demo_whose_port_is_taken_says_so_before_it_begins(
