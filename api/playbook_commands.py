@@ -8,6 +8,7 @@ Heavy imports stand inside the commands, so that `nextbest --help` is quick.
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     playbooks = typer.Typer(help="Look at a playbook before it is published.", no_args_is_help=True)
     playbooks.command("check")(check)
     playbooks.command("diff")(diff)
+    playbooks.command("simulate")(simulate)
     playbooks.command("list")(listed)
     playbooks.command("show")(show)
     app.add_typer(playbooks, name="playbook")
@@ -86,6 +88,46 @@ def diff(
     else:
         typer.echo("\n".join(said or ["They say the same."]))
     raise typer.Exit(1 if strict and changes else 0)
+
+
+def simulate(
+    new: Annotated[str, typer.Argument(metavar="NEW", help=KNOWN)],
+    *,
+    as_of: AsOfOption = None,
+    against: Annotated[
+        str | None, typer.Option("--against", metavar="OLD", help="Beside this one: " + KNOWN)
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="Also write a picture: a file .svg or .html.")
+    ] = None,
+    strict: StrictOption = False,
+    as_json: JsonOption = False,
+    processes: Annotated[int | None, typer.Option(help="Processes; default all cores.", min=1)] = None,
+    home: HomeOption = None,
+    models: ModelsOption = None,
+) -> None:
+    """Decide all accounts under a playbook as of a moment, without posting anything, and say what it does."""
+    from api.playbook_check import WARNED
+    from api.simulation import simulate as simulated
+    from api.simulation_figures import figures
+    from api.simulation_picture import check_picture, write_picture
+    from api.simulation_text import lines
+    from data.playbook_versions import text_or_version
+    from data.progress import reporting
+
+    settings = Settings(home=home, models=models, processes=processes)
+    if picture is not None:
+        check_picture(picture)
+    texts = [text_or_version(settings.as_home(), one) for one in (new, against) if one is not None]
+    with reporting() as report:
+        found = simulated(settings, texts, now_micros() if as_of is None else moment(as_of), report=report)
+    told = figures(found)
+    said = list(lines(told))
+    if picture is not None:
+        write_picture(picture, told, said)
+    typer.echo(json.dumps(told, ensure_ascii=False) if as_json else "\n".join(said))
+    warned = any(one["severity"] == "warning" for one in told["findings"])
+    raise typer.Exit(WARNED if strict and warned else 0)
 
 
 def listed(*, as_json: JsonOption = False, home: HomeOption = None) -> None:

@@ -170,7 +170,7 @@ class _Replay:
     def nights(self, since: int, until: int, report: Progress) -> None:
         """All complete nights of which files are left; the others are counted."""
         kept = {folder.path.name: folder for folder in night_folders(self.home.nights)}
-        logged = self.ledger.decisions_by_night(since=since, until=until)
+        logged = self.ledger.logged.by_night(since=since, until=until)
         for run, count in logged.items():
             if run not in kept:
                 self.found.nights += count
@@ -196,16 +196,16 @@ class _Replay:
     def _posted(self, run: str, record: pl.DataFrame) -> None:
         """What was posted of the night must be what its files say."""
         first = record.filter(pl.col("place") == 1).select("account_id", "treatment", "probability")
-        posted = self.ledger.posted_by_night(run, first["account_id"].to_list())
+        posted = self.ledger.logged.of_night(run, first["account_id"].to_list())
         for account, treatment, probability in first.iter_rows():
             self.found.posted += posted.get(account, (treatment, probability)) != (treatment, probability)
 
     # -- live --------------------------------------------------------------------------------------
     def live(self, since: int, until: int, report: Progress) -> None:
         """All decisions that the ledger keeps whole."""
-        total, done = self.ledger.count_live_decisions(since=since, until=until), 0
+        total, done = self.ledger.logged.count_live(since=since, until=until), 0
         after: tuple[int, str] = (since, "")
-        while page := self.ledger.live_decisions(after=after, until=until, limit=CHUNK):
+        while page := self.ledger.logged.live(after=after, until=until, limit=CHUNK):
             after = (page[-1].decided_at, page[-1].decision_id)
             for block, decisions in self._blocks(page):
                 self._block(block, partial(self._live_history, decisions))

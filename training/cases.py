@@ -17,12 +17,13 @@ import polars as pl
 
 from data.history import Snapshot
 from data.progress import Progress, quiet
+from data.rewards import rewards
 from engine.contract import Status
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import object_to
 from engine.records import DAY_MICROS, Bools, Floats, History, Ints, Micros, Moments
-from training.consequences import responses, rewards
+from training.consequences import responses
 from training.errors import OutputError, TooFewCasesError
 from training.occasions import LandmarkSettings, decided, known, landmarks
 from training.persons import Names, served_by

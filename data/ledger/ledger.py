@@ -18,7 +18,6 @@ from data.ledger import (
     dismissals,
     facts,
     hand_overs,
-    logged,
     playbooks,
     posting,
     releases,
@@ -29,6 +28,7 @@ from data.ledger import (
 )  # fmt: skip
 from data.ledger.changes import Changes
 from data.ledger.connection import Database
+from data.ledger.logged import DecisionLog
 from data.ledger.people_acts import PeopleActs
 from data.ledger.people_kept import PeopleKept
 from data.ledger.plan_store import PlanStore
@@ -73,6 +73,7 @@ class Ledger(PeopleActs, PeopleKept):
         self.sign_ins = SignIns(database)
         self.plans = PlanStore(database)
         self.changes = Changes(database)
+        self.logged = DecisionLog(database)
 
     @classmethod
     def create(cls, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:
@@ -354,26 +355,6 @@ class Ledger(PeopleActs, PeopleKept):
         """A decision as logged. Raises UnknownError."""
         with self._database.reading() as connection:
             return suggestions.decision(connection, decision_id)
-
-    def live_decisions(self, *, after: tuple[int, str], until: int, limit: int) -> list[LoggedDecision]:
-        """Decisions that are kept whole, by moment and id, from behind `after` to before `until`."""
-        with self._database.reading() as connection:
-            return logged.live(connection, after=after, until=until, limit=limit)
-
-    def count_live_decisions(self, *, since: int, until: int) -> int:
-        """How many of these there are."""
-        with self._database.reading() as connection:
-            return logged.count_live(connection, since=since, until=until)
-
-    def decisions_by_night(self, *, since: int, until: int) -> Mapping[str, int]:
-        """Run -> decisions that its files keep."""
-        with self._database.reading() as connection:
-            return logged.by_night(connection, since=since, until=until)
-
-    def posted_by_night(self, run_id: str, account_ids: Sequence[str]) -> Mapping[str, tuple[str, float]]:
-        """Account -> treatment and probability of what a run decided first and its files keep."""
-        with self._database.reading() as connection:
-            return logged.of_night(connection, run_id, account_ids)
 
     # -- twins -------------------------------------------------------------------------------------
     def stage_twins(self, set_id: str, findings: Sequence[TwinFinding]) -> None:

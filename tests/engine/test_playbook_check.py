@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from api.playbook_check import MEASURED
+from api.simulation_figures import SIMULATED
 from data.playbooks import read_playbook, shipped
 from engine.condition_cells import cells_of
 from engine.conditions import parse_condition
@@ -194,5 +195,6 @@ def test_every_code_is_documented():
     """Whoever reads a code in a pipeline looks it up."""
     rows = {line for line in DOCUMENTATION.read_text(encoding="utf-8").splitlines() if line.startswith("| `")}
     codes = [item for kind in CHECK_KINDS.values() for item in kind.codes.items()] + list(MEASURED.items())
+    codes += list(SIMULATED.items())
 
     assert rows == {f"| `{code}` | {severity} | {meaning} |" for code, (severity, meaning) in codes}

@@ -9,12 +9,13 @@ import numpy as np
 import polars as pl
 import pytest
 
+from data.rewards import rewards
 from engine.features import FeatureSet, features_as_of
 from engine.records import Moments
 from tests.engine.builders import NOW, at, history, outcome, playbook, response, touchpoint
 from tests.training.builders import SMALL, LogSettings, cases_of, stored, tables
 from training.cases import build_cases, stack, take, write_cases
-from training.consequences import responses, rewards
+from training.consequences import responses
 from training.errors import TooFewCasesError
 
 DAY = 86_400_000_000
