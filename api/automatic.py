@@ -42,21 +42,25 @@ class Automatic:
     Attributes:
         flags: Which rule qualifies which account; shape (n, rules).
         reports: By account.
+        zones: user_id -> IANA time zone, where it is known.
     """
 
     playbook: Playbook
     decisions: Decisions
     flags: Bools
     reports: Mapping[str, list[Report]]
+    zones: Mapping[str, str]
 
     @classmethod
-    def of(cls, decisions: Decisions, history: History, playbook: Playbook) -> Automatic:
-        """By the facts that the decisions knew."""
+    def of(
+        cls, decisions: Decisions, history: History, playbook: Playbook, zones: Mapping[str, str]
+    ) -> Automatic:
+        """By the facts that the decisions knew, and the time zones of colleagues."""
         as_of = int(decisions.moments.as_of.max()) if len(decisions.moments) else 0
         reports: dict[str, list[Report]] = {}
         for report in reported(history, playbook, as_of):
             reports.setdefault(report.account_id, []).append(report)
-        return cls(playbook, decisions, qualified(decisions.features, playbook), reports)
+        return cls(playbook, decisions, qualified(decisions.features, playbook), reports, zones)
 
     def for_row(self, row: int, team: Mapping[str, str]) -> list[dict[str, object]]:
         """What is handed over for one of the moments, as `LoggedDecision.hand_overs` wants it.
@@ -83,7 +87,7 @@ class Automatic:
             by_role=rule.by,
             to_role=rule.to,
             to_user=team.get(rule.to),
-            due_at=due(self.playbook, rule.to, decided_at),
+            due_at=due(self.playbook, rule.to, decided_at, self.zones.get(team.get(rule.to, ""))),
             stage=stage.id if stage else None,
             again_micros=round(rule.again_days * DAY_MICROS),
         )
@@ -100,7 +104,7 @@ class Automatic:
             by_user=report.user_id,
             to_role=role,
             to_user=team.get(role),
-            due_at=due(self.playbook, role, report.learned_at),
+            due_at=due(self.playbook, role, report.learned_at, self.zones.get(team.get(role, ""))),
         )
 
 
@@ -124,14 +128,21 @@ def reported(history: History, playbook: Playbook, as_of: int) -> list[Report]:
     ]  # fmt: skip
 
 
-def due(playbook: Playbook, role: str, since: int) -> int | None:
-    """Until when the role has to act on what it got then; None = nothing is agreed."""
+def due(playbook: Playbook, role: str, since: int, zone: str | None = None) -> int | None:
+    """Until when the role has to act on what it got then; None = nothing is agreed.
+
+    Args:
+        zone: Of whoever got it, where that is known; else the playbook's.
+    """
     level = playbook.service_levels.get(role)
-    return None if level is None else due_at(level, since, _zone(playbook))
+    holidays = next((one.holidays for one in playbook.calendars if one.id == "default"), ())
+    return None if level is None else due_at(level, since, _zone(zone, playbook.default_timezone), holidays)
 
 
-def _zone(playbook: Playbook) -> tzinfo:
-    try:
-        return ZoneInfo(playbook.default_timezone)
-    except (KeyError, ValueError, OSError):
-        return UTC
+def _zone(*names: str | None) -> tzinfo:
+    for name in names:
+        try:
+            return ZoneInfo(name or "")
+        except (KeyError, ValueError, OSError):
+            continue
+    return UTC

@@ -10,10 +10,11 @@ from pydantic import AwareDatetime, BaseModel, Field
 from api.contacts import Contact, Recorded
 from api.feedback import Wish
 from api.field_note_schemas import HeardIn
-from api.schemas import Identifier, PreferenceIn, SentOut, Strict, sent_out
+from api.schemas import Identifier, PreferenceIn, SentOut, Strict, ended_words, sent_out
 from api.taking_back import undo_until
 from data.times import micros, to_datetime
 from engine.playbook import Playbook
+from engine.wording import Reader
 
 Note = Annotated[str, Field(max_length=4000)]
 
@@ -69,6 +70,7 @@ class ContactOut(BaseModel):
     withdrawn_suggestions: int
     withdrawn_plans: int
     already_sent: list[SentOut]
+    said: str = Field(description="The same in a sentence; empty where no consent was withdrawn.")
     undo_until: datetime | None
 
 
@@ -79,9 +81,9 @@ class TakenBackOut(BaseModel):
     state: Literal["taken_back"] = "taken_back"
 
 
-def contact_out(recorded: Recorded, playbook: Playbook) -> ContactOut:
+def contact_out(recorded: Recorded, reader: Reader) -> ContactOut:
     """A contact as it was recorded."""
-    until = undo_until(recorded.act, playbook)
+    until = undo_until(recorded.act, reader.playbook)
     return ContactOut(
         contact_id=recorded.act.subject,
         touchpoint_id=recorded.touchpoint_id,
@@ -90,5 +92,6 @@ def contact_out(recorded: Recorded, playbook: Playbook) -> ContactOut:
         withdrawn_suggestions=recorded.withdrawn,
         withdrawn_plans=recorded.cancelled,
         already_sent=[sent_out(one) for one in recorded.already_sent],
+        said=ended_words(recorded.withdrawn + recorded.cancelled, recorded.already_sent, reader),
         undo_until=None if until is None else to_datetime(until),
     )

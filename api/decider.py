@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +26,7 @@ from data.live import current_team, history_in_use, history_of, newest_stored
 from data.playbook_versions import keep_playbook
 from data.playbooks import read_playbook
 from data.times import now_micros
+from data.versions import newest
 from engine.changes import Situation
 from engine.decide import Decisions, decide, judge, place
 from engine.explanation import why
@@ -54,6 +55,7 @@ class Decider:
     Attributes:
         prices: Of people's time and quotas, of the plan in use; None = there is none.
         plan: The run that made that plan; "" = there is none.
+        zones: Colleague -> her IANA time zone, where it is known.
     """
 
     playbook: Playbook
@@ -62,6 +64,7 @@ class Decider:
     seed: int
     prices: ShadowPrices | None = None
     plan: str = ""
+    zones: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def learned(self) -> bool:
@@ -130,7 +133,9 @@ def read_decider(
     """Join playbook, release and the store's attributes; raises what is wrong with any of them."""
     parsed = read_playbook(playbook)
     features = FeatureSet.of(parsed, snapshot.attributes)
-    return Decider(parsed, features, read_scorer(home, in_use, parsed), seed)
+    people = newest(snapshot.common("users")).filter(pl.col("timezone").is_not_null())
+    zones = dict(people.select("user_id", "timezone").iter_rows())
+    return Decider(parsed, features, read_scorer(home, in_use, parsed), seed, zones=zones)
 
 
 def plan_prices(ledger: Ledger) -> tuple[ShadowPrices | None, str]:
@@ -287,7 +292,7 @@ def decide_live(
     as_of = np.array([max(not_before, newest_stored(h) + 1) for h in histories], dtype=np.int64)
     joined = join(histories)
     decisions = decider.decide(joined, Moments(tuple(s.account_id for s in states), as_of, stops))
-    automatic = Automatic.of(decisions, joined, decider.playbook)
+    automatic = Automatic.of(decisions, joined, decider.playbook, decider.zones)
     records = decisions.record().partition_by("account_id", as_dict=True)
     result = []
     for row, (state, history) in enumerate(zip(states, histories, strict=True)):

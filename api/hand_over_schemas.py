@@ -27,6 +27,7 @@ class HandOverIn(Strict):
     topic: Identifier | None = None
     suggestion_id: Identifier | None = Field(default=None, description="The suggestion that it comes from.")
     note: Note | None = None
+    rest: Annotated[bool, Field(description="My own suggestion rests until the colleague is due.")] = False
 
     def wanted(self) -> Wanted:
         """In the service's words."""

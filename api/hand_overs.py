@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from api.automatic import due, report_id
 from api.events import check_event
+from api.feedback import MAX_SNOOZE_DAYS, Answer
 from api.service import Service
 from data.ledger.hand_overs import hand_over_id
 from data.ledger.ledger import Ledger
@@ -22,6 +23,7 @@ REJECT_REASONS: tuple[str, ...] = (
     "other",
 )  # fmt: skip
 PLAN_AHEAD_DAYS = 1.0
+REST_DAYS = 7.0
 FIGURES_DAYS = 90.0
 
 
@@ -31,7 +33,8 @@ class HandOverError(EngineError):
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a person asks a colleague for."""
+    """What a person asks a colleague for. `rest`: her own suggestion is put off until the colleague is due,
+    or for `REST_DAYS`."""
 
     to_role: str
     to_user: str | None = None
@@ -39,6 +42,7 @@ class Wanted:
     topic: str | None = None
     suggestion_id: str | None = None
     note: str | None = None
+    rest: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,9 +82,22 @@ def hand_over(service: Service, account_id: str, wanted: Wanted, user: User) -> 
         hand_over_id=hand_over_id(*key, earlier), account_id=account_id, kind="asked", by_role=user.role,
         by_user=user.user_id, to_role=wanted.to_role, to_user=to_user, treatment=wanted.treatment,
         topic=topic, suggestion_id=wanted.suggestion_id, note=wanted.note,
-        due_at=due(playbook, wanted.to_role, now),
+        due_at=due(playbook, wanted.to_role, now, service.decider().zones.get(to_user or "")),
     )  # fmt: skip
-    return service.ledger.hand_over(new, now=now)
+    made = service.ledger.hand_over(new, now=now)
+    if wanted.rest and wanted.suggestion_id is not None:
+        _put_off(
+            service, wanted.suggestion_id, user, until=made.due_at or now + round(REST_DAYS * DAY_MICROS)
+        )
+    return made
+
+
+def _put_off(service: Service, suggestion_id: str, user: User, *, until: int) -> None:
+    """Her own suggestion waits for what the colleague does; it comes back when nothing was done."""
+    mine = service.ledger.suggestion(suggestion_id)
+    if mine.role == user.role and mine.state in ("open", "accepted") and until > service.clock():
+        latest = service.clock() + round(MAX_SNOOZE_DAYS * DAY_MICROS)
+        service.answer(mine, Answer("snooze", until=min(until, latest)), user)
 
 
 def _check_role(role: str, playbook: Playbook) -> None:
@@ -168,7 +185,8 @@ def _ask_again(service: Service, found: HandOver, answer: Reply, user: User) -> 
         rule=found.rule, suggestion_id=found.suggestion_id, treatment=found.treatment, topic=found.topic,
         touchpoint_id=found.touchpoint_id, by_role=found.by_role, by_user=user.user_id,
         to_role=found.to_role, to_user=found.to_user, stage=found.stage,
-        note=answer.note or found.texts.get("note"), due_at=due(playbook, found.to_role, now),
+        note=answer.note or found.texts.get("note"),
+        due_at=due(playbook, found.to_role, now, service.decider().zones.get(found.to_user or "")),
     )  # fmt: skip
     return service.ledger.hand_over(new, now=now)
 

@@ -135,7 +135,7 @@ def _decider(night: Night) -> Decider:
 def _lists(night: Night, decider: Decider, history: History, decisions: Decisions) -> pl.DataFrame:
     teams = current_team(history, night.as_of)
     later = _changed_since(history, night.as_of) | _against_consent(decider, history, decisions, night.as_of)
-    automatic = Automatic.of(decisions, history, decider.playbook)
+    automatic = Automatic.of(decisions, history, decider.playbook, decider.zones)
     eligible = decisions.objections.eligible[:, 1:].sum(axis=1)
     rows = []
     for row, account in enumerate(decisions.moments.account_ids):

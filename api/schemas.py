@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 from typing import Annotated, Any, Literal
 
@@ -18,6 +18,7 @@ from data.times import micros, to_datetime
 from engine.explanation import Reason, headline, words
 from engine.playbook import Playbook
 from engine.shared_answers import SharedAnswer
+from engine.wording import Reader, clock, say
 
 Identifier = Annotated[str, Field(min_length=1, max_length=200)]
 MAX_EVENTS = 200
@@ -163,6 +164,7 @@ class FeedbackOut(BaseModel):
     withdrawn_suggestions: int
     withdrawn_plans: int
     already_sent: list[SentOut]
+    said: str = Field("", description="The same in a sentence; empty where no consent was withdrawn.")
     undo_until: datetime | None = Field(
         None, description="Until when it can be taken back; empty = it cannot."
     )
@@ -245,7 +247,7 @@ def suggestion_out(
     )
 
 
-def feedback_out(answered: Answered, undo_until: int | None) -> FeedbackOut:
+def feedback_out(answered: Answered, undo_until: int | None, reader: Reader) -> FeedbackOut:
     """What an answer did, and until when it can be taken back (microseconds UTC)."""
     return FeedbackOut(
         suggestion_id=answered.suggestion.suggestion_id,
@@ -254,8 +256,18 @@ def feedback_out(answered: Answered, undo_until: int | None) -> FeedbackOut:
         withdrawn_suggestions=answered.withdrawn,
         withdrawn_plans=answered.cancelled,
         already_sent=[sent_out(sent) for sent in answered.already_sent],
+        said=ended_words(answered.withdrawn + answered.cancelled, answered.already_sent, reader),
         undo_until=None if undo_until is None else to_datetime(undo_until),
     )
+
+
+def ended_words(withdrawn: int, sent: Sequence[Sent], reader: Reader) -> str:
+    """What a withdrawn consent could still stop, and what not: "1 withdrawn, 1 already sent at 10:02."."""
+    if not withdrawn and not sent:
+        return ""
+    times = ", ".join(clock(one.at, reader) for one in sent)
+    code = "ended_some_sent" if sent else "ended"
+    return say(code, {"withdrawn": withdrawn, "sent": len(sent), "at": times}, reader)
 
 
 def sent_out(sent: Sent) -> SentOut:

@@ -294,6 +294,17 @@ SENTENCES: dict[str, dict[str, str]] = {
         "fa": "ارزش آن {priority:money} است، اما زمان یا سهمیهٔ لازم در جای دیگر {charge:money} می‌ارزد.",
     },
     # -- hand-overs
+    # -- what a withdrawn consent ended
+    "ended": {
+        "en": "{withdrawn:number} withdrawn.",
+        "ar": "سُحب {withdrawn:number}.",
+        "fa": "{withdrawn:number} مورد لغو شد.",
+    },
+    "ended_some_sent": {
+        "en": "{withdrawn:number} withdrawn, {sent:number} already sent at {at:text}.",
+        "ar": "سُحب {withdrawn:number}، وسبق إرسال {sent:number} عند {at:text}.",
+        "fa": "{withdrawn:number} مورد لغو شد؛ {sent:number} مورد پیش‌تر در {at:text} فرستاده شده بود.",
+    },
     "handed_asked": {
         "en": "{by:text} ({by_role:role}) asks to follow up: {name:text}.",
         "ar": "طلب متابعة من {by:text} ({by_role:role}): {name:text}.",
@@ -317,6 +328,7 @@ SENTENCES: dict[str, dict[str, str]] = {
 } | EXPLAINING | PLAN  # fmt: skip
 """Code -> language -> template."""
 
+ENDED_CODES: tuple[str, ...] = ("ended", "ended_some_sent")
 HAND_OVER_CODES: tuple[str, ...] = ("handed_asked", "handed_qualified", "handed_safety", "handed_returned")
 
 COUNTED: dict[str, dict[str, dict[str, str]]] = {

@@ -5,7 +5,7 @@ Working time is the same hours on every working day. Zones are arguments; nothin
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
@@ -32,18 +32,28 @@ class ServiceLevel:
     from_hour: float
     until_hour: float
 
+    @property
+    def by_the_clock(self) -> bool:
+        """Whether it runs by day and night on all days."""
+        return len(self.days) == len(WEEKDAYS) and (self.from_hour, self.until_hour) == (0, 24)
 
-def due_at(level: ServiceLevel, since: int, zone: tzinfo) -> int:
+
+def due_at(level: ServiceLevel, since: int, zone: tzinfo, holidays: Collection[int] = ()) -> int:
     """When the agreed working hours after `since` are over; both in microseconds UTC.
 
     A working day lasts from the local `from_hour` to the local `until_hour`, so that it is an hour shorter or
-    longer where the clocks change in between.
+    longer where the clocks change in between. A legal clock, by day and night, knows no holidays.
+
+    Args:
+        zone: Of whoever has to act.
+        holidays: Days on which nobody works, since 1970-01-01.
     """
+    off = frozenset() if level.by_the_clock else frozenset(holidays)
     left = timedelta(hours=level.hours)
     moment = _EPOCH + timedelta(microseconds=since)
     day = moment.astimezone(zone).date()
     while True:
-        if WEEKDAYS[day.weekday()] in level.days:
+        if WEEKDAYS[day.weekday()] in level.days and (day - _EPOCH.date()).days not in off:
             midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
             opens = max(moment, _local(midnight, level.from_hour))
             closes = _local(midnight, level.until_hour)

@@ -74,6 +74,16 @@ def ago(at: int, reader: Reader) -> str:
     return word("yesterday", reader) if days == 1 else counted("days_ago", days, reader)
 
 
+def clock(at: int, reader: Reader) -> str:
+    """The time of day of a moment of the last two days in the reader's zone (microseconds UTC): 10:02, or
+    yesterday 10:02."""
+    zone = reader.zone or UTC
+    then, today = _local(at, zone), _local(reader.now, zone)
+    text = f"{then:%H:%M}"
+    text = text.translate(_PERSIAN_DIGITS) if reader.spoken == "fa" else text
+    return text if then.date() == today.date() else f"{word('yesterday', reader)} {text}"
+
+
 def counted(noun: str, n: int, reader: Reader) -> str:
     """A phrase that depends on a number, in the plural form of the language."""
     forms = COUNTED[noun][reader.spoken]

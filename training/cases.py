@@ -25,11 +25,13 @@ from engine.policies import object_to
 from engine.records import DAY_MICROS, Bools, Floats, History, Ints, Micros, Moments
 from training.consequences import responses
 from training.errors import OutputError, TooFewCasesError
+from training.following import followed
 from training.occasions import LandmarkSettings, decided, known, landmarks
 from training.persons import Names, served_by
 
 _COLUMNS = (
     "action", "probability", "eligible", "options", "person", "reward", "within", "responded", "matured",
+    "followed", "dismissed",
 )  # fmt: skip
 """Of `Cases`: what has a row per occasion."""
 _SHARED = frozenset({"set", "treatment"})
@@ -60,6 +62,9 @@ class Cases:
         responded: Whether the treatment had a positive response within the horizon; shape (n,).
         matured: Whether the longest window was known when the cases were made, whatever was chosen: recent
             cases of quick treatments alone would be compared with no contact of other weeks; shape (n,).
+        followed: Whether what was chosen was carried out: 1, 0, or NaN where nobody said.
+            For learning P(followed), which nothing does yet; shape (n,).
+        dismissed: Why it was not, a reason of `DISMISS_REASONS`; "" = it was not dismissed; shape (n,).
         windows: Days of the general horizon, then those of issues that have another.
         basis: Where the occasions come from.
         left_out: Why occasions are missing -> how many.
@@ -77,6 +82,8 @@ class Cases:
     within: Floats
     responded: Bools
     matured: Bools
+    followed: Floats
+    dismissed: Names
     windows: tuple[float, ...]
     basis: str
     left_out: Mapping[str, int]
@@ -148,6 +155,8 @@ class Cases:
             "cost": self.cost[self.action],
             "responded": self.responded,
             "matured": self.matured,
+            "followed": pl.Series(self.followed).fill_nan(None).cast(pl.Boolean),
+            "dismissed": self.dismissed,
         }
         return pl.DataFrame(known_columns | dict(_named_columns(self.features.set, rows)))
 
@@ -293,6 +302,7 @@ class _Builder:
         everything = features_as_of(history, moments, playbook=self.playbook, features=self.features)
         action = occasions["treatment"].replace_strict(self.index, return_dtype=pl.Int64).to_numpy()
         within = np.stack([self._worth(history, occasions, days) for days in self.windows], axis=1)
+        carried_out, dismissed = followed(history, occasions, at=self.at, horizon=self.horizon)
         return Cases(
             playbook=self.playbook,
             features=lean(everything),
@@ -305,6 +315,8 @@ class _Builder:
             within=within,
             responded=responses(history, occasions, at=self.at, horizon=self.horizon),
             matured=moments.as_of + int(max(self.windows) * DAY_MICROS) <= self.span.outcomes_until,
+            followed=carried_out,
+            dismissed=dismissed,
             windows=self.windows,
             basis="decisions" if self.span.logged else "landmarks",
             left_out={},

@@ -26,9 +26,9 @@ import polars as pl
 from engine.contract import Direction, Status
 from engine.records import DAY_MICROS, NO_CONTACT, History
 
-COLUMNS = ("account_id", "as_of", "treatment", "probability", "eligible")
-"""as_of in microseconds UTC; probability and eligible are null where they were not logged; treatment is null
-for a contact that names none."""
+COLUMNS = ("account_id", "as_of", "treatment", "probability", "eligible", "followed")
+"""as_of in microseconds UTC; probability, eligible and followed are null where they were not logged,
+treatment for a contact that names none."""
 
 
 @dataclass(frozen=True)
@@ -150,4 +150,5 @@ def _with_action(moments: pl.DataFrame, touchpoints: pl.DataFrame, grace: int) -
         pl.when(within).then(pl.col("treatment")).otherwise(pl.lit(NO_CONTACT)).alias("treatment"),
         pl.lit(None, dtype=pl.Float64).alias("probability"),
         pl.lit(None, dtype=pl.String).alias("eligible"),
+        pl.lit(None, dtype=pl.Boolean).alias("followed"),
     )

@@ -39,6 +39,7 @@ from api.taking_back import state_now, take_back, undo_until
 from api.timeline import forms_for, forms_since
 from data.ledger.types import Suggestion, User
 from engine.explanation import why_not_words
+from engine.wording import Reader
 
 router = APIRouter(tags=["suggestions"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
 
@@ -98,7 +99,9 @@ def answer(
     check_heard(body.heard(), service.decider().playbook)
     answered = service.answer(suggestion, body.answer(), user)
     act = service.ledger.latest_act(suggestion.suggestion_id)
-    return feedback_out(answered, None if act is None else undo_until(act, service.decider().playbook))
+    playbook = service.decider().playbook
+    reader = Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook)
+    return feedback_out(answered, None if act is None else undo_until(act, playbook), reader)
 
 
 @router.post("/suggestions/{suggestion_id}/undo", dependencies=[ONCE])

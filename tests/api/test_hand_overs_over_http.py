@@ -297,3 +297,22 @@ def test_the_command_escalates_what_is_late_and_counts_it(
     assert (row["to_role"], row["made"], row["late"]) == ("medical_liaison", 1, 1)
     assert lines[0] == "0 late hand-overs were given to a manager now."
     assert lines[1].split()[:3] == ["medical_liaison", "1", "made,"]
+
+
+def test_her_own_suggestion_rests_while_the_colleague_has_it(tmp_path: Path) -> None:
+    """Two colleagues on the same errand is what annoys customers; undone it comes back."""
+    tables = tables_of(["a1"])
+    next(one for one in tables["users"] if one["user_id"] == "ml")["timezone"] = "America/New_York"
+    with served(tmp_path, tables) as company:
+        company.reads_page()
+        mine = company.suggestions()[0]
+        body = {"to_role": "medical_liaison", "suggestion_id": mine["suggestion_id"], "rest": True}
+        task = company.post("/accounts/a1/hand-overs", body)
+        hidden = [s["suggestion_id"] for s in company.suggestions()]
+        company.post(f"/suggestions/{mine['suggestion_id']}/undo", None)
+        back = [s["suggestion_id"] for s in company.suggestions()]
+
+    assert mine["suggestion_id"] not in hidden
+    assert mine["suggestion_id"] in back
+    # 16 working hours of 9 to 17 in New York, from one in the morning there.
+    assert task["due_at"] == "2026-01-02T22:00:00Z"

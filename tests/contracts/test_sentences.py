@@ -12,7 +12,7 @@ from engine.explaining_sentences import RULE_NAMES
 from engine.plan_why import DISPLACED
 from engine.policies import RULE_KINDS
 from engine.reasons import REASON_CODES, TRIGGERS
-from engine.sentences import COUNTED, HAND_OVER_CODES, LANGUAGES, SENTENCES, WORDS
+from engine.sentences import COUNTED, ENDED_CODES, HAND_OVER_CODES, LANGUAGES, SENTENCES, WORDS
 from engine.wording import FORMATS, plural
 
 PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -22,7 +22,7 @@ def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
     """A reason that cannot be said is none; a sentence that is never said is in the way."""
     codes = {*REASON_CODES, *RULE_KINDS, *LEFT_OUT, "policy_unknown", "consent_unknown", "open_offer_unknown"}
     codes |= {f"trigger_{code}" for code in TRIGGERS} | {"why_not", "rule_passed"}
-    codes |= {*CHANGE_KINDS, "nothing_in_reach", *HAND_OVER_CODES}
+    codes |= {*CHANGE_KINDS, "nothing_in_reach", *HAND_OVER_CODES, *ENDED_CODES}
     codes |= {f"plan_{code}" for code in DISPLACED}
 
     assert set(SENTENCES) == codes

@@ -97,3 +97,19 @@ def test_a_safety_role_is_a_person_with_a_legal_clock(role: str, reported: bool,
         parse_playbook(text.replace(*REPORTS, 1) if reported else text)
 
     assert said in str(error.value)
+
+
+def test_a_holiday_is_no_working_day_but_the_legal_clock_runs_on() -> None:
+    """Nobody is late for what came on the evening before a holiday; a safety report does not wait."""
+    since = round(datetime(2026, 1, 6, 16, tzinfo=BERLIN).timestamp()) * 1_000_000
+    wednesday = (datetime(2026, 1, 7, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)).days
+
+    office, clock = (due_at(level, since, BERLIN, (wednesday,)) for level in (OFFICE, CLOCK))
+
+    assert _local(office) == "2026-01-08T12:00"
+    assert _local(due_at(OFFICE, since, BERLIN)) == "2026-01-07T12:00"
+    assert _local(clock) == "2026-01-07T16:00"
+
+
+def _local(micros: int) -> str:
+    return datetime.fromtimestamp(micros / 1e6, UTC).astimezone(BERLIN).isoformat()[:16]

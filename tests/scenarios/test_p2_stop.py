@@ -91,6 +91,7 @@ def test_the_withdrawal_is_honest(told: tuple[Company, dict[str, Any]]) -> None:
     assert [(sent["channel"], sent["at"]) for sent in answer["already_sent"]] == [
         ("email", "2025-12-31T23:00:00Z")
     ]
+    assert answer["said"] == "1 withdrawn, 1 already sent at 00:00."
     assert plan_status(company, STOPPED) == ["cancelled"]
     assert plan_status(company, OTHER) == []
 

@@ -227,3 +227,32 @@ def test_what_was_done_against_the_rules_is_not_eligible_for_a_policy(tmp_path: 
 
     assert (cases.action > 0).any()
     assert not cases.eligible[:, 1:].any()
+
+
+def test_what_was_dismissed_stands_in_the_table_as_not_followed(tmp_path: Path) -> None:
+    """P(followed) can be learned only if refusals reach the table, each with its reason."""
+    rows = tables()
+    mails = rows["decisions"].filter(pl.col("treatment") == "email_news")
+    said = mails.select(
+        pl.concat_str(pl.lit("f-"), "decision_id").alias("feedback_id"),
+        pl.col("decision_id").alias("suggestion_id"),
+        "account_id",
+        "treatment",
+        pl.lit("manager").alias("role"),
+        pl.lit("u").alias("user_id"),
+        pl.col("decided_at").alias("occurred_at"),
+        pl.lit("dismiss").alias("verb"),
+        pl.lit("wrong_message").alias("reason"),
+        pl.col("decided_at").alias("stored_at"),
+    )
+
+    cases = build_cases(stored(tmp_path, rows | {"feedback": said}), SMALL)
+
+    found = (
+        cases.frame().group_by("treatment").agg(pl.col("followed", "dismissed").unique()).sort("treatment")
+    )
+    assert found.rows() == [
+        ("email_news", [False], ["wrong_message"]),
+        ("none", [None], [""]),
+        ("visit_news", [True], [""]),
+    ]

@@ -1,0 +1,61 @@
+"""Whether people did what was suggested: labels for P(followed), from what they answered.
+
+A dismissal is a decision that was not followed, with its reason; what was completed, or done within the
+horizon, was. Putting off and accepting alone say neither.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from engine.contract import Direction, Status
+from engine.records import Floats, History
+from training.occasions import known
+from training.persons import Names
+
+
+def followed(history: History, occasions: pl.DataFrame, *, at: int, horizon: int) -> tuple[Floats, Names]:
+    """Whether each occasion's treatment was carried out, as known at the time of training.
+
+    What was answered counts more than what was done ("already done" was not done because of it), and a later
+    answer more than an earlier one.
+
+    Args:
+        occasions: account_id, as_of, treatment and `followed`, where that was logged (null elsewhere).
+        at: Microseconds UTC.
+        horizon: Microseconds after the occasion within which an answer or a deed belongs to it.
+
+    Returns:
+        1 = done, 0 = not, NaN = not known; and the reason of the dismissal, "" = none; shapes (n,).
+    """
+    asked = occasions.select("account_id", "treatment", "as_of", "followed").with_row_index("row")
+    said = asked.join(_answers(history, at), on=["account_id", "treatment"], how="left")
+    after = pl.col("time") >= pl.col("as_of")
+    within = said.filter(after & (pl.col("time") < pl.col("as_of") + horizon))
+    last = within.sort("row", "weight", "time").group_by("row", maintain_order=True).last()
+    found = asked.join(last.select("row", "done", "reason"), on="row", how="left").sort("row")
+    label = pl.coalesce("done", pl.col("followed").cast(pl.Float64), pl.lit(float("nan")))
+    labels = found.select(label=label.fill_null(float("nan")))["label"].to_numpy()
+    reasons = found["reason"].fill_null("").to_list()
+    return labels, np.array(reasons, dtype=object)
+
+
+def _answers(history: History, at: int) -> pl.DataFrame:
+    """Deeds and answers: account, treatment, time, done (1 or 0), reason; weight 1 = an answer."""
+    rows = known(history, "feedback", at).filter(pl.col("verb").is_in(["dismiss", "complete"]))
+    spoken = rows.select(
+        "account_id", "treatment", pl.col("occurred_at").to_physical().alias("time"),
+        (pl.col("verb") == "complete").cast(pl.Float64).alias("done"), "reason",
+        pl.lit(1).alias("weight"),
+    )  # fmt: skip
+    touchpoints = known(history, "touchpoints", at).filter(
+        (pl.col("direction") == Direction.OUTBOUND)
+        & (pl.col("status") == Status.DONE)
+        & pl.col("treatment").is_not_null()
+    )
+    deeds = touchpoints.select(
+        "account_id", "treatment", pl.col("occurred_at").to_physical().alias("time"),
+        pl.lit(1.0).alias("done"), pl.lit(None, pl.String).alias("reason"), pl.lit(0).alias("weight"),
+    )  # fmt: skip
+    return pl.concat([spoken, deeds], how="vertical_relaxed")
