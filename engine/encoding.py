@@ -174,8 +174,8 @@ class _Encoder:
     def _contacts(self) -> _Contacts:
         rows, codes = self._rows("touchpoints"), self.codes
         time, status = rows.moments("occurred_at"), rows.coded("status", STATUSES)
-        inbound = rows.coded("direction", DIRECTIONS) == 0
-        ours = rows.coded("direction", DIRECTIONS) == 1
+        direction = rows.coded("direction", DIRECTIONS)
+        inbound, ours = direction == 0, direction == 1
         channel, topic = rows.coded("channel", codes.channels), rows.coded("topic", codes.topics)
         treatment = rows.coded("treatment", codes.treatments)
         role = rows.coded("role", codes.roles)

@@ -19,6 +19,11 @@ OUTBOUND_DONE, INBOUND_DONE, OUTBOUND_PLANNED, OTHER_EVENT = range(4)
  OUTCOMES, OUTCOME_VALUE, DAYS_SINCE_OUTCOME, OPTOUTS, PLANNED, DAYS_SINCE_RESPONSE,
  NOT_COUNTED) = range(14)  # fmt: skip
 """The statistics that the loops know, by code; NOT_COUNTED = a column that something else fills."""
+OF_EVENT: tuple[tuple[int, ...], ...] = (
+    (OUTBOUND, DAYS_SINCE, RESPONSES, DAYS_SINCE_RESPONSE), (INBOUND, DAYS_SINCE_INBOUND),
+    (PLANNED, DAYS_UNTIL), (),
+)  # fmt: skip
+"""The statistics that a touchpoint of each event changes."""
 MARKETING, SERVICE, WEB_BEHAVIOUR = range(3)
 NEVER = -1
 """Instead of the age of a response, which lies before the moment that is asked about: there is none."""
@@ -35,12 +40,15 @@ class Questions(NamedTuple):
 
 class Columns(NamedTuple):
     """What the columns of a group count: codes of statistics, windows in microseconds and, for a rate, the
-    columns of its numerator and denominator; shape (F,)."""
+    columns of its numerator and denominator; shape (F,). The columns that a touchpoint of event e changes are
+    `counted[of_event[e] : of_event[e + 1]]`."""
 
     statistic: Ints
     window: Micros
     numerator: Ints
     denominator: Ints
+    of_event: Ints
+    counted: Ints
 
 
 class Touchpoints(NamedTuple):
@@ -133,28 +141,25 @@ class _Met(NamedTuple):
 @compiled
 def _count(block: Floats, i: int, s: int, columns: Columns, met: _Met) -> None:
     event, age, answer_age = met
-    for j in range(columns.statistic.size):
+    row = block[i, s]
+    # Only the columns that the event can change: most of them count something else.
+    for place in range(columns.of_event[event], columns.of_event[event + 1]):
+        j = columns.counted[place]
         statistic = columns.statistic[j]
-        if event == OUTBOUND_DONE:
-            if statistic == DAYS_SINCE:
-                block[i, s, j] = age / DAY_MICROS
-            elif statistic == DAYS_SINCE_RESPONSE:
-                # A later contact may have been answered sooner.
-                if answer_age != NEVER and not block[i, s, j] <= answer_age / DAY_MICROS:
-                    block[i, s, j] = answer_age / DAY_MICROS
-            elif age <= columns.window[j] and (
-                statistic == OUTBOUND or (statistic == RESPONSES and answer_age != NEVER)
-            ):
-                block[i, s, j] += 1.0
-        elif event == INBOUND_DONE:
-            if statistic == DAYS_SINCE_INBOUND:
-                block[i, s, j] = age / DAY_MICROS
-            elif statistic == INBOUND and age <= columns.window[j]:
-                block[i, s, j] += 1.0
+        if statistic in (OUTBOUND, INBOUND):
+            row[j] += age <= columns.window[j]
+        elif statistic in (DAYS_SINCE, DAYS_SINCE_INBOUND):
+            row[j] = age / DAY_MICROS
+        elif statistic == RESPONSES:
+            row[j] += answer_age != NEVER and age <= columns.window[j]
+        elif statistic == DAYS_SINCE_RESPONSE:
+            # A later contact may have been answered sooner.
+            if answer_age != NEVER and not row[j] <= answer_age / DAY_MICROS:
+                row[j] = answer_age / DAY_MICROS
         elif statistic == PLANNED:
-            block[i, s, j] += 1.0
-        elif statistic == DAYS_UNTIL and np.isnan(block[i, s, j]):
-            block[i, s, j] = -age / DAY_MICROS
+            row[j] += 1.0
+        elif statistic == DAYS_UNTIL and np.isnan(row[j]):
+            row[j] = -age / DAY_MICROS
 
 
 @compiled

@@ -182,8 +182,8 @@ def coded(values: pl.Series, codes: Mapping[str, int]) -> Ints:
     texts = values if values.dtype == pl.String else values.cast(pl.String)
     if len(texts) <= FEW:
         return np.array([codes.get(text, -1) for text in texts.to_list()], dtype=np.int64)
-    found = texts.replace_strict(list(codes), list(codes.values()), default=-1, return_dtype=pl.Int64)
-    return np.array(found, dtype=np.int64)
+    found = texts.cast(pl.Enum(list(codes)), strict=False).to_physical().fill_null(len(codes))
+    return np.array([*codes.values(), -1], dtype=np.int64)[np.array(found, dtype=np.int64)]
 
 
 def numbered(ids: Iterable[str]) -> dict[str, int]:

@@ -52,11 +52,15 @@ def columns_of(group: Group) -> Columns:
     """What the columns of a group count, in column order."""
     defined = definitions(group)
     places = {(d.statistic, d.window_days): place for place, d in enumerate(defined)}
+    loops = [LOOPS[d.statistic] for d in defined]
+    counted = [[j for j, loop in enumerate(loops) if loop in event] for event in kernels.OF_EVENT]
     return Columns(
-        np.array([LOOPS[d.statistic] for d in defined], dtype=np.int64),
+        np.array(loops, dtype=np.int64),
         np.array([micros(d.window_days or 0) for d in defined], dtype=np.int64),
         np.array([places.get(("responses", d.window_days), -1) for d in defined], dtype=np.int64),
         np.array([places.get(("outbound", d.window_days), -1) for d in defined], dtype=np.int64),
+        np.cumsum([0, *map(len, counted)], dtype=np.int64),  # counts
+        np.array([j for columns in counted for j in columns], dtype=np.int64),
     )
 
 
