@@ -32,8 +32,8 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev  ## speeds as ratios within one run
-	$(BIN)/python -m benchmarks
+bench: $(VENV)/.dev  ## speeds as ratios within one run; FULL=1 the large form, which writes docs/speed.md
+	$(BIN)/python -m benchmarks $(if $(FULL),--full --write)
 
 bench-quality: $(VENV)/.dev $(if $(FULL),$(BENCH)/.done)  ## how good: small in minutes, FULL=1 all of it
 	$(BIN)/python -m benchmarks.quality $(if $(FULL),--full --write --runs 400 --peers $(BENCH)/bin/python,--runs 5)

@@ -13,9 +13,9 @@ import numpy as np
 from engine.features import Features
 from engine.playbook import Playbook, Topic, Treatment
 from engine.playbook_rules import apart
-from engine.records import DAY_MICROS, Bools, ContactStop, Floats
+from engine.records import DAY_MICROS, Bools, ContactStop, Floats, Micros, kept_with
 from engine.rule_facts import repeated
-from engine.rules import Quoted, Rule, Verdict, fact_column, rule_kind, which
+from engine.rules import Quoted, Rule, Verdict, contacts, fact_column, rule_kind, which
 from engine.timing import expires_at
 
 # -- emergency stop ---------------------------------------------------------------------------------
@@ -31,7 +31,8 @@ def _quote_stop(features: Features, playbook: Playbook, _: str, __: int, treatme
 def stopped(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """People have stopped such contacts; what ends contacts is never stopped."""
     stops = features.moments.stops
-    ended = which(playbook, lambda t: any(stops_contact(stop, t) for stop in stops))
+    none = np.zeros(len(playbook.treatments), dtype=np.bool_)
+    ended = which(playbook, lambda t: any(stops_contact(stop, t) for stop in stops)) if stops else none
     yield Verdict(Rule("stopped", "availability"), ended[None, :])
 
 
@@ -57,16 +58,27 @@ def _quote_validity(features: Features, playbook: Playbook, _: str, account: int
 def not_valid(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The moment lies outside the time for which the treatment, or for contacts the playbook, is valid."""
     at = features.moments.as_of
-    own = [_outside(t.valid_from, t.valid_until, at) for t in playbook.treatments]
-    objects = np.array(own, dtype=np.bool_).T.reshape(len(at), len(own))
-    whole = _outside(playbook.valid_from, playbook.valid_until, at)
-    contacts = which(playbook, lambda t: t.kind == "contact")
-    yield Verdict(Rule("not_valid", "availability"), objects | (whole[:, None] & contacts[None, :]))
+    begins, ends = _valid(playbook)
+    early, late = at[:, None] < begins[None, :], at[:, None] >= ends[None, :]
+    yield Verdict(Rule("not_valid", "availability"), early | late)
 
 
-def _outside(start: int | None, end: int | None, at: np.typing.NDArray[np.int64]) -> Bools:
-    early = np.zeros(len(at), dtype=np.bool_) if start is None else at < start
-    return early if end is None else early | (at >= end)
+@kept_with
+def _valid(playbook: Playbook) -> tuple[Micros, Micros]:
+    """From and until when each treatment is valid, contacts no longer than the playbook; shapes (T,)."""
+    always, never = np.iinfo(np.int64).min, np.iinfo(np.int64).max
+    whole = contacts(playbook)
+    begins, ends = (
+        np.array(
+            [missing if (end := getattr(t, name)) is None else end for t in playbook.treatments], np.int64
+        )
+        for name, missing in (("valid_from", always), ("valid_until", never))
+    )
+    if playbook.valid_from is not None:
+        begins = np.where(whole, np.maximum(begins, playbook.valid_from), begins)
+    if playbook.valid_until is not None:
+        ends = np.where(whole, np.minimum(ends, playbook.valid_until), ends)
+    return begins, ends
 
 
 # -- medical and commercial -------------------------------------------------------------------------
@@ -79,12 +91,16 @@ def _quote_side(_: Features, playbook: Playbook, __: str, ___: int, treatment: i
 @rule_kind("wrong_side", _quote_side)
 def wrong_side(_: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The topic belongs to one side, medical or commercial, and the role to the other."""
+    yield Verdict(Rule("wrong_side", "eligibility"), _crossing(playbook)[None, :])
+
+
+@kept_with
+def _crossing(playbook: Playbook) -> Bools:
     topics = {topic.id: topic.side for topic in playbook.topics}
     roles = {role.id: role.side for role in playbook.roles}
-    crossing = which(
+    return which(
         playbook, lambda t: t.kind == "contact" and apart(topics.get(t.topic, "both"), roles[t.role])
     )
-    yield Verdict(Rule("wrong_side", "eligibility"), crossing[None, :])
 
 
 def _quote_question(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
@@ -103,13 +119,18 @@ def medical_question(features: Features, playbook: Playbook) -> Iterator[Verdict
     """A question on a medical topic is open: until it is answered, commercial roles keep silent on what it
     concerns, and make no contact whose topic is left open."""
     objects = np.zeros((len(features.moments), len(playbook.treatments)), dtype=np.bool_)
-    for topic in _medical(playbook):
-        objects |= _asked(features, playbook, topic)[:, None] & _silenced(playbook, topic)[None, :]
+    for topic, silenced in _silenced_by(playbook):
+        objects |= _asked(features, playbook, topic)[:, None] & silenced[None, :]
     yield Verdict(Rule("medical_question", "eligibility"), objects)
 
 
 def _medical(playbook: Playbook) -> list[Topic]:
     return [topic for topic in playbook.topics if topic.side == "medical"]
+
+
+@kept_with
+def _silenced_by(playbook: Playbook) -> list[tuple[Topic, Bools]]:
+    return [(topic, _silenced(playbook, topic)) for topic in _medical(playbook)]
 
 
 def _asked(features: Features, playbook: Playbook, topic: Topic) -> Bools:
@@ -143,9 +164,14 @@ def _quote_offer(features: Features, playbook: Playbook, _: str, account: int, t
 def open_offer(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """A quote is open for the same thing, and this would undercut it; one in another currency cannot be
     compared, and is taken to be higher."""
-    prices = np.array([np.nan if t.price is None else t.price for t in playbook.treatments])
     offered = features.offered
-    yield Verdict(Rule("open_offer", "eligibility"), prices[None, :] < offered, np.isinf(offered))
+    undercuts = _prices(playbook)[None, :] < offered
+    yield Verdict(Rule("open_offer", "eligibility"), undercuts, np.isinf(offered))
+
+
+@kept_with
+def _prices(playbook: Playbook) -> Floats:
+    return np.array([np.nan if t.price is None else t.price for t in playbook.treatments], dtype=np.float64)
 
 
 # -- what others do ---------------------------------------------------------------------------------
@@ -160,9 +186,14 @@ def _quote_held(features: Features, playbook: Playbook, _: str, account: int, tr
 @rule_kind("topic_held", _quote_held)
 def topic_held(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """A person deals with the topic: automated messages on it would talk across her."""
-    automated = which(playbook, lambda t: is_automated(playbook, t))
+    automated = _automated(playbook)
     held = ~np.isnan(_own_topic(features, features.held))
     yield Verdict(Rule("topic_held", "contact_policy"), held & automated[None, :])
+
+
+@kept_with
+def _automated(playbook: Playbook) -> Bools:
+    return which(playbook, lambda t: is_automated(playbook, t))
 
 
 def is_automated(playbook: Playbook, treatment: Treatment) -> bool:
@@ -208,9 +239,8 @@ def quiet_hours(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """Quiet hours and days off last until the suggestion would have ended; what can wait is not removed."""
     at = features.moments.as_of[:, None]
     opens = features.not_before[:, features.set.channel_of]
-    contacts = which(playbook, lambda t: t.kind == "contact")
     over = (opens > at) & (opens >= expires_at(playbook, features.moments.as_of))
-    yield Verdict(Rule("quiet_hours", "contact_policy"), over & contacts[None, :])
+    yield Verdict(Rule("quiet_hours", "contact_policy"), over & contacts(playbook)[None, :])
 
 
 # -- repetition -------------------------------------------------------------------------------------
@@ -250,6 +280,6 @@ def too_often(features: Features, playbook: Playbook) -> Iterator[Verdict]:
 def _limited(code: str, full: Bools, playbook: Playbook) -> Verdict:
     """The treatments that a limit which is full counts; `full` has shape (n, R)."""
     counted, objects = repeated(playbook), np.zeros((len(full), len(playbook.treatments)), dtype=np.bool_)
-    for index in range(full.shape[1]):
+    for index in np.flatnonzero(full.any(axis=0)):
         objects |= full[:, index, None] & counted[index][None, :]
     return Verdict(Rule(code, "contact_policy"), objects)

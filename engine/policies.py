@@ -8,6 +8,7 @@ order) is done here once.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ import engine.contact_rules
 import engine.stage_rules  # noqa: F401 - these two register their kinds of rules
 from engine.features import Features
 from engine.playbook import ContactLimit, Playbook, Suppression, Treatment
-from engine.records import NO_CONTACT
+from engine.records import NO_CONTACT, Bools, Ints, Micros, kept_with
 from engine.rules import (
     RULE_KINDS,
     STAGES,
@@ -24,6 +25,7 @@ from engine.rules import (
     Quoted,
     Rule,
     Verdict,
+    contacts,
     fact_column,
     fact_columns,
     fact_names,
@@ -46,12 +48,17 @@ def object_to(features: Features, playbook: Playbook) -> Objections:
     verdicts.sort(key=lambda verdict: (STAGES.index(verdict.rule.stage), verdict.rule.id))
     shape = (len(features.moments), len(playbook.treatments), len(verdicts))
     objects, unknown = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    acts = which(playbook, lambda treatment: treatment.id != NO_CONTACT)
+    acts = _acts(playbook)
     for index, verdict in enumerate(verdicts):
         objects[:, :, index] = verdict.objects & acts
         if verdict.unknown is not None:
             unknown[:, :, index] = verdict.unknown & objects[:, :, index]
     return Objections(tuple(verdict.rule for verdict in verdicts), objects, unknown)
+
+
+@kept_with
+def _acts(playbook: Playbook) -> Bools:
+    return which(playbook, lambda treatment: treatment.id != NO_CONTACT)
 
 
 def limit_counts(limit: ContactLimit, treatment: Treatment) -> bool:
@@ -75,10 +82,15 @@ def _quote_approval(features: Features, playbook: Playbook, _: str, account: int
 @rule_kind("approval_expired", _quote_approval)
 def approval_expired(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The text's approval has run out at the moment of the decision."""
+    over = _approved_until(playbook)[None, :] <= features.moments.as_of[:, None]
+    yield Verdict(Rule("approval_expired", "availability"), over)
+
+
+@kept_with
+def _approved_until(playbook: Playbook) -> Micros:
     never = np.iinfo(np.int64).max
     ends = [never if t.approved_until is None else t.approved_until for t in playbook.treatments]
-    over = np.array(ends, dtype=np.int64)[None, :] <= features.moments.as_of[:, None]
-    yield Verdict(Rule("approval_expired", "availability"), over)
+    return np.array(ends, dtype=np.int64)
 
 
 def _quote_executor(_: Features, playbook: Playbook, __: str, ___: int, treatment: int) -> Quoted:
@@ -88,12 +100,17 @@ def _quote_executor(_: Features, playbook: Playbook, __: str, ___: int, treatmen
 @rule_kind("no_executor", _quote_executor)
 def no_executor(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """Nobody serves the account in the treatment's role; the system needs nobody."""
-    absent = np.zeros((len(features.moments), len(playbook.treatments)), dtype=bool)
-    roles = {role.id: index for index, role in enumerate(playbook.roles) if not role.system}
-    for index, treatment in enumerate(playbook.treatments):
-        if treatment.role in roles:
-            absent[:, index] = features.has_role[:, roles[treatment.role]] != 1.0
+    role, needed = _executors(playbook)
+    absent = (features.has_role != 1.0)[:, role] & needed[None, :]
     yield Verdict(Rule("no_executor", "availability"), absent)
+
+
+@kept_with
+def _executors(playbook: Playbook) -> tuple[Ints, Bools]:
+    """Place of each treatment's role, and whether somebody has to have it; shapes (T,)."""
+    roles = {role.id: index for index, role in enumerate(playbook.roles) if not role.system}
+    places = [roles.get(treatment.role, -1) for treatment in playbook.treatments]
+    return np.maximum(np.array(places, dtype=np.int64), 0), np.array(places) >= 0
 
 
 def _quote_channel(_: Features, playbook: Playbook, __: str, ___: int, treatment: int) -> Quoted:
@@ -103,9 +120,13 @@ def _quote_channel(_: Features, playbook: Playbook, __: str, ___: int, treatment
 @rule_kind("channel_not_outbound", _quote_channel)
 def channel_not_outbound(_: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The channel only receives: a website is visited, it visits nobody."""
+    yield Verdict(Rule("channel_not_outbound", "availability"), _through_inbound(playbook)[None, :])
+
+
+@kept_with
+def _through_inbound(playbook: Playbook) -> Bools:
     inbound = {channel.id for channel in playbook.channels if not channel.outbound}
-    closed = which(playbook, lambda t: t.kind == "contact" and t.channel in inbound)
-    yield Verdict(Rule("channel_not_outbound", "availability"), closed[None, :])
+    return which(playbook, lambda t: t.kind == "contact" and t.channel in inbound)
 
 
 def _quote_closed(_: Features, __: Playbook, ___: str, ____: int, _____: int) -> Quoted:
@@ -126,8 +147,7 @@ def _quote_timezone(_: Features, __: Playbook, ___: str, ____: int, _____: int) 
 def no_timezone(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """Neither account nor playbook says where it is: nobody knows whether it is night there."""
     lost = ~features.has_timezone & (not playbook.default_timezone)
-    contacts = which(playbook, lambda t: t.kind == "contact")
-    yield Verdict(Rule("no_timezone", "availability"), lost[:, None] & contacts[None, :])
+    yield Verdict(Rule("no_timezone", "availability"), lost[:, None] & contacts(playbook)[None, :])
 
 
 # -- engagement policies of the playbook ------------------------------------------------------------
@@ -169,17 +189,23 @@ def _quote_consent(features: Features, playbook: Playbook, _: str, account: int,
 @rule_kind("consent", _quote_consent)
 def consent(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """An opt-out forbids; where the channel needs an opt-in, so does the lack of one."""
-    shape = (len(features.moments), len(playbook.treatments))
-    objects, unknown = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    needs_opt_in = {channel.id: channel.needs_opt_in for channel in playbook.channels}
-    for index, treatment in enumerate(playbook.treatments):
-        if treatment.kind != "contact":
-            continue
-        permission = _permission(features, treatment.channel, treatment.purpose)
-        refused = ~(permission >= 0.0)
-        unknown[:, index] = ~(permission < 0.0) & ~(permission > 0.0)
-        objects[:, index] = refused | (unknown[:, index] & needs_opt_in[treatment.channel])
+    channel, purpose, asks = _asked_consent(playbook)
+    needed = contacts(playbook)[None, :]
+    permission = features.consent[:, channel, purpose]
+    unknown = ~(permission < 0.0) & ~(permission > 0.0) & needed
+    objects = (~(permission >= 0.0) & needed) | (unknown & asks[None, :])
     yield Verdict(Rule("consent", "consent"), objects, unknown)
+
+
+@kept_with
+def _asked_consent(playbook: Playbook) -> tuple[Ints, Ints, Bools]:
+    """Place of the channel and the purpose that each contact needs consent for, and whether the channel needs
+    an opt-in; shapes (T,)."""
+    channels = {channel.id: place for place, channel in enumerate(playbook.channels)}
+    places = np.array([channels.get(t.channel, 0) for t in playbook.treatments], dtype=np.int64)
+    service = np.array([t.purpose == "service" for t in playbook.treatments], dtype=np.int64)
+    opt_in = np.array([channel.needs_opt_in for channel in playbook.channels], dtype=bool)
+    return places, service, opt_in[places] & contacts(playbook)
 
 
 def _quote_stop(_: Features, playbook: Playbook, __: str, ___: int, treatment: int) -> Quoted:
@@ -222,10 +248,15 @@ def _quote_limit(features: Features, playbook: Playbook, own: str, account: int,
 @rule_kind("limit", _quote_limit)
 def contact_limits(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The contacts of the period, planned ones included, have reached the limit."""
-    for index, limit in enumerate(playbook.contact_limits):
-        counted = np.array([limit_counts(limit, treatment) for treatment in playbook.treatments], dtype=bool)
+    for index, (limit, counted) in enumerate(zip(playbook.contact_limits, _counted(playbook), strict=True)):
         full = ~(features.limits[:, index] < limit.count)
         yield Verdict(Rule(f"limit:{limit.id}", "contact_policy"), full[:, None] & counted[None, :])
+
+
+@kept_with
+def _counted(playbook: Playbook) -> list[Bools]:
+    """Which treatments each contact limit counts."""
+    return [which(playbook, partial(limit_counts, limit)) for limit in playbook.contact_limits]
 
 
 def _quote_suppression(
@@ -242,10 +273,15 @@ def _quote_suppression(
 @rule_kind("suppression", _quote_suppression)
 def suppressions(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """A pause after too many contacts, rejections, dismissals or opt-outs still lasts."""
-    for index, pause in enumerate(playbook.suppressions):
-        paused = np.array([_pausable(pause, treatment) for treatment in playbook.treatments], dtype=bool)
+    for index, (pause, paused) in enumerate(zip(playbook.suppressions, _paused(playbook), strict=True)):
         lasts = features.tracked[:, index, :] < pause.suppress_days
         yield Verdict(Rule(f"suppression:{pause.id}", "contact_policy"), lasts & paused[None, :])
+
+
+@kept_with
+def _paused(playbook: Playbook) -> list[Bools]:
+    """Which treatments each suppression pauses."""
+    return [which(playbook, partial(_pausable, pause)) for pause in playbook.suppressions]
 
 
 def _pausable(pause: Suppression, treatment: Treatment) -> bool:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from engine.conditions import Condition, FactColumn, Truth
 from engine.features import Features, fact_or_unknown
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools
+from engine.records import Bools, kept_with
 
 STAGES: tuple[str, ...] = (
     "availability", "eligibility", "applicability", "suitability", "consent", "contact_policy",
@@ -155,6 +155,12 @@ def value_at(column: FactColumn, account: int, treatment: int) -> str | float | 
     if column.levels is None:
         return None if math.isnan(value) else value
     return column.levels[int(value)] if 0 <= value < len(column.levels) else None
+
+
+@kept_with
+def contacts(playbook: Playbook) -> Bools:
+    """Which treatments are contacts; shape (T,)."""
+    return which(playbook, lambda treatment: treatment.kind == "contact")
 
 
 def which(playbook: Playbook, test: Callable[[Treatment], bool]) -> Bools:

@@ -10,7 +10,7 @@ import numpy as np
 from engine.features import Features
 from engine.journey import JourneyStage
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools
+from engine.records import Bools, kept_with
 from engine.rules import Quoted, Rule, Verdict, fact_columns, holds, rule_kind, which
 
 
@@ -22,14 +22,16 @@ def stage_at(features: Features, playbook: Playbook, account: int) -> JourneySta
     return None if math.isnan(place) else playbook.journey.stages[int(place)]
 
 
-def _by_stage(
-    features: Features, playbook: Playbook, fits: Callable[[JourneyStage | None, Treatment], bool]
-) -> tuple[Bools, Bools]:
-    """Contacts that do not fit the account's stage, and where that is not known; shapes (n, T), (n, 1)."""
-    table = np.array([
+def _unfit(playbook: Playbook, fits: Callable[[JourneyStage | None, Treatment], bool]) -> Bools:
+    """Which contacts do not fit each stage, the last row for no known stage; shape (stages + 1, T)."""
+    return np.array([
         [t.kind == "contact" and not fits(stage, t) for t in playbook.treatments]
         for stage in (*playbook.journey.stages, None)
     ])  # fmt: skip
+
+
+def _by_stage(features: Features, table: Bools) -> tuple[Bools, Bools]:
+    """What does not fit the account's stage, and where that is not known; shapes (n, T), (n, 1)."""
     place = features.journey[:, features.set.journey.index("stage")]
     unknown = np.isnan(place)
     return table[np.where(unknown, len(table) - 1, place).astype(np.int64)], unknown[:, None]
@@ -44,10 +46,13 @@ def _quote_stage(features: Features, playbook: Playbook, _: str, account: int, t
 def meant_for_the_stage(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """A treatment for some stages of the journey is for no other, nor where no stage is known."""
     if playbook.journey.stages:
-        objects, unknown = _by_stage(
-            features, playbook, lambda stage, t: not t.stages or (stage is not None and stage.id in t.stages)
-        )
+        objects, unknown = _by_stage(features, _not_meant(playbook))
         yield Verdict(Rule("stage", "applicability"), objects, unknown)
+
+
+@kept_with
+def _not_meant(playbook: Playbook) -> Bools:
+    return _unfit(playbook, lambda stage, t: not t.stages or (stage is not None and stage.id in t.stages))
 
 
 def _quote_content(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
@@ -60,7 +65,12 @@ def _quote_content(features: Features, playbook: Playbook, _: str, account: int,
 def content_of_the_stage(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """Kind of content or tone does not fit the stage: no prices for those who do not know the product yet."""
     if playbook.journey.stages:
-        yield Verdict(Rule("content", "suitability"), _by_stage(features, playbook, _content_fits)[0])
+        yield Verdict(Rule("content", "suitability"), _by_stage(features, _not_fitting(playbook))[0])
+
+
+@kept_with
+def _not_fitting(playbook: Playbook) -> Bools:
+    return _unfit(playbook, _content_fits)
 
 
 def _content_fits(stage: JourneyStage | None, treatment: Treatment) -> bool:
@@ -93,14 +103,24 @@ def owner(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     objects, unknown = np.zeros(shape, dtype=bool), np.zeros((shape[0], 1), dtype=bool)
     strict = journey.stages and journey.owner_rule == "strict"
     if strict:
-        objects, unknown = _by_stage(
-            features, playbook, lambda stage, t: t.topic in topics or bool(stage and t.role in stage.roles)
-        )
-    of_topic = which(
-        playbook, lambda t: t.kind == "contact" and t.topic in topics and t.role not in topics[t.topic]
-    )
+        objects, unknown = _by_stage(features, _not_owned(playbook))
+    of_topic = _of_other_owners(playbook)
     if strict or topics:
         yield Verdict(Rule("owner", "eligibility"), objects | of_topic, unknown & ~of_topic)
+
+
+@kept_with
+def _not_owned(playbook: Playbook) -> Bools:
+    topics = _topic_owners(playbook)
+    return _unfit(playbook, lambda stage, t: t.topic in topics or bool(stage and t.role in stage.roles))
+
+
+@kept_with
+def _of_other_owners(playbook: Playbook) -> Bools:
+    topics = _topic_owners(playbook)
+    return which(
+        playbook, lambda t: t.kind == "contact" and t.topic in topics and t.role not in topics[t.topic]
+    )
 
 
 def qualified(features: Features, playbook: Playbook) -> Bools:

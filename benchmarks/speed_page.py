@@ -1,0 +1,72 @@
+"""The table of docs/speed.md and its picture, written from what was measured."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+from math import log10
+from pathlib import Path
+
+from benchmarks.harness import Comparison, shown
+
+PAGE, PICTURE = Path("docs/speed.md"), Path("docs/pictures/speed.svg")
+MEASURED = ("numpy", "numba", "polars", "duckdb", "lightgbm", "pandas")
+BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+COLOURS = ("#0b5cad", "#c2571a")
+WIDTH, HEIGHT, LEFT, TOP = 420, 240, 64, 40
+
+
+def table(found: Sequence[Comparison], command: str) -> str:
+    """What stands between the marks of docs/speed.md."""
+    versions = ", ".join(f"{name} {version(name)}" for name in MEASURED)
+    day, python = f"{datetime.now(UTC):%Y-%m-%d}", platform.python_version()
+    return "\n".join([
+        f"Written by `{command}` on {day} with Python {python}, {versions}.",
+        "", "| what | against | ours | peer | ratio |", "|---|---|---|---|---|",
+        *(each.line() for each in found),
+    ])  # fmt: skip
+
+
+def picture(title: str, sizes: Sequence[int], found: Sequence[Comparison]) -> str:
+    """Processor time over size, both axes logarithmic, as SVG."""
+    lines = {"nextbest": [c.ours_seconds for c in found], found[0].peer: [c.peer_seconds for c in found]}
+    times = [log10(value) for values in lines.values() for value in values]
+    low, high = min(times), max(times)
+    first, last = log10(sizes[0]), log10(sizes[-1])
+
+    def x(size: int) -> float:
+        return LEFT + (log10(size) - first) / (last - first) * WIDTH
+
+    def y(seconds: float) -> float:
+        return TOP + (high - log10(seconds)) / (high - low) * HEIGHT
+
+    parts = [f'<text x="{LEFT}" y="20" class="t">{title}</text>']
+    for (name, values), colour in zip(lines.items(), COLOURS, strict=True):
+        points = " ".join(f"{x(s):.1f},{y(v):.1f}" for s, v in zip(sizes, values, strict=True))
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        for size, value in zip(sizes, values, strict=True):
+            parts.append(f'<circle cx="{x(size):.1f}" cy="{y(value):.1f}" r="3" fill="{colour}"/>')
+            parts.append(f'<text x="{x(size) + 6:.1f}" y="{y(value) + 14:.1f}">{shown(value)}</text>')
+        parts.append(f'<text x="{LEFT + 8}" y="{y(values[0]) - 8:.1f}" style="fill:{colour}">{name}</text>')
+    parts += [f'<text x="{x(s):.1f}" y="{TOP + HEIGHT + 30}">{s:,}</text>' for s in sizes]
+    wide, tall = LEFT + WIDTH + 90, TOP + HEIGHT + 44
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {tall}" role="img" '
+        f'aria-label="{title}">\n'
+        "<style>text{font-family:system-ui,sans-serif;font-size:11px;fill:#43525f}"
+        ".t{font-size:13px;font-weight:600;fill:#1b2733}</style>\n"
+        f'<rect width="{wide}" height="{tall}" fill="#ffffff"/>\n' + "\n".join(parts) + "\n</svg>\n"
+    )
+
+
+def write(
+    found: Sequence[Comparison], sizes: Sequence[int], growth: Sequence[Comparison], command: str
+) -> None:
+    """Both files, from the checkout's root."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{table(found, command)}\n{END}{after}", encoding="utf-8")
+    title = "Scoring by number of accounts, processor time"
+    PICTURE.write_text(picture(title, sizes, growth), encoding="utf-8")
