@@ -12,9 +12,10 @@ from engine.contact_rules import is_automated
 from engine.exploration import best_counts, chosen
 from engine.features import Features
 from engine.playbook import Playbook, Treatment
-from engine.policies import fact_columns, holds, limit_counts
+from engine.policies import limit_counts
 from engine.records import Bools, Floats, Ints, kept_with
 from engine.rule_facts import repeated, same_thing
+from engine.rules import judged
 from engine.scoring import Scores
 
 LEFT_OUT: tuple[str, ...] = (
@@ -150,11 +151,13 @@ def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Boo
     """
     shape = (len(features.moments), len(playbook.treatments))
     conditions = [c for weight in playbook.context_weights for c in (weight.when, weight.applies)]
-    columns = fact_columns(features, playbook, conditions)
+    truths = judged(features, playbook, conditions)
     product = np.ones(shape)
     active = np.zeros((*shape, len(playbook.context_weights)), dtype=bool)
-    for index, weight in enumerate(playbook.context_weights):
-        both = (holds(weight.when, columns, shape) == 1) & (holds(weight.applies, columns, shape) == 1)
+    for index, (weight, when, applies) in enumerate(
+        zip(playbook.context_weights, truths[::2], truths[1::2], strict=True)
+    ):
+        both = np.broadcast_to((when == 1) & (applies == 1), shape).copy()
         both[:, 0] = False
         active[:, :, index] = both
         product = product * np.where(both, weight.weight, 1.0)

@@ -30,6 +30,7 @@ from engine.rules import (
     fact_columns,
     fact_names,
     holds,
+    judged,
     quote_rule,
     rule_kind,
     value_at,
@@ -46,14 +47,16 @@ def object_to(features: Features, playbook: Playbook) -> Objections:
     """All objections to all pairs. "none" is never objected to."""
     verdicts = [verdict for kind in RULE_KINDS.values() for verdict in kind.judge(features, playbook)]
     verdicts.sort(key=lambda verdict: (STAGES.index(verdict.rule.stage), verdict.rule.id))
-    shape = (len(features.moments), len(playbook.treatments), len(verdicts))
+    # A rule's objections stand together while they are written.
+    shape = (len(verdicts), len(features.moments), len(playbook.treatments))
     objects, unknown = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
     acts = _acts(playbook)
     for index, verdict in enumerate(verdicts):
-        objects[:, :, index] = verdict.objects & acts
+        np.logical_and(verdict.objects, acts, out=objects[index])
         if verdict.unknown is not None:
-            unknown[:, :, index] = verdict.unknown & objects[:, :, index]
-    return Objections(tuple(verdict.rule for verdict in verdicts), objects, unknown)
+            np.logical_and(verdict.unknown, objects[index], out=unknown[index])
+    rules = tuple(verdict.rule for verdict in verdicts)
+    return Objections(rules, objects.transpose(1, 2, 0), unknown.transpose(1, 2, 0))
 
 
 @kept_with
@@ -162,11 +165,9 @@ def _quote_policy(features: Features, playbook: Playbook, own: str, account: int
 @rule_kind("policy", _quote_policy)
 def engagement_policies(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """Where a policy applies (or may apply), what it demands must be known to hold."""
-    shape = (len(features.moments), len(playbook.treatments))
     conditions = [c for policy in playbook.policies for c in (policy.when, policy.applies)]
-    columns = fact_columns(features, playbook, conditions)
-    for policy in playbook.policies:
-        when, applies = holds(policy.when, columns, shape), holds(policy.applies, columns, shape)
+    truths = judged(features, playbook, conditions)
+    for policy, when, applies in zip(playbook.policies, truths[::2], truths[1::2], strict=True):
         objects = (applies != 0) & (when != 1)
         yield Verdict(Rule(f"policy:{policy.id}", policy.stage), objects, (when == -1) | (applies == -1))
 

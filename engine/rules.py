@@ -7,15 +7,16 @@ One place to add a kind of rule: a function decorated with `rule_kind` (in `engi
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.conditions import Condition, FactColumn, Truth
+from engine.facts import TREATMENT_FACTS
 from engine.features import Features, fact_or_unknown
-from engine.playbook import Playbook, Treatment
+from engine.playbook import ContextWeight, Playbook, Policy, Treatment
 from engine.records import Bools, kept_with
 
 STAGES: tuple[str, ...] = (
@@ -119,6 +120,37 @@ def quote_rule(features: Features, playbook: Playbook, rule: Rule, account: int,
     """The facts that a rule read for one pair (indices of moment and treatment)."""
     own = rule.id.partition(":")[2]
     return RULE_KINDS[rule.kind].quote(features, playbook, own, account, treatment)
+
+
+def judged(features: Features, playbook: Playbook, conditions: Sequence[Condition | None]) -> list[Truth]:
+    """Conditions over all pairs, each broadcastable to (n, T): 1 true, 0 false, -1 unknown. None holds.
+
+    Whom a rule is about mostly follows from the candidate alone, and is then worked out once.
+    """
+    fixed = _fixed(features, playbook)
+    columns = fact_columns(features, playbook, [c for c in conditions if c not in fixed])
+    return [_HOLDS if c is None else fixed[c] if c in fixed else c.evaluate(columns) for c in conditions]
+
+
+_HOLDS: Truth = np.ones((1, 1), dtype=np.int8)
+
+
+def _fixed(features: Features, playbook: Playbook) -> Mapping[Condition, Truth]:
+    """The conditions of policies and context weights that read the candidate alone, shape (1, T); kept for
+    the candidates met last."""
+    kept = vars(playbook).get("fixed")
+    if kept is None or kept[0] is not features.treatment:
+        rules: tuple[Policy | ContextWeight, ...] = (*playbook.policies, *playbook.context_weights)
+        alone = [
+            c
+            for rule in rules
+            for c in (rule.when, rule.applies)
+            if c and TREATMENT_FACTS.keys() >= {*c.facts}
+        ]
+        columns = fact_columns(features, playbook, alone)
+        kept = vars(playbook)["fixed"] = (features.treatment, {c: c.evaluate(columns) for c in alone})
+    found: Mapping[Condition, Truth] = kept[1]
+    return found
 
 
 def fact_columns(
