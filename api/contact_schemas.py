@@ -23,11 +23,15 @@ class ContactIn(Strict, HeardIn):
     """What I did: the short form."""
 
     event_id: Identifier = Field(description="Mine; sent twice, it is one contact.")
-    treatment: Identifier | None = Field(None, description="Of my role; or else say channel and topic.")
+    treatment: Identifier | None = Field(
+        default=None, description="Of my role; or else say channel and topic."
+    )
     channel: Identifier | None = None
     topic: Identifier | None = None
-    direction: Literal["outbound", "inbound"] = Field("outbound", description="inbound = they turned to me.")
-    at: AwareDatetime | None = Field(None, description="When it was; default: now.")
+    direction: Literal["outbound", "inbound"] = Field(
+        default="outbound", description="inbound = they turned to me."
+    )
+    at: AwareDatetime | None = Field(default=None, description="When it was; default: now.")
     result: Literal["replied", "attended", "accepted", "rejected"] | None = None
     preferences: list[PreferenceIn] = Field(default_factory=list, max_length=20)
     note: Note | None = None
@@ -46,8 +50,8 @@ class HeardOnlyIn(Strict, HeardIn):
 
     event_id: Identifier = Field(description="Mine; sent twice, it is one.")
     topic: Identifier | None = None
-    channel: Identifier | None = Field(None, description="Where; default: the first that people use.")
-    at: AwareDatetime | None = Field(None, description="When it was; default: now.")
+    channel: Identifier | None = Field(default=None, description="Where; default: the first that people use.")
+    at: AwareDatetime | None = Field(default=None, description="When it was; default: now.")
     note: Note | None = None
 
     def contact(self, account_id: str, playbook: Playbook) -> Contact:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated
 from uuid import uuid4
 
 from fastapi import Form, Query, Request, Response
 
 from api.access import ReadableAccount, Serving, SignedIn, may_report, roles_seen
-from api.events import check_event
+from api.contact_schemas import ContactIn
 from api.hand_over_schemas import AdverseEventIn, HandOverIn
 from api.own_schemas import IdeaIn
 from api.page.days import at_morning, working_days
@@ -17,9 +16,8 @@ from api.page.picture import picture
 from api.page.rendering import show, words_for
 from api.page.routing import back, page_router
 from api.page.suggestion import Short, Text, day_of, hand_to
-from api.problems import HttpProblem
 from api.reading import zone_of
-from api.routes import accounts, explanations, hand_overs, suggestions, twins
+from api.routes import accounts, contacts, explanations, hand_overs, suggestions, twins
 from api.service import Service
 from data.ledger.types import User
 from engine.playbook import Treatment
@@ -100,18 +98,8 @@ def record(
     treatment: Short, note: Text = "", sent: Short = "",
 ) -> Response:  # fmt: skip
     """A contact of her own that nobody had planned."""
-    chosen = next((t for t in own_treatments(user, service) if t.id == treatment), None)
-    if chosen is None:
-        raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{treatment!r} is no contact of yours.")
-    row = {"direction": "outbound", "status": "done", "channel": chosen.channel, "treatment": chosen.id,
-           "topic": chosen.topic or None, "role": user.role, "user_id": user.user_id}  # fmt: skip
-    if note.strip():
-        row["details"] = {"note": note.strip()}  # type: ignore[assignment]
-    given = {name: value for name, value in row.items() if value is not None}
-    event_id = f"page-{user.user_id}-{sent or uuid4()}"
-    event = check_event(event_id, "touchpoints", account, given, playbook=service.decider().playbook,
-                        now=service.clock())  # fmt: skip
-    service.record([event])
+    body = ContactIn(event_id=f"page-{sent or uuid4()}", treatment=treatment, note=note.strip() or None)
+    contacts.record(account, body, user, service)
     return back(request, {"did": "record"})
 
 

@@ -7,28 +7,47 @@ from fastapi import Request, Response
 from api.access import Serving, SignedIn, people_seen
 from api.hand_over_schemas import HandOverOut
 from api.page.cards import minutes_of
-from api.page.rendering import show
+from api.page.rendering import show, words_for
 from api.page.routing import page_router
+from api.plan_schemas import PlanOut
+from api.problems import HttpProblem
+from api.routes.plan import my_plan
 from api.routes.suggestions import my_worklist
 from api.schemas import SuggestionOut
+from api.service import Service
+from data.ledger.types import User
 from engine.contract import DISMISS_REASONS
 
 router = page_router()
+
+_WAITING = 5
 
 
 @router.get("/day")
 def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
     """Hand-overs first, then suggestions; those of her people for a manager, to read."""
-    playbook = service.decider().playbook
-    listed = my_worklist(user, service)
+    playbook, listed = service.decider().playbook, my_worklist(user, service)
+    plan = _plan(user, service)
+    today = words_for(user, service).now.date()
     suggestions = [one for one in listed if isinstance(one, SuggestionOut)]
     return show(
         request, user, service, "day.html",
         hand_overs=[one for one in listed if isinstance(one, HandOverOut)],
         suggestions=suggestions,
+        today=next((day for day in plan.days if day.date == today), None) if plan else None,
+        later=[day for day in plan.days if day.date > today and day.planned] if plan else [],
+        waiting=plan.waiting[:_WAITING] if plan else [],
         minutes=minutes_of(suggestions, playbook),
         minutes_by={one.suggestion_id: playbook.treatment(one.treatment).minutes for one in suggestions},
         answers=user.role in {role.id for role in playbook.roles},
         reads_others=len(people_seen(service, user)[0]) > 1,
         dismiss_reasons=DISMISS_REASONS,
     )  # fmt: skip
+
+
+def _plan(user: User, service: Service) -> PlanOut | None:
+    """Her days; None where nobody plans them."""
+    try:
+        return my_plan(user, service)
+    except HttpProblem:
+        return None

@@ -1,0 +1,138 @@
+"""The page's texts: every one in every language, every plural form, every placeholder; dates and digits."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.extract import extract_from_dir
+
+import api.page
+from api.page.catalogues import LOCALE, catalogue, languages, translations
+from api.page.days import working_days
+from api.page.words import Words
+from data.playbooks import read_playbook
+from engine.wording import Reader
+from tests.data.files import micros
+
+WEB = LOCALE.parent
+OTHERS = [language for language in languages() if language != "en"]
+PLACES = re.compile(r"%\((\w+)\)s")
+
+
+def wanted() -> set[Any]:
+    """Every text of templates and code: itself, or (singular, plural)."""
+    templates = extract_from_dir(WEB / "templates", method_map=[("**.html", "jinja2.ext:babel_extract")])
+    code = extract_from_dir(
+        Path(api.page.__file__).parent, method_map=[("**.py", "python")], keywords={"say": None}
+    )
+    return {message for _, _, message, _, _ in (*templates, *code)}
+
+
+def words(language: str, moment: datetime = datetime(2026, 3, 21, 9, 5, tzinfo=UTC)) -> Words:
+    return Words(Reader(language, micros(moment), UTC, read_playbook("pharma")))
+
+
+def test_the_page_speaks_three_languages() -> None:
+    """Those of the people who work here."""
+    assert languages() == ("en", "ar", "fa")
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_text_and_no_plural_form_is_missing(language: str) -> None:
+    """Half a page in another language is worse than none."""
+    found = catalogue(language)
+
+    missing = []
+    for message in wanted():
+        own = found.get(message if isinstance(message, str) else message[0])
+        forms = [own.string] if own and isinstance(own.string, str) else list(own.string) if own else []
+        needed = 1 if isinstance(message, str) else found.num_plurals
+        if len(forms) != needed or not all(forms) or (own and own.fuzzy):
+            missing.append(message)
+    assert missing == []
+    assert {m.id if isinstance(m.id, str) else tuple(m.id) for m in found if m.id} == wanted(), (
+        "Nothing is left over."
+    )
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_a_text_names_the_same_values_in_every_language(language: str) -> None:
+    """A misspelt placeholder would break the page for those readers alone. Small numbers may be words."""
+    wrong = []
+    for message in catalogue(language):
+        if not message.id:
+            continue
+        ids, texts = ([x] if isinstance(x, str) else list(x) for x in (message.id, message.string))
+        expected = set(PLACES.findall(ids[-1]))
+        for text in texts:
+            used = set(PLACES.findall(text))
+            if not (used == expected or (len(texts) > 1 and used <= expected)):
+                wrong.append(text)
+    assert wrong == []
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_latin_word_stands_in_an_arabic_or_persian_text(language: str) -> None:
+    """Beside placeholders, which become names and numbers."""
+    texts = [
+        t
+        for m in catalogue(language)
+        if m.id
+        for t in ([m.string] if isinstance(m.string, str) else m.string)
+    ]
+
+    assert [text for text in texts if re.search(r"[A-Za-z]", PLACES.sub("", text))] == []
+
+
+def test_arabic_counts_in_six_forms() -> None:
+    """None, one, two, few, many and other."""
+    say = translations("ar").ngettext
+    one, many = "%(shown)s suggestion today", "%(shown)s suggestions today"
+
+    assert [say(one, many, n) % {"shown": n} for n in (0, 1, 2, 3, 11, 100)] == [
+        "لا توجد مقترحات اليوم", "مقترح واحد اليوم", "مقترحان اليوم", "3 مقترحات اليوم", "11 مقترحًا اليوم",
+        "100 مقترح اليوم",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("day", "solar"),
+    [
+        (date(2026, 3, 21), "شنبه ۱ فروردین ۱۴۰۵"), (date(2025, 3, 20), "پنج‌شنبه ۳۰ اسفند ۱۴۰۳"),
+        (date(2025, 3, 21), "جمعه ۱ فروردین ۱۴۰۴"), (date(2026, 11, 22), "یک‌شنبه ۱ آذر ۱۴۰۵"),
+    ],
+)  # fmt: skip
+def test_l_persian_dates_are_solar_hijri(day: date, solar: str) -> None:
+    """Nowruz, and the thirtieth of Esfand that only a leap year has."""
+    assert words("fa").day(day, year=True).replace("\u200c", "") == solar.replace("\u200c", "")
+
+
+def test_times_are_said_in_the_readers_words_and_digits() -> None:
+    """Today by its hour alone."""
+    now, later = datetime(2026, 3, 21, 14, 30, tzinfo=UTC), datetime(2026, 3, 23, 8, 0, tzinfo=UTC)
+
+    assert [words(one).when(now) for one in ("en", "ar", "fa")] == ["14:30", "14:30", "۱۴:۳۰"]
+    assert [words(one).when(later) for one in ("en", "ar", "fa")] == [
+        "23 Mar, 08:00", "23 مارس، 08:00", "۳ فروردین، ۰۸:۰۰",
+    ]  # fmt: skip
+    assert [words(one).minutes(150) for one in ("en", "ar", "fa")] == [
+        "2 h 30 min", "2 س 30 د", "۲ ساعت و ۳۰ دقیقه",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("country", "days"),
+    [("DE", [23, 24, 25]), ("IR", [22, 23, 24]), ("SA", [22, 23, 24]), (None, [23, 24, 25])],
+)
+def test_l_the_next_days_are_working_days_of_the_country(country: str | None, days: list[int]) -> None:
+    """Friday is no day for a visit in Tehran, nor Sunday in Berlin; the twenty-first was a Saturday."""
+    assert [day.day for day in working_days(words("en"), country, 3)] == days
+
+
+def test_a_name_cannot_bring_mark_up_along() -> None:
+    """Names come from other systems."""
+    assert str(words("ar").name("<b>Dr</b>")) == "<bdi>&lt;b&gt;Dr&lt;/b&gt;</bdi>"

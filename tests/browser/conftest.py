@@ -1,0 +1,63 @@
+"""A real Chromium before a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.api.company import Company, served, tables_of
+from tests.api.visitors import PASSWORD, give_password
+from tests.data.files import user
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+             "--disable-sync", "--no-first-run"]  # fmt: skip
+TABLET = {"width": 820, "height": 1180}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Once for all tests."""
+    if not CHROMIUM.exists():
+        pytest.fail(f"{CHROMIUM} is missing: install the Debian package chromium (apt-get install chromium).")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="session")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    """A company with people who read English, Arabic and Persian."""
+    names = {"a7": "دكتورة ألفت", "a8": "دکتر الفت"}
+    tables = tables_of([f"a{n}" for n in range(1, 9)], users=[user("boss", name="Boss", role="head")])
+    tables["users"][0]["manager_id"] = "boss"
+    for row in tables["accounts"]:
+        row["name"] = names.get(row["account_id"], row["name"])
+    with served(tmp_path_factory.mktemp("browser"), tables) as found:
+        for user_id in ("am", "ml", "boss"):
+            give_password(found, user_id)
+        yield found
+
+
+@pytest.fixture
+def tablet(browser: Browser) -> Iterator[BrowserContext]:
+    """A tablet held upright."""
+    context = browser.new_context(viewport=TABLET)  # type: ignore[arg-type]
+    context.set_default_timeout(30_000)
+    yield context
+    context.close()
+
+
+def sign_in(tablet: BrowserContext, company: Company, user_id: str = "am") -> Page:
+    """Her day, open."""
+    page = tablet.new_page()
+    page.goto(f"{company.client.base_url}/sign-in")
+    page.fill("[name=user_id]", user_id)
+    page.fill("[name=password]", PASSWORD)
+    page.click("button.primary")
+    page.wait_for_url("**/day")
+    return page

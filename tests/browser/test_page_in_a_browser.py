@@ -1,0 +1,183 @@
+"""What a person sees and taps on a tablet: verbs, what arrives by itself, languages, nobody shut out."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.api.company import Company
+from tests.browser.conftest import sign_in
+
+LANGUAGES = {"en": ("ltr", "My day"), "ar": ("rtl", "خطة اليوم"), "fa": ("rtl", "برنامهٔ امروز من")}
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+
+
+def address(company: Company, path: str) -> str:
+    return f"{company.client.base_url}{path}"
+
+
+def visit(company: Company, account: str, topic: str = "side_effects") -> dict[str, Any]:
+    company.reads_page(topic, account)
+    return next(s for s in company.suggestions(account) if s["channel"] == "visit")
+
+
+def state(company: Company, suggestion: dict[str, Any]) -> str:
+    with company.ledger() as ledger:
+        return ledger.suggestion(suggestion["suggestion_id"]).state
+
+
+def test_p1_a_new_suggestion_appears_without_reload_and_goes_when_a_colleague_has_acted(
+    company: Company, tablet: BrowserContext
+) -> None:
+    """She stands before the door; the page in her hand knows what has just happened."""
+    page = sign_in(tablet, company)
+    page.evaluate("window.kept = true")
+    page.wait_for_timeout(400)
+    suggestion = visit(company, "a1")
+    card = page.locator(f"#s-{suggestion['suggestion_id']}")
+    expect(card).to_contain_text("looked up side effects on the website just now")
+    expect(page.locator(".toast")).to_contain_text("New: ")
+    expect(page.locator("#count")).to_contain_text("suggestion")
+
+    company.answers(suggestion, "dismiss", reason="wrong_time")
+    expect(card).to_have_count(0)
+
+    assert page.evaluate("window.kept") is True, "It was not reloaded."
+
+
+def test_a_card_in_use_is_not_taken_out_of_her_hand(company: Company, tablet: BrowserContext) -> None:
+    """She is choosing a reason while something else arrives."""
+    mine = visit(company, "a2")
+    page = sign_in(tablet, company)
+    card = page.locator(f"#s-{mine['suggestion_id']}")
+    card.get_by_text("Not now").click()
+    other = visit(company, "a3")
+    expect(page.locator(f"#s-{other['suggestion_id']}")).to_be_visible()
+
+    card.get_by_role("button", name="Wrong time").click()
+    expect(page.locator(".told")).to_contain_text("Dismissed.")
+
+    assert state(company, mine) == "dismissed"
+
+
+def test_every_verb_is_done_with_a_thumb(company: Company, tablet: BrowserContext) -> None:
+    """Accept, undo, result with wish and hand-over, snooze: each with what follows."""
+    first, second = visit(company, "a4"), visit(company, "a5")
+    page = sign_in(tablet, company)
+    page.locator(f"#s-{first['suggestion_id']}").get_by_role("button", name="Accept").click()
+    expect(page.locator(".told")).to_contain_text("Accepted and planned.")
+    accepted = state(company, first)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".told")).to_contain_text("Taken back.")
+    undone = state(company, first)
+
+    page.locator(f"#s-{first['suggestion_id']}").get_by_role("link", name="Record the result").click()
+    page.get_by_text("We met").click()
+    page.locator("label.chip", has_text="E-mail").click()
+    page.get_by_label("Note").fill("Asked about nausea.")
+    page.get_by_text("Ask a colleague for something").click()
+    page.locator("form[data-keep=complete]").get_by_label("To whom").select_option("medical_liaison")
+    page.get_by_role("button", name="Done").click()
+    expect(page.locator(".told")).to_contain_text("The result is recorded.")
+
+    page.goto(address(company, f"/suggestions/{second['suggestion_id']}"))
+    page.get_by_text("Remind me later").click()
+    page.get_by_role("button", name="For 3 days").click()
+    expect(page.locator(".told")).to_contain_text("reminded later")
+
+    assert (accepted, undone) == ("accepted", "open")
+    assert (state(company, first), state(company, second)) == ("completed", "snoozed")
+    assert "a4" in [task["account_id"] for task in company.get("/hand-overs", "ml")]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_l_the_page_speaks_her_language_in_her_direction(
+    company: Company, tablet: BrowserContext, language: str
+) -> None:
+    """Mirrored, in her digits and calendar; no word of another language but names and codes."""
+    visit(company, "a7" if language == "ar" else "a8")
+    page = sign_in(tablet, company)
+    page.locator(".me summary").click()
+    page.locator(f"button[name=language][value={language}]").click()
+    direction, title = LANGUAGES[language]
+    expect(page.locator("h1")).to_have_text(title)
+    account = address(company, "/accounts/a8")
+    suggestion = page.locator(".card-say a").first.get_attribute("href") or ""
+
+    strange = {}
+    for path in (
+        "/day",
+        "/accounts",
+        account,
+        suggestion,
+        "/playbook",
+        f"{account}/why-not?treatment=visit_dosing",
+    ):
+        page.goto(path if path.startswith("http") else address(company, path))
+        assert page.locator("html").get_attribute("dir") == direction
+        if found := latin(page):
+            strange[path] = found
+    overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+    page.goto(address(company, "/day"))
+    page.locator(".me summary").click()
+    page.locator("button[name=language][value=en]").click()
+
+    assert overflow <= 0
+    assert language == "en" or strange == {}
+
+
+def latin(page: Page) -> set[str]:
+    """Latin words that are read on a page, outside names and codes, which are isolated."""
+    text: str = page.evaluate("""() => {
+      const copy = document.body.cloneNode(true);
+      const apart = 'bdi, script, style, template, svg, .brand, [lang]';
+      for (const part of copy.querySelectorAll(apart)) part.remove();
+      const texts = [copy.textContent];
+      for (const part of copy.querySelectorAll('[aria-label], [placeholder]'))
+        texts.push(part.getAttribute('aria-label'), part.getAttribute('placeholder'));
+      return texts.join(' ');
+    }""")
+    outside_isolates = re.sub("\u2068[^\u2069]*\u2069", " ", text)
+    return set(re.findall(r"[A-Za-z]{2,}", outside_isolates)) - {"MSL"}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nobody_is_shut_out(company: Company, tablet: BrowserContext, scheme: Any) -> None:
+    """WCAG 2.2 AA as far as a program can see: contrast, names, order, size of targets."""
+    suggestion = visit(company, "a6")
+    page = sign_in(tablet, company)
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.get_by_text("Not now").first.click()
+    found = {"/day": violations(page)}
+    more = ["/accounts", "/playbook", "/accounts/a6/why-not?treatment=email_guidelines"]
+    paths = [
+        "/accounts/a6",
+        f"/suggestions/{suggestion['suggestion_id']}",
+        *(more if scheme == "light" else []),
+    ]
+    for path in paths:
+        page.goto(address(company, path))
+        page.evaluate("document.querySelectorAll('details:not(.me)').forEach((one) => { one.open = true; })")
+        found[path] = violations(page)
+
+    assert {path: one for path, one in found.items() if one} == {}
+
+
+def test_a_manager_and_the_door_shut_nobody_out_either(company: Company, tablet: BrowserContext) -> None:
+    """The pages before signing in, and the tables of a team."""
+    page = tablet.new_page()
+    page.goto(address(company, "/sign-in"))
+    door = violations(page)
+    page = sign_in(tablet, company, "boss")
+    page.goto(address(company, "/team"))
+
+    assert (door, violations(page)) == ([], [])
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page, options=RULES).response["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found]
