@@ -29,14 +29,18 @@ def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
     playbook, listed = service.decider().playbook, my_worklist(user, service)
     plan = _plan(user, service)
     today = words_for(user, service).now.date()
+    # On a day off the list shows what is planned for the next day of work.
+    ahead = [day for day in plan.days if day.date >= today and day.minutes] if plan else []
     suggestions = [one for one in listed if isinstance(one, SuggestionOut)]
     return show(
         request, user, service, "day.html",
         hand_overs=[one for one in listed if isinstance(one, HandOverOut)],
         suggestions=suggestions,
-        today=next((day for day in plan.days if day.date == today), None) if plan else None,
-        later=[day for day in plan.days if day.date > today and day.planned] if plan else [],
+        plan_day=ahead[0] if ahead else None,
+        away_today=bool(plan) and not (ahead and ahead[0].date == today),
+        later=[day for day in ahead[1:] if day.planned],
         waiting=plan.waiting[:_WAITING] if plan else [],
+        account_names=dict(service.ledger.accounts_served(user.user_id)) if plan else {},
         minutes=minutes_of(suggestions, playbook),
         minutes_by={one.suggestion_id: playbook.treatment(one.treatment).minutes for one in suggestions},
         answers=user.role in {role.id for role in playbook.roles},

@@ -68,8 +68,11 @@ def may_answer(suggestion: Suggestion, user: User, service: Service) -> bool:
 
 
 def wish_channels(service: Service) -> list[str]:
-    """Channels of which a customer may want less."""
-    return [channel.id for channel in service.decider().playbook.channels if channel.outbound]
+    """Channels of which a customer may want less: those that advertise, automatic ones first."""
+    playbook = service.decider().playbook
+    used = {t.channel for t in playbook.treatments if t.kind == "contact" and t.purpose == "marketing"}
+    found = [channel for channel in playbook.channels if channel.id in used]
+    return [channel.id for channel in sorted(found, key=lambda channel: not channel.automated)]
 
 
 def hand_to(user: User, service: Service) -> list[str]:
