@@ -19,7 +19,7 @@ from api.feedback import Answer, as_meant, check_answer, ends_at, facts_of, plan
 from api.stops import standing_stops
 from data.ledger.ledger import Ledger
 from data.ledger.plan_types import PlanMove
-from data.ledger.types import ConflictError, Suggestion, TailRow, UnknownError, User
+from data.ledger.types import ConflictError, Suggestion, TailRow, User
 from data.live import history_of, newest_stored
 from engine.changes import Turning, what_would_change
 from engine.explanation import Objection, Reason, every_rule, why, why_not
@@ -189,10 +189,9 @@ class Service:
             near = range(day - spacing + 1, day + spacing)
             self.ledger.plans.give_way(suggestion.account_id, person, near)
 
-    def unsettle(self, suggestion_id: str) -> None:
-        """Leave the day of a suggestion, if it is still there, to the plan again."""
-        with suppress(UnknownError):
-            suggestion = self.ledger.suggestion(suggestion_id)
+    def unsettle(self, suggestion: Suggestion | None) -> None:
+        """Leave the day of a suggestion to the plan again."""
+        if suggestion is not None:
             identity = suggestion.account_id, suggestion.treatment, suggestion.role
             self.ledger.plans.free_day(identity, suggestion.user_id or "")
 

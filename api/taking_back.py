@@ -9,7 +9,7 @@ import polars as pl
 
 from api.consent import content_of
 from api.service import ATTEMPTS, Service
-from data.ledger.types import Act, ConflictError, TailRow, UnknownError, User
+from data.ledger.types import Act, ConflictError, Suggestion, TailRow, UnknownError, User
 from data.live import history_of
 from data.times import to_iso
 from engine.contract import TABLES, TIME, Kind
@@ -38,6 +38,7 @@ def take_back(service: Service, subject: str, user: User) -> Act:
         act = _mine(service.ledger.latest_act(subject), user, playbook, now)
         state = service.ledger.account_state(act.account_id)
         before = _versions_before(act, history_of(state))
+        taken_back = _suggestion_of(service, subject)
         rows = [_reversed(act, fact, before[fact.event_id]) for fact in act.facts]
         try:
             service.ledger.take_back(act, rows, version=state.version, noted=_noted(act, before), now=now)
@@ -45,10 +46,18 @@ def take_back(service: Service, subject: str, user: User) -> Act:
             if service.ledger.account_state(act.account_id).version == state.version:
                 raise
             continue
-        service.unsettle(subject)
+        service.unsettle(taken_back)
         service.decide({act.account_id: f"undo:{act.act_id}"})
         return act
     raise ConflictError("The account changes too fast; try again.")
+
+
+def _suggestion_of(service: Service, subject: str) -> Suggestion | None:
+    """None for a contact that was recorded without one."""
+    try:
+        return service.ledger.suggestion(subject)
+    except UnknownError:
+        return None
 
 
 def _mine(act: Act | None, user: User, playbook: Playbook, now: int) -> Act:

@@ -27,7 +27,7 @@ _WORTH_A_REPAIR = 1e-4
 """Share by which the bound must have fallen for another plan to be made by its prices."""
 _GOOD = 1e-3
 """A gap that no other plan is tried for."""
-_TRIED_CONTACTS, _MOST_TRIES, _LEAST_TRIES = 1_000_000, 10_000, 200
+_TRIED_CONTACTS, _MOST_TRIES, _LEAST_TRIES = 400_000, 10_000, 100
 """Contacts times plans that are tried at most, plans at most, and below how many none is tried."""
 _REPAIRS = 3
 """How often prices are refined and a plan is made of them."""
@@ -197,19 +197,39 @@ def _search(task: _Task) -> tuple[Prices, float, Ints]:
         other = _repaired(task, prices)
         if (reached := _worth(task.contacts, other >= 0)) > value:
             day, value = other, reached
-    return prices, bound, _searched(task, day, bound)
+    return prices, bound, _searched(task, prices, day, bound)
 
 
-def _searched(task: _Task, day: Ints, bound: float) -> Ints:
+def _searched(task: _Task, prices: Prices, day: Ints, bound: float) -> Ints:
     """The plan, or a better one found by trying; the fewer contacts, the more is tried."""
-    tries = min(_MOST_TRIES, _TRIED_CONTACTS // max(len(day), 1))
-    if _worth(task.contacts, day >= 0) >= bound * (1.0 - _GOOD) or tries < _LEAST_TRIES:
+    value, (people, horizon) = _worth(task.contacts, day >= 0), task.room.minutes.shape
+    # One day of one person is planned as a whole already.
+    planned_whole = people == horizon == 1 and not len(task.room.quotas)
+    if planned_whole or value >= bound * (1.0 - _GOOD):
         return day
-    room = Room(*(part.copy() for part in task.room))
-    for i in np.flatnonzero(day >= 0):
-        put(task.market, room, int(i), int(day[i]))
-    search(task.market, room, bound, tries)
-    return room.day
+    # Whoever takes a contact below its price loses that much of what the prices promise: what loses more than
+    # the whole gap is in no better plan.
+    net = task.contacts.value - prices_of(task.contacts, prices)
+    among = np.flatnonzero((day >= 0) | (net >= value - _bound(task.market, prices)))
+    tries = min(_MOST_TRIES, _TRIED_CONTACTS // max(len(among), 1))
+    if tries < _LEAST_TRIES:
+        return day
+    market, room = _only(task, among)
+    for i, k in enumerate(among):
+        if day[k] >= 0:
+            put(market, room, i, int(day[k]))
+    search(market, room, bound, tries)
+    found = np.full_like(day, -1)
+    found[among] = room.day
+    return found
+
+
+def _only(task: _Task, among: Ints) -> tuple[Market, Room]:
+    """The same task with some of its contacts."""
+    contacts, market = _taken(task.contacts, among), task.market
+    settled = np.repeat(task.contacts.account[market.start[:-1]], market.settled)
+    room = Room(*(part.copy() for part in task.room))._replace(day=contacts.fixed.copy())
+    return _market(contacts, room, market.spacing, market.at_most, settled), room
 
 
 def _repaired(task: _Task, prices: Prices) -> Ints:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 
 from api.access import Serving, SignedIn, people_seen, roles_seen
 from api.day_plan import DayPlan, day_plan
+from api.once import ONCE
 from api.people_time import day_number
 from api.plan_actions import PlanError, away, move
 from api.plan_schemas import AbsenceIn, MoveIn, PlanOut, plan_out
@@ -33,7 +34,7 @@ def my_plan(user: SignedIn, service: Serving, user_id: Whose = None) -> PlanOut:
     return _out(service, user, _person(service, user, user_id))
 
 
-@router.post("/plan/moves")
+@router.post("/plan/moves", dependencies=[ONCE])
 def move_suggestion(body: MoveIn, user: SignedIn, service: Serving) -> PlanOut:
     """Settle the day of a suggestion by hand; the rest of that person's days is planned again."""
     suggestion = _suggestion(service, user, body.suggestion_id)
@@ -46,7 +47,7 @@ def move_suggestion(body: MoveIn, user: SignedIn, service: Serving) -> PlanOut:
     return _out(service, user, person)
 
 
-@router.post("/plan/absences")
+@router.post("/plan/absences", dependencies=[ONCE])
 def be_away(body: AbsenceIn, user: SignedIn, service: Serving, user_id: Whose = None) -> PlanOut:
     """Say on which days I am away (or there after all); my days are planned again."""
     person = _person(service, user, user_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from data import playbooks
 from engine.plan_why import DISPLACED
 from tests.api.company import TEAM, Company, served, tables_of
+from tests.bad_input.commands import runner
 from tests.data.files import UNTIL, account, user
 
 TODAY = UNTIL.date()
@@ -178,6 +180,70 @@ def test_a_live_suggestion_enters_the_day_by_its_worth(company: Company) -> None
         treatment for treatment in listed if treatment.startswith("visit")
     }
     assert all(day["planned_minutes"] <= day["minutes"] for day in plan["days"] if not day["booked"])
+
+
+def test_what_is_accepted_and_taken_back_has_no_day_of_its_own_any_more(company: Company) -> None:
+    """A slip of the finger must not leave an appointment behind."""
+    last = [day["date"] for day in company.get("/plan")["days"] if day["minutes"]][-1]
+    chosen = next(one["suggestion"] for one in planned(company.get("/plan")) if not one["settled"])
+    company.answers(chosen, "accept", at=f"{last}T12:00:00Z")
+    settled = [one["suggestion"]["suggestion_id"] for one in planned(company.get("/plan")) if one["settled"]]
+
+    company.post(f"/suggestions/{chosen['suggestion_id']}/undo", {})
+
+    assert chosen["suggestion_id"] in settled
+    after = [one["suggestion"]["suggestion_id"] for one in planned(company.get("/plan")) if one["settled"]]
+    assert chosen["suggestion_id"] not in after
+
+
+def test_what_a_colleague_hands_over_comes_first_and_takes_its_time(company: Company) -> None:
+    """A task with a service level is done before anything that a model likes."""
+    before = company.get("/plan", "rs")
+    body = {"to_role": "reimbursement_specialist", "treatment": "reimbursement_coverage"}
+    company.post(f"/accounts/{NAMES[0]}/hand-overs", body)
+
+    plan = company.get("/plan", "rs")
+
+    assert [task["treatment"] for task in plan["hand_overs"]] == ["reimbursement_coverage"]
+    handed = sum(day["handed_minutes"] for day in plan["days"])
+    assert handed > 0 == sum(day["handed_minutes"] for day in before["days"])
+    for day in plan["days"]:
+        assert day["planned_minutes"] + day["handed_minutes"] <= day["minutes"] or not day["planned"]
+
+
+def test_something_urgent_goes_before_what_a_colleague_has_planned(company: Company) -> None:
+    """A visit worth 85 does not wait behind a colleague's call worth 12 that nobody has agreed to."""
+    name = NAMES[5]
+    company.reads_page(account_id=name)
+
+    plan = company.get("/plan")
+
+    visit = next(one for one in planned(plan) if one["suggestion"]["account_id"] == name)
+    assert visit["suggestion"]["treatment"] == "visit_side_effects"
+    day = next(d["date"] for d in plan["days"] if visit in d["planned"])
+    for colleague in ("ml", "rs"):
+        theirs = planned(company.get("/plan", colleague), date.fromisoformat(day))
+        assert name not in [one["suggestion"]["account_id"] for one in theirs]
+
+
+def test_the_command_shows_the_plan_and_ones_days(
+    company: Company, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever runs the system sees without a browser how good the plan is and what a day holds."""
+    nextbest = runner(company.settings.home, capsys)
+    chosen = ("--playbook", str(company.settings.playbook))
+
+    whole, table = nextbest("plan", "--json", *chosen), nextbest("plan", *chosen)
+    mine, nobody = nextbest("plan", "--user", "am", *chosen), nextbest("plan", "--user", "x", *chosen)
+
+    told = json.loads(whole.out)
+    assert 0.0 <= told["gap"] < 0.1
+    assert {row["user_id"] for row in told["people"]} >= {"am", "ml", "rs"}
+    assert f"Plan of run {told['run']}" in table.out
+    assert "am, plan of run" in mine.out
+    assert "displaced" in mine.out
+    assert nobody.code == 2
+    assert "no plan of 'x'" in nobody.line
 
 
 @pytest.mark.parametrize(
