@@ -90,10 +90,10 @@ def test_a_stage_more_and_an_owner_less_only_remove(seed: int, owners: tuple[str
     assert same_bits(before.scores, after.scores) == []
 
 
-def silent_since_yesterday(seed: int) -> History:
-    """A random history in which nobody has said anything about consent in the last day."""
+def silent_since_yesterday(seed: int, days: float = 1.0) -> History:
+    """A random history in which nobody has said anything about consent in the last day, or so many."""
     past = random_history(seed)
-    earlier = pl.col("since").cast(pl.Int64) < at(-1.0)
+    earlier = pl.col("since").cast(pl.Int64) < at(-days)
     frames = dict(past.frames)
     frames["preferences"] = past["preferences"].filter(earlier)
     return History(frames)
@@ -118,6 +118,33 @@ def test_after_a_withdrawal_no_marketing_email_is_offered_to_anybody(
     assert not result.objections.eligible[:, marketing].any()
     assert not np.isin(result.ranking.places, marketing).any()
     assert (result.ranking.target[:, marketing] == 0.0).all()
+
+
+@given(SEEDS, st.permutations(range(6)), st.sampled_from(["email", "*"]))
+@settings(max_examples=40, deadline=None)
+def test_a_withdrawal_holds_in_whatever_order_we_learn_of_what_was_said_before(
+    seed: int, order: list[int], channel: str
+) -> None:
+    """An older permission that arrives late, from another system, must not bring the e-mails back."""
+    said = [
+        permission(-9.0, channel="email", account_id="a", stored=-8.5),
+        permission(-6.0, channel="*", account_id="a", stored=-0.2),
+        permission(-4.0, "opt_out", channel, account_id="a", stored=-3.9),
+        permission(-5.0, channel="email", account_id="a", contact_id="p", stored=-0.1),
+        permission(-8.0, channel="email", account_id="a", stored=-0.3),
+        permission(-4.5, channel=channel, account_id="a", stored=-1.0),
+    ]
+    past = silent_since_yesterday(seed, 60.0)
+    for place in order:
+        past = past.append(facts(said[place]))
+
+    for day in (-3.0, -0.5, -0.05, 0.0):
+        result = decided(past, moments("a", at_day=day), rules=rules(), scorer=SCORER, seed=seed)
+
+        marketing = [i for i, t in enumerate(TREATMENTS) if t.kind == "contact" and t.channel == "email"
+                     and t.purpose == "marketing"]  # fmt: skip
+        assert not result.objections.eligible[:, marketing].any(), day
+        assert (result.ranking.target[:, marketing] == 0.0).all()
 
 
 @given(SEEDS)

@@ -1,0 +1,117 @@
+"""Caps hold when many act at once, and when a contact falls between a night's scoring and its publishing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from api.nightly import run_night
+from data.ledger.ledger import Ledger
+from data.ledger.types import TailRow
+from data.live import history_of
+from data.playbooks import playbook_text
+from engine.records import known_rows
+from tests.api.company import NOW, Company, load, served, settings_of, tables_of
+
+ACCOUNT = "c1"
+MOST = 3
+"""Contacts that the account may have in 30 days; one podcast was sent yesterday."""
+OWN = {
+    "am": ("visit_side_effects", "visit_efficacy", "visit_dosing", "call_efficacy", "call_reimbursement"),
+    "ml": ("medical_call_side_effects", "medical_call_new_data"),
+    "rs": ("reimbursement_coverage", "reimbursement_patient_support"),
+}
+
+
+def strict(folder: Path) -> str:
+    """The shipped playbook with few contacts in all."""
+    text = playbook_text("pharma")
+    few = '[contact_limits.all_30d]\nchannel = "*"\ncount = '
+    assert few in text
+    (folder / "strict.toml").write_text(text.replace(f"{few}10", f"{few}{MOST}"), encoding="utf-8")
+    return str(folder / "strict.toml")
+
+
+def contacts(ledger: Ledger, now: int) -> list[dict[str, Any]]:
+    """What was done or is planned for the account."""
+    rows = known_rows(history_of(ledger.account_state(ACCOUNT))["touchpoints"], now)
+    own = [row for row in rows.iter_rows(named=True) if row["direction"] == "outbound"]
+    return [row for row in own if row["status"] in ("done", "planned")]
+
+
+def test_fifty_requests_at_once_on_one_account_keep_its_cap(ledger_url: str, tmp_path: Path) -> None:
+    """Three colleagues want nine things and two contacts are left: two are planned, nobody gets a third."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.reads_page("side_effects", ACCOUNT)
+        headers = {user: company.as_(user) for user in OWN}
+        wishes = [(user, treatment) for user, own in OWN.items() for treatment in own]
+
+        def ask(number: int) -> int:
+            user, treatment = wishes[number % len(wishes)]
+            if number % 3 == 0:
+                return accept_first(company, user, headers[user])
+            body = {"event_id": f"own-{number}", "treatment": treatment}
+            path = f"/v1/accounts/{ACCOUNT}/suggestions"
+            return company.client.post(path, headers=headers[user], json=body).status_code
+
+        with ThreadPoolExecutor(50) as threads:
+            statuses = Counter(threads.map(ask, range(50)))
+
+        now = company.clock() + 10**6
+        with company.ledger() as ledger:
+            found = contacts(ledger, now)
+            open_ = [s for s in ledger.suggestions(ACCOUNT, now=now) if s.state == "open"]
+
+    assert len(found) == MOST, found
+    assert statuses.keys() <= {200, 204, 404, 409, 422}, statuses
+    assert [s.treatment for s in open_ if not s.treatment.startswith("stop_")] == []
+
+
+def accept_first(company: Company, user: str, headers: dict[str, str]) -> int:
+    """Take whatever is on her list for the account, as it stands by now."""
+    path = f"/v1/accounts/{ACCOUNT}/suggestions"
+    listed = company.client.get(path, headers=headers).json()
+    own = [s for s in listed if s["state"] == "open" and s["treatment"] in OWN[user]]
+    if not own:
+        return 204
+    path = f"/v1/suggestions/{own[0]['suggestion_id']}/feedback"
+    return company.client.post(path, headers=headers, json={"verb": "accept"}).status_code
+
+
+def acting_once_scored(home: Path, act: Callable[[], None]) -> Callable[[], int]:
+    """A clock that is read between scoring and publishing, and has something happen just then."""
+    acted: list[bool] = []
+
+    def clock() -> int:
+        if not acted and list((home / "nights").glob("*/bucket_*.lists.parquet")):
+            acted.append(True)
+            act()
+        return NOW
+
+    return clock
+
+
+def test_a_contact_between_scoring_and_publishing_is_counted(ledger_url: str, tmp_path: Path) -> None:
+    """A colleague met her at a congress while the night was computing: the list has one contact less."""
+    book = strict(tmp_path)
+    load(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url)
+    settings = settings_of(tmp_path, ledger_url=ledger_url, playbook=book)
+    ledger = Ledger.open(settings.as_home().ledger_url)
+    row = {"touchpoint_id": "met", "direction": "outbound", "channel": "congress", "status": "done",
+           "occurred_at": NOW}  # fmt: skip
+
+    def meet() -> None:
+        ledger.append([TailRow("met", "touchpoints", ACCOUNT, row)], now=NOW)
+
+    found = run_night(settings, as_of=NOW, clock=acting_once_scored(tmp_path, meet))
+
+    listed = [s for s in ledger.suggestions(ACCOUNT, now=NOW + 1) if not s.treatment.startswith("stop_")]
+    decided_at = {ledger.decision(s.decision_id).decided_at for s in listed}
+    ledger.close()
+    assert found.summary["suggestions"] == MOST - 1, "computed before the contact"
+    assert found.summary["decided_again"] == 1
+    assert len(listed) == MOST - 2
+    assert decided_at == {NOW + 1}
