@@ -126,7 +126,8 @@ def take_back(
     told.forget(connection, locked.subject_key, noted)
     append(connection, rows, now=now)
     connection.execute(sa.update(t.acts).where(t.acts.c.act_id == act.act_id).values(undone_at=now))
-    note_suggestions(connection, [act.subject, *act.ended], "changed", now=now)
+    mine = act.subject if act.before is None else str(act.before["suggestion_id"])
+    note_suggestions(connection, [mine, *act.ended], "changed", now=now)
 
 
 def _require_last(connection: sa.Connection, act: Act) -> None:

@@ -78,7 +78,11 @@ def test_what_was_on_her_list_is_completed_by_it(company: Company) -> None:
 
     assert done["suggestion_id"] == again["suggestion_id"] == visit["suggestion_id"]
     assert contacts(company) == [(f"of-{visit['suggestion_id']}", "done")]
-    undo(company, done)
+    with company.ledger() as ledger:
+        before = ledger.changes.end()
+        undo(company, done)
+        changed = [change.subject for change in ledger.changes.after(before) if change.kind == "changed"]
+    assert visit["suggestion_id"] in changed
     assert contacts(company) == [(f"of-{visit['suggestion_id']}", "planned")]
     first = company.suggestions()[0]
     assert (first["suggestion_id"], first["state"]) == (visit["suggestion_id"], "accepted")
