@@ -34,7 +34,7 @@ def main() -> None:
         booster = forest(known, trees=300, leaves=31)
         steps = tuple(sizes["accounts"] // part for part in (100, 10, 1))
         growth = [deciding.scoring(deciding.tiled(known, step), booster, "") for step in steps]
-        write(found, steps, growth, "make bench" + (" FULL=1" if given.full else ""))
+        write(found, steps, growth, "make bench FULL=1" if given.full else "python -m benchmarks --write")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.harness import Comparison, shown
 
 PAGE, PICTURE = Path("docs/speed.md"), Path("docs/pictures/speed.svg")
-MEASURED = ("numpy", "numba", "polars", "duckdb", "lightgbm", "pandas")
+MEASURED = ("numpy", "numba", "polars", "duckdb", "lightgbm")
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 COLOURS = ("#0b5cad", "#c2571a")
 WIDTH, HEIGHT, LEFT, TOP = 420, 240, 64, 40

@@ -70,6 +70,8 @@ class Rows:
         values = self._frame[name]
         if not values.null_count():
             return np.ones(len(self), dtype=np.bool_)
+        if len(values) <= FEW:
+            return self._of_kept(np.array([value is not None for value in values.to_list()], dtype=np.bool_))
         return self._of_kept(np.array(values.is_not_null(), dtype=np.bool_))
 
     def numbers(self, name: str, missing: float = np.nan) -> Floats:
@@ -167,7 +169,8 @@ class Rows:
         values = self._frame[name]
         if values.null_count() == len(values):
             return np.zeros(len(values), dtype=np.bool_)
-        return np.array(values.cast(pl.Boolean).fill_null(value=False) if values.null_count() else values)
+        given = values.cast(pl.Boolean).fill_null(value=False) if values.null_count() else values
+        return given.to_numpy()
 
     def _of_kept(self, values: Values) -> Values:
         """A copy, since what a frame lends may not be written and is another type to compiled loops."""

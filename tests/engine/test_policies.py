@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from engine.features import FeatureSet, features_as_of
@@ -272,3 +273,18 @@ def test_a_time_zone_counts_from_when_it_is_known() -> None:
     later = (account(stored=-50.0), account(timezone="Asia/Tehran", stored=1.0))
 
     assert rules_against("visit_news", *later, *READY, rules=rules) == ["no_timezone"]
+
+
+def test_whom_a_rule_is_about_is_not_mixed_up_between_candidates() -> None:
+    """It is kept for the candidates met last: other codes of the same playbook must not answer for them."""
+    own = playbook(policies=(policy("visits", "potential_value > 1000000", applies="channel = 'visit'"),))
+    asked = features(history(account("a")), Moments.at(["a"], 1_767_225_600_000_000), own)
+    turned = replace(asked, treatment=np.ascontiguousarray(asked.treatment[::-1]))
+
+    first = object_to(asked, own)
+    other = object_to(turned, own)
+    again = object_to(asked, own)
+
+    place = [rule.id for rule in first.rules].index("policy:visits")
+    assert np.array_equal(first.objects, again.objects)
+    assert first.objects[0, :, place].tolist() != other.objects[0, :, place].tolist()
