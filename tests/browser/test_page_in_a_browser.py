@@ -94,6 +94,29 @@ def test_every_verb_is_done_with_a_thumb(company: Company, tablet: BrowserContex
     assert "a4" in [task["account_id"] for task in company.get("/hand-overs", "ml")]
 
 
+def test_answers_without_a_connection_are_kept_and_sent_once(
+    company: Company, tablet: BrowserContext
+) -> None:
+    """In a lift: one that still applies is done, one that a colleague was quicker with is said to be over."""
+    mine, gone = visit(company, "a9"), visit(company, "a10")
+    page = sign_in(tablet, company)
+    tablet.set_offline(True)
+    page.locator(f"#s-{mine['suggestion_id']}").get_by_role("button", name="Accept").click()
+    expect(page.locator(".toast")).to_contain_text("Your answer is kept")
+    page.locator(f"#s-{gone['suggestion_id']}").get_by_role("button", name="Accept").click()
+    company.answers(gone, "dismiss", reason="wrong_time")
+    before = state(company, mine)
+    page.close()
+    tablet.set_offline(False)
+    page = tablet.new_page()
+    page.goto(address(company, "/day"))
+    expect(page.locator(".toast")).to_contain_text("no longer applies")
+    page.reload()
+
+    assert (before, state(company, mine), state(company, gone)) == ("open", "accepted", "dismissed")
+    assert page.evaluate("JSON.parse(localStorage.getItem('kept:am'))") == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_l_the_page_speaks_her_language_in_her_direction(
     company: Company, tablet: BrowserContext, language: str
