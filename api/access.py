@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.limits import Limits
 from api.problems import HttpProblem
 from api.service import Service
 from api.signing_in import SigningIn
@@ -29,9 +30,9 @@ JOB_ROLE = "job"
 _bearer = HTTPBearer(auto_error=False, description="Token of a user: `nextbest token USER_ID`.")
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
-    return service
+    return service.for_one_request()
 
 
 Serving = Annotated[Service, Depends(_service)]
@@ -89,7 +90,13 @@ def _user(
     raise HttpProblem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'Bearer realm="nextbest"'})
 
 
-SignedIn = Annotated[User, Depends(_user)]
+async def _within_rate(request: Request, user: Annotated[User, Depends(_user)]) -> User:
+    limits: Limits = request.app.state.limits
+    limits.request_of(user.user_id)
+    return user
+
+
+SignedIn = Annotated[User, Depends(_within_rate)]
 AccountId = Annotated[str, Path(min_length=1, max_length=200, description="The account.")]
 
 
@@ -227,6 +234,35 @@ def may_see_change(service: Service, user: User, change: Change) -> bool:
             return False
     serves = service.ledger.serves(user.user_id, change.account_id)
     return serves and change.role in roles_seen(service, user, change.account_id)
+
+
+def _technical(user: SignedIn) -> User:
+    if user.role not in (JOB_ROLE, "admin"):
+        raise HttpProblem(HTTPStatus.FORBIDDEN, "Only technical users may do this: nextbest token NAME --job")
+    return user
+
+
+Technical = Annotated[User, Depends(_technical)]
+"""A technical user or an administrator."""
+
+
+async def _limits(request: Request) -> Limits:
+    limits: Limits = request.app.state.limits
+    return limits
+
+
+Limited = Annotated[Limits, Depends(_limits)]
+"""How much one user may ask for."""
+
+
+async def _page_size(
+    limits: Limited, limit: Annotated[int | None, Query(ge=1, description="At most so many.")] = None
+) -> int | None:
+    return None if limit is None else limits.page(limit)
+
+
+PageSize = Annotated[int | None, Depends(_page_size)]
+"""Rows of a page, as asked for; None = as many as is usual."""
 
 
 def may_report(service: Service, user: User, account_id: str) -> bool:

@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api.decider import LiveDecider
+from api.limits import Limits
+from api.metrics import Metrics
 from api.once import act_once
 from api.page.install import install_page
 from api.problems import install
@@ -20,14 +22,18 @@ from api.routes import (
     hand_overs,
     health,
     plan,
+    preferences,
+    releases,
     stops,
     stream,
     suggestions,
     twins,
+    what_if,
 )
 from api.service import Service
 from api.signing_in import SigningIn, reached_over_https
 from api.stream import Feed
+from api.watching import WatchedApp
 from data.ledger.ledger import Ledger
 from data.settings import Settings
 from data.times import now_micros
@@ -42,6 +48,11 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
     Raises (when it starts): what is wrong with ledger, history, playbook or release, in one line.
     """
 
+    metrics = Metrics()
+
+    def counted(what: str, of: str) -> None:
+        metrics.event(of) if what == "event" else metrics.decided(of)
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         home = settings.as_home()
@@ -49,36 +60,43 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         try:
             decider = LiveDecider(home, ledger, settings.playbook, settings.seed)
             decider()
-            app.state.service = Service(ledger, decider, clock)
             app.state.signing_in = SigningIn(ledger, settings)
+            app.state.live = decider
+            app.state.service = Service(ledger, decider, clock, counted, home.models)
             app.state.feed = Feed(app.state.service)
             yield
         finally:
             ledger.close()
 
-    app = FastAPI(
+    app = WatchedApp(
         title="nextbest",
         summary="What to do next for every account, through which channel, by whom - and why.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
     )
-    install(app)
+    app.metrics = metrics
+    app.state.limits = Limits.of(settings)
+    install(app, max_body_bytes=settings.max_body_bytes)
     act_once(app)
     install_page(app, secure=reached_over_https(settings))
     for part in (
         accounts,
+        preferences,
         suggestions,
         contacts,
         explanations,
+        what_if,
         dismissals,
         hand_overs,
         stops,
         events,
+        releases,
         plan,
         twins,
         stream,
-        health,
     ):
         app.include_router(part.router, prefix="/v1")
+    app.include_router(health.router)
+    app.include_router(health.metrics_router)
     return app

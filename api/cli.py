@@ -11,7 +11,15 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from api import commands, demo, dismissal_commands, plan_commands, playbook_commands, stop_commands
+from api import (
+    backup_commands,
+    commands,
+    demo,
+    dismissal_commands,
+    plan_commands,
+    playbook_commands,
+    stop_commands,
+)
 from data.home import DataError
 from engine.records import EngineError
 
@@ -39,6 +47,7 @@ def register(app: typer.Typer) -> None:
     dismissal_commands.register(app)
     playbook_commands.register(app)
     plan_commands.register(app)
+    backup_commands.register(app)
     demo.register(app)
 
 

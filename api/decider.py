@@ -23,7 +23,8 @@ from data.home import DataError, Home
 from data.ledger.ledger import Ledger
 from data.ledger.types import AccountState, LoggedDecision, Proposal, ReleaseInUse
 from data.live import current_team, history_in_use, history_of, newest_stored
-from data.playbook_versions import keep_playbook
+from data.playbook_file import PlaybookFile, PlaybookRead
+from data.playbook_versions import keep_text
 from data.playbooks import read_playbook
 from data.times import now_micros
 from data.versions import newest
@@ -32,7 +33,7 @@ from engine.decide import Decisions, decide, judge, place
 from engine.explanation import why
 from engine.features import FeatureSet
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools, ContactStop, History, Moments, join
+from engine.records import Bools, ContactStop, EngineError, History, Moments, join
 from engine.rule_facts import same_thing
 from engine.scoring import Scorer, Scores, StartingScorer, learned_scorer
 from engine.shadow_prices import ShadowPrices
@@ -131,11 +132,17 @@ def read_decider(
     home: Home, playbook: str, in_use: ReleaseInUse | None, snapshot: Snapshot, *, seed: int
 ) -> Decider:
     """Join playbook, release and the store's attributes; raises what is wrong with any of them."""
-    parsed = read_playbook(playbook)
-    features = FeatureSet.of(parsed, snapshot.attributes)
+    return join_decider(home, read_playbook(playbook), in_use, snapshot, seed=seed)
+
+
+def join_decider(
+    home: Home, playbook: Playbook, in_use: ReleaseInUse | None, snapshot: Snapshot, *, seed: int
+) -> Decider:
+    """Join a playbook with release and attributes; raises what is wrong with any of them."""
+    features = FeatureSet.of(playbook, snapshot.attributes)
     people = newest(snapshot.common("users")).filter(pl.col("timezone").is_not_null())
     zones = dict(people.select("user_id", "timezone").iter_rows())
-    return Decider(parsed, features, read_scorer(home, in_use, parsed), seed, zones=zones)
+    return Decider(playbook, features, read_scorer(home, in_use, playbook), seed, zones=zones)
 
 
 def plan_prices(ledger: Ledger) -> tuple[ShadowPrices | None, str]:
@@ -149,36 +156,50 @@ def plan_prices(ledger: Ledger) -> tuple[ShadowPrices | None, str]:
 
 
 class LiveDecider:
-    """The decider in use now: read again when another release is promoted, another history loaded or another
-    plan on show.
+    """The decider in use now: read again when another release is promoted, another history loaded, another
+    plan on show or the playbook's file changed (to one that can be used).
 
     The text of its playbook is kept with the first use, unless it only looks (`keeps` is false).
     """
 
     def __init__(self, home: Home, ledger: Ledger, playbook: str, seed: int, *, keeps: bool = True) -> None:
-        self._home, self._ledger, self._playbook, self._seed = home, ledger, playbook, seed
-        self._keeps = keeps
+        self._home, self._ledger, self._seed = home, ledger, seed
+        self._file, self._keeps = PlaybookFile(playbook), keeps
         self._lock = threading.Lock()
-        self._read: tuple[tuple[str | None, ReleaseInUse | None, str], Decider] | None = None
+        self._read: tuple[tuple[str | None, ReleaseInUse | None, str, str], Decider] | None = None
 
     def __call__(self) -> Decider:
         """Raises NoHistoryError, CorruptReleaseError or PlaybookError."""
         with self._lock:
-            run = self._ledger.current_run()
-            in_use = self._ledger.release_in_use()
-            state = (history_in_use(self._home), in_use, run.run_id if run else "")
+            found, run = self._file.read(), self._ledger.current_run()
+            in_use, shown = self._ledger.release_in_use(), run.run_id if run else ""
+            state = (history_in_use(self._home), in_use, shown, found.playbook.version)
             if self._read is None or self._read[0] != state:
                 snapshot = HistoryStore(self._home.history).current()
                 if snapshot is None:
                     raise NoHistoryError(self._home)
-                decider = read_decider(self._home, self._playbook, in_use, snapshot, seed=self._seed)
-                if self._keeps:
-                    keep_playbook(self._ledger, self._playbook, decider.playbook, now=now_micros())
+                decider = self._join(found, in_use, snapshot)
                 if decider.playbook.plan is not None:
                     prices, plan = plan_prices(self._ledger)
                     decider = replace(decider, prices=prices, plan=plan)
-                self._read = (state, decider)
+                self._read = ((*state[:3], decider.playbook.version), decider)
             return self._read[1]
+
+    @property
+    def playbook_refused(self) -> str | None:
+        """Why the playbook's file, changed since, is not in use; None = it is."""
+        return self._file.refused
+
+    def _join(self, found: PlaybookRead, in_use: ReleaseInUse | None, snapshot: Snapshot) -> Decider:
+        """With the playbook before, where a changed one does not go with the rest."""
+        try:
+            decider = join_decider(self._home, found.playbook, in_use, snapshot, seed=self._seed)
+        except EngineError as error:
+            found = self._file.refuse(error)
+            decider = join_decider(self._home, found.playbook, in_use, snapshot, seed=self._seed)
+        if self._keeps:
+            keep_text(self._ledger, found.text, found.playbook, now=now_micros())
+        return decider
 
 
 def decision_id(account_id: str, decided_at: int, trigger: str) -> str:

@@ -12,12 +12,12 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.logs import REQUEST_ID
 from data.home import DataError
 from data.ledger.types import ConflictError, LedgerError, UnknownError
 from engine.records import EngineError
 
 MEDIA_TYPE = "application/problem+json"
-MAX_BODY_BYTES = 1_000_000
 
 _log = logging.getLogger("nextbest.api")
 
@@ -38,6 +38,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[dict[str, str]] | None = None
+    request_id: str | None = None
 
 
 class HttpProblem(Exception):  # noqa: N818 - an answer, not a fault of ours
@@ -59,19 +60,24 @@ def problem(
     headers: dict[str, str] | None = None,
 ) -> JSONResponse:
     """The answer for a problem."""
-    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers = {"Retry-After": "1", **(headers or {})}
+    body = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=detail, errors=errors,
+        request_id=REQUEST_ID.get() or None,
+    )  # fmt: skip
     return JSONResponse(body.model_dump(exclude_none=True), status, headers, media_type=MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Answer every error as a problem."""
+def install(app: FastAPI, *, max_body_bytes: int) -> None:
+    """Answer every error as a problem, and refuse bodies that are too large."""
     app.add_exception_handler(HttpProblem, _of_http_problem)
     app.add_exception_handler(StarletteHTTPException, _of_http_exception)
     app.add_exception_handler(RequestValidationError, _of_validation)
     app.add_exception_handler(DataError, _of_known)
     app.add_exception_handler(EngineError, _of_known)
     app.add_exception_handler(Exception, _of_unknown)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, max_bytes=max_body_bytes)
 
 
 async def _of_http_problem(request: Request, error: Exception) -> JSONResponse:
@@ -116,10 +122,11 @@ async def _of_unknown(request: Request, error: Exception) -> JSONResponse:
 
 
 class BodyLimit:
-    """Refuses bodies above `MAX_BODY_BYTES`, announced or not, before anything reads them whole."""
+    """Refuses bodies above `max_bytes`, announced or not, before anything reads them whole."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
+    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+        self.app, self.max_bytes = app, max_bytes
+        self.said = f"The body is larger than {max_bytes:,} bytes; send less at a time."
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count what arrives."""
@@ -127,8 +134,8 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         announced = dict(scope["headers"]).get(b"content-length", b"0")
-        if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
-            await _too_large()(scope, receive, send)
+        if announced.isdigit() and int(announced) > self.max_bytes:
+            await problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self.said)(scope, receive, send)
             return
         read = 0
 
@@ -136,16 +143,9 @@ class BodyLimit:
             nonlocal read
             message = await receive()
             read += len(message.get("body", b""))
-            if read > MAX_BODY_BYTES:
+            if read > self.max_bytes:
                 # Of this class alone: FastAPI takes any other for a body that cannot be parsed.
-                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, self.said)
             return message
 
         await self.app(scope, counted, send)
-
-
-_TOO_LARGE = f"The body is larger than {MAX_BODY_BYTES:,} bytes; send less at a time."
-
-
-def _too_large() -> JSONResponse:
-    return problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)

@@ -12,6 +12,7 @@ from api.consent import Sent
 from api.feedback import Answer, Wish
 from api.field_note_schemas import HeardIn, SharedAnswerOut, answer_out
 from api.service import Answered
+from api.tags import tag_of
 from api.timeline import details_of
 from data.ledger.types import Suggestion, Told
 from data.times import micros, to_datetime
@@ -21,7 +22,6 @@ from engine.shared_answers import SharedAnswer
 from engine.wording import Reader, clock, say
 
 Identifier = Annotated[str, Field(min_length=1, max_length=200)]
-MAX_EVENTS = 200
 
 
 class Strict(BaseModel):
@@ -75,6 +75,9 @@ class SuggestionOut(BaseModel):
     )
     snoozed_until: datetime | None
     decision_id: str
+    etag: str = Field(
+        description="Of its state, for If-Match: changes when somebody answers or reassigns it."
+    )
     form_answers: list[FormAnswersOut] = Field(
         default_factory=list, description="What the account told us lately on the topic, the latest first."
     )
@@ -94,7 +97,7 @@ class EventIn(Strict):
     )
 
 
-Events = Annotated[list[EventIn], Field(min_length=1, max_length=MAX_EVENTS)]
+Events = Annotated[list[EventIn], Field(min_length=1)]
 
 
 class StoredOut(BaseModel):
@@ -177,15 +180,25 @@ class UndoneOut(BaseModel):
     state: str
 
 
-class HealthOut(BaseModel):
+class AliveOut(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ReadyOut(BaseModel):
     """Whether the service can do its work, and with what."""
 
     status: Literal["ok", "unavailable"]
-    ledger: str
+    ledger: Literal["ok", "unavailable"]
     release: str
     learned: bool = Field(description="False = the playbook's starting values decide.")
     playbook: str
     playbook_version: str
+    playbook_waiting: bool = Field(
+        description="Whether the playbook's file was changed to something that cannot be used: the one "
+        "before decides on, and the log says what is wrong."
+    )
     night: str | None = Field(description="The last complete run.")
 
 
@@ -242,9 +255,15 @@ def suggestion_out(
         not_before=None if suggestion.not_before is None else to_datetime(suggestion.not_before),
         snoozed_until=None if suggestion.snoozed_until is None else to_datetime(suggestion.snoozed_until),
         decision_id=suggestion.decision_id,
+        etag=suggestion_tag(suggestion),
         form_answers=[form_answers_out(one) for one in told],
         answers=[answer_out(one, language) for one in answers],
     )
+
+
+def suggestion_tag(suggestion: Suggestion) -> str:
+    """ETag of what two people may change of a suggestion; what the engine says of it may move on."""
+    return tag_of(suggestion.suggestion_id, suggestion.state, suggestion.user_id, suggestion.snoozed_until)
 
 
 def feedback_out(answered: Answered, undo_until: int | None, reader: Reader) -> FeedbackOut:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import logging
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,12 +11,10 @@ import uvicorn
 
 from api.app import create_app
 from api.decider import LiveDecider
+from api.logs import start_logging
 from data.home import DataError
 from data.ledger.ledger import Ledger
 from data.settings import Settings
-
-STOP_SECONDS = 5
-"""What is under way may take so long after a stop; open streams end then."""
 
 
 def run_server(settings: Settings, *, announce: Callable[[str], None] | None = None) -> None:
@@ -32,17 +29,14 @@ def run_server(settings: Settings, *, announce: Callable[[str], None] | None = N
     check_startable(settings)
     held = hold_port(settings.host, settings.port)
     address = f"http://{settings.host}:{held.getsockname()[1]}"
-    logging.basicConfig(
-        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    start_logging(settings)
     if announce is not None:
         announce(address)
     config = uvicorn.Config(
-        create_app(settings),
-        log_level=settings.log_level,
-        access_log=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
-    )
+        create_app(settings), log_config=None, access_log=False, server_header=False,
+        forwarded_allow_ips=settings.trusted_proxies,
+        timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
+    )  # fmt: skip
     # It answers what it has begun, ends, and raises the interrupt once more: stopped is not failed.
     with suppress(KeyboardInterrupt):
         uvicorn.Server(config).run(sockets=[held])

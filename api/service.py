@@ -6,9 +6,12 @@ other decide again.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -75,13 +78,36 @@ class Turned:
 
 
 class Service:
-    """One per process, shared by threads. `clock` gives microseconds UTC."""
+    """One per process, shared by threads. `clock` gives microseconds UTC.
 
-    def __init__(self, ledger: Ledger, decider: Callable[[], Decider], clock: Callable[[], int]) -> None:
-        self.ledger, self.decider, self.clock = ledger, decider, clock
+    Args:
+        counted: Called with the table of every event taken and the trigger of every decision posted.
+        models: Folder of the releases.
+    """
 
-    def record(self, rows: Sequence[TailRow]) -> tuple[tuple[TailRow, ...], dict[str, Decided]]:
+    def __init__(
+        self,
+        ledger: Ledger,
+        decider: Callable[[], Decider],
+        clock: Callable[[], int],
+        counted: Callable[[Literal["event", "decision"], str], None] = lambda what, of: None,
+        models: Path = Path("models"),
+    ) -> None:
+        self.ledger, self.decider, self.clock, self._counted = ledger, decider, clock, counted
+        self.models = models
+
+    def for_one_request(self) -> Service:
+        """The same for one request: release and playbook stay what they are when it first asks for them, also
+        where others are put in use meanwhile."""
+        return Service(self.ledger, _Kept(self.decider), self.clock, self._counted, self.models)
+
+    def record(
+        self, rows: Sequence[TailRow], *, version: tuple[str, int] | None = None
+    ) -> tuple[tuple[TailRow, ...], dict[str, Decided]]:
         """Store events (all or none; the same event twice is one) and decide their accounts again.
+
+        Args:
+            version: An account and its version: ConflictError, and nothing stored, where it changed since.
 
         Returns:
             The rows as stored, and by account what is shown now.
@@ -93,7 +119,9 @@ class Service:
         for account in sorted({row.account_id for row in rows if row.table == "preferences"}):
             history = history_of(self.ledger.account_state(account))
             cancelled += cancellations(history, ends, playbook, after_all(history, now))
-        stored = self.ledger.append([*rows, *cancelled], now=now)[: len(rows)]
+        stored = self.ledger.append([*rows, *cancelled], now=now, version=version)[: len(rows)]
+        for row in stored:
+            self._counted("event", row.table)
         triggers = {row.account_id: f"event:{row.event_id}" for row in stored}
         return stored, self.decide(triggers)
 
@@ -115,6 +143,7 @@ class Service:
                         decision, live.proposals, version=version, now=decision.decided_at
                     )
                     shown[decision.account_id] = Decided(decision.decision_id, found)
+                    self._counted("decision", decision.trigger)
         left_over = sorted(triggers.keys() - shown.keys())
         raise ConflictError(f"{left_over} change too fast to be decided; their facts are stored.")
 
@@ -138,11 +167,14 @@ class Service:
         return found
 
     def answer(
-        self, suggestion: Suggestion, answer: Answer, user: User, *, subject: str | None = None
-    ) -> Answered:
+        self, suggestion: Suggestion, answer: Answer, user: User, *, subject: str | None = None,
+        check: Callable[[Suggestion], None] | None = None,
+    ) -> Answered:  # fmt: skip
         """Take a person's answer with all that follows from it in one transaction, then decide again.
 
-        `subject`: under which it can be taken back, else the suggestion.
+        Args:
+            subject: Under which it can be taken back, else the suggestion.
+            check: Given the suggestion as it stands in that transaction; what it raises ends it.
 
         Raises AnswerError; ConflictError when the suggestion cannot be answered so any more.
         """
@@ -157,6 +189,7 @@ class Service:
         answered = self.ledger.answer(
             suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],
             until=ends_at(answer, playbook, now), now=now, dismissed=dismissed, subject=subject,
+            check=check,
         )  # fmt: skip
         if dismissed is not None:
             suspend_for_review(self.ledger, playbook, dismissed, now=now)
@@ -228,6 +261,21 @@ class Service:
         over = [one.suggestion_id for one in found if one.treatment in treatments and one.suggestion_id != by]
         self.ledger.also_ended(by, over)
         return len(over)
+
+
+class _Kept:
+    """What decides, read at the first call and kept."""
+
+    def __init__(self, read: Callable[[], Decider]) -> None:
+        self._read, self._lock = read, threading.Lock()
+        self._found: Decider | None = None
+
+    def __call__(self) -> Decider:
+        """Raises what reading raises."""
+        with self._lock:
+            if self._found is None:
+                self._found = self._read()
+            return self._found
 
 
 def after_all(history: History, now: int) -> int:

@@ -13,6 +13,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -128,6 +129,27 @@ def list_releases(models: Path) -> list[Release]:
             except CorruptReleaseError:
                 continue
     return sorted(found, key=lambda release: release.id)
+
+
+def list_manifests(models: Path) -> dict[str, dict[str, Any]]:
+    """Release -> its manifest, without reading the other files; damaged ones are left out."""
+    found: dict[str, dict[str, Any]] = {}
+    for path in sorted(models.iterdir()) if models.is_dir() else []:
+        if path.is_dir() and _is_plain(path.name):
+            with suppress(CorruptReleaseError):
+                found[path.name] = _manifest_of(_read(path, MANIFEST, path.name), path.name)
+    return found
+
+
+def read_document(models: Path, release_id: str, name: str) -> str:
+    """A text of a release, its hash checked. Raises CorruptReleaseError: it has none of that name."""
+    if not _is_plain(release_id):
+        raise CorruptReleaseError(f"{release_id!r} is not the name of a release.")
+    folder = models / release_id
+    files = _manifest_of(_read(folder, MANIFEST, release_id), release_id)[_FILES]
+    if name not in files:
+        raise CorruptReleaseError(f"Release {release_id} has no {name}.")
+    return _text_of(_verified(folder, name, files[name], release_id), name, release_id)
 
 
 def _near(models: Path, release_id: str) -> str:

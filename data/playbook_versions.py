@@ -26,6 +26,11 @@ def keep_playbook(ledger: Ledger, name_or_path: str, playbook: Playbook, *, now:
     text = playbook_text(name_or_path)
     if version_of(text) != playbook.version:
         raise PlaybookError(f"The playbook {name_or_path} was changed while it was read; try again.")
+    keep_text(ledger, text, playbook, now=now)
+
+
+def keep_text(ledger: Ledger, text: str, playbook: Playbook, *, now: int) -> None:
+    """Keep a playbook with the text that it was read from; `now` in microseconds UTC."""
     ledger.keep_playbook(KeptPlaybook(playbook.version, playbook.id, text, now))
 
 

@@ -69,7 +69,24 @@ class Settings(BaseSettings):
     session_idle_hours: float = Field(8, gt=0, description="Who was away for so long signs in again.")
     session_hours: float = Field(72, gt=0, description="After so long everybody signs in again.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "warning", description="What the server logs."
+        "warning", description="What the server logs; a line per request from info on."
+    )
+    log_format: Literal["json", "text"] = Field(
+        "json", description="One JSON object a line, or text for the eye."
+    )
+    requests_per_minute: int = Field(
+        3000, ge=0, description="Of one user to one process, more are a 429; 0 = no limit."
+    )
+    max_body_bytes: int = Field(
+        1_000_000, ge=1000, description="Larger bodies of requests are refused with 413."
+    )
+    max_events: int = Field(200, ge=1, description="Events of one request at most.")
+    max_page: int = Field(200, ge=1, description="Rows of one page of a list at most.")
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="Addresses whose X-Forwarded headers are believed, by comma; * = all."
+    )
+    stop_seconds: float = Field(
+        20, gt=0, description="How long a stopping server finishes what it has begun."
     )
     debug: bool = Field(False, description="Show the traceback of an error beside its one line.")
 

@@ -25,6 +25,7 @@ from engine.playbook import Treatment
 router = page_router()
 
 _TIMELINE = 200
+_FOUND = 60
 
 
 @router.get("/accounts")
@@ -32,7 +33,7 @@ def find(
     request: Request, user: SignedIn, service: Serving, q: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
     """Accounts that she serves, by name."""
-    found = accounts.find_accounts(user, service, q=q, limit=60)
+    found = accounts.accounts_found(user, service, q)[:_FOUND]
     return show(request, user, service, "accounts.html", found=found, q=q)
 
 
@@ -41,7 +42,7 @@ def one(request: Request, account: ReadableAccount, user: SignedIn, service: Ser
     """Everything that she may know of it, on one page."""
     words, playbook = words_for(user, service), service.decider().playbook
     about = accounts.about(account, user, service)
-    timeline = accounts.what_happened(account, user, service, limit=_TIMELINE)
+    timeline = accounts.timeline_of(account, user, service, limit=_TIMELINE)
     return show(
         request, user, service, "account.html",
         about=about,

@@ -26,7 +26,7 @@ _WAITING = 5
 @router.get("/day")
 def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
     """Hand-overs first, then suggestions; those of her people for a manager, to read."""
-    playbook, listed = service.decider().playbook, my_worklist(user, service)
+    playbook, listed = service.decider().playbook, my_worklist(user, service, limit=None)
     plan = _plan(user, service)
     today = words_for(user, service).now.date()
     # On a day off the list shows what is planned for the next day of work.

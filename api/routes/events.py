@@ -6,20 +6,21 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from api.access import Serving, SignedIn, may_report
+from api.access import Limited, Serving, SignedIn, may_report
 from api.events import check_event
 from api.once import ONCE
 from api.problems import HttpProblem, Problem
 from api.schemas import EventIn, Events, EventsOut, StoredOut
 from data.times import to_datetime
 
-router = APIRouter(tags=["events"], responses={s: {"model": Problem} for s in (401, 404, 409, 422)})
+router = APIRouter(tags=["events"], responses={s: {"model": Problem} for s in (401, 404, 409, 413, 422)})
 
 
 @router.post("/events", dependencies=[ONCE])
-def record_events(body: Events | EventIn, user: SignedIn, service: Serving) -> EventsOut:
+def record_events(body: Events | EventIn, user: SignedIn, service: Serving, limits: Limited) -> EventsOut:
     """Store an event or a list (all or none; the same one twice is one), then decide their accounts again."""
     events = [body] if isinstance(body, EventIn) else body
+    limits.events(len(events))
     for account_id in sorted({event.account_id for event in events}):
         if not may_report(service, user, account_id):
             raise HttpProblem(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Response
 
 from api.access import (
     AnswerableSuggestion,
+    PageSize,
     ReadableAccount,
     ReadableSuggestion,
     Serving,
@@ -33,8 +33,10 @@ from api.schemas import (
     UndoneOut,
     feedback_out,
     suggestion_out,
+    suggestion_tag,
 )  # fmt: skip
 from api.service import Service
+from api.tags import TAGGED, IfMatch, require
 from api.taking_back import state_now, take_back, undo_until
 from api.timeline import forms_for, forms_since
 from data.ledger.types import Suggestion, User
@@ -46,12 +48,10 @@ router = APIRouter(tags=["suggestions"], responses={s: {"model": Problem} for s 
 _ALL = 5_000
 """More suggestions than a person has."""
 
-Limit = Annotated[int | None, Query(ge=1, le=200, description="At most so many.")]
-
 
 @router.get("/accounts/{account_id}/suggestions")
 def list_suggestions(
-    account: ReadableAccount, user: SignedIn, service: Serving, limit: Limit = None
+    account: ReadableAccount, user: SignedIn, service: Serving, limit: PageSize
 ) -> list[SuggestionOut]:
     """The best next actions for one account, best first, each with its reasons."""
     playbook, now = service.decider().playbook, service.clock()
@@ -74,7 +74,7 @@ def suggest_own(account: ReadableAccount, body: IdeaIn, user: SignedIn, service:
 
 
 @router.get("/worklist")
-def my_worklist(user: SignedIn, service: Serving, limit: Limit = None) -> list[HandOverOut | SuggestionOut]:
+def my_worklist(user: SignedIn, service: Serving, limit: PageSize) -> list[HandOverOut | SuggestionOut]:
     """What is for me over all my accounts: what colleagues handed over first, then what I accepted, then
     today's plan in its order; with a limit more beyond it, by priority. Where there is no plan: by priority.
     For a manager without a role of the playbook: what is for her people, to read."""
@@ -90,14 +90,32 @@ def my_worklist(user: SignedIn, service: Serving, limit: Limit = None) -> list[H
     return [*waiting_for(user, service), *shown]
 
 
-@router.post("/suggestions/{suggestion_id}/feedback", dependencies=[ONCE])
+@router.get("/suggestions/{suggestion_id}", responses=TAGGED)
+def one(
+    suggestion: ReadableSuggestion, user: SignedIn, service: Serving, response: Response
+) -> SuggestionOut:
+    """One suggestion, answered ones too."""
+    shown = shown_to([suggestion], user, service)
+    if not shown:
+        detail = f"There is no suggestion {suggestion.suggestion_id!r} for you."
+        raise HttpProblem(HTTPStatus.NOT_FOUND, detail)
+    response.headers["ETag"] = shown[0].etag
+    return shown[0]
+
+
+@router.post(
+    "/suggestions/{suggestion_id}/feedback", dependencies=[ONCE], responses={412: {"model": Problem}}
+)
 def answer(
-    suggestion: AnswerableSuggestion, body: FeedbackIn, user: SignedIn, service: Serving
-) -> FeedbackOut:
+    suggestion: AnswerableSuggestion, body: FeedbackIn, user: SignedIn, service: Serving,
+    if_match: IfMatch = None,
+) -> FeedbackOut:  # fmt: skip
     """Accept, dismiss with a reason, snooze, or complete with result and preferences."""
     _check_channels(body, service)
     check_heard(body.heard(), service.decider().playbook)
-    answered = service.answer(suggestion, body.answer(), user)
+    answered = service.answer(
+        suggestion, body.answer(), user, check=lambda now: require(if_match, suggestion_tag(now))
+    )
     act = service.ledger.latest_act(suggestion.suggestion_id)
     playbook = service.decider().playbook
     reader = Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook)

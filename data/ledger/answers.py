@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,11 +30,13 @@ def answer(
     now: int,
     dismissed: Dismissed | None = None,
     subject: str | None = None,
+    check: Callable[[Suggestion], None] | None = None,
 ) -> Suggestion:
     """New state and the facts that follow from it. Raises ConflictError, UnknownError.
 
     Args:
         subject: Under which the act is found again; else the suggestion.
+        check: Given the suggestion as it stands now; what it raises ends the transaction.
     """
     account_id = _account_of(connection, suggestion_id)
     contact_stops.join(connection)
@@ -47,6 +49,8 @@ def answer(
     snoozed_until = until if verb == "snooze" else None
     if before.state == _AFTER[verb] and answered_by == user_id and before.snoozed_until == snoozed_until:
         return before
+    if check is not None:
+        check(before)
     _require_answerable(before, verb, answered_by, now=now)
     if verb == "snooze" and (until is None or until <= now):
         raise ConflictError("A snooze needs a time ahead of now.")

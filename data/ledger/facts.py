@@ -206,12 +206,21 @@ def versions(connection: sa.Connection) -> dict[str, int]:
 
 
 # -- live rows -------------------------------------------------------------------------------------
-def append(connection: sa.Connection, rows: Sequence[TailRow], *, now: int) -> tuple[TailRow, ...]:
-    """Store what is new of these rows and return all as stored. Raises ConflictError, UnknownError."""
+def append(
+    connection: sa.Connection,
+    rows: Sequence[TailRow],
+    *,
+    now: int,
+    version: tuple[str, int] | None = None,
+) -> tuple[TailRow, ...]:
+    """Store what is new of these rows and return all as stored. Raises UnknownError and ConflictError, also
+    where an account has not the `version` given."""
     for row in rows:
         _require_table(row.table)
     join_appends(connection)
     accounts = lock_accounts(connection, (row.account_id for row in rows))
+    if version is not None and accounts[version[0]].version != version[1]:
+        raise ConflictError(f"Account {version[0]!r} has changed meanwhile: read it again.")
     known = _known_events(connection, [row.event_id for row in rows])
     fresh: dict[str, TailRow] = {}
     clocks = {account: locked.last_stored_at for account, locked in accounts.items()}

@@ -5,9 +5,10 @@ The how is in the files beside this one: facts, people, releases, runs, posting,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -15,6 +16,7 @@ import polars as pl
 from data.ledger import (
     answers,
     contact_stops,
+    copying,
     dismissals,
     facts,
     hand_overs,
@@ -55,6 +57,7 @@ from data.ledger.types import (
     Verb,
 )
 from data.ledger.upgrade import require_current, upgrade
+from data.progress import Progress, quiet
 
 TIMEOUT_SECONDS = 5.0
 """How long to wait for somebody else's transaction before LedgerLockedError."""
@@ -93,6 +96,22 @@ class Ledger(PeopleActs, PeopleKept):
     def close(self) -> None:
         """Give all connections back."""
         self._database.close()
+
+    def dump(self, folder: Path, *, progress: Progress = quiet) -> tuple[str, dict[str, int]]:
+        """Write all tables to a folder, as they are at one moment; their version and rows by table."""
+        return copying.dump(self._database, folder, progress=progress)
+
+    @staticmethod
+    def load(
+        url: str, folder: Path, *, version: str, last: Callable[[], None], progress: Progress = quiet
+    ) -> None:
+        """Make a ledger of what `dump` wrote, completely or not at all; `last` is called before it is there
+        for good. Raises OccupiedLedgerError."""
+        database = Database(url, timeout_seconds=TIMEOUT_SECONDS)
+        try:
+            copying.load(database, folder, version=version, last=last, progress=progress)
+        finally:
+            database.close()
 
     # -- facts -------------------------------------------------------------------------------------
     def replace_blocks(self, blocks: Iterable[tuple[str, bytes]], *, watermark: int) -> None:
@@ -133,14 +152,17 @@ class Ledger(PeopleActs, PeopleKept):
         with self._database.reading() as connection:
             return facts.erased(connection)
 
-    def append(self, rows: Sequence[TailRow], *, now: int) -> tuple[TailRow, ...]:
+    def append(
+        self, rows: Sequence[TailRow], *, now: int, version: tuple[str, int] | None = None
+    ) -> tuple[TailRow, ...]:
         """Store live rows, all or none, and return them as stored: personal columns are kept apart.
 
         A row whose event_id is known with the same content is returned as first stored, also when history has
-        taken it over; with other content: ConflictError. Unknown account: UnknownError.
+        taken it over; with other content: ConflictError. Unknown account: UnknownError. `version` of an
+        account: ConflictError where it has changed since.
         """
         with self._database.writing() as connection:
-            return facts.append(connection, rows, now=now)
+            return facts.append(connection, rows, now=now, version=version)
 
     def tail(self, *, after: int = 0) -> list[TailRow]:
         """Live rows that history may not have, oldest first: what the night takes over."""
@@ -296,14 +318,16 @@ class Ledger(PeopleActs, PeopleKept):
         now: int,
         dismissed: Dismissed | None = None,
         subject: str | None = None,
+        check: Callable[[Suggestion], None] | None = None,
     ) -> Suggestion:
         """A person's answer: new state and the facts that follow from it (feedback, touchpoint, response,
         preference), all in one transaction. Repeating the same answer changes nothing; one that no longer
-        applies (withdrawn, completed, expired): ConflictError that says so."""
+        applies (withdrawn, completed, expired): ConflictError that says so. `check` may refuse the suggestion
+        as it stands in that transaction."""
         with self._database.writing() as connection:
             return answers.answer(
                 connection, suggestion_id, verb, user_id=user_id, rows=rows, until=until, now=now,
-                dismissed=dismissed, subject=subject,
+                dismissed=dismissed, subject=subject, check=check,
             )  # fmt: skip
 
     # -- dismissals --------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ def upgrade(database: Database) -> None:
         Path(str(database.url.database)).parent.mkdir(parents=True, exist_ok=True)
         with database.reading() as connection:
             _refuse_newer(database, _version(connection), _script())
-        _use_write_ahead_log(database)
+        use_write_ahead_log(database)
     with database.writing() as connection:
         if not database.sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
@@ -40,9 +40,22 @@ def upgrade(database: Database) -> None:
         if found == script.get_current_head():
             return
         _refuse_newer(database, found, script)
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        upgrade_to(connection, "head")
+
+
+def upgrade_to(connection: sa.Connection, revision: str) -> None:
+    """Bring the tables to a revision, in the caller's transaction. Raises LedgerVersionError: unknown."""
+    known = {one.revision for one in _script().walk_revisions()} | {"head"}
+    if revision not in known:
+        raise LedgerVersionError(f"This nextbest does not know version {revision} of a ledger: update it.")
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+def current_version(connection: sa.Connection) -> str | None:
+    """The version of the tables; None = there are none."""
+    return _version(connection)
 
 
 def require_current(database: Database) -> None:
@@ -86,7 +99,7 @@ def _script() -> ScriptDirectory:
     return ScriptDirectory.from_config(_config())
 
 
-def _use_write_ahead_log(database: Database) -> None:
+def use_write_ahead_log(database: Database) -> None:
     """Readers and one writer do not wait for each other; the file remembers it."""
     raw = database.engine.raw_connection()
     try:

@@ -96,11 +96,11 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Company:
         yield found
 
 
-def test_health_says_what_decides(company: Company) -> None:
+def test_readiness_says_what_decides(company: Company) -> None:
     """No token, nothing of any account: what a load balancer and an operator need."""
-    before = company.client.get("/v1/health").json()
+    before = company.client.get("/v1/ready").json()
     run = company.night().run_id
-    after = company.client.get("/v1/health").json()
+    after = company.client.get("/v1/ready").json()
 
     assert (before["status"], before["release"], before["learned"]) == ("ok", "starting-values", False)
     assert (before["night"], after["night"]) == (None, run)
@@ -118,7 +118,16 @@ def test_the_api_describes_itself(company: Company) -> None:
         "/v1/accounts/{account_id}/contacts",
         "/v1/accounts/{account_id}/field-notes",
         "/v1/accounts/{account_id}/hand-overs",
+        "/v1/accounts/{account_id}/preferences",
+        "/v1/accounts/{account_id}/preferences/{channel}/{purpose}",
         "/v1/accounts/{account_id}/suggestions",
+        "/v1/accounts/{account_id}/what-if",
+        "/v1/playbook",
+        "/v1/releases",
+        "/v1/releases/{release_id}",
+        "/v1/releases/{release_id}/card",
+        "/v1/releases/{release_id}/report",
+        "/v1/suggestions/{suggestion_id}",
         "/v1/accounts/{account_id}/timeline",
         "/v1/accounts/{account_id}/twins",
         "/v1/accounts/{account_id}/what-would-change",
@@ -139,6 +148,8 @@ def test_the_api_describes_itself(company: Company) -> None:
         "/v1/plan",
         "/v1/plan/absences",
         "/v1/plan/moves",
+        "/v1/ready",
+        "/metrics",
         "/v1/suggestions/{suggestion_id}/feedback",
         "/v1/suggestions/{suggestion_id}/undo",
         "/v1/worklist",

@@ -1,0 +1,131 @@
+"""What decides: the releases with their cards and reports, and the playbook in words."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from pydantic import BaseModel, Field
+
+from api.access import Office, Serving, SignedIn, may_read_all, people_seen
+from api.playbook_schemas import PlaybookOut, playbook_out
+from api.problems import HttpProblem, Problem
+from api.reading import language_of
+from api.service import Service
+from data.artifacts import CorruptReleaseError, list_manifests, read_document
+from data.ledger.types import ReleaseInUse
+from data.times import to_datetime
+
+router = APIRouter(tags=["what decides"], responses={s: {"model": Problem} for s in (401, 404, 422)})
+
+REPORT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
+)
+"""A report brings its own styles and pictures, and runs nothing."""
+
+ReleaseId = Annotated[
+    str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128, description="Id of a release.")
+]
+
+
+class PromotionOut(BaseModel):
+    """When and how a release came into use."""
+
+    since: datetime
+    by: str
+
+
+class ReleaseOut(BaseModel):
+    """A release: what `nextbest train` made."""
+
+    release_id: str
+    learner: str
+    playbook: str = Field(description="Version of the playbook under which it was learned.")
+    in_use: bool
+    promotions: list[PromotionOut] = Field(description="The latest first; empty = it never was in use.")
+
+
+class ReleaseDetailOut(ReleaseOut):
+    """A release with its manifest: metrics, gate, times and the hash of every file."""
+
+    manifest: dict[str, Any]
+
+
+@router.get("/releases")
+def list_releases(user: Office, service: Serving) -> list[ReleaseOut]:
+    """All releases, the latest first."""
+    log = service.ledger.release_log()
+    found = list_manifests(service.models)
+    return [_out(release_id, found[release_id], log) for release_id in sorted(found, reverse=True)]
+
+
+@router.get("/releases/{release_id}")
+def release(release_id: ReleaseId, user: Office, service: Serving) -> ReleaseDetailOut:
+    """One release with its manifest."""
+    found = list_manifests(service.models)
+    if release_id not in found:
+        raise _missing(release_id)
+    out = _out(release_id, found[release_id], service.ledger.release_log())
+    return ReleaseDetailOut(**out.model_dump(), manifest=found[release_id])
+
+
+@router.get(
+    "/releases/{release_id}/card",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/markdown": {}, "text/plain": {}}}},
+)
+def card(release_id: ReleaseId, user: Office, service: Serving) -> Response:
+    """Its model card, in Markdown."""
+    return PlainTextResponse(_document(release_id, "card.md", service), media_type="text/markdown")
+
+
+@router.get("/releases/{release_id}/report", response_class=HTMLResponse)
+def report(release_id: ReleaseId, user: Office, service: Serving) -> Response:
+    """Its training report, a page of its own."""
+    return HTMLResponse(
+        _document(release_id, "report.html", service), headers={"Content-Security-Policy": REPORT_POLICY}
+    )
+
+
+@router.get("/playbook")
+def playbook(
+    user: SignedIn,
+    service: Serving,
+    language: Annotated[
+        str | None, Query(max_length=20, description="Of the words; else the reader's.")
+    ] = None,
+) -> PlaybookOut:
+    """The playbook in use, in words: what may be done, by whom, under which rules. Of treatments of roles
+    that mine does not see there is nothing."""
+    rules = service.decider().playbook
+    if language is not None and language not in rules.languages:
+        known = ", ".join(rules.languages)
+        detail = f"language: the playbook has no texts in {language!r}; it has {known}."
+        raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    roles = {role.id for role in rules.roles} if may_read_all(user) else set(people_seen(service, user)[1])
+    return playbook_out(rules, roles=roles, language=language or language_of(user, rules))
+
+
+def _out(release_id: str, manifest: dict[str, Any], log: list[ReleaseInUse]) -> ReleaseOut:
+    own = [one for one in log if one.release_id == release_id]
+    return ReleaseOut(
+        release_id=release_id,
+        learner=str(manifest.get("learner", "")),
+        playbook=str(manifest.get("playbook", "")),
+        in_use=bool(log) and log[0].release_id == release_id,
+        promotions=[PromotionOut(since=to_datetime(one.since), by=one.by) for one in own],
+    )
+
+
+def _document(release_id: str, name: str, service: Service) -> str:
+    try:
+        return read_document(service.models, release_id, name)
+    except CorruptReleaseError:
+        raise _missing(release_id) from None
+
+
+def _missing(release_id: str) -> HttpProblem:
+    return HttpProblem(HTTPStatus.NOT_FOUND, f"There is no such document of a release {release_id!r}.")

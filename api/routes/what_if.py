@@ -1,0 +1,43 @@
+"""What would be suggested if: hypothetical events and facts, nothing stored."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+
+from api.access import Limited, ReadableAccount, Serving, SignedIn, roles_seen
+from api.events import check_event
+from api.problems import HttpProblem, Problem
+from api.reading import language_of, zone_of
+from api.what_if import what_if
+from api.what_if_schemas import WhatIfIn, WhatIfOut, what_if_out
+from data.times import micros
+from engine.records import DAY_MICROS
+
+router = APIRouter(tags=["explanations"], responses={s: {"model": Problem} for s in (401, 404, 413, 422)})
+
+_AHEAD_DAYS = 366.0
+
+
+@router.post("/accounts/{account_id}/what-if")
+def suppose(
+    account: ReadableAccount, body: WhatIfIn, user: SignedIn, service: Serving, limits: Limited
+) -> WhatIfOut:
+    """Decide the account as it is and as supposed, at the same moment, without showing or storing it."""
+    limits.events(len(body.events))
+    playbook, now = service.decider().playbook, service.clock()
+    at = now if body.at is None else micros(body.at)
+    if not now <= at <= now + _AHEAD_DAYS * DAY_MICROS:
+        detail = f"at: lies ahead by at most {_AHEAD_DAYS:g} days; leave it out for now."
+        raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+    rows = [
+        check_event(f"supposed-{place}", event.table, account, event.row, playbook=playbook, now=at)
+        for place, event in enumerate(body.events)
+    ]
+    supposed = what_if(service, account, rows=rows, facts=body.facts, at=at)
+    return what_if_out(
+        supposed, account, name=service.ledger.account_state(account).name,
+        roles=roles_seen(service, user, account), language=language_of(user, playbook),
+        zone=zone_of(user, playbook), playbook=playbook,
+    )  # fmt: skip
