@@ -1,4 +1,4 @@
-"""What the page shows of a suggestion beside what the API says: its time, its colleague, its evidence."""
+"""What the page shows of a suggestion beside what the API says: its time, its first reason, its evidence."""
 
 from __future__ import annotations
 
@@ -10,8 +10,23 @@ from typing import Any
 from api.hand_over_schemas import TimelineOut
 from api.schemas import ReasonOut, SuggestionOut
 from engine.playbook import Playbook, Treatment
+from engine.reasons import TRIGGERS
 
 EVIDENCE_ROWS = 12
+_WORTH = frozenset({
+    "expected_value", "expected_value_here", "starting_value", "expected_saving", "expected_response",
+    "context_weight", "other_facts", "held_at_zero",
+})  # fmt: skip
+"""Codes of reasons that tell what it is worth and nothing that has happened."""
+_FACT, _PROFILE, _WORTH_RANK, _AGAINST = range(4)
+
+
+@dataclass(frozen=True)
+class Lead:
+    """What a card says beneath its suggestion; `worth` in currency, None where the text says it itself."""
+
+    text: str
+    worth: float | None
 
 
 @dataclass(frozen=True)
@@ -33,9 +48,34 @@ def minutes_of(suggestions: Iterable[SuggestionOut], playbook: Playbook) -> floa
     return float(sum(whole))
 
 
+def lead(reasons: Iterable[ReasonOut], priority: float, treatment: Treatment) -> Lead | None:
+    """The first fact that speaks for a suggestion, with what it is worth; without a fact the worth alone."""
+    told_above = any("{trigger}" in text or "{when}" in text for text in treatment.text.values())
+    ordered = facts_first(reasons)
+    facts = [reason for reason in ordered if _rank(reason) < _WORTH_RANK]
+    # What the customer has just done stands in the suggestion's own sentence already.
+    news = [reason for reason in facts if not (told_above and reason.code in TRIGGERS)]
+    if news or facts:
+        return Lead((news or facts)[0].text, priority if priority > 0.0 else None)
+    return Lead(ordered[0].text, None) if ordered else None
+
+
+def facts_first(reasons: Iterable[ReasonOut]) -> list[ReasonOut]:
+    """Reasons as a person asks for them: what happened, who it is, its worth, what speaks against it."""
+    return sorted(reasons, key=_rank)
+
+
+def _rank(reason: ReasonOut) -> int:
+    if reason.code in _WORTH:
+        return _WORTH_RANK
+    if (reason.amount or 0.0) < 0.0:
+        return _AGAINST
+    return _PROFILE if reason.code == "profile" else _FACT
+
+
 def evidence(reasons: Iterable[ReasonOut], timeline: Sequence[TimelineOut], now: datetime) -> list[Evidence]:
     """Each reason with the rows behind it: those of its channel, topic or treatment, within its days."""
-    return [Evidence(reason, _rows(reason.facts, timeline, now)) for reason in reasons]
+    return [Evidence(reason, _rows(reason.facts, timeline, now)) for reason in facts_first(reasons)]
 
 
 def _rows(facts: dict[str, Any], timeline: Sequence[TimelineOut], now: datetime) -> list[TimelineOut]:

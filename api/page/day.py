@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from fastapi import Request, Response
 
 from api.access import Serving, SignedIn, people_seen
 from api.hand_over_schemas import HandOverOut
-from api.page.cards import minutes_of
+from api.page.cards import lead, minutes_of, treatment_of
+from api.page.days import day_off
 from api.page.rendering import show, words_for
 from api.page.routing import page_router
 from api.plan_schemas import PlanOut
@@ -17,6 +20,7 @@ from api.schemas import SuggestionOut
 from api.service import Service
 from data.ledger.types import User
 from engine.contract import DISMISS_REASONS
+from engine.playbook import Playbook
 
 router = page_router()
 
@@ -37,16 +41,28 @@ def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
         hand_overs=[one for one in listed if isinstance(one, HandOverOut)],
         suggestions=suggestions,
         plan_day=ahead[0] if ahead else None,
-        away_today=bool(plan) and not (ahead and ahead[0].date == today),
+        off_today=_off(plan, today, playbook),
         later=[day for day in ahead[1:] if day.planned],
         waiting=plan.waiting[:_WAITING] if plan else [],
         account_names=dict(service.ledger.accounts_served(user.user_id)) if plan else {},
+        leads_by={one.suggestion_id: lead(one.reasons, one.priority, treatment_of(one, playbook))
+                  for one in suggestions},
         minutes=minutes_of(suggestions, playbook),
         minutes_by={one.suggestion_id: playbook.treatment(one.treatment).minutes for one in suggestions},
         answers=user.role in {role.id for role in playbook.roles},
         reads_others=len(people_seen(service, user)[0]) > 1,
         dismiss_reasons=DISMISS_REASONS,
     )  # fmt: skip
+
+
+def _off(plan: PlanOut | None, today: date, playbook: Playbook) -> str:
+    """Why today has no time for customers: away, no_work (a weekend, a holiday) or no_time; "" = it has."""
+    found = next((day for day in plan.days if day.date == today), None) if plan else None
+    if found is None or found.minutes:
+        return ""
+    if found.away:
+        return "away"
+    return "no_work" if day_off(playbook, today) else "no_time"
 
 
 def _plan(user: User, service: Service) -> PlanOut | None:

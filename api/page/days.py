@@ -18,6 +18,12 @@ def working_days(words: Words, country: str | None, count: int = 6) -> list[date
     return open_days[:count]
 
 
+def day_off(playbook: Playbook, day: date) -> bool:
+    """Whether nobody works on a day: the company's weekend or a holiday of it."""
+    works, holidays = _calendar(playbook, None)
+    return day.weekday() not in works or day in holidays
+
+
 def at_morning(day: date, zone: tzinfo | None) -> datetime:
     """Nine in the morning of a day, there."""
     return datetime.combine(day, time(9), tzinfo=zone or UTC)
