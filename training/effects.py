@@ -20,6 +20,7 @@ from training.cases import Cases
 from training.constants import Constants, constants
 from training.design import design_of, prognostic
 from training.interactions import (
+    ROUNDS,
     STEPS,
     Fit,
     Problem,
@@ -122,9 +123,7 @@ def _with_pairs(
 
 def _fitted(problem: Problem, start: Fit, outcome: Floats) -> Fit:
     near = improved(problem, start, outcome, steps=STEPS)
-    for _ in range(2):
-        near = improved(problem, with_likeliest_widths(problem, near, outcome), outcome, steps=STEPS // 2)
-    return near
+    return improved(problem, with_likeliest_widths(problem, near, outcome), outcome, steps=STEPS // 2)
 
 
 def _with_less_noise(found: _Found, prognosis: Prognosis) -> _Found:
@@ -133,7 +132,7 @@ def _with_less_noise(found: _Found, prognosis: Prognosis) -> _Found:
     expected = prognosis.expected(own.reward - effect, found.problem.noise)
     outcome = without_later_luck(own, effect, own.reward - effect - expected, prognosis)
     near = improved(found.problem, found.fit, outcome - expected, steps=STEPS // 2)
-    best = with_likeliest_widths(found.problem, near, outcome - expected)
+    best = with_likeliest_widths(found.problem, near, outcome - expected, rounds=2 * ROUNDS)
     fit = improved(found.problem, best, outcome - expected, steps=STEPS // 2)
     return replace(found, fit=fit, outcome=outcome, expected=expected)
 

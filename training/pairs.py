@@ -10,7 +10,8 @@ from engine.records import Floats, Ints
 from training.design import Design
 from training.interactions import Fit, Problem, effects, otherwise, scores
 
-MOST_PAIRS = 16
+MOST_PAIRS, CASES_OF_ONE = 16, 2_500
+"""Pairs at most, and treated cases for each of them beyond the first."""
 CLEAR_PAIR = 5.0
 """Standard errors by which the sum of squares of a pair's cells must exceed what chance gives."""
 LEAST_ROWS = 30
@@ -54,7 +55,9 @@ def with_clear_pairs(problem: Problem, fit: Fit, outcome: Floats, rows: Floats) 
             if surprise > CLEAR_PAIR and not (family == "common" and apart):
                 clear.append((surprise, first, second, family))
     design = problem.design
-    for _, first, second, family in sorted(clear, reverse=True)[:MOST_PAIRS]:
+    for _, first, second, family in sorted(clear, reverse=True)[
+        : max(1, min(MOST_PAIRS, len(rows) // CASES_OF_ONE))
+    ]:
         design = design.with_pair(traits[first], traits[second], family, rows)
     return design
 
