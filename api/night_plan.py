@@ -14,6 +14,7 @@ from api.people_time import minutes_by_day
 from data.ledger.ledger import Ledger
 from data.ledger.plan_types import NightPlan, PersonDays, PlanHead, PlanItem, PlanMove
 from data.nights import NightFolder
+from engine.arbitration import drawn_share
 from engine.plan import Contacts, Limits, Plan, solve
 from engine.plan_offers import BOOKINGS, OFFERS, as_contacts
 from engine.plan_prices import Prices
@@ -104,7 +105,7 @@ def find_prices(folder: NightFolder, ledger: Ledger, playbook: Playbook, buckets
     channels = [quota.channel for quota in playbook.quotas]
     settled = settled_days(offers, ledger.plans.moves(from_day=first), first, people.minutes.shape[1])
     contacts = as_contacts(offers, people.users, channels, settled)
-    limits = people.limits(playbook, share=playbook.exploration_share)
+    limits = people.limits(playbook, share=drawn_share(playbook))
     plan = solve(contacts, limits)
     given = offers.filter(pl.Series(plan.day >= 0)).select("account_id", "treatment")
     names = (people.users, people.users, channels)

@@ -8,6 +8,7 @@ from data.home import Home
 from data.ledger.ledger import Ledger
 from data.ledger.types import KeptPlaybook, LedgerMissingError
 from data.playbooks import playbook_of, playbook_text, shipped
+from engine.experiments import rebalanced
 from engine.playbook import Playbook, PlaybookError
 from engine.playbook_text import version_of
 
@@ -21,7 +22,8 @@ def keep_playbook(ledger: Ledger, name_or_path: str, playbook: Playbook, *, now:
         name_or_path: Where `playbook` was read from.
         now: Microseconds UTC.
 
-    Raises PlaybookError: the file was changed after it was read.
+    Raises PlaybookError: the file was changed after it was read, or it would move units of a standing test
+    that has begun.
     """
     text = playbook_text(name_or_path)
     if version_of(text) != playbook.version:
@@ -30,8 +32,27 @@ def keep_playbook(ledger: Ledger, name_or_path: str, playbook: Playbook, *, now:
 
 
 def keep_text(ledger: Ledger, text: str, playbook: Playbook, *, now: int) -> None:
-    """Keep a playbook with the text that it was read from; `now` in microseconds UTC."""
+    """Keep a playbook with the text that it was read from; `now` in microseconds UTC.
+
+    Raises PlaybookError: it would move units of a standing test that has begun.
+    """
+    _keep_arms(ledger, playbook, now)
     ledger.keep_playbook(KeptPlaybook(playbook.version, playbook.id, text, now))
+
+
+def _keep_arms(ledger: Ledger, playbook: Playbook, now: int) -> None:
+    """Raises PlaybookError where an earlier playbook began the same test with other arms."""
+    if playbook.experiment is None or ledger.playbook(playbook.version) is not None:
+        return
+    for kept in ledger.playbooks():
+        try:
+            before = playbook_of(kept.text).experiment
+        except PlaybookError:  # Written for an earlier version of nextbest, so that it can decide nothing.
+            continue
+        if before is not None and before.starts <= now:
+            said = rebalanced(before, playbook.experiment)
+            if said:
+                raise PlaybookError(said)
 
 
 def kept_playbook(ledger: Ledger, version: str) -> Playbook | None:

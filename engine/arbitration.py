@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from engine import numerics
 from engine.contact_rules import is_automated
+from engine.experiments import CONTROL, NO_LEVERS, PROPENSITY, RANDOM
 from engine.exploration import best_counts, chosen
 from engine.features import Features
 from engine.playbook import Playbook, Treatment
@@ -109,23 +110,26 @@ def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priori
     """(caused - cost - fatigue) x P(followed) x context weight x lever; or the leaders' formula.
 
     P(followed) counts for treatments that a person carries out, and never less than the playbook's floor.
+    In the arm "propensity_only" it is the response propensity alone, times one value for all treatments, so
+    that people's time is still shared out in currency.
     The leaders' formula is P(positive response) x value x context weight x lever; it knows no
     uncertainty. Where a release says that
     accounts like this one hardly ever got the treatment, its priority is 0 at most: what cannot be judged is
     not promoted, only explored.
     """
     weight, active = context_weights(features, playbook)
-    return weigh(scores, weight, active, playbook)
+    return weigh(scores, weight, active, playbook, features.arm)
 
 
-def weigh(scores: Scores, weight: Floats, active: Bools, playbook: Playbook) -> Priority:
-    """`prioritise` with the context weights, shape (n, T), that held, `active` (n, T, W), already known."""
+def weigh(scores: Scores, weight: Floats, active: Bools, playbook: Playbook, arm: Ints) -> Priority:
+    """`prioritise` with the context weights, shape (n, T), that held, `active` (n, T, W), already known, and
+    the arm of the standing test, shape (n,): levers are 1 in "no_levers"."""
     shape = scores.value.shape
     caused = scores.value - scores.value[:, :1]
     costs, levers, _ = _own_amounts(playbook)
     cost = np.broadcast_to(costs, shape)
     fatigue = scores.optout * playbook.optout_loss
-    lever = np.broadcast_to(levers, shape)
+    lever = np.where((arm == NO_LEVERS)[:, None], 1.0, levers[None, :])
     if playbook.priority == "leaders":
         followed = np.ones(shape)
         base = scores.response * np.array([t.value for t in playbook.treatments])
@@ -134,14 +138,14 @@ def weigh(scores: Scores, weight: Floats, active: Bools, playbook: Playbook) -> 
         followed = _followed(scores, playbook)
         base = (caused - cost - fatigue) * followed
         unsure = scores.uncertainty * followed * weight * lever
-    priority = base * weight * lever
+    alone = (arm == PROPENSITY)[:, None]
+    priority = np.where(alone, scores.response * _usual_value(playbook), base * weight * lever)
+    unsure = np.where(alone, 0.0, unsure)
     priority[:, 0] = 0.0
-    held = None if scores.comparable is None else ~scores.comparable & (priority > 0.0)
+    held = None if scores.comparable is None else ~scores.comparable & (priority > 0.0) & ~alone
     if held is not None:
         priority, unsure = np.where(held, 0.0, priority), np.where(held, 0.0, unsure)
-    return Priority(
-        caused, cost.copy(), fatigue, weight, lever.copy(), priority, active, followed, unsure, held
-    )
+    return Priority(caused, cost.copy(), fatigue, weight, lever, priority, active, followed, unsure, held)
 
 
 def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Bools]:
@@ -213,7 +217,7 @@ def _talks_across(playbook: Playbook) -> Bools:
 
 
 def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: Ints, *,
-         treatments: tuple[str, ...], share: float, places: int, seed: int,
+         treatments: tuple[str, ...], share: float | Floats, places: int, seed: int,
          together: Together | None = None, uncertainty: Floats | None = None,
          draws: int = 0) -> Ranking:  # fmt: skip
     """Best first among eligible pairs with a positive priority; ties by the order of `treatments`.
@@ -222,13 +226,13 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
     from the m eligible ones ("none" included). P(place 1) is then exactly
     share / m + (1 - share if it is the greedy one). With draws of the posterior the accounts that do not
     explore uniformly take each treatment as often as M draws put it first: share / m + (1 - share) x
-    count / M. Places 2..K follow by priority.
+    count / M. Places 2..K follow by priority; where the share is 1, all places are drawn.
 
     Args:
         priority, eligible: Shape (n, T); column 0 is no contact.
         account_ids, day: Whose list and on which day (days since 1970 UTC), n each.
         treatments: Ids of the columns: "none", then sorted.
-        share: Of accounts a day that explore, in [0, 1).
+        share: Of accounts a day that explore, in [0, 1]; one for all or shape (n,).
         places: K, at least 1.
         together: Restrictions on a list as a whole; None = none.
         uncertainty: Standard error of the priorities; shape (n, T); None = the greedy one is taken.
@@ -236,6 +240,8 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
     """
     eligible = eligible.copy()
     eligible[:, 0] = True
+    share = np.broadcast_to(np.asarray(share, dtype=np.float64), len(account_ids))
+    priority = _shuffled(priority, share, account_ids, day, seed)
     open_ = eligible & (priority > 0.0)
     greedy = _best(priority, open_)
     rows = np.arange(len(account_ids))
@@ -248,7 +254,7 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
     first = np.where(drawn_at_random, drawn, usual)
     limits = together or _no_restrictions(len(account_ids), len(treatments))
     target = np.broadcast_to((share / eligible.sum(axis=1))[:, None], eligible.shape) * eligible  # counts
-    target = target + (1.0 - share) * believed
+    target = target + (1.0 - share)[:, None] * believed
     return Ranking(
         places=_fill(priority, open_, first, places, limits),
         probability=target[rows, first],
@@ -309,6 +315,12 @@ def _followed(scores: Scores, playbook: Playbook) -> Floats:
 
 
 @kept_with
+def _usual_value(playbook: Playbook) -> float:
+    """The mean value of the contacts, in currency: what a response counts where all count the same."""
+    return numerics.mean(np.array([t.value for t in playbook.treatments if t.kind == "contact"] or [1.0]))
+
+
+@kept_with
 def _own_amounts(playbook: Playbook) -> tuple[Floats, Floats, Bools]:
     """Cost and lever of each treatment, and whether a person carries it out; shapes (T,)."""
     system = {role.id for role in playbook.roles if role.system}
@@ -345,20 +357,43 @@ def _best(priority: Floats, open_: Bools) -> Ints:
 
 
 def _draw(
-    eligible: Bools, account_ids: tuple[str, ...], day: Ints, share: float, seed: int
+    eligible: Bools, account_ids: tuple[str, ...], day: Ints, share: Floats, seed: int
 ) -> tuple[Bools, Ints]:
     """Whether each account explores today, and what it then draws among its eligible treatments."""
     explored = np.zeros(len(account_ids), dtype=bool)
     drawn = np.zeros(len(account_ids), dtype=np.int64)
-    if share <= 0.0:
-        return explored, drawn
-    for row, account_id in enumerate(account_ids):
-        today = int(day[row])
-        if numerics.uniform(seed, "explore", account_id, today) < share:
+    for row in np.flatnonzero(share > 0.0).tolist():
+        account_id, today = account_ids[row], int(day[row])
+        if numerics.uniform(seed, "explore", account_id, today) < share[row]:
             among = np.flatnonzero(eligible[row])
             explored[row] = True
             drawn[row] = among[int(numerics.uniform(seed, "which", account_id, today) * len(among))]
     return explored, drawn
+
+
+def _shuffled(priority: Floats, share: Floats, account_ids: tuple[str, ...], day: Ints, seed: int) -> Floats:
+    """The priorities, where everything is drawn at random in an order drawn at random; shape (n, T)."""
+    rows = np.flatnonzero(share >= 1.0).tolist()
+    if rows:
+        priority = priority.copy()
+    for row in rows:
+        drawn = [numerics.uniform(seed, "order", account_ids[row], int(day[row]), t)
+                 for t in range(1, priority.shape[1])]  # fmt: skip
+        priority[row, 1:] = 1.0 - np.array(drawn)
+    return priority
+
+
+def shares(playbook: Playbook, arm: Ints) -> Floats:
+    """The share of accounts that explore in each arm of the standing test (a row's arm): none where nothing
+    is suggested, all where everything is drawn at random, else the playbook's; shape (n,)."""
+    usual = np.where(arm == CONTROL, 0.0, playbook.exploration_share)
+    return np.where(arm == RANDOM, 1.0, usual)
+
+
+def drawn_share(playbook: Playbook) -> float:
+    """The share of accounts whose place 1 is drawn at random, in [0, 1): for whom time is kept free."""
+    test = playbook.experiment
+    return min(0.9, playbook.exploration_share + (test.share(RANDOM) if test else 0.0))
 
 
 def _fill(priority: Floats, open_: Bools, first: Ints, places: int, together: Together) -> Ints:

@@ -22,6 +22,7 @@ import polars as pl
 from engine.contract import TIME
 from engine.contributions import Contributions
 from engine.decide import Decisions, decide
+from engine.experiments import COPY
 from engine.features import Features, FeatureSet
 from engine.playbook import Playbook
 from engine.records import DAY_MICROS, ContactStop, Floats, History, Ints, Moments, join
@@ -85,7 +86,7 @@ def decide_each(situations: Sequence[Situation]) -> Decisions:
     histories = []
     for one in situations:
         if id(one.history) not in copies:
-            copies[id(one.history)] = f"{one.account_id}\x1f{len(copies)}"
+            copies[id(one.history)] = f"{one.account_id}{COPY}{len(copies)}"
             histories.append(_of_account(one.history, one.account_id, copies[id(one.history)]))
     first = situations[0]
     more = np.array([one.more for one in situations], dtype=np.float64).reshape(-1, 2)

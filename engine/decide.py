@@ -13,9 +13,20 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from engine.arbitration import LEFT_OUT, Priority, Ranking, left_out, placed_at, prioritise, rank, together
+from engine.arbitration import (
+    LEFT_OUT,
+    Priority,
+    Ranking,
+    left_out,
+    placed_at,
+    prioritise,
+    rank,
+    shares,
+    together,
+)
 from engine.conditions import FactColumn
 from engine.contract import TIME
+from engine.experiments import ARMS, PROPENSITY
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import STAGES, Objections, object_to
@@ -79,7 +90,7 @@ class Decisions:
         response, optout, followed, comparable, caused, cost, fatigue, weight, lever, priority, target,
         uncertainty (of caused), due and charge (what the ranking adds and takes off), room (what each limit
         of the playbook, then each limit on repeating, still allowed, separated by commas), playbook, release,
-        seed. Floats are exact.
+        seed, arm (of the standing test; null = outside of it). Floats are exact.
         """
         moments, treatments = len(self.moments), len(self.treatments)
         place = placed_at(self.ranking, treatments).ravel()
@@ -111,6 +122,7 @@ class Decisions:
             pl.lit(self.playbook).alias("playbook"),
             pl.lit(self.release).alias("release"),
             pl.lit(self.seed, pl.Int64).alias("seed"),
+            _each((*ARMS, None), np.repeat(self.features.arm, treatments)).alias("arm"),
         )
 
 
@@ -160,7 +172,8 @@ def judge(history: History, moments: Moments, *, playbook: Playbook, features: F
         scores = scorer.score(known)
     priority = prioritise(known, scores, playbook)
     if playbook.minimums:
-        priority = replace(priority, due=due_worth(known, playbook))
+        asked = (known.arm != PROPENSITY)[:, None]
+        priority = replace(priority, due=due_worth(known, playbook) * asked)
     return Judged(moments, known, objections, scores, priority, scorer)
 
 
@@ -177,7 +190,7 @@ def place(judged: Judged, history: History, *, playbook: Playbook, seed: int,
         moments.account_ids,
         moments.as_of // DAY_MICROS,
         treatments=known.set.treatments,
-        share=playbook.exploration_share,
+        share=shares(playbook, known.arm),
         places=playbook.places,
         seed=seed,
         together=together(known, playbook),

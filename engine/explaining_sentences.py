@@ -200,6 +200,7 @@ RULE_NAMES: dict[str, dict[str, str]] = {
     "no_executor": {"en": "somebody has the role", "ar": "توفر من يؤدي الدور", "fa": "وجود مسئول"},
     "channel_not_outbound": {"en": "channel for contacts", "ar": "قناة للتواصل", "fa": "کانال تماس"},
     "account_closed": {"en": "account open", "ar": "الحساب مفتوح", "fa": "باز بودن حساب"},
+    "held_back": {"en": "suggestions made", "ar": "تقديم الاقتراحات", "fa": "ارائهٔ پیشنهاد"},
     "no_timezone": {"en": "time zone", "ar": "المنطقة الزمنية", "fa": "منطقهٔ زمانی"},
     "consent": {"en": "permission", "ar": "الموافقة", "fa": "رضایت"},
     "nothing_to_stop": {"en": "something to stop", "ar": "وجود ما يُوقف", "fa": "چیزی برای توقف"},

@@ -21,6 +21,7 @@ import numpy as np
 import polars as pl
 
 from engine import kernels, tallies
+from engine.arms import arms_at
 from engine.conditions import FactColumn
 from engine.contract import TIME
 from engine.encoding import encode_history
@@ -171,6 +172,7 @@ class Features:
         journey: Shape (n, len(set.journey)): stage, its leading owner and its place; NaN = no stage is known.
         twins: Shape (n, len(set.twins)): what the last night found of similar accounts; NaN = no night did.
         held, offered, times, since, equivalent, not_before: What only rules read; see `engine.rule_facts`.
+        arm: Shape (n,): of the standing test, an index into `engine.experiments.ARMS`; -1 = outside of it.
     """
 
     set: FeatureSet
@@ -196,6 +198,7 @@ class Features:
     since: Floats
     equivalent: Floats
     not_before: Micros
+    arm: Ints
 
     def row_matrix(self, treatment_index: Ints, moments: Ints | None = None) -> Floats:
         """One model row per moment for the treatment given for each; shape (n, len(set.names)).
@@ -319,6 +322,7 @@ def features_as_of(
         since=rules.since,
         equivalent=rules.equivalent,
         not_before=rules.not_before,
+        arm=arms_at(history, moments, playbook),
     )  # fmt: skip
     return replace(known, journey=_journey(known, playbook)) if features.journey else known
 

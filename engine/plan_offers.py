@@ -10,12 +10,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from engine.arms import team_members
 from engine.contract import TIME
 from engine.decide import Decisions
+from engine.experiments import RANDOM
 from engine.plan import Contacts
 from engine.playbook import Playbook, Treatment
 from engine.records import DAY_MICROS, History, Ints, Micros, known_rows
-from engine.shadow_prices import team_members, whole_minutes
+from engine.shadow_prices import whole_minutes
 from engine.timing import expires_at, local_days
 
 OFFERS: dict[str, pl.DataType] = {
@@ -106,7 +108,9 @@ def _plannable(decisions: Decisions, playbook: Playbook) -> tuple[Ints, Ints]:
     listed = np.zeros(decisions.priority.priority.shape, dtype=bool)
     for place in decisions.ranking.places.T:
         listed[np.arange(len(place)), np.maximum(place, 0)] = True
-    wanted = (_worth(decisions) > 0.0) | listed
+    # Where all is drawn at random, nothing but what was drawn may claim a place.
+    free = (decisions.features.arm != RANDOM)[:, None]
+    wanted = ((_worth(decisions) > 0.0) & free) | listed
     rows, index = np.nonzero(decisions.objections.eligible & wanted & takes[None, :])
     return rows.astype(np.int64), index.astype(np.int64)
 

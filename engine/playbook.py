@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from engine.conditions import Condition, ConditionError, near, parse_condition
 from engine.dismissals import DISMISSALS, Dismissal, read_dismissals
+from engine.experiments import Experiment, read_experiment
 from engine.facts import Attribute, Fact, FactError, fact_types
 from engine.journey import HandOverRule, Journey, Team, owner_roles, read_hand_overs, read_journey, read_teams
 from engine.plan_settings import Minimum, PlanSettings, Quota, read_plan, read_quotas
@@ -102,6 +103,7 @@ class Playbook:
         undo_seconds: For how long people may take back what they did.
         dismissals: Reason of a dismissal -> what it does.
         answers: The shared collection of answers to questions and objections.
+        experiment: The standing test; None = there is none.
         starting_uncertainty: Standard error of a starting value, as a share of it.
     """
 
@@ -156,6 +158,7 @@ class Playbook:
     undo_seconds: float = 120.0
     dismissals: Mapping[str, Dismissal] = field(default_factory=lambda: DISMISSALS)
     answers: tuple[SharedAnswer, ...] = ()
+    experiment: Experiment | None = None
 
     @cached_property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -223,6 +226,7 @@ def parse_playbook(text: str) -> Playbook:
         quotas=read_quotas(tables),
         dismissals=read_dismissals(tables),
         answers=read_answers(tables),
+        experiment=read_experiment(tables),
         minimums=tuple(Minimum(id=key, **table) for key, table in rules.read("minimums")),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )

@@ -115,7 +115,8 @@ SECTIONS: tuple[Section, ...] = (
         _amount("optout_loss", "What an opt-out loses, in currency.", 0.0),
         _share("followed_floor", "Least P(followed) that is reckoned with.", 0.05),
         Setting("salt", "text",
-                "Any text; reserved for drawing a control group, which is not done yet.", "nextbest"),
+                "Any text; with a unit's id it draws the arm of a standing test; another salt, another test.",
+                "nextbest"),
         Setting("web_behaviour_needs_consent", "flag",
                 "Whether visits to the website are used only with a permission of their own.", True),
         Setting("stage_owner", "text", "strict = only the owners of an account's stage are given suggestions"
@@ -354,5 +355,18 @@ SECTIONS: tuple[Section, ...] = (
                 " the year before.", 1.5, minimum=1),
         Setting("least_tries", "whole", "An approach tried on fewer similar accounts is not told of.", 5,
                 minimum=1),
+    ), single=True),
+    Section("experiment", "A standing test: a share of units is decided in another way, to compare.", (
+        Setting("on", "flag", "Whether it runs.", True),
+        Setting("starts", "start", "First day (UTC) or moment; earlier decisions are no part of it."),
+        Setting("unit", "text", "What is assigned as a whole; people's accounts share their hours.",
+                "account", choices=("account", "person", "territory")),
+        Setting("role", "text", "With unit = person: the role whose person has the account.", "",
+                refers="roles"),
+        Setting("arms", "list", "Arms with their shares of the units, such as control:0.1; the rest is the"
+                " engine's. While a test runs, arms are added at the end only."),
+        Setting("always", "list", "Policies that also hold in the arm eligibility_only.", (),
+                refers="policies"),
+        Setting("weeks", "whole", "Weeks after which it is read.", 12, minimum=1, maximum=520),
     ), single=True),
 )  # fmt: skip

@@ -136,7 +136,7 @@ def _check_choice(setting: Setting, text: str, where: str, context: _Context) ->
     allowed = (*setting.choices, *setting.also, *context.ids.get(setting.refers, ()))
     if text in allowed or (text == "" and setting.default == ""):
         return
-    what = setting.refers.removesuffix("s") or "choice"
+    what = re.sub("ies$", "y", setting.refers).removesuffix("s") or "choice"
     hint = near(text, allowed) or f"; known: {', '.join(sorted(allowed)) or 'none'}."
     raise PlaybookError(f"{where}: unknown {what} {text!r}{hint}")
 

@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 import engine.contact_rules
 import engine.stage_rules  # noqa: F401 - these two register their kinds of rules
+from engine.experiments import CONTROL, ELIGIBILITY
 from engine.features import Features
-from engine.playbook import ContactLimit, Playbook, Suppression, Treatment
+from engine.playbook import ContactLimit, Playbook, Policy, Suppression, Treatment
 from engine.records import NO_CONTACT, Bools, Ints, Micros, kept_with
 from engine.rules import (
     RULE_KINDS,
@@ -168,8 +169,27 @@ def engagement_policies(features: Features, playbook: Playbook) -> Iterator[Verd
     conditions = [c for policy in playbook.policies for c in (policy.when, policy.applies)]
     truths = judged(features, playbook, conditions)
     for policy, when, applies in zip(playbook.policies, truths[::2], truths[1::2], strict=True):
-        objects = (applies != 0) & (when != 1)
+        objects = (applies != 0) & (when != 1) & ~_waived(features, playbook, policy)
         yield Verdict(Rule(f"policy:{policy.id}", policy.stage), objects, (when == -1) | (applies == -1))
+
+
+def _waived(features: Features, playbook: Playbook, policy: Policy) -> Bools:
+    """Where the standing test does not ask a policy; shape (n, 1)."""
+    test = playbook.experiment
+    asked = test is None or policy.stage == "eligibility" or policy.id in test.always
+    waived: Bools = (features.arm[:, None] == ELIGIBILITY) & (not asked)
+    return waived
+
+
+def _quote_held_back(_: Features, playbook: Playbook, __: str, ___: int, ____: int) -> Quoted:
+    return {"since": None if playbook.experiment is None else playbook.experiment.starts}
+
+
+@rule_kind("held_back", _quote_held_back)
+def held_back(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+    """The account is in the control group of the standing test: the engine suggests nothing for it."""
+    if playbook.experiment is not None:
+        yield Verdict(Rule("held_back", "availability"), (features.arm == CONTROL)[:, None])
 
 
 # -- consent ----------------------------------------------------------------------------------------

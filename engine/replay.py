@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from engine.arbitration import limited, placed_at, rank, weigh
+from engine.arbitration import limited, placed_at, rank, shares, weigh
 from engine.contract import TIME
 from engine.decide import Judged
+from engine.experiments import ARMS, OUTSIDE
 from engine.playbook import Playbook
 from engine.records import DAY_MICROS, Bools, EngineError, Floats, Ints
 from engine.scores import Scores
@@ -24,7 +25,7 @@ FOLLOWING = ("place", "probability", "explored", "caused", "cost", "fatigue", "l
 """Columns of `Decisions.record` that follow from its scores."""
 
 JUDGED = ("stage", "rules", "room", "value", "response", "optout", "followed", "comparable", "weight",
-          "uncertainty", "due")  # fmt: skip
+          "uncertainty", "due", "arm")  # fmt: skip
 """Columns that follow from the facts."""
 
 RECORD_TYPES: dict[str, type[pl.DataType] | pl.DataType] = {
@@ -35,6 +36,7 @@ RECORD_TYPES: dict[str, type[pl.DataType] | pl.DataType] = {
     "weight": pl.Float64, "lever": pl.Float64, "priority": pl.Float64, "target": pl.Float64,
     "uncertainty": pl.Float64, "due": pl.Float64, "charge": pl.Float64, "room": pl.String,
     "playbook": pl.String, "release": pl.String, "seed": pl.Int64,
+    "arm": pl.String,
 }  # fmt: skip
 """What `Decisions.record` has, for records that are kept in a form without types."""
 
@@ -93,17 +95,19 @@ def from_scores(record: pl.DataFrame, playbook: Playbook) -> pl.DataFrame:
         np.asarray(matrix("comparable"), dtype=np.bool_),
     )  # fmt: skip
     nothing = np.zeros((moments, size, 0), dtype=np.bool_)
-    priority = replace(
-        weigh(scores, matrix("weight"), nothing, playbook), due=matrix("due"), charge=matrix("charge")
-    )
     heads = record.gather_every(size)
+    arm = heads["arm"].replace_strict({name: i for i, name in enumerate(ARMS)}, return_dtype=pl.Int64)
+    arms = arm.fill_null(OUTSIDE).to_numpy()
+    priority = replace(
+        weigh(scores, matrix("weight"), nothing, playbook, arms), due=matrix("due"), charge=matrix("charge")
+    )
     ranking = rank(
         priority.ranked,
         record["stage"].is_null().to_numpy().reshape(moments, size),
         tuple(heads["account_id"]),
         heads["decided_at"].to_physical().to_numpy() // DAY_MICROS,
         treatments=tuple(treatment.id for treatment in playbook.treatments),
-        share=playbook.exploration_share,
+        share=shares(playbook, arms),
         places=playbook.places,
         seed=int(heads["seed"][0]),
         together=limited(_room(heads["room"]), playbook),

@@ -133,6 +133,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "أُغلق هذا الحساب.",
         "fa": "این حساب بسته شده است.",
     },
+    "held_back": {
+        "en": "No suggestions are made for this account at present.",
+        "ar": "لا تُقدَّم اقتراحات لهذا العميل حاليًا.",
+        "fa": "در حال حاضر برای این مشتری پیشنهادی داده نمی‌شود.",
+    },
     "no_timezone": {
         "en": "No time zone is known for this account.",
         "ar": "المنطقة الزمنية لهذا العميل غير معروفة.",

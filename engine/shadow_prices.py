@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from engine.contract import TIME
+from engine.arms import team_members
 from engine.features import Features
 from engine.playbook import Playbook, Treatment
 from engine.policies import fact_columns, holds
@@ -73,26 +73,6 @@ def charges(
 
 def _of_channel(treatment: Treatment, quota: Mapping[str, float]) -> float:
     return quota.get(treatment.channel, 0.0) if treatment.kind == "contact" else 0.0
-
-
-def team_members(history: History, moments: Moments) -> pl.DataFrame:
-    """Who has which role for the account of each moment, as known at it: columns row, role, user_id."""
-    asked = pl.DataFrame(
-        {
-            "account_id": pl.Series(moments.account_ids, dtype=pl.String),
-            "row": np.arange(len(moments)),
-            "as_of": pl.Series(moments.as_of).cast(TIME),
-        }
-    )
-    rows = history["account_team"].join(asked, on="account_id", how="inner")
-    stored = pl.col("stored_at").is_null() | (pl.col("stored_at") < pl.col("as_of"))
-    holds_still = pl.col("superseded_at").is_null() | (pl.col("superseded_at") >= pl.col("as_of"))
-    known = rows.filter(stored & holds_still & ~pl.col("deleted").fill_null(value=False))
-    return (
-        known.sort("row", "role", "user_id")
-        .unique(["row", "role"], keep="last", maintain_order=True)
-        .select("row", "role", "user_id")
-    )
 
 
 def due_worth(features: Features, playbook: Playbook) -> Floats:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from engine.decide import Decisions
+from engine.experiments import Arm, Experiment
 from engine.explanation import every_rule, objection_words, why_not
 from engine.playbook import ContactLimit, Equivalent, Playbook, Suppression, Topic
 from engine.policies import RULE_KINDS, STAGES
@@ -64,6 +65,7 @@ def asked_about(topic: str) -> Row:
     return touchpoint(-1.0, direction="inbound", topic=topic)
 
 
+TEST = Experiment("account", (Arm("control", 10_000),), NOW - 1, "salt")
 TALK = Equivalent("talk", (), ("email", "visit"), 7.0, same_topic=True)
 AT_NIGHT = replace(CALM, channels=tuple(replace(c, quiet_hours=(0, 720)) for c in CALM.channels))
 EXPIRED = changed("visit_news", approval="EU-1", approved_until=NOW - 1)
@@ -85,6 +87,7 @@ SCENES: dict[str, Scene] = {
     "suppression": Scene("visit_news", (*READY, touchpoint(-1.0, treatment="visit_news")),
                          playbook(suppressions=(Suppression("s", "contacts", "treatment", 1, 7.0, 7.0),))),
     "stopped": Scene("visit_news", stops=(ContactStop("1", "channel", "visit"),)),
+    "held_back": Scene("visit_news", rules=replace(CALM, experiment=TEST)),
     "not_valid": Scene("visit_news", rules=changed("visit_news", valid_until=NOW)),
     "wrong_side": Scene("visit_safety", rules=about_medicine()),
     "medical_question": Scene("visit_news", (*READY, asked_about("safety")), about_medicine("news")),
