@@ -14,6 +14,7 @@ import numpy as np
 from engine import numerics
 from engine.contributions import ConstantTerm, Contributions, ForestTerm, Term, through
 from engine.features import Features
+from engine.following import Following
 from engine.forest import Forest
 from engine.linear import Linear, read_linear
 from engine.peers import Peers
@@ -98,6 +99,7 @@ class ReleaseParts:
         pool: What treatments that it has not learned are worth beyond no contact, by channel and topic.
         peers: How often similar accounts responded; None = not counted.
         effects: What its learner adds to the value without contact; None = it predicts values.
+        following: How often people do what is suggested; None = nobody has said so far.
     """
 
     id: str
@@ -115,6 +117,7 @@ class ReleaseParts:
     support: float | None = None
     peers: Peers | None = None
     effects: Effects | None = None
+    following: Following | None = None
 
 
 Values = Callable[[ReleaseParts, Features, Ints, Ints], Floats]

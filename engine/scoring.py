@@ -13,6 +13,7 @@ import numpy as np
 from engine import numerics
 from engine.contributions import ConstantTerm, Contributions, ForestTerm, added, through
 from engine.features import Features
+from engine.following import Following
 from engine.forest import parse_forest
 from engine.peers import Peers
 from engine.playbook import Playbook
@@ -68,7 +69,7 @@ class LearnedScorer:
             value=self._values(theirs, own, places),
             response=self._responses(theirs, own, places),
             optout=alike(features, starting_optout(self.playbook)),
-            followed=alike(features, starting_followed(self.playbook)),
+            followed=alike(features, self._followed),
             evidence=np.array(
                 [self.parts.evidence.get(t.id, 0) for t in self.playbook.treatments], dtype=np.int64
             ),
@@ -139,6 +140,12 @@ class LearnedScorer:
         return unsure
 
     @cached_property
+    def _followed(self) -> Floats:
+        """As people followed so far, where that is known; shape (T,)."""
+        start, learned = starting_followed(self.playbook), self.parts.following
+        return start if learned is None else learned.under(self.playbook, start)
+
+    @cached_property
     def _unlearned(self) -> tuple[Floats, Floats]:
         """Worth beyond no contact and its error of every treatment as if it had no cases; shapes (T,)."""
         start, unsure = starting_values(self.playbook), starting_uncertainty(self.playbook)
@@ -170,7 +177,8 @@ def learned_scorer(
 
     Args:
         manifest: format 2, learner, reader (how it is read; else as its learner), release, treatments ("none"
-            among them), feature_names, levels, evidence, pool (channels and topics).
+            among them), feature_names, levels, evidence, pool (channels and topics), followed (names of the
+            arrays of `engine.following`; optional).
         texts: File -> forest text: value.forest.txt (S-learner), value.<treatment>.forest.txt (T-learner;
             a treatment without one has no contact's value plus its uplift), response.forest.txt (optional),
             support.forest.txt (only with the array "support"); of learners that have effects
@@ -210,6 +218,7 @@ def learned_scorer(
         support=_support(arrays, texts),
         effects=read_effects(own, names, len(treatments)) if LEARNERS[learner].effects else None,
         peers=Peers.of(manifest),
+        following=Following.of(manifest, own),
     )
     if NO_CONTACT not in treatments:
         raise EngineError("The release has not learned no contact ('none'), so it cannot say what is caused.")

@@ -63,7 +63,7 @@ class Cases:
         matured: Whether the longest window was known when the cases were made, whatever was chosen: recent
             cases of quick treatments alone would be compared with no contact of other weeks; shape (n,).
         followed: Whether what was chosen was carried out: 1, 0, or NaN where nobody said.
-            For learning P(followed), which nothing does yet; shape (n,).
+            For learning P(followed) (`training.advice`); shape (n,).
         dismissed: Why it was not, a reason of `DISMISS_REASONS`; "" = it was not dismissed; shape (n,).
         windows: Days of the general horizon, then those of issues that have another.
         basis: Where the occasions come from.

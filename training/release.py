@@ -16,6 +16,7 @@ import numpy as np
 
 from data.artifacts import Release
 from engine.estimation import Interval, Resamples, doubly_robust_terms
+from engine.following import Following
 from engine.records import DAY_MICROS, Bools, EngineError, Floats, Ints
 from engine.scoring import SUPPORT_FOREST, learned_scorer
 from training.boosting import Boosting
@@ -78,6 +79,11 @@ def with_support(parts: Parts, support: Support | None) -> Parts:
         return parts
     texts = {**parts.texts, SUPPORT_FOREST: support.text()}
     return Parts(texts, {**parts.arrays, "support": np.array([support.least])})
+
+
+def with_following(parts: Parts, following: Following | None) -> Parts:
+    """The same with how often people follow, where anybody has said so; names are in the manifest."""
+    return parts if following is None else Parts(parts.texts, {**parts.arrays, **following.arrays()})
 
 
 def release_id(made_at: int, parts: Parts) -> str:

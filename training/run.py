@@ -17,6 +17,7 @@ from data.ledger.ledger import Ledger
 from data.progress import Progress
 from engine.playbook import Playbook
 from training import report
+from training.advice import learn_following
 from training.behaviour import Assignment, assignment_of
 from training.boosting import Boosting
 from training.cases import Cases, build_cases, known_at
@@ -26,7 +27,7 @@ from training.gains import all_json
 from training.horizons import on_one_clock
 from training.learners import LEARNERS, learnable, load_installed
 from training.peers import count_peers
-from training.release import Gate, judge, manifest_of, parts_of, release_id, with_support
+from training.release import Gate, judge, manifest_of, parts_of, release_id, with_following, with_support
 from training.select import Selection, select
 from training.splits import held_out
 from training.support import learn_support
@@ -200,12 +201,14 @@ def _write(
     cases, selection = learned.cases, learned.selection
     fitted = LEARNERS[selection.chosen].learn(cases, learned.assignment.probability, settings.boosting)
     support = learn_support(cases, learned.assignment, settings.boosting, seed=settings.seed)
-    parts = with_support(parts_of(fitted, cases, settings.boosting), support)
-    identity = release_id(settings.made_at, parts)
     at = known_at(snapshot, settings.at)
+    following = learn_following(snapshot, cases, at=at)
+    parts = with_following(with_support(parts_of(fitted, cases, settings.boosting), support), following)
+    identity = release_id(settings.made_at, parts)
     manifest = manifest_of(
         selection.chosen, fitted, cases, identity, _facts(snapshot, learned, gate, settings, at)
     )
+    manifest |= {} if following is None else {"followed": following.names()}
     findings = report.Findings(
         manifest, selection, learned.judged, learned.by_time, gate, cases, learned.assignment, fitted,
         report.arrival_days(snapshot, cases, at), at, report.not_known_as_of(snapshot),
