@@ -11,23 +11,25 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from api.capabilities import CAPABILITIES, JOB_ROLE, OWN, may_do, needed
 from api.limits import Limits
 from api.problems import HttpProblem
 from api.service import Service
 from api.signing_in import SigningIn
 from data.ledger.changes import Change
+from data.ledger.keys import PREFIX
 from data.ledger.types import HandOver, Session, Suggestion, UnknownError, User
 
-JOB_ROLE = "job"
-"""A technical user: may send events of every account and sees no suggestions."""
-
-_bearer = HTTPBearer(auto_error=False, description="Token of a user: `nextbest token USER_ID`.")
+_bearer = HTTPBearer(
+    auto_error=False,
+    description="Token of a user: `nextbest token USER_ID`; key of a job: `nextbest key create`.",
+)
 
 
 async def _service(request: Request) -> Service:
@@ -78,7 +80,7 @@ def _user(
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> User:
     if credentials is not None:
-        user = service.ledger.user_of_token(credentials.credentials, now=service.clock())
+        user = _bearing(service, credentials.credentials)
         if user is not None:
             return user
     elif session is not None:
@@ -96,7 +98,55 @@ async def _within_rate(request: Request, user: Annotated[User, Depends(_user)]) 
     return user
 
 
+def _bearing(service: Service, proof: str) -> User | None:
+    """Whose key or token it is."""
+    if proof.startswith(PREFIX):
+        return service.ledger.keys.user(proof, now=service.clock())
+    return service.ledger.user_of_token(proof, now=service.clock())
+
+
 SignedIn = Annotated[User, Depends(_within_rate)]
+
+
+def may(*areas: str) -> Any:
+    """Belongs to every route, or router: what its caller must be able to do.
+
+    `@router.get(..., dependencies=[may("suggestions")])` needs suggestions:read, with POST suggestions:write;
+    `may("suggestions:read")` the same by any method. Whoever cannot gets a 403, the same for every account.
+    """
+
+    def allowed(request: Request, user: SignedIn, service: Serving) -> None:
+        for area in areas:
+            if not _can(user, needed(area, request.method), service):
+                raise HttpProblem(HTTPStatus.FORBIDDEN, _CANNOT.format(needed(area, request.method)))
+
+    allowed.__dict__["areas"] = areas
+    return Depends(allowed)
+
+
+_CANNOT = "This needs {!r}, which your role or key does not have."
+
+
+def _can(user: User, capability: str, service: Service) -> bool:
+    if user.scopes is not None and capability not in user.scopes:
+        return False
+    if capability in OWN:
+        return user.scopes is None
+    if user.role in OFFICE_ROLES and capability in CAPABILITIES[user.role]:
+        return True  # without a look at the playbook, so that metrics tell of one that is broken
+    if capability in may_do(user.role, service.decider().playbook, leads=False):
+        return True
+    # Looked up only where it decides.
+    return capability in CAPABILITIES["manager"] and bool(service.ledger.managed(user.user_id))
+
+
+async def _for_everybody() -> None:
+    """Nobody has to sign in for it."""
+
+
+_for_everybody.__dict__["areas"] = ()
+PUBLIC = Depends(_for_everybody)
+"""Belongs to the few routes that need no sign-in."""
 AccountId = Annotated[str, Path(min_length=1, max_length=200, description="The account.")]
 
 
@@ -184,7 +234,7 @@ Leading = Annotated[User, Depends(_leading)]
 """A user who is above others."""
 
 
-OFFICE_ROLES = ("marketer", "data_scientist", "admin")
+OFFICE_ROLES = ("marketer", "data_scientist", "admin", JOB_ROLE)
 """They write the playbook and the releases, and read all of both; of accounts they see what others do."""
 
 
@@ -234,16 +284,6 @@ def may_see_change(service: Service, user: User, change: Change) -> bool:
             return False
     serves = service.ledger.serves(user.user_id, change.account_id)
     return serves and change.role in roles_seen(service, user, change.account_id)
-
-
-def _technical(user: SignedIn) -> User:
-    if user.role not in (JOB_ROLE, "admin"):
-        raise HttpProblem(HTTPStatus.FORBIDDEN, "Only technical users may do this: nextbest token NAME --job")
-    return user
-
-
-Technical = Annotated[User, Depends(_technical)]
-"""A technical user or an administrator."""
 
 
 async def _limits(request: Request) -> Limits:

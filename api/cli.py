@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from api import (
+    access_commands,
     backup_commands,
     commands,
     demo,
@@ -43,6 +44,7 @@ class _Commands(TyperGroup):
 def register(app: typer.Typer) -> None:
     """Add the commands of this package."""
     commands.register(app)
+    access_commands.register(app)
     stop_commands.register(app)
     dismissal_commands.register(app)
     playbook_commands.register(app)

@@ -154,16 +154,13 @@ def serve(
 def token(
     user_id: Annotated[str, typer.Argument(help="User of the ledger.")],
     days: Annotated[float | None, typer.Option(help="How long it lasts.", min=0.001)] = None,
-    job: Annotated[
-        bool, typer.Option("--job", help="Make a technical user who may send events of every account.")
-    ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Issue a bearer token to a user; it is shown once."""
+    """Issue a bearer token to a user; it is shown once. Jobs get a key: `nextbest key create`."""
     from api.tokens import issue
 
     settings = Settings(home=home, token_days=days)
-    typer.echo(issue(settings, user_id, job=job))
+    typer.echo(issue(settings, user_id))
 
 
 def password(

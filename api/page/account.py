@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from fastapi import Form, Query, Request, Response
 
-from api.access import ReadableAccount, Serving, SignedIn, may_report, roles_seen
+from api.access import ReadableAccount, Serving, SignedIn, may, may_report, roles_seen
 from api.contact_schemas import ContactIn
 from api.hand_over_schemas import AdverseEventIn, HandOverIn
 from api.own_schemas import IdeaIn
@@ -28,7 +28,7 @@ _TIMELINE = 200
 _FOUND = 60
 
 
-@router.get("/accounts")
+@router.get("/accounts", dependencies=[may("accounts")])
 def find(
     request: Request, user: SignedIn, service: Serving, q: Annotated[str, Query(max_length=200)] = ""
 ) -> Response:
@@ -37,7 +37,7 @@ def find(
     return show(request, user, service, "accounts.html", found=found, q=q)
 
 
-@router.get("/accounts/{account_id}")
+@router.get("/accounts/{account_id}", dependencies=[may("accounts", "suggestions", "hand_overs")])
 def one(request: Request, account: ReadableAccount, user: SignedIn, service: Serving) -> Response:
     """Everything that she may know of it, on one page."""
     words, playbook = words_for(user, service), service.decider().playbook
@@ -68,7 +68,7 @@ def own_treatments(user: User, service: Service) -> list[Treatment]:
     return [t for t in found if t.role == user.role and t.kind == "contact"]
 
 
-@router.get("/accounts/{account_id}/why-not")
+@router.get("/accounts/{account_id}/why-not", dependencies=[may("suggestions")])
 def why_not(
     request: Request, account: ReadableAccount, user: SignedIn, service: Serving,
     treatment: Annotated[str, Query(min_length=1, max_length=200)],
@@ -80,7 +80,7 @@ def why_not(
     return show(request, user, service, "why_not.html", found=found, turning=turning, name=name)
 
 
-@router.post("/accounts/{account_id}/plan")
+@router.post("/accounts/{account_id}/plan", dependencies=[may("suggestions")])
 def plan(
     request: Request, *, account: ReadableAccount, user: SignedIn, service: Serving,
     treatment: Short, on: Short = "", note: Text = "", override: Text = "", sent: Short = "",
@@ -93,7 +93,7 @@ def plan(
     return back(request, {"did": "plan"})
 
 
-@router.post("/accounts/{account_id}/record")
+@router.post("/accounts/{account_id}/record", dependencies=[may("accounts")])
 def record(
     request: Request, *, account: ReadableAccount, user: SignedIn, service: Serving,
     treatment: Short, note: Text = "", sent: Short = "",
@@ -104,7 +104,7 @@ def record(
     return back(request, {"did": "record"})
 
 
-@router.post("/accounts/{account_id}/side-effect")
+@router.post("/accounts/{account_id}/side-effect", dependencies=[may("events")])
 def side_effect(
     request: Request, *, account: ReadableAccount, user: SignedIn, service: Serving,
     description: Annotated[str, Form(min_length=1, max_length=10_000)], serious: Short = "",
@@ -116,7 +116,7 @@ def side_effect(
     return back(request, {"did": "side_effect"})
 
 
-@router.post("/accounts/{account_id}/hand-overs")
+@router.post("/accounts/{account_id}/hand-overs", dependencies=[may("hand_overs")])
 def ask(
     request: Request,
     *,

@@ -6,7 +6,7 @@ from datetime import date
 
 from fastapi import Request, Response
 
-from api.access import Serving, SignedIn, people_seen
+from api.access import Serving, SignedIn, may, people_seen
 from api.hand_over_schemas import HandOverOut
 from api.page.cards import lead, minutes_of, treatment_of
 from api.page.days import day_off
@@ -27,7 +27,7 @@ router = page_router()
 _WAITING = 5
 
 
-@router.get("/day")
+@router.get("/day", dependencies=[may("suggestions", "plan", "hand_overs")])
 def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
     """Hand-overs first, then suggestions; those of her people for a manager, to read."""
     playbook, listed = service.decider().playbook, my_worklist(user, service, limit=None)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import Form, Request, Response
 
-from api.access import Serving, SignedIn, gave, gets
+from api.access import Serving, SignedIn, gave, gets, may
 from api.hand_over_schemas import ReplyIn
 from api.hand_overs import REJECT_REASONS
 from api.page.rendering import show
@@ -17,7 +17,7 @@ from api.routes import hand_overs
 router = page_router()
 
 
-@router.get("/hand-overs/{hand_over_id}")
+@router.get("/hand-overs/{hand_over_id}", dependencies=[may("hand_overs")])
 def one(request: Request, found: hand_overs.ReadableHandOver, user: SignedIn, service: Serving) -> Response:
     """What is asked, by whom, until when, and what was said before."""
     detail = hand_overs.one(found, user, service)
@@ -33,7 +33,7 @@ def one(request: Request, found: hand_overs.ReadableHandOver, user: SignedIn, se
     )  # fmt: skip
 
 
-@router.post("/hand-overs/{hand_over_id}/answer")
+@router.post("/hand-overs/{hand_over_id}/answer", dependencies=[may("hand_overs")])
 def answer(
     request: Request, *, found: hand_overs.ReadableHandOver, user: SignedIn, service: Serving,
     verb: Annotated[Literal["accept", "done", "reject", "close", "ask_again"], Form()],

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Path, Request, Response
 from fastapi.responses import HTMLResponse
 
-from api.access import Leading, Office, Serving, SignedIn, may_read_all, people_seen
+from api.access import Leading, Office, Serving, SignedIn, may, may_read_all, people_seen
 from api.hand_overs import figures
 from api.page.rendering import show
 from api.page.routing import page_router
@@ -25,7 +25,7 @@ _REPORT_POLICY = (
 """A report brings its own styles and pictures, and runs nothing."""
 
 
-@router.get("/team")
+@router.get("/team", dependencies=[may("team")])
 def team(request: Request, user: Leading, service: Serving) -> Response:
     """What waits for each of her people, by name: load, not achievement."""
     now, ledger = service.clock(), service.ledger
@@ -49,7 +49,7 @@ def team(request: Request, user: Leading, service: Serving) -> Response:
     )  # fmt: skip
 
 
-@router.get("/playbook")
+@router.get("/playbook", dependencies=[may("playbook")])
 def playbook(request: Request, user: SignedIn, service: Serving) -> Response:
     """What may be done and under which rules; of other sides' treatments nothing."""
     rules = service.decider().playbook
@@ -62,7 +62,7 @@ def playbook(request: Request, user: SignedIn, service: Serving) -> Response:
                 sides={role.id for role in rules.roles} if may_read_all(user) else set(seen))  # fmt: skip
 
 
-@router.get("/releases")
+@router.get("/releases", dependencies=[may("releases")])
 def releases(request: Request, user: Office, service: Serving) -> Response:
     """What decided since when, the latest first."""
     models = request.app.state.signing_in.settings.models
@@ -71,7 +71,7 @@ def releases(request: Request, user: Office, service: Serving) -> Response:
     return show(request, user, service, "releases.html", log=log, reports=reports)
 
 
-@router.get("/releases/{release_id}/report")
+@router.get("/releases/{release_id}/report", dependencies=[may("releases")])
 def report(
     request: Request, user: Office, service: Serving,
     release_id: Annotated[str, Path(min_length=1, max_length=200)],

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import Form, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.access import OwnSession, Serving, SignedIn, SigningInHere
+from api.access import PUBLIC, OwnSession, Serving, SignedIn, SigningInHere, may
 from api.page.catalogues import languages
 from api.page.rendering import LANGUAGE_COOKIE, render, words_of_visitor
 from api.page.routing import back, own_path, page_router
@@ -20,13 +20,13 @@ router = page_router()
 Short = Annotated[str, Form(max_length=300)]
 
 
-@router.get("/")
+@router.get("/", dependencies=[PUBLIC])
 def start() -> Response:
     """My day is where everybody begins."""
     return RedirectResponse("/day", HTTPStatus.SEE_OTHER)
 
 
-@router.get("/sign-in")
+@router.get("/sign-in", dependencies=[PUBLIC])
 def ask(request: Request, service: Serving, session: OwnSession, next: str = "") -> Response:
     """The form; who has signed in already goes on."""
     if session is not None:
@@ -34,7 +34,7 @@ def ask(request: Request, service: Serving, session: OwnSession, next: str = "")
     return _form(request, service, next=next)
 
 
-@router.post("/sign-in")
+@router.post("/sign-in", dependencies=[PUBLIC])
 def sign_in(
     request: Request, *, service: Serving, signing_in: SigningInHere, user_id: Short = "",
     password: Annotated[str, Form(max_length=2000)] = "", next: Short = "",
@@ -60,7 +60,7 @@ def sign_in(
     return answer
 
 
-@router.post("/sign-out")
+@router.post("/sign-out", dependencies=[may("own")])
 def sign_out(request: Request, *, user: SignedIn, service: Serving, signing_in: SigningInHere) -> Response:
     """The session is over, here and wherever its cookie was copied to."""
     service.ledger.sign_ins.end_session(request.cookies.get(signing_in.cookie, ""))
@@ -69,7 +69,7 @@ def sign_out(request: Request, *, user: SignedIn, service: Serving, signing_in: 
     return answer
 
 
-@router.post("/language")
+@router.post("/language", dependencies=[may("own")])
 def choose_language(request: Request, *, user: SignedIn, service: Serving, language: Short) -> Response:
     """The page, and every sentence on it, from now on in another language."""
     if language in languages():

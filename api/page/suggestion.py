@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Form, Request, Response
 
-from api.access import AnswerableSuggestion, ReadableSuggestion, Serving, SignedIn, roles_seen
+from api.access import AnswerableSuggestion, ReadableSuggestion, Serving, SignedIn, may, roles_seen
 from api.account_schemas import about_out
 from api.accounts import about_account, touchpoints_of
 from api.hand_over_schemas import HandOverIn, timeline_out
@@ -33,7 +33,7 @@ Short = Annotated[str, Form(max_length=200)]
 _TIMELINE = 200
 
 
-@router.get("/suggestions/{suggestion_id}")
+@router.get("/suggestions/{suggestion_id}", dependencies=[may("suggestions", "accounts")])
 def one(request: Request, suggestion: ReadableSuggestion, user: SignedIn, service: Serving) -> Response:
     """What is suggested, why, and what may be answered."""
     playbook, account = service.decider().playbook, suggestion.account_id
@@ -85,7 +85,7 @@ def _in(user: User, service: Service) -> bool:
     return user.role in {role.id for role in service.decider().playbook.roles}
 
 
-@router.post("/suggestions/{suggestion_id}/accept")
+@router.post("/suggestions/{suggestion_id}/accept", dependencies=[may("suggestions")])
 def accept(
     request: Request, *, suggestion: AnswerableSuggestion, user: SignedIn, service: Serving, on: Short = ""
 ) -> Response:
@@ -94,7 +94,7 @@ def accept(
     return _answered(request, suggestion, user, service, FeedbackIn(verb="accept", at=at))
 
 
-@router.post("/suggestions/{suggestion_id}/dismiss")
+@router.post("/suggestions/{suggestion_id}/dismiss", dependencies=[may("suggestions")])
 def dismiss(
     request: Request,
     *,
@@ -108,7 +108,7 @@ def dismiss(
     return _answered(request, suggestion, user, service, body, to="/day")
 
 
-@router.post("/suggestions/{suggestion_id}/snooze")
+@router.post("/suggestions/{suggestion_id}/snooze", dependencies=[may("suggestions")])
 def snooze(
     request: Request, *, suggestion: AnswerableSuggestion, user: SignedIn, service: Serving,
     days: Annotated[int, Form(ge=1, le=89)],
@@ -121,7 +121,7 @@ def snooze(
     return _answered(request, suggestion, user, service, body, to="/day", until=until.isoformat())
 
 
-@router.post("/suggestions/{suggestion_id}/complete")
+@router.post("/suggestions/{suggestion_id}/complete", dependencies=[may("suggestions", "hand_overs")])
 def complete(
     request: Request, *, suggestion: AnswerableSuggestion, user: SignedIn, service: Serving,
     result: Annotated[Literal["", "replied", "attended", "accepted", "rejected"], Form()] = "",
@@ -142,7 +142,7 @@ def complete(
     return back(request, _told(done, "complete") | {"handed": handed}, to="/day")
 
 
-@router.post("/suggestions/{suggestion_id}/hand-over")
+@router.post("/suggestions/{suggestion_id}/hand-over", dependencies=[may("suggestions", "hand_overs")])
 def hand_over(
     request: Request, *, suggestion: ReadableSuggestion, user: SignedIn, service: Serving,
     to_role: Short, note: Text = "",
@@ -153,7 +153,7 @@ def hand_over(
     return back(request, {"did": "hand_over", "handed": handed.to_role})
 
 
-@router.post("/suggestions/{suggestion_id}/undo")
+@router.post("/suggestions/{suggestion_id}/undo", dependencies=[may("suggestions")])
 def undo(request: Request, suggestion: ReadableSuggestion, user: SignedIn, service: Serving) -> Response:
     """As it was before her last answer."""
     suggestions.undo(suggestion, user, service)

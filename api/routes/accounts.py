@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.access import PageSize, ReadableAccount, Serving, SignedIn, roles_seen
+from api.access import PageSize, ReadableAccount, Serving, SignedIn, may, roles_seen
 from api.account_schemas import AboutOut, AccountOut, about_out
 from api.accounts import about_account, matching, touchpoints_of
 from api.hand_over_schemas import TimelineOut, timeline_out
@@ -16,7 +16,11 @@ from api.service import Service
 from data.ledger.types import User
 from data.times import micros
 
-router = APIRouter(tags=["accounts"], responses={s: {"model": Problem} for s in (401, 404, 422)})
+router = APIRouter(
+    tags=["accounts"],
+    dependencies=[may("accounts")],
+    responses={s: {"model": Problem} for s in (401, 403, 404, 422)},
+)
 
 _ALL = 100_000
 """More touchpoints than an account has."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from api.access import ReadableAccount, Serving, SignedIn, people_seen
+from api.access import ReadableAccount, Serving, SignedIn, may, people_seen
 from api.contact_schemas import ContactIn, ContactOut, HeardOnlyIn, TakenBackOut, contact_out
 from api.contacts import record_contact
 from api.field_note_schemas import NoteCountOut, note_count_out
@@ -25,13 +25,13 @@ router = APIRouter(tags=["contacts"], responses={s: {"model": Problem} for s in 
 Days = Annotated[float, Query(gt=0, le=3660, description="Of the last so many days.")]
 
 
-@router.post("/accounts/{account_id}/contacts", dependencies=[ONCE])
+@router.post("/accounts/{account_id}/contacts", dependencies=[may("accounts"), ONCE])
 def record(account: ReadableAccount, body: ContactIn, user: SignedIn, service: Serving) -> ContactOut:
     """A contact that I made without a suggestion; the same treatment on my list is completed by it."""
     return contact_out(record_contact(body.contact(account), user, service), _reader(user, service))
 
 
-@router.post("/accounts/{account_id}/field-notes", dependencies=[ONCE])
+@router.post("/accounts/{account_id}/field-notes", dependencies=[may("accounts"), ONCE])
 def hear(account: ReadableAccount, body: HeardOnlyIn, user: SignedIn, service: Serving) -> ContactOut:
     """What I heard of an account, without a contact of mine: kept as one of theirs."""
     contact = body.contact(account, service.decider().playbook)
@@ -43,7 +43,7 @@ def _reader(user: User, service: Service) -> Reader:
     return Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook)
 
 
-@router.post("/contacts/{touchpoint_id}/undo", dependencies=[ONCE])
+@router.post("/contacts/{touchpoint_id}/undo", dependencies=[may("accounts"), ONCE])
 def undo(
     touchpoint_id: Annotated[str, Path(min_length=1, max_length=200, description="As it was answered.")],
     user: SignedIn,
@@ -54,7 +54,7 @@ def undo(
     return TakenBackOut(contact_id=touchpoint_id)
 
 
-@router.get("/field-notes")
+@router.get("/field-notes", dependencies=[may("notes")])
 def count_field_notes(
     user: SignedIn, service: Serving, days: Days = 90.0, period: Period = "all"
 ) -> list[NoteCountOut]:

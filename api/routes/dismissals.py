@@ -7,13 +7,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from api.access import Leading, Serving, people_seen
+from api.access import Leading, Serving, may, people_seen
 from api.dismissal_schemas import CorrectionOut, DismissalCountOut, correction_out, count_out
 from api.once import ONCE
 from api.problems import HttpProblem, Problem
 from engine.records import DAY_MICROS
 
-router = APIRouter(tags=["dismissals"], responses={s: {"model": Problem} for s in (401, 403, 404, 422)})
+router = APIRouter(
+    tags=["dismissals"],
+    dependencies=[may("team")],
+    responses={s: {"model": Problem} for s in (401, 403, 404, 422)},
+)
 
 Days = Annotated[float, Query(gt=0, le=3660, description="Of the last so many days.")]
 

@@ -6,14 +6,18 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from api.access import Limited, Serving, SignedIn, may_report
+from api.access import Limited, Serving, SignedIn, may, may_report
 from api.events import check_event
 from api.once import ONCE
 from api.problems import HttpProblem, Problem
 from api.schemas import EventIn, Events, EventsOut, StoredOut
 from data.times import to_datetime
 
-router = APIRouter(tags=["events"], responses={s: {"model": Problem} for s in (401, 404, 409, 413, 422)})
+router = APIRouter(
+    tags=["events"],
+    dependencies=[may("events")],
+    responses={s: {"model": Problem} for s in (401, 403, 404, 409, 413, 422)},
+)
 
 
 @router.post("/events", dependencies=[ONCE])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from api.access import ReadableAccount, Serving, SignedIn, roles_seen
+from api.access import ReadableAccount, Serving, SignedIn, may, roles_seen
 from api.explanation_schemas import TurningOut, WhyNotOut, turning_out, why_not_out
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
@@ -15,7 +15,11 @@ from api.service import Service
 from data.ledger.types import User
 from engine.playbook import PlaybookError
 
-router = APIRouter(tags=["explanations"], responses={s: {"model": Problem} for s in (401, 403, 404, 422)})
+router = APIRouter(
+    tags=["explanations"],
+    dependencies=[may("suggestions")],
+    responses={s: {"model": Problem} for s in (401, 403, 404, 422)},
+)
 
 TreatmentId = Annotated[str, Path(min_length=1, max_length=200, description="A treatment of the playbook.")]
 Wanted = Annotated[

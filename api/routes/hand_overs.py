@@ -15,6 +15,7 @@ from api.access import (
     SignedIn,
     gave,
     gets,
+    may,
     may_report,
     may_see_hand_over,
     people_seen,
@@ -66,7 +67,7 @@ def _readable(
 ReadableHandOver = Annotated[HandOver, Depends(_readable)]
 
 
-@router.post("/accounts/{account_id}/hand-overs", dependencies=[ONCE])
+@router.post("/accounts/{account_id}/hand-overs", dependencies=[may("hand_overs"), ONCE])
 def ask(account: ReadableAccount, body: HandOverIn, user: SignedIn, service: Serving) -> HandOverOut:
     """Ask a colleague to do something for an account, with a note."""
     if user.role not in {role.id for role in service.decider().playbook.roles}:
@@ -86,7 +87,7 @@ def _check_suggestion(suggestion_id: str, account: str, user: User, service: Ser
         raise missing
 
 
-@router.get("/accounts/{account_id}/hand-overs")
+@router.get("/accounts/{account_id}/hand-overs", dependencies=[may("hand_overs")])
 def of_account(account: ReadableAccount, user: SignedIn, service: Serving) -> list[HandOverOut]:
     """All hand-overs of an account that I may see, the latest first."""
     service.ledger.escalate_late(now=service.clock())
@@ -94,7 +95,7 @@ def of_account(account: ReadableAccount, user: SignedIn, service: Serving) -> li
     return shown_hand_overs(found, user, service)
 
 
-@router.get("/hand-overs")
+@router.get("/hand-overs", dependencies=[may("hand_overs")])
 def mine(
     user: SignedIn, service: Serving, box: Annotated[Literal["received", "sent"], Query()] = "received"
 ) -> list[HandOverOut]:
@@ -111,7 +112,7 @@ def waiting_for(user: User, service: Service) -> list[HandOverOut]:
     return shown_hand_overs(service.ledger.hand_overs_for(user.user_id, user.role), user, service)
 
 
-@router.get("/hand-overs/figures")
+@router.get("/hand-overs/figures", dependencies=[may("hand_overs")])
 def how_it_goes(user: SignedIn, service: Serving) -> list[FiguresOut]:
     """How the roles that I see keep what was agreed, over the last 90 days."""
     now = service.clock()
@@ -119,7 +120,7 @@ def how_it_goes(user: SignedIn, service: Serving) -> list[FiguresOut]:
     return [FiguresOut(**row) for row in figures(service.ledger, people_seen(service, user)[1], now)]
 
 
-@router.get("/hand-overs/{hand_over_id}")
+@router.get("/hand-overs/{hand_over_id}", dependencies=[may("hand_overs")])
 def one(found: ReadableHandOver, user: SignedIn, service: Serving) -> HandOverDetailOut:
     """A hand-over with what was said with the account before, as far as my role may see it."""
     playbook = service.decider().playbook
@@ -143,7 +144,7 @@ def _for_reports(roles: tuple[str, ...], found: HandOver, user: User) -> tuple[s
     return (*roles, found.by_role) if found.kind == "safety" and gets(found, user) else roles
 
 
-@router.post("/hand-overs/{hand_over_id}/answer", dependencies=[ONCE])
+@router.post("/hand-overs/{hand_over_id}/answer", dependencies=[may("hand_overs"), ONCE])
 def answer(found: ReadableHandOver, body: ReplyIn, user: SignedIn, service: Serving) -> HandOverOut:
     """Accept, do, send back with a reason; or, when it came back, close it or ask again."""
     takes_back = body.verb in ("close", "ask_again")
@@ -153,7 +154,7 @@ def answer(found: ReadableHandOver, body: ReplyIn, user: SignedIn, service: Serv
     return shown_hand_overs([reply(service, found, body.reply(), user)], user, service)[0]
 
 
-@router.post("/accounts/{account_id}/adverse-events", dependencies=[ONCE])
+@router.post("/accounts/{account_id}/adverse-events", dependencies=[may("events"), ONCE])
 def adverse_event(
     account_id: AccountId, body: AdverseEventIn, user: SignedIn, service: Serving
 ) -> HandOverOut:

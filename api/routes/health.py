@@ -10,7 +10,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from api.access import Serving, Technical
+from api.access import PUBLIC, Serving, SignedIn, may
 from api.decider import Decider
 from api.metrics import Metrics
 from api.problems import Problem
@@ -24,14 +24,14 @@ metrics_router = APIRouter(tags=["health"], responses={s: {"model": Problem} for
 _log = logging.getLogger("nextbest.api")
 
 
-@router.get("/health")
+@router.get("/health", dependencies=[PUBLIC])
 async def health() -> AliveOut:
     """The process answers. No token needed; asks nothing of ledger and files, so that a failing database does
     not make anybody restart it."""
     return AliveOut()
 
 
-@router.get("/ready", responses={503: {"model": ReadyOut}})
+@router.get("/ready", responses={503: {"model": ReadyOut}}, dependencies=[PUBLIC])
 def ready(request: Request, service: Serving, response: Response) -> ReadyOut:
     """Ledger, release and playbook in use. No token needed; says nothing of any account or path."""
     try:
@@ -57,9 +57,9 @@ def ready(request: Request, service: Serving, response: Response) -> ReadyOut:
     )
 
 
-@metrics_router.get("/metrics", response_class=PlainTextResponse)
-def metrics(request: Request, user: Technical, service: Serving) -> Response:
-    """The figures of this process in Prometheus' text format; for technical users and administrators."""
+@metrics_router.get("/metrics", response_class=PlainTextResponse, dependencies=[may("metrics")])
+def metrics(request: Request, user: SignedIn, service: Serving) -> Response:
+    """The figures of this process in Prometheus' text format; for jobs and administrators."""
     figures: Metrics = request.app.metrics
     return Response(figures.text(_decider(service)), media_type=CONTENT_TYPE_LATEST)
 

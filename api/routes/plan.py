@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from api.access import Serving, SignedIn, people_seen, roles_seen
+from api.access import Serving, SignedIn, may, people_seen, roles_seen
 from api.day_plan import DayPlan, day_plan
 from api.once import ONCE
 from api.people_time import day_number
@@ -21,7 +21,11 @@ from api.service import Service
 from data.ledger.types import Suggestion, UnknownError, User
 from engine.wording import Reader
 
-router = APIRouter(tags=["plan"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
+router = APIRouter(
+    tags=["plan"],
+    dependencies=[may("plan")],
+    responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)},
+)
 
 Whose = Annotated[
     str | None, Query(min_length=1, max_length=200, description="One of her people, for a manager.")

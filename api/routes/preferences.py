@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Response
 from pydantic import BaseModel, Field, model_validator
 
-from api.access import ReadableAccount, Serving, SignedIn
+from api.access import ReadableAccount, Serving, SignedIn, may
 from api.once import ONCE
 from api.preferences import (
     Place,
@@ -24,7 +24,11 @@ from api.schemas import SentOut, Strict, sent_out
 from api.tags import TAGGED, IfMatch
 from data.times import to_datetime
 
-router = APIRouter(tags=["preferences"], responses={s: {"model": Problem} for s in (401, 404, 422)})
+router = APIRouter(
+    tags=["preferences"],
+    dependencies=[may("accounts")],
+    responses={s: {"model": Problem} for s in (401, 403, 404, 422)},
+)
 
 Channel = Annotated[str, Path(min_length=1, max_length=200, description="A channel, or * for all.")]
 Purpose = Annotated[

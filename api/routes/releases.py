@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from pydantic import BaseModel, Field
 
-from api.access import Office, Serving, SignedIn, may_read_all, people_seen
+from api.access import Office, Serving, SignedIn, may, may_read_all, people_seen
 from api.playbook_schemas import PlaybookOut, playbook_out
 from api.problems import HttpProblem, Problem
 from api.reading import language_of
@@ -19,7 +19,7 @@ from data.artifacts import CorruptReleaseError, list_manifests, read_document
 from data.ledger.types import ReleaseInUse
 from data.times import to_datetime
 
-router = APIRouter(tags=["what decides"], responses={s: {"model": Problem} for s in (401, 404, 422)})
+router = APIRouter(tags=["what decides"], responses={s: {"model": Problem} for s in (401, 403, 404, 422)})
 
 REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
@@ -54,7 +54,7 @@ class ReleaseDetailOut(ReleaseOut):
     manifest: dict[str, Any]
 
 
-@router.get("/releases")
+@router.get("/releases", dependencies=[may("releases")])
 def list_releases(user: Office, service: Serving) -> list[ReleaseOut]:
     """All releases, the latest first."""
     log = service.ledger.release_log()
@@ -62,7 +62,7 @@ def list_releases(user: Office, service: Serving) -> list[ReleaseOut]:
     return [_out(release_id, found[release_id], log) for release_id in sorted(found, reverse=True)]
 
 
-@router.get("/releases/{release_id}")
+@router.get("/releases/{release_id}", dependencies=[may("releases")])
 def release(release_id: ReleaseId, user: Office, service: Serving) -> ReleaseDetailOut:
     """One release with its manifest."""
     found = list_manifests(service.models)
@@ -74,6 +74,7 @@ def release(release_id: ReleaseId, user: Office, service: Serving) -> ReleaseDet
 
 @router.get(
     "/releases/{release_id}/card",
+    dependencies=[may("releases")],
     response_class=PlainTextResponse,
     responses={200: {"content": {"text/markdown": {}, "text/plain": {}}}},
 )
@@ -82,7 +83,7 @@ def card(release_id: ReleaseId, user: Office, service: Serving) -> Response:
     return PlainTextResponse(_document(release_id, "card.md", service), media_type="text/markdown")
 
 
-@router.get("/releases/{release_id}/report", response_class=HTMLResponse)
+@router.get("/releases/{release_id}/report", response_class=HTMLResponse, dependencies=[may("releases")])
 def report(release_id: ReleaseId, user: Office, service: Serving) -> Response:
     """Its training report, a page of its own."""
     return HTMLResponse(
@@ -90,7 +91,7 @@ def report(release_id: ReleaseId, user: Office, service: Serving) -> Response:
     )
 
 
-@router.get("/playbook")
+@router.get("/playbook", dependencies=[may("playbook")])
 def playbook(
     user: SignedIn,
     service: Serving,

@@ -7,13 +7,17 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from api.access import Leading, Serving, SignedIn
+from api.access import Leading, Serving, SignedIn, may
 from api.once import ONCE
 from api.problems import HttpProblem, Problem
 from api.stop_schemas import ResumeIn, StopIn, StopOut, StoppedOut, stop_out
 from api.stops import StopError, resume_contacts, scope_of, stop_contacts
 
-router = APIRouter(tags=["contact stops"], responses={s: {"model": Problem} for s in (401, 403, 404, 422)})
+router = APIRouter(
+    tags=["contact stops"],
+    dependencies=[may("stops")],
+    responses={s: {"model": Problem} for s in (401, 403, 404, 422)},
+)
 
 
 @router.get("/contact-stops")

@@ -7,11 +7,15 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
-from api.access import Serving, SignedIn
+from api.access import Serving, SignedIn, may
 from api.problems import Problem
 from api.stream import Feed, events
 
-router = APIRouter(tags=["stream"], responses={s: {"model": Problem} for s in (401, 422)})
+router = APIRouter(
+    tags=["stream"],
+    dependencies=[may("suggestions")],
+    responses={s: {"model": Problem} for s in (401, 403, 422)},
+)
 
 LastEventId = Annotated[str | None, Header(max_length=100, description="Go on after this event.")]
 

@@ -14,6 +14,7 @@ from api.access import (
     ReadableSuggestion,
     Serving,
     SignedIn,
+    may,
     people_seen,
     roles_seen,
 )
@@ -43,7 +44,11 @@ from data.ledger.types import Suggestion, User
 from engine.explanation import why_not_words
 from engine.wording import Reader
 
-router = APIRouter(tags=["suggestions"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
+router = APIRouter(
+    tags=["suggestions"],
+    dependencies=[may("suggestions")],
+    responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)},
+)
 
 _ALL = 5_000
 """More suggestions than a person has."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from api.access import ReadableAccount, Serving, SignedIn
+from api.access import ReadableAccount, Serving, SignedIn, may
 from api.problems import Problem
 from api.twin_schemas import TwinsOut, twins_out
 from api.twins import seen_twins
 
-router = APIRouter(tags=["twins"], responses={s: {"model": Problem} for s in (401, 404, 422)})
+router = APIRouter(
+    tags=["twins"],
+    dependencies=[may("accounts")],
+    responses={s: {"model": Problem} for s in (401, 403, 404, 422)},
+)
 
 
 @router.get("/accounts/{account_id}/twins")

@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from fastapi import APIRouter
 
-from api.access import Limited, ReadableAccount, Serving, SignedIn, roles_seen
+from api.access import Limited, ReadableAccount, Serving, SignedIn, may, roles_seen
 from api.events import check_event
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
@@ -15,7 +15,11 @@ from api.what_if_schemas import WhatIfIn, WhatIfOut, what_if_out
 from data.times import micros
 from engine.records import DAY_MICROS
 
-router = APIRouter(tags=["explanations"], responses={s: {"model": Problem} for s in (401, 404, 413, 422)})
+router = APIRouter(
+    tags=["explanations"],
+    dependencies=[may("suggestions:read")],
+    responses={s: {"model": Problem} for s in (401, 403, 404, 413, 422)},
+)
 
 _AHEAD_DAYS = 366.0
 

@@ -30,6 +30,7 @@ from data.ledger import (
 )  # fmt: skip
 from data.ledger.changes import Changes
 from data.ledger.connection import Database
+from data.ledger.keys import ApiKeys
 from data.ledger.logged import DecisionLog
 from data.ledger.people_acts import PeopleActs
 from data.ledger.people_kept import PeopleKept
@@ -76,6 +77,7 @@ class Ledger(PeopleActs, PeopleKept):
         self.sign_ins = SignIns(database)
         self.plans = PlanStore(database)
         self.changes = Changes(database)
+        self.keys = ApiKeys(database)
         self.logged = DecisionLog(database)
 
     @classmethod

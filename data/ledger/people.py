@@ -10,22 +10,30 @@ import polars as pl
 import sqlalchemy as sa
 
 from data.ledger import schema as t
+from data.ledger.access_schema import settled_users
 from data.ledger.facts import HAS_NAME, name_of
 from data.ledger.statements import chunks, columns, upsert
-from data.ledger.types import UnknownError, User
+from data.ledger.types import ConflictError, UnknownError, User
 
-_USER = ("user_id", "name", "role", "manager_id", "language", "timezone")
+USER_COLUMNS = ("user_id", "name", "role", "manager_id", "language", "timezone")
 _CALENDAR = ("absences",)
+IS_HERE = ~sa.exists().where(
+    settled_users.c.user_id == t.users.c.user_id, settled_users.c.left_at.is_not(None)
+)
+"""Of users: who has not left; who has opens nothing, whatever a load says."""
 
 
 def put_users(connection: sa.Connection, users: pl.DataFrame) -> None:
     """Insert or update; a row marked `deleted` removes the colleague, her tokens and her places in teams."""
     present, gone = _split(users)
+    own = settled_users.c
+    settled = dict(connection.execute(sa.select(own.user_id, own.role).where(own.role.is_not(None))).all())
     rows = [
-        {name: record.get(name) for name in (*_USER, "gender")} | {"calendar": _calendar(record)}
+        {name: record.get(name) for name in (*USER_COLUMNS, "gender")}
+        | {"role": settled.get(record["user_id"], record["role"]), "calendar": _calendar(record)}
         for record in present
     ]
-    upsert(connection, t.users, rows, update=(*_USER[1:], "gender", "calendar"))
+    upsert(connection, t.users, rows, update=(*USER_COLUMNS[1:], "gender", "calendar"))
     for chunk in chunks([record["user_id"] for record in gone]):
         connection.execute(sa.delete(t.team).where(t.team.c.user_id.in_(chunk)))
         connection.execute(sa.delete(t.users).where(t.users.c.user_id.in_(chunk)))
@@ -61,14 +69,13 @@ def _split(frame: pl.DataFrame) -> tuple[list[dict[str, Any]], list[dict[str, An
 
 def users(connection: sa.Connection) -> list[User]:
     """All colleagues by id."""
-    query = sa.select(*columns(t.users, *_USER)).order_by(t.users.c.user_id)
+    query = sa.select(*columns(t.users, *USER_COLUMNS)).order_by(t.users.c.user_id)
     return [User(*row) for row in connection.execute(query)]
 
 
 def issue_token(connection: sa.Connection, user_id: str, *, now: int, expires_at: int) -> str:
     """A new token; only its hash is kept. Raises UnknownError."""
-    if connection.scalar(sa.select(t.users.c.user_id).where(t.users.c.user_id == user_id)) is None:
-        raise UnknownError(f"There is no user {user_id!r} in the ledger.")
+    _require_user(connection, user_id)
     token = secrets.token_urlsafe(32)
     row = {"token_hash": _hash(token), "user_id": user_id, "issued_at": now, "expires_at": expires_at}
     connection.execute(sa.insert(t.tokens), row)
@@ -79,9 +86,9 @@ def user_of_token(connection: sa.Connection, token: str, *, now: int) -> User | 
     """Whose token it is; None for an unknown or expired one. How long a look-up of a hash takes says nothing
     about the token."""
     query = (
-        sa.select(*columns(t.users, *_USER))
+        sa.select(*columns(t.users, *USER_COLUMNS))
         .join(t.tokens, t.tokens.c.user_id == t.users.c.user_id)
-        .where(t.tokens.c.token_hash == _hash(token), t.tokens.c.expires_at > now)
+        .where(t.tokens.c.token_hash == _hash(token), t.tokens.c.expires_at > now, IS_HERE)
     )
     row = connection.execute(query).one_or_none()
     return None if row is None else User(*row)
@@ -103,7 +110,7 @@ def managed(connection: sa.Connection, user_id: str) -> list[User]:
     """Those whom the user is above, at any distance, by id."""
     below = sa.select(t.users.c.user_id).where(t.users.c.manager_id == user_id).cte("below", recursive=True)
     below = below.union(sa.select(t.users.c.user_id).join(below, t.users.c.manager_id == below.c.user_id))
-    query = sa.select(*columns(t.users, *_USER)).join(below, below.c.user_id == t.users.c.user_id)
+    query = sa.select(*columns(t.users, *USER_COLUMNS)).join(below, below.c.user_id == t.users.c.user_id)
     others = query.where(t.users.c.user_id != user_id).order_by(t.users.c.user_id)
     return [User(*row) for row in connection.execute(others)]
 
@@ -125,3 +132,41 @@ def accounts_served(connection: sa.Connection, user_id: str) -> list[tuple[str, 
     )
     found = [(row.account_id, name_of(row.content)) for row in connection.execute(query)]
     return sorted(found, key=lambda one: (one[1].casefold(), one[0]))
+
+
+def add_user(connection: sa.Connection, user: User) -> None:
+    """Somebody whom no load names. Raises ConflictError where the id is taken."""
+    if connection.scalar(sa.select(t.users.c.user_id).where(t.users.c.user_id == user.user_id)) is not None:
+        raise ConflictError(f"There is a user {user.user_id!r} already.")
+    row = {name: getattr(user, name) for name in USER_COLUMNS}
+    connection.execute(sa.insert(t.users), row | {"calendar": {}})
+
+
+def settle_role(connection: sa.Connection, user_id: str, role: str, *, now: int) -> None:
+    """The role that she has from now on, whatever is loaded. Raises UnknownError."""
+    _require_user(connection, user_id)
+    row = {"user_id": user_id, "role": role, "settled_at": now}
+    upsert(connection, settled_users, [row], update=("role", "settled_at"))
+    connection.execute(sa.update(t.users).where(t.users.c.user_id == user_id).values(role=role))
+
+
+def settle_left(connection: sa.Connection, user_id: str, left_at: int | None, *, now: int) -> None:
+    """She has left and is out at once, with sessions, tokens and keys; None = she is back. Raises
+    UnknownError."""
+    _require_user(connection, user_id)
+    row = {"user_id": user_id, "left_at": left_at, "settled_at": now}
+    upsert(connection, settled_users, [row], update=("left_at", "settled_at"))
+    if left_at is not None:
+        for table in (t.sessions, t.tokens):
+            connection.execute(sa.delete(table).where(table.c.user_id == user_id))
+
+
+def who_left(connection: sa.Connection) -> frozenset[str]:
+    """Ids of those who have left."""
+    own = settled_users.c
+    return frozenset(connection.scalars(sa.select(own.user_id).where(own.left_at.is_not(None))))
+
+
+def _require_user(connection: sa.Connection, user_id: str) -> None:
+    if connection.scalar(sa.select(t.users.c.user_id).where(t.users.c.user_id == user_id)) is None:
+        raise UnknownError(f"There is no user {user_id!r} in the ledger.")

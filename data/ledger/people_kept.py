@@ -63,3 +63,24 @@ class PeopleKept:
         """Id and name of every account that the user serves (see `serves`), by name."""
         with self._database.reading() as connection:
             return people.accounts_served(connection, user_id)
+
+    def add_user(self, user: User) -> None:
+        """Somebody whom no load names. ConflictError: the id is taken."""
+        with self._database.writing() as connection:
+            people.add_user(connection, user)
+
+    def settle_role(self, user_id: str, role: str, *, now: int) -> None:
+        """The role that she has from now on, whatever is loaded. Raises UnknownError."""
+        with self._database.writing() as connection:
+            people.settle_role(connection, user_id, role, now=now)
+
+    def settle_left(self, user_id: str, left_at: int | None, *, now: int) -> None:
+        """She has left and opens nothing any more, whatever is loaded; None = she is back. Raises
+        UnknownError."""
+        with self._database.writing() as connection:
+            people.settle_left(connection, user_id, left_at, now=now)
+
+    def who_left(self) -> frozenset[str]:
+        """Ids of those who have left."""
+        with self._database.reading() as connection:
+            return people.who_left(connection)

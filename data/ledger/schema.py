@@ -53,7 +53,7 @@ class Json(TypeDecorator[Any]):
 
 metadata = MetaData()
 # SQLite counts by itself only in a column that is declared INTEGER.
-_Counter = BigInteger().with_variant(Integer(), "sqlite")
+counter = BigInteger().with_variant(Integer(), "sqlite")
 _live = text("state IN ('open', 'accepted', 'snoozed')")
 
 
@@ -87,7 +87,7 @@ blocks = Table(
 events = Table(
     "events",
     metadata,
-    Column("seq", _Counter, primary_key=True, autoincrement=True),
+    Column("seq", counter, primary_key=True, autoincrement=True),
     Column("event_id", Text, nullable=False, unique=True),
     _account(),
     Column("tbl", Text, nullable=False),
@@ -188,7 +188,7 @@ chosen_languages = Table(
 promotions = Table(
     "promotions",
     metadata,
-    Column("number", _Counter, primary_key=True, autoincrement=True),
+    Column("number", counter, primary_key=True, autoincrement=True),
     Column("release_id", Text, nullable=False),
     Column("manifest_hash", Text, nullable=False),
     Column("since", BigInteger, nullable=False),
@@ -255,7 +255,7 @@ decisions = Table(
 contact_stops = Table(
     "contact_stops",
     metadata,
-    Column("stop_id", _Counter, primary_key=True, autoincrement=True),
+    Column("stop_id", counter, primary_key=True, autoincrement=True),
     Column("level", Text, nullable=False),
     Column("of", Text, nullable=False),
     Column("reason", Text, nullable=False),
@@ -343,7 +343,7 @@ dismissals = Table(
 acts = Table(
     "acts",
     metadata,
-    Column("act_id", _Counter, primary_key=True, autoincrement=True),
+    Column("act_id", counter, primary_key=True, autoincrement=True),
     _account(),
     Column("user_id", Text, nullable=False),
     Column("subject", Text, nullable=False),
@@ -362,7 +362,7 @@ acts = Table(
 field_notes = Table(
     "field_notes",
     metadata,
-    Column("note_id", _Counter, primary_key=True, autoincrement=True),
+    Column("note_id", counter, primary_key=True, autoincrement=True),
     Column("touchpoint_id", Text, nullable=False),
     _account(),
     Column("kind", Text, nullable=False),
@@ -439,7 +439,7 @@ told = Table(
 changes = Table(
     "changes",
     metadata,
-    Column("seq", _Counter, primary_key=True, autoincrement=True),
+    Column("seq", counter, primary_key=True, autoincrement=True),
     Column("tx", BigInteger, nullable=False),
     Column("at", BigInteger, nullable=False, index=True),
     Column("kind", Text, nullable=False),

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from data.ledger import schema as t
 from data.ledger.connection import Database
+from data.ledger.people import IS_HERE
 from data.ledger.statements import columns, upsert
 from data.ledger.types import Session, UnknownError, User
 
@@ -38,10 +39,11 @@ class SignIns:
             connection.execute(sa.delete(t.sessions).where(t.sessions.c.user_id == user_id))
 
     def password_hash(self, user_id: str) -> str | None:
-        """What was set last; None for who has no password, or is not there."""
+        """What was set last; None for who has no password, is not there, or has left."""
         own = t.passwords.c
         with self._database.reading() as connection:
-            return connection.scalar(sa.select(own.password_hash).where(own.user_id == user_id))
+            query = sa.select(own.password_hash).join(t.users, own.user_id == t.users.c.user_id)
+            return connection.scalar(query.where(own.user_id == user_id, IS_HERE))
 
     def begin_attempt(self, attempt: str, most: Mapping[str, int], *, since: int, now: int) -> bool:
         """Count an attempt to sign in against each of who tries; whether it may go on.
@@ -93,7 +95,7 @@ class SignIns:
                       own.csrf, own.said, own.seen_at)
             .join(t.sessions, own.user_id == t.users.c.user_id)
             .outerjoin(t.chosen_languages, chosen.user_id == t.users.c.user_id)
-            .where(own.session_hash == _hash(token), own.expires_at > now, own.seen_at > idle_since)
+            .where(own.session_hash == _hash(token), own.expires_at > now, own.seen_at > idle_since, IS_HERE)
         )  # fmt: skip
         with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()

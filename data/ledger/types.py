@@ -50,7 +50,12 @@ class UnknownError(LedgerError):
 
 @dataclass(frozen=True)
 class User:
-    """A colleague, as a request knows her."""
+    """A colleague, as a request knows her.
+
+    Attributes:
+        scopes: Of a key: what it may be used for, of what her role may; None = no key.
+        key_id: Of which key.
+    """
 
     user_id: str
     name: str
@@ -58,6 +63,8 @@ class User:
     manager_id: str | None = None
     language: str | None = None
     timezone: str | None = None
+    scopes: frozenset[str] | None = None
+    key_id: str | None = None
 
 
 @dataclass(frozen=True)

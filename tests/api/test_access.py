@@ -5,7 +5,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
-from api.tokens import issue
+from api.keys import KeyScopeError, create_key
+from data.ledger.types import ConflictError, UnknownError
 from tests.api.company import Company
 
 PROBLEM = "application/problem+json"
@@ -101,9 +102,8 @@ def test_a_manager_reads_what_her_people_see(company: Company) -> None:
     put_managers(company)
     company.reads_page("side_effects", "a5")
     seen = {user: company.suggestions("a5", user) for user in ("am", "ml", "rs", "head", "chief")}
-    lists = {
-        user: company.get("/worklist", user, limit=200) for user in ("am", "head", "chief", "guest", "other")
-    }
+    lists = {user: company.get("/worklist", user, limit=200) for user in ("am", "head", "chief", "other")}
+    guest = company.client.get("/v1/worklist", headers=company.as_("guest"))
 
     roles = {user: {s["role"] for s in found} for user, found in seen.items()}
     assert roles["head"] == roles["am"] | roles["ml"]
@@ -111,7 +111,7 @@ def test_a_manager_reads_what_her_people_see(company: Company) -> None:
     ids = {user: {s["suggestion_id"] for s in found} for user, found in lists.items()}
     assert ids["am"] <= ids["head"] == ids["chief"]
     assert ids["am"] > set()
-    assert (ids["guest"], ids["other"] & ids["head"]) == (set(), set())
+    assert (guest.status_code, ids["other"] & ids["head"]) == (403, set())
     assert company.get("/accounts/a5/why-not/visit_dosing", "head")["account_id"] == "a5"
 
 
@@ -133,7 +133,7 @@ def test_a_manager_answers_nothing_and_sees_no_other_team(company: Company) -> N
     ]
 
     assert set(statuses) == {403}
-    assert foreign == [404, 404, 404, 200]
+    assert foreign == [404, 404, 403, 200]
 
 
 def test_a_suggestion_of_another_team_does_not_exist(company: Company) -> None:
@@ -150,15 +150,126 @@ def test_a_suggestion_of_another_team_does_not_exist(company: Company) -> None:
     assert [answer.status_code for answer in answers] == [404, 404]
 
 
+def key_of(company: Company, user_id: str, *scopes: str, **others: str) -> dict[str, str]:
+    """Headers with a new key."""
+    return {"Authorization": f"Bearer {create_key(company.settings, user_id, scopes, **others)[1]}"}
+
+
 def test_a_job_sends_events_of_every_account_and_sees_no_suggestions(company: Company) -> None:
     """The website reports for everybody and has no business with the lists."""
-    token = issue(company.settings, "website", job=True)
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = key_of(company, "website", "events:write")
     row = {"direction": "inbound", "channel": "website", "topic": "dosing", "status": "done"}
     event = {"event_id": "job-1", "table": "touchpoints", "account_id": "apart", "row": row}
 
     stored = company.client.post("/v1/events", headers=headers, json=event)
 
     assert stored.status_code == 200, stored.text
-    assert company.client.get("/v1/accounts/apart/suggestions", headers=headers).status_code == 404
-    assert company.client.get("/v1/worklist", headers=headers).json() == []
+    assert company.client.get("/v1/accounts/apart/suggestions", headers=headers).status_code == 403
+    assert company.client.get("/v1/worklist", headers=headers).status_code == 403
+
+
+def test_a_key_opens_what_it_is_for_and_nothing_else(company: Company) -> None:
+    """A key that leaks from one job must not read what another one may."""
+    events = key_of(company, "shop", "events:write")
+    lists = key_of(company, "am-copy", "suggestions:read", role="account_manager")
+    statuses = {
+        (name, path): company.client.get(path, headers=headers).status_code
+        for name, headers in (("events", events), ("lists", lists))
+        for path in (
+            "/v1/worklist",
+            "/v1/accounts",
+            "/v1/hand-overs",
+            "/v1/stream",
+            "/day",
+            "/team",
+            "/accounts",
+        )
+        if (name, path) != ("lists", "/v1/stream")
+    }
+
+    allowed = [at for at, status in statuses.items() if status != 403]
+    assert allowed == [("lists", "/v1/worklist")]
+
+
+def test_a_key_of_no_team_sees_no_account_and_one_in_the_team_its_roles(company: Company) -> None:
+    """A job that copies lists to another system is put into teams like a colleague."""
+    headers = key_of(company, "crm", "suggestions:read", role="account_manager")
+    company.reads_page("side_effects", "a7")
+    path = "/v1/accounts/a7/suggestions"
+    before = company.client.get(path, headers=headers).status_code
+    with company.ledger() as ledger:
+        ledger.put_team(pl.DataFrame({"account_id": ["a7"], "role": ["crm"], "user_id": ["crm"]}))
+    after = company.client.get(path, headers=headers)
+
+    assert (before, after.status_code) == (404, 200)
+    assert "medical_liaison" not in {one["role"] for one in after.json()}
+
+
+def test_a_key_ends_when_revoked_and_by_itself(company: Company) -> None:
+    """Jobs are forgotten; their keys must not open the house for ever."""
+    key_id, key = create_key(company.settings, "old", ["releases:read", "events:write"])
+    headers = {"Authorization": f"Bearer {key}"}
+    event = {"event_id": "k1", "table": "touchpoints", "account_id": "a8",
+             "row": {"direction": "inbound", "channel": "website", "status": "done"}}  # fmt: skip
+
+    def send(at: str, headers: dict[str, str] = headers) -> int:
+        return company.client.post("/v1/events", headers=headers, json=event | {"event_id": at}).status_code
+
+    first = send("k1")
+    with company.ledger() as ledger:
+        ledger.keys.revoke(key_id, now=company.clock())
+        with pytest.raises(UnknownError, match="key list"):
+            ledger.keys.revoke("other", now=company.clock())
+    ended = send("k2")
+    _, short = create_key(company.settings, "old", ["events:write"], days=0.001, now=company.clock())
+    lasting = send("k3", {"Authorization": f"Bearer {short}"})
+    company.clock.pass_time(minutes=2)
+
+    assert (first, ended, lasting, send("k4", {"Authorization": f"Bearer {short}"})) == (200, 401, 200, 401)
+
+
+def test_a_key_is_nobodys_and_has_known_scopes(company: Company) -> None:
+    """What a key does must not look as if a colleague had done it."""
+    with pytest.raises(ConflictError, match="colleague"):
+        create_key(company.settings, "am", ["events:write"])
+    with pytest.raises(KeyScopeError, match="did you mean 'events:write'"):
+        create_key(company.settings, "new", ["event:write"])
+    with pytest.raises(KeyScopeError, match="role 'job' may not"):
+        create_key(company.settings, "new", ["suggestions:read"])
+    with company.ledger() as ledger:
+        assert "new" not in {user.user_id for user in ledger.users()}
+
+
+def test_nothing_in_the_database_is_a_key(company: Company) -> None:
+    """A stolen backup must not let anybody in."""
+    key = create_key(company.settings, "kept", ["events:write"])[1]
+    kept = b"".join(path.read_bytes() for path in company.settings.home.glob("ledger.sqlite*"))
+
+    assert b"kept" in kept
+    assert key.encode() not in kept
+
+
+def test_who_has_left_is_out_at_once_whatever_is_loaded(company: Company) -> None:
+    """A tablet that is not given back must show nothing, also when the personnel file is late."""
+    with company.ledger() as ledger:
+        ledger.put_users(pl.DataFrame({"user_id": ["gone"], "name": ["X"], "role": ["account_manager"]}))
+        now = company.clock()
+        there = company.client.get("/v1/worklist", headers=company.as_("gone")).status_code
+        ledger.settle_left("gone", now, now=now)
+        left = company.client.get("/v1/worklist", headers=company.as_("gone")).status_code
+        ledger.put_users(pl.DataFrame({"user_id": ["gone"], "name": ["X"], "role": ["account_manager"]}))
+        token = ledger.issue_token("gone", now=now, expires_at=now + 10**9)
+        loaded = ledger.user_of_token(token, now=now)
+
+    assert (there, left, loaded) == (200, 401, None)
+
+
+def test_a_role_that_was_settled_here_outlives_a_load(company: Company) -> None:
+    """Who was put on the medical side this morning must not read commercial lists after tonight."""
+    row = {"user_id": ["moved"], "name": ["X"], "role": ["account_manager"]}
+    with company.ledger() as ledger:
+        ledger.put_users(pl.DataFrame(row))
+        ledger.settle_role("moved", "medical_liaison", now=company.clock())
+        ledger.put_users(pl.DataFrame(row))
+
+        assert {u.role for u in ledger.users() if u.user_id == "moved"} == {"medical_liaison"}

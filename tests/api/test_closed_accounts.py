@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api.tokens import issue
+from api.keys import create_key
 from tests.api.company import load, served
 from tests.data.files import account
 
@@ -38,7 +38,7 @@ def test_an_event_of_a_closed_account_is_kept_and_brings_no_contact(tmp_path: Pa
         row = {"direction": "inbound", "channel": "website", "topic": "side_effects", "status": "done"}
         event = {"event_id": "late", "table": "touchpoints", "account_id": "a1", "row": row}
 
-        company.tokens["website"] = issue(company.settings, "website", job=True)
+        company.tokens["website"] = create_key(company.settings, "website", ["events:write"])[1]
         company.post("/events", event, user_id="website")
 
         with company.ledger() as ledger:

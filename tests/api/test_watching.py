@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from api.keys import create_key
 from api.limits import Rates
 from api.logs import JsonLines
-from api.tokens import issue
 from tests.api.company import Company, served
 
 
@@ -60,7 +60,7 @@ def _with(found: dict[str, float], name: str) -> dict[str, float]:
 
 
 def figures(company: Company) -> dict[str, float]:
-    token = company.tokens.setdefault("job", issue(company.settings, "metrics-job", job=True))
+    token = company.tokens.setdefault("job", create_key(company.settings, "metrics-job", ["metrics:read"])[1])
     answer = company.client.get("/metrics", headers={"Authorization": f"Bearer {token}"})
     assert answer.status_code == 200, answer.text
     rows = (line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))

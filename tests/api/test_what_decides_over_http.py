@@ -113,7 +113,7 @@ def test_releases_with_card_and_report_are_for_those_who_make_them(company: Comp
     assert detail["manifest"]["files"] == release.manifest["files"]
     assert (card.text, card.headers["content-type"].split(";")[0]) == ("# Card\nAll of it.", "text/markdown")
     assert "sandbox" in report.headers["content-security-policy"]
-    assert company.client.get("/v1/releases/r1/card", headers=company.as_("am")).status_code == 404
+    assert company.client.get("/v1/releases/r1/card", headers=company.as_("am")).status_code == 403
     for missing in ("r2", "..", "r1%2F..%2Fr1"):
         assert company.client.get(f"/v1/releases/{missing}/card", headers=headers).status_code in (404, 422)
     (models / "r1" / "report.html").write_text("<p>Forged</p>")

@@ -1,0 +1,48 @@
+"""The tables of access beside those of `data.ledger.schema`: keys of jobs, what is settled here about
+colleagues, and who saw and did what."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
+
+from data.ledger.schema import Json, counter, metadata
+
+# Of a key only a hash is kept. Its user is technical: a row of users, so that what she does has a name.
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Text, primary_key=True),
+    Column("key_hash", Text, nullable=False, unique=True),
+    Column("user_id", Text, ForeignKey("users.user_id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("scopes", Json, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("revoked_at", BigInteger),
+)
+
+# Apart from users, which every load writes anew: a role that holds in place of the loaded one, and who left.
+settled_users = Table(
+    "settled_users",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("role", Text),
+    Column("left_at", BigInteger),
+    Column("settled_at", BigInteger, nullable=False),
+)
+
+# Ids and route templates alone. The database itself refuses to change or delete a row.
+audit = Table(
+    "audit",
+    metadata,
+    Column("seq", counter, primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("key_id", Text),
+    Column("what", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("account_id", Text),
+    Column("subject", Text),
+    Index("ix_audit_user", "user_id", "at"),
+    Index("ix_audit_account", "account_id", "at"),
+    sqlite_autoincrement=True,
+)
