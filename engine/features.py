@@ -98,7 +98,8 @@ class FeatureSet:
 
     @classmethod
     def of(cls, playbook: Playbook, attributes: tuple[Attribute, ...]) -> FeatureSet:
-        """The features under that playbook for accounts with these attributes."""
+        """The features under that playbook for accounts with these attributes, without those it refuses."""
+        attributes = tuple(each for each in attributes if each.name not in playbook.refused)
         channels = tuple(channel.id for channel in playbook.channels)
         topics = tuple(topic.id for topic in playbook.topics)
         texts = {

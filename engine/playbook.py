@@ -16,6 +16,7 @@ from engine.dismissals import DISMISSALS, Dismissal, read_dismissals
 from engine.experiments import Experiment, read_experiment
 from engine.facts import Attribute, Fact, FactError, fact_types
 from engine.journey import HandOverRule, Journey, Team, owner_roles, read_hand_overs, read_journey, read_teams
+from engine.learning_settings import Fairness, GateSettings, read_fairness, read_gate, read_refused
 from engine.plan_settings import Minimum, PlanSettings, Quota, read_plan, read_quotas
 from engine.playbook_parts import (
     Channel,
@@ -105,6 +106,9 @@ class Playbook:
         answers: The shared collection of answers to questions and objections.
         experiment: The standing test; None = there is none.
         starting_uncertainty: Standard error of a starting value, as a share of it.
+        gate: What a new release must keep to be put in use.
+        fairness: How alike the categories of attributes must be contacted, by issue.
+        refused: Attributes of accounts that are no features.
     """
 
     id: str
@@ -159,6 +163,9 @@ class Playbook:
     dismissals: Mapping[str, Dismissal] = field(default_factory=lambda: DISMISSALS)
     answers: tuple[SharedAnswer, ...] = ()
     experiment: Experiment | None = None
+    gate: GateSettings = field(default_factory=GateSettings)
+    fairness: tuple[Fairness, ...] = (Fairness(),)
+    refused: tuple[str, ...] = ()
 
     @cached_property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -227,6 +234,9 @@ def parse_playbook(text: str) -> Playbook:
         dismissals=read_dismissals(tables),
         answers=read_answers(tables),
         experiment=read_experiment(tables),
+        gate=read_gate(tables),
+        fairness=read_fairness(tables),
+        refused=read_refused(tables),
         minimums=tuple(Minimum(id=key, **table) for key, table in rules.read("minimums")),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )

@@ -369,4 +369,32 @@ SECTIONS: tuple[Section, ...] = (
                 refers="policies"),
         Setting("weeks", "whole", "Weeks after which it is read.", 12, minimum=1, maximum=520),
     ), single=True),
+    Section("gate", "What a new release must keep to be put in use; see how the engine learns.", (
+        _share("tolerance", "How much less than the release in use it may earn at the lower bound of the 95 %"
+               " interval, as a share of what that earns.", 0.05),
+        _share("calibration", "Least share of the gain it expects that must be able to come: the upper bound"
+               " of what came over what was expected of its own choices.", 0.5),
+        _share("coverage", "Least share of the decisions with a contact that may be made in which it has"
+               " learned of one and such accounts have had it.", 0.5),
+        Setting("volume_factor", "number", "How many times as many, or as few, contacts of a channel as the"
+                " release in use it may choose.", 3.0, minimum=1),
+        _share("volume_least", "Changes of a channel below this share of all decisions are not looked at.",
+               0.1),
+        Setting("drift", "number", "Population stability index above which a feature has drifted; no unit.",
+                0.25, minimum=0),
+        _share("drifted_most", "Share of the features that may have drifted since what was learned from.",
+               0.5),
+    ), single=True),
+    Section("fairness", "How alike the categories of an attribute must be contacted; the id is an issue's, or"
+            " any = all issues together.", (
+        Setting("attributes", "list", "Attributes that are looked at; empty = all with categories.", ()),
+        Setting("low", "number", "Least rate of a category over that of all.", 0.8, minimum=0, maximum=1),
+        Setting("high", "number", "Highest rate of a category over that of all.", 1.25, minimum=1),
+        Setting("outside", "text", "Beyond that: warn = the report says so, fail = the release does not"
+                " pass.", "warn", choices=("warn", "fail")),
+    )),
+    Section("learning", "What is learned from.", (
+        Setting("refuse", "list", "Attributes of accounts that are never features, such as those that are"
+                " known only after the outcome.", ()),
+    ), single=True),
 )  # fmt: skip

@@ -18,13 +18,14 @@ import polars as pl
 from data.history import Snapshot
 from data.progress import Progress, quiet
 from data.rewards import rewards
+from engine.conditions import near
 from engine.contract import Status
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import object_to
 from engine.records import DAY_MICROS, Bools, Floats, History, Ints, Micros, Moments
 from training.consequences import responses
-from training.errors import OutputError, TooFewCasesError
+from training.errors import OutputError, RefusedColumnError, TooFewCasesError
 from training.following import followed
 from training.occasions import LandmarkSettings, decided, known, landmarks
 from training.persons import Names, served_by
@@ -223,7 +224,9 @@ def build_cases(
 
     Raises:
         TooFewCasesError: There is neither a decision nor a touchpoint to learn from.
+        RefusedColumnError: The playbook refuses a column that accounts do not have.
     """
+    check_refused(playbook, [attribute.name for attribute in snapshot.attributes])
     at = known_at(snapshot, at)
     span = _span(snapshot, at)
     features = FeatureSet.of(playbook, snapshot.attributes)
@@ -242,6 +245,16 @@ def build_cases(
             "touchpoints or decisions, and outcomes, for the treatments of the playbook."
         )
     return _joined(parts, builder.left_out)
+
+
+def check_refused(playbook: Playbook, columns: Sequence[str]) -> None:
+    """A refused name that is not there would let the column through. Raises RefusedColumnError."""
+    for name in playbook.refused:
+        if name not in columns:
+            known = ", ".join(columns) or "none"
+            raise RefusedColumnError(
+                f"learning.refuse: accounts have no column {name!r}{near(name, columns)} Known: {known}."
+            )
 
 
 def known_at(snapshot: Snapshot, at: int | None) -> int:

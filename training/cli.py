@@ -179,6 +179,8 @@ def _print_outcome(outcome: Outcome, currency: str) -> None:
     typer.echo(f"Release {outcome.release.id} ({outcome.selection.chosen}).")
     for check in outcome.gate.failed:
         typer.echo(f"Gate, {check.name}: {check.sentence}")
+    for check in outcome.gate.warnings:
+        typer.echo(f"Warning, {check.name}: {check.sentence}")
     if outcome.promoted:
         typer.echo("It is in use now.")
     elif outcome.gate.passed:

@@ -31,3 +31,9 @@ class TooFewCasesError(TrainingError):
     """There are cases, but nothing can be learned from so few, or from one action only."""
 
     exit_code = 8
+
+
+class RefusedColumnError(TrainingError):
+    """The playbook refuses to learn from a column that accounts do not have."""
+
+    exit_code = 2

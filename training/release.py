@@ -1,4 +1,4 @@
-"""From what was learned to the files of a release, and the gate that a new release must pass to be used.
+"""From what was learned to the files of a release, and from those back to what it expects of cases.
 
 A release is LightGBM text, npz and JSON; `engine.scoring.learned_scorer` reads it and nothing is unpickled.
 """
@@ -15,26 +15,16 @@ from typing import Any
 import numpy as np
 
 from data.artifacts import Release
-from engine.estimation import Interval, Resamples, doubly_robust_terms
 from engine.following import Following
-from engine.records import DAY_MICROS, Bools, EngineError, Floats, Ints
+from engine.records import Floats, Ints
 from engine.scoring import SUPPORT_FOREST, learned_scorer
 from training.boosting import Boosting
 from training.cases import Cases
-from training.evaluate import Judged
 from training.learners import Fitted, learn_response, reader_of
-from training.select import greedy, logged_of
 from training.support import Support
 
 FORMAT = 2
 SCORED_ROWS = 20_000
-TOLERANCE = 0.05
-"""How much less than the release in use a new one may earn at its lower bound, as a share of what that earns:
-with finitely many held-out cases no bound is ever exactly zero."""
-
-
-LEAST_FRESH, LEAST_FRESH_ACCOUNTS = 500, 50
-"""Cases and accounts, not seen by the release in use, that a comparison with it needs."""
 
 
 @dataclass(frozen=True)
@@ -128,96 +118,6 @@ def manifest_of(
         "known_until": cases.known_until,
         **facts,
     }
-
-
-@dataclass(frozen=True)
-class Check:
-    """One condition of the gate."""
-
-    name: str
-    passed: bool
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Gate:
-    """Whether a release may replace the one in use."""
-
-    checks: tuple[Check, ...]
-
-    @property
-    def passed(self) -> bool:
-        """All checks are."""
-        return all(check.passed for check in self.checks)
-
-    @property
-    def failed(self) -> tuple[Check, ...]:
-        """Those that say no."""
-        return tuple(check for check in self.checks if not check.passed)
-
-
-def judge(judged: Judged, chosen: str, in_use: Release | None, *, seed: int) -> Gate:
-    """The gate: the log can speak of it, it is worth its cost, and not worse than the release in use.
-
-    Args:
-        judged: The policies on held-out accounts.
-        chosen: The learner of the new release.
-        in_use: The release in use, if there is one that can be read.
-        seed: Of the resamples.
-    """
-    value = judged.evaluation.of(chosen)
-    found = value.verdict
-    evidence = Check("evidence", found.level != "outside scope", f"{found.level}: {found.sentence}")
-    worth = _worth(value.versus_nobody)
-    if in_use is None:
-        return Gate((evidence, worth, Check("difference", True, "No release is in use to compare with.")))
-    return Gate((evidence, worth, _difference(judged, chosen, in_use, seed=seed)))
-
-
-def _worth(gap: Interval) -> Check:
-    """Whether more likely than not it earns at least what leaving everybody alone does."""
-    figures = f"{gap.estimate:+,.2f} per decision, 95 % interval {gap.low:+,.2f} to {gap.high:+,.2f}"
-    return Check("worth", gap.estimate >= 0.0, f"Against contacting nobody: {figures}; it may not cost more.")
-
-
-def _difference(judged: Judged, chosen: str, in_use: Release, *, seed: int) -> Check:
-    try:
-        seen, old, who = _opponent(judged, in_use)
-    except EngineError as error:
-        sentence = f"The release in use cannot score with this playbook and history: {error}"
-        return Check("difference", True, sentence)
-    cases, model = judged.cases.take(~seen), judged.model[~seen]
-    logged = logged_of(cases, judged.assignment.take(~seen))
-    new_terms = doubly_robust_terms(logged, judged.targets[chosen][~seen], model)
-    old_terms = doubly_robust_terms(logged, old, model)
-    gap = Resamples.of(logged.cluster, seed=seed).difference(new_terms, old_terms)
-    tolerance = TOLERANCE * abs(old_terms.value)
-    figures = f"{gap.estimate:+,.2f} per decision, 95 % interval {gap.low:+,.2f} to {gap.high:+,.2f}"
-    return Check(
-        "difference",
-        bool(gap.low >= -tolerance),
-        f"Against {who}: {figures}; the lower bound may be {-tolerance:,.2f}.",
-    )
-
-
-def _opponent(judged: Judged, in_use: Release) -> tuple[Bools, Floats, str]:
-    """Cases to leave out, the policy to compare with on the others, and what it is.
-
-    The release in use was learned from all accounts, so on cases that it has seen it would look better than
-    it is. Where enough have matured since, it is judged on those; else its learner, learned again from the
-    same accounts as the new one, stands in for it.
-    """
-    cases = judged.cases
-    seen = cases.as_of + int(cases.window_days * DAY_MICROS) <= int(in_use.manifest["known_until"])
-    fresh = cases.take(~seen)
-    if len(fresh) >= LEAST_FRESH and len(set(fresh.account_ids)) >= LEAST_FRESH_ACCOUNTS:
-        policy = greedy(released_values(in_use, fresh), fresh.cost, fresh.eligible)
-        return seen, policy, f"the release in use ({in_use.id}) on cases matured since"
-    learner = str(in_use.manifest["learner"])
-    if learner not in judged.targets:
-        raise EngineError(f"its learner {learner!r} is not known here.")
-    nothing = np.zeros(len(cases), dtype=np.bool_)
-    return nothing, judged.targets[learner], f"{learner}, the learner of the release in use, learned again"
 
 
 def released_values(release: Release, cases: Cases) -> Floats:

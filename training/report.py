@@ -20,9 +20,9 @@ from training import pictures
 from training.behaviour import Assignment
 from training.cases import Cases
 from training.evaluate import AS_LOGGED, Evaluation, Judged, claim
+from training.gate_parts import Gate
 from training.learners import Fitted
 from training.occasions import known
-from training.release import Gate
 from training.select import Selection
 
 SAMPLED_CASES = 20_000

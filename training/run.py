@@ -24,10 +24,12 @@ from training.cases import Cases, build_cases, known_at
 from training.errors import NoHistoryError, TooFewCasesError
 from training.evaluate import Evaluation, Judged, evaluate, evaluate_by_time, finite
 from training.gains import all_json
+from training.gate import judge
+from training.gate_parts import Gate
 from training.horizons import on_one_clock
 from training.learners import LEARNERS, learnable, load_installed
 from training.peers import count_peers
-from training.release import Gate, judge, manifest_of, parts_of, release_id, with_following, with_support
+from training.release import manifest_of, parts_of, release_id, with_following, with_support
 from training.select import Selection, select
 from training.splits import held_out
 from training.support import learn_support
@@ -103,9 +105,12 @@ def train(home: Home, playbook: Playbook, settings: Settings, *, progress: Progr
     snapshot = loaded(home)
     ledger = Ledger.open(home.ledger_url)
     try:
-        cases = matured(build_cases(snapshot, playbook, at=settings.at, progress=progress))
-        learned = _learn(cases, settings, progress)
-        gate = judge(learned.judged, learned.selection.chosen, _in_use(home, ledger), seed=settings.seed)
+        built = build_cases(snapshot, playbook, at=settings.at, progress=progress)
+        learned = _learn(matured(built), settings, progress)
+        gate = judge(
+            learned.judged, learned.selection.chosen, _in_use(home, ledger),
+            seed=settings.seed, recent=built.take(~built.matured),
+        )  # fmt: skip
         progress("writing the release", 0, 1)
         release, run_id = _write(home, snapshot, learned, gate, settings)
         progress("writing the release", 1, 1)
@@ -216,7 +221,8 @@ def _write(
     documents, drawn = report.files_of(findings)
     release = write_release(home.models, identity, parts.files() | documents, manifest)
     with tempfile.TemporaryDirectory() as scratch:
-        run = Run(identity, _params(manifest), _metrics(learned), documents | drawn, settings.made_at)
+        figures = _metrics(learned) | _gate_metrics(gate)
+        run = Run(identity, _params(manifest), figures, documents | drawn, settings.made_at)
         return release, record(home, run, Path(scratch))
 
 
@@ -240,7 +246,7 @@ def _facts(snapshot: Snapshot, learned: _Learned, gate: Gate, settings: Settings
         "gains": finite(all_json(learned.judged.gains)),
         "overlap": [finite(asdict(row)) for row in learned.judged.overlap],
         "peers": count_peers(snapshot, at).as_json(),
-        "gate": [{"name": c.name, "passed": c.passed, "sentence": c.sentence} for c in gate.checks],
+        "gate": [check.as_json() for check in gate.checks],
         "versions": {name: version(name) for name in ("lightgbm", "numpy", "polars", "numba")},
     }  # fmt: skip
 
@@ -273,3 +279,16 @@ def _metrics(learned: _Learned) -> dict[str, float]:
             f"{name}.effective_sample_size": value.effective,
         }
     return {name: figure for name, figure in metrics.items() if np.isfinite(figure)}
+
+
+def _gate_metrics(gate: Gate) -> dict[str, float]:
+    """Whether each check passed, and its figures."""
+    metrics = {f"gate.{check.name}.passed": float(check.passed) for check in gate.checks}
+    for check in gate.checks:
+        metrics |= {_metric_name(f"gate.{check.name}.{name}"): size for name, size in check.figures.items()}
+    return metrics
+
+
+def _metric_name(name: str) -> str:
+    """With what MLflow does not take in a name replaced: categories are whatever people call them."""
+    return "".join(each if each.isascii() and (each.isalnum() or each in "_-. ") else "_" for each in name)

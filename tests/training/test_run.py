@@ -16,8 +16,9 @@ from engine.scoring import learned_scorer
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of, stored, tables
 from training.behaviour import assignment_of
 from training.evaluate import evaluate
+from training.gate import judge
 from training.learners import LEARNERS
-from training.release import judge, released_values
+from training.release import released_values
 from training.run import Outcome, Settings, train
 from training.splits import held_out
 

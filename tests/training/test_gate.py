@@ -1,0 +1,187 @@
+"""The gate: each check says no for its own reason, and with the bounds that the playbook gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from data.artifacts import Release
+from engine.learning_settings import Fairness, GateSettings
+from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
+from training.alike import feature_drift, rate_ratios, stability_index
+from training.behaviour import assignment_of
+from training.cases import Cases
+from training.evaluate import Judged, evaluate
+from training.gate import GATE, judge
+from training.gate_parts import Check
+from training.learners import LEARNERS, Fitted
+from training.release import manifest_of, parts_of
+from training.splits import held_out
+
+CHOSEN = "s_learner"
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cases, dict[str, Fitted], Judged]:
+    """All cases, two learners that saw half of the accounts, and their policies on the others."""
+    cases = cases_of(tmp_path_factory.mktemp("gate"), LogSettings(accounts=500))
+    assignment, held = assignment_of(cases, QUICK, seed=0), held_out(cases.account_ids, 0.5, seed=0)
+    fitted = {
+        name: LEARNERS[name].learn(cases.take(~held), assignment.take(~held).probability, QUICK)
+        for name in ("best_fixed", CHOSEN)
+    }
+    return cases, fitted, evaluate(cases.take(held), assignment.take(held), fitted, seed=0)
+
+
+def check(judged: Judged, name: str, **changed: Any) -> Check:
+    """What one check says."""
+    given = {"in_use": None, "recent": None} | changed
+    return judge(judged, CHOSEN, given["in_use"], seed=0, recent=given["recent"]).of(name)
+
+
+def under(judged: Judged, **bounds: Any) -> Judged:
+    """The same under a playbook that says something else."""
+    return replace(judged, cases=replace(judged.cases, playbook=replace(SMALL, **bounds)))
+
+
+def released(fitted: Fitted, cases: Cases) -> Release:
+    """What was learned as the release in use."""
+    parts = parts_of(fitted, cases, QUICK)
+    manifest = manifest_of("s_learner", fitted, cases, "20260101T000000-00000000", {})
+    return Release(manifest["release"], manifest, "", parts.texts, {"values": parts.arrays})
+
+
+def test_a_good_release_passes_every_check_and_each_says_why(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """Whoever reads the report sees what was looked at, also where nothing was wrong."""
+    cases, _, judged = learned
+
+    gate = judge(judged, CHOSEN, None, seed=0, recent=cases)
+
+    assert gate.passed
+    assert [each.name for each in gate.checks] == list(GATE)
+    assert all(each.sentence.endswith(".") for each in gate.checks)
+
+
+def test_what_promises_four_times_what_comes_is_stopped(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """Plans and budgets are made with what it expects."""
+    _, _, judged = learned
+    none = judged.predicted[CHOSEN][:, :1]
+    boasting = replace(
+        judged, predicted=dict(judged.predicted) | {CHOSEN: none + 4.0 * (judged.predicted[CHOSEN] - none)}
+    )
+
+    honest, found = check(judged, "calibration"), check(boasting, "calibration")
+
+    assert honest.passed
+    assert honest.figures["estimate"] == pytest.approx(1.0, abs=0.2)
+    assert not found.passed
+    assert found.figures["high"] < 0.5
+    assert check(under(boasting, gate=GateSettings(calibration=0.1)), "calibration").passed
+
+
+def test_what_can_speak_of_few_decisions_is_stopped(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """For all others the starting values would decide, and nobody would know."""
+    _, _, judged = learned
+    silent = judged.predicted[CHOSEN].copy()
+    silent[: int(len(silent) * 0.8), 1:] = np.nan
+
+    found = check(replace(judged, predicted=dict(judged.predicted) | {CHOSEN: silent}), "coverage")
+
+    assert check(judged, "coverage").figures == {"decisions": 1.0, "contacts": 1.0}
+    assert not found.passed
+    assert found.figures["decisions"] == pytest.approx(0.2, abs=0.01)
+
+
+def test_a_channel_that_suddenly_has_many_more_contacts_stops_it(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """Thirty visits a week where there were none is a decision for people."""
+    cases, fitted, judged = learned
+    in_use = released(fitted[CHOSEN], cases)
+    visits = np.zeros_like(judged.targets[CHOSEN])
+    visits[:, 4] = 1.0
+    eager = replace(judged, targets=dict(judged.targets) | {CHOSEN: visits})
+
+    found = check(eager, "volume", in_use=in_use)
+
+    assert check(judged, "volume", in_use=in_use).passed
+    assert not found.passed
+    assert "too much: email" in found.sentence
+    assert found.figures["new_visit"] == 1.0
+    assert 0.3 < found.figures["old_visit"] < 0.7
+    generous = GateSettings(volume_factor=3.0, volume_least=0.9)
+    assert check(under(eager, gate=generous), "volume", in_use=in_use).passed
+
+
+@pytest.mark.parametrize(("outside", "passes"), [("warn", True), ("fail", False)])
+def test_a_category_that_is_hardly_contacted_is_told_or_stops_it(
+    learned: tuple[Cases, dict[str, Fitted], Judged], outside: Any, passes: bool
+) -> None:
+    """What is right depends on the business; that it is said does not."""
+    _, _, judged = learned
+    one_sided = judged.targets[CHOSEN].copy()
+    in_b = judged.cases.features.account[:, judged.cases.features.set.account.index("segment")] == 1.0
+    one_sided[in_b] = np.eye(one_sided.shape[1])[0]
+    unfair = replace(judged, targets=dict(judged.targets) | {CHOSEN: one_sided})
+
+    found = check(under(unfair, fairness=(Fairness(outside=outside),)), "fairness")
+
+    assert found.passed == passes
+    assert found.warning
+    assert "segment B (any) 0.00" in found.sentence
+    assert not check(judged, "fairness").warning
+
+
+def test_fairness_is_looked_at_by_issue_and_attribute(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """An issue may be offered to one segment on purpose while another may not."""
+    _, _, judged = learned
+    issue = next(t.issue for t in SMALL.treatments if t.kind == "contact")
+
+    of_issue = rate_ratios(judged.cases, judged.targets[CHOSEN], Fairness(issue=issue))
+    of_another = rate_ratios(judged.cases, judged.targets[CHOSEN], Fairness(attributes=("territory",)))
+
+    assert {(each.issue, each.attribute) for each in of_issue} == {(issue, "segment")}
+    assert of_another == []
+
+
+def test_features_that_look_different_now_are_named_and_too_many_stop_it(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """What was learned from accounts of another kind does not hold for these."""
+    cases, _, judged = learned
+    features = cases.features
+    moved = features.account.copy()
+    place = features.set.account.index("potential_value")
+    moved[:, place] += 5_000.0
+    shifted = replace(cases, features=replace(features, account=moved))
+
+    same, told = check(judged, "drift", recent=cases), check(judged, "drift", recent=shifted)
+
+    assert not same.warning
+    assert told.passed
+    assert told.warning
+    assert "potential_value" in told.sentence
+    assert [name for name, size in feature_drift(judged.cases, shifted).items() if size > 0.25] == [
+        "potential_value"
+    ]
+    assert not check(under(judged, gate=GateSettings(drifted_most=0.0)), "drift", recent=shifted).passed
+
+
+def test_the_stability_index_by_hand() -> None:
+    """Shares .5 and .5 then, .25 and .75 now: .25 ln 3 = 0.2747; what became unknown counts too."""
+    then, now = np.array([0.0, 1.0]), np.array([0.0, 1.0, 1.0, 1.0])
+
+    assert stability_index(then, now, coded=True) == pytest.approx(0.25 * np.log(3.0), abs=1e-9)
+    assert stability_index(then, then) == 0.0
+    assert stability_index(then, np.full(4, np.nan)) > 1.0

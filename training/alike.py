@@ -1,0 +1,157 @@
+"""Two checks of the gate that compare groups: categories of accounts with each other, and now with then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.learning_settings import ANY_ISSUE, Fairness
+from engine.records import Bools, Floats
+from training.cases import Cases
+from training.gate_parts import Candidate, Check
+
+MOST_LEVELS = 20
+"""An attribute with more categories is a name, not a group."""
+LEAST_CONTACTS = 20.0
+"""Contacts that a category would have at the rate of all, below which its own rate says nothing."""
+ERRORS_APART = 3.0
+LEAST_RECENT = 200
+BINS = 10
+_FLOOR = 1e-4
+"""Share that an empty bin counts as, so that the index stays finite."""
+
+
+@dataclass(frozen=True)
+class RateRatio:
+    """How often accounts of a category are contacted, against all.
+
+    Attributes:
+        issue, attribute, level: Of what, by what, for whom.
+        rate, ratio: Share of its decisions, and that over the share of all.
+        apart: Standard errors, by account, between both.
+    """
+
+    issue: str
+    attribute: str
+    level: str
+    rate: float
+    ratio: float
+    apart: float
+
+
+def fairness(candidate: Candidate) -> Check:
+    """No category of accounts is contacted much less, or much more, often than all, beyond chance."""
+    cases = candidate.judged.cases
+    looked, outside, failing = 0, [], False
+    figures: dict[str, float] = {}
+    for rule in cases.playbook.fairness:
+        for found in rate_ratios(cases, candidate.target, rule):
+            looked += 1
+            figures[f"{found.issue}_{found.attribute}_{found.level}"] = found.ratio
+            if not rule.low <= found.ratio <= rule.high and found.apart >= ERRORS_APART:
+                outside.append(f"{found.attribute} {found.level} ({found.issue}) {found.ratio:.2f}")
+                failing = failing or rule.outside == "fail"
+    if not looked:
+        return Check("fairness", True, "There are no categories with enough contacts to compare.", figures)
+    told = "; ".join(outside) if outside else "none is outside the bounds beyond chance"
+    sentence = f"Rate of contacts over that of all, {looked} categories looked at: {told}."
+    return Check("fairness", not failing, sentence, figures, warning=bool(outside))
+
+
+def rate_ratios(cases: Cases, target: Floats, rule: Fairness) -> list[RateRatio]:
+    """Of all categories with enough contacts.
+
+    Args:
+        cases: Held-out cases, n rows.
+        target: What the policy chooses; shape (n, T).
+        rule: Which issue and attributes.
+    """
+    treatments = cases.playbook.treatments
+    counted = [t.kind == "contact" and rule.issue in (ANY_ISSUE, t.issue) for t in treatments]
+    contacted = target[:, np.array(counted)].sum(axis=1)
+    overall = float(contacted.mean())
+    found = []
+    for attribute in cases.features.set.attributes:
+        levels = attribute.levels
+        if levels is None or len(levels) > MOST_LEVELS:
+            continue
+        if rule.attributes and attribute.name not in rule.attributes:
+            continue
+        codes = cases.features.account[:, cases.features.set.account.index(attribute.name)]
+        for code, level in enumerate(levels):
+            inside = codes == code
+            if overall * _accounts(cases, inside) >= LEAST_CONTACTS:
+                rate = float(contacted[inside].mean())
+                error = np.sqrt(overall * (1.0 - overall) / _accounts(cases, inside))
+                apart = abs(rate - overall) / error if error > 0.0 else 0.0
+                found.append(RateRatio(rule.issue, attribute.name, level, rate, rate / overall, float(apart)))
+    return found
+
+
+def _accounts(cases: Cases, rows: Bools) -> int:
+    return len(set(np.array(cases.account_ids, dtype=object)[rows]))
+
+
+def drift(candidate: Candidate) -> Check:
+    """What is known of accounts now looks like what was learned from."""
+    recent, bounds = candidate.recent, candidate.judged.cases.playbook.gate
+    if recent is None or len(recent) < LEAST_RECENT:
+        count = 0 if recent is None else len(recent)
+        return Check("drift", True, f"Got {count} occasions since those learned from, need {LEAST_RECENT}.")
+    found = feature_drift(candidate.judged.cases, recent)
+    drifted = {name: size for name, size in found.items() if size > bounds.drift}
+    share = len(drifted) / max(len(found), 1)
+    most = sorted(drifted.items(), key=lambda item: (-item[1], item[0]))[:5]
+    named = "; most: " + ", ".join(f"{name} {size:.2f}" for name, size in most) if most else ""
+    sentence = (
+        f"Since what was learned from {len(drifted)} of {len(found)} features have drifted (population "
+        f"stability index above {bounds.drift:g}){named}; {bounds.drifted_most:.0%} of them may."
+    )
+    figures = {"share": share, "largest": max(found.values(), default=0.0)}
+    return Check("drift", share <= bounds.drifted_most, sentence, figures, warning=bool(drifted))
+
+
+def feature_drift(then: Cases, now: Cases) -> dict[str, float]:
+    """Feature of accounts -> population stability index; without those that never differ."""
+    found = {}
+    for place, name in enumerate(then.features.set.account):
+        old, new = then.features.account[:, place], now.features.account[:, place]
+        if len(np.unique(np.concatenate([old, new]))) > 1:
+            coded = name in then.features.set.levels
+            found[name] = stability_index(old, new, coded=coded)
+    return found
+
+
+def stability_index(then: Floats, now: Floats, *, coded: bool = False) -> float:
+    """How differently a feature is distributed: sum over bins of (q - p) ln(q / p); no unit.
+
+    Bins are tenths of `then`, or codes; what is not known is a bin of its own. Up to 0.1 is commonly taken
+    for the same, above 0.25 for another distribution.
+
+    Args:
+        then: Values learned from, NaN = not known; shape (n,).
+        now: Values of today; shape (m,).
+        coded: Whether values are codes of categories.
+
+    Source:
+        Siddiqi (2006), Credit Risk Scorecards; the index is the symmetric divergence of Jeffreys (1946).
+    """
+    edges = _edges(then[~np.isnan(then)], coded=coded)
+    p, q = _shares(then, edges), _shares(now, edges)
+    return float(((q - p) * np.log(q / p)).sum())
+
+
+def _edges(known: Floats, *, coded: bool) -> Floats:
+    if not len(known):
+        return np.empty(0)
+    values = np.unique(known)
+    if coded or len(values) <= BINS:
+        return values
+    return np.unique(np.quantile(known, np.linspace(0.0, 1.0, BINS + 1)[1:-1]))
+
+
+def _shares(values: Floats, edges: Floats) -> Floats:
+    place = np.searchsorted(edges, values, side="left")
+    place[np.isnan(values)] = len(edges) + 1
+    return np.maximum(np.bincount(place, minlength=len(edges) + 2) / len(values), _FLOOR)
