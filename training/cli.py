@@ -11,9 +11,12 @@ from data.progress import reporting
 from data.times import now_micros, parse_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from data.home import Home
     from data.ledger.ledger import Ledger
     from training.evaluate import Evaluation
+    from training.leaks import Leak
     from training.run import Outcome
 
 HomeOption = Annotated[Path | None, typer.Option(help="State directory; default NEXTBEST_HOME or ./var.")]
@@ -68,18 +71,20 @@ def cases(
     from data.playbooks import read_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
     from data.settings import Settings  # noqa: PLC0415
     from training.cases import build_cases, check_out, write_cases  # noqa: PLC0415
-    from training.run import loaded  # noqa: PLC0415
+    from training.run import leaks_of, loaded  # noqa: PLC0415
 
     settings = Settings(home=home, playbook=playbook)
     chosen, at = read_playbook(settings.playbook), _micros(as_of)
     check_out(out)
     with reporting() as report:
-        built = build_cases(loaded(settings.as_home()), chosen, at=at, progress=report)
+        snapshot = loaded(settings.as_home())
+        built = build_cases(snapshot, chosen, at=at, progress=report)
     write_cases(built, out)
     typer.echo(
         f"{len(built):,} cases ({int(built.matured.sum()):,} mature) from {built.basis} written to {out}."
     )
     _print_left_out(built.left_out)
+    _print_leaks(leaks_of(built.take(built.matured), snapshot, at))
 
 
 @releases.command("list")
@@ -187,6 +192,7 @@ def _print_outcome(outcome: Outcome, currency: str) -> None:
         typer.echo(f"Not put in use: `nextbest release promote {outcome.release.id}` does.")
     else:
         typer.echo("It did not pass the gate and is not put in use.")
+    _print_leaks(outcome.leaks)
     typer.echo(f"Report: {outcome.report}")
 
 
@@ -215,6 +221,13 @@ def _print_left_out(left_out: object) -> None:
     if isinstance(left_out, dict) and left_out:
         typer.echo(
             "Left out: " + "; ".join(f"{count:,} {reason}" for reason, count in left_out.items()) + "."
+        )
+
+
+def _print_leaks(leaks: Sequence[Leak]) -> None:
+    for leak in leaks:
+        typer.echo(
+            f"Looks like a leak: {leak.sentence} If it is one: `[learning] refuse` it in the playbook."
         )
 
 

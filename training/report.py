@@ -21,6 +21,7 @@ from training.behaviour import Assignment
 from training.cases import Cases
 from training.evaluate import AS_LOGGED, Evaluation, Judged, claim
 from training.gate_parts import Gate
+from training.leaks import Leak
 from training.learners import Fitted
 from training.occasions import known
 from training.select import Selection
@@ -43,6 +44,7 @@ class Findings:
         arrival_days: Days from occasion to outcome.
         at: When the training took place, microseconds UTC.
         not_known_as_of: Attributes that were loaded without saying since when they hold.
+        leaks: Columns that look like leaks.
     """
 
     manifest: Mapping[str, Any]
@@ -56,6 +58,7 @@ class Findings:
     arrival_days: Floats
     at: int
     not_known_as_of: tuple[str, ...] = ()
+    leaks: tuple[Leak, ...] = ()
 
 
 def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
@@ -137,6 +140,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "as_of": f"{datetime.fromtimestamp(findings.at / 1_000_000, tz=UTC):%Y-%m-%d %H:%M UTC}",
         "claim": claim(findings.judged.evaluation, findings.selection.chosen),
         "notes": notes(findings),
+        "leaks": findings.leaks,
     }
 
 

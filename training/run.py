@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from training.gains import all_json
 from training.gate import judge
 from training.gate_parts import Gate
 from training.horizons import on_one_clock
+from training.leaks import Leak, find_leaks
 from training.learners import LEARNERS, learnable, load_installed
 from training.peers import count_peers
 from training.release import manifest_of, parts_of, release_id, with_following, with_support
@@ -73,6 +74,7 @@ class Outcome:
     cases: Cases
     report: Path
     mlflow_run: str
+    leaks: tuple[Leak, ...]
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class _Learned:
     selection: Selection
     judged: Judged
     by_time: Evaluation | None
+    leaks: tuple[Leak, ...] = ()
 
 
 def train(home: Home, playbook: Playbook, settings: Settings, *, progress: Progress) -> Outcome:
@@ -106,7 +109,9 @@ def train(home: Home, playbook: Playbook, settings: Settings, *, progress: Progr
     ledger = Ledger.open(home.ledger_url)
     try:
         built = build_cases(snapshot, playbook, at=settings.at, progress=progress)
-        learned = _learn(matured(built), settings, progress)
+        ripe = matured(built)
+        leaks = leaks_of(ripe, snapshot, settings.at)
+        learned = replace(_learn(ripe, settings, progress), leaks=leaks)
         gate = judge(
             learned.judged, learned.selection.chosen, _in_use(home, ledger),
             seed=settings.seed, recent=built.take(~built.matured),
@@ -124,8 +129,23 @@ def train(home: Home, playbook: Playbook, settings: Settings, *, progress: Progr
     found = learned.judged.evaluation
     path = home.models / release.id / "report.html"
     return Outcome(
-        release, learned.selection, found, learned.by_time, gate, promoted, learned.cases, path, run_id
+        release,
+        learned.selection,
+        found,
+        learned.by_time,
+        gate,
+        promoted,
+        learned.cases,
+        path,
+        run_id,
+        leaks,
     )
+
+
+def leaks_of(cases: Cases, snapshot: Snapshot, at: int | None) -> tuple[Leak, ...]:
+    """Columns of accounts that look like leaks."""
+    undated = report.not_known_as_of(snapshot)
+    return find_leaks(cases, snapshot, undated=undated, at=known_at(snapshot, at))
 
 
 def loaded(home: Home) -> Snapshot:
@@ -216,7 +236,7 @@ def _write(
     manifest |= {} if following is None else {"followed": following.names()}
     findings = report.Findings(
         manifest, selection, learned.judged, learned.by_time, gate, cases, learned.assignment, fitted,
-        report.arrival_days(snapshot, cases, at), at, report.not_known_as_of(snapshot),
+        report.arrival_days(snapshot, cases, at), at, report.not_known_as_of(snapshot), learned.leaks,
     )  # fmt: skip
     documents, drawn = report.files_of(findings)
     release = write_release(home.models, identity, parts.files() | documents, manifest)
@@ -246,6 +266,8 @@ def _facts(snapshot: Snapshot, learned: _Learned, gate: Gate, settings: Settings
         "gains": finite(all_json(learned.judged.gains)),
         "overlap": [finite(asdict(row)) for row in learned.judged.overlap],
         "peers": count_peers(snapshot, at).as_json(),
+        "leaks": [leak.as_json() for leak in learned.leaks],
+        "refused": list(learned.cases.playbook.refused),
         "gate": [check.as_json() for check in gate.checks],
         "versions": {name: version(name) for name in ("lightgbm", "numpy", "polars", "numba")},
     }  # fmt: skip

@@ -207,3 +207,15 @@ def test_registering_the_commands_loads_nothing_heavy() -> None:
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert found.stdout.strip() == "[]"
+
+
+def test_columns_that_look_like_leaks_are_named_with_the_table(home: Home, tmp_path: Path) -> None:
+    """Those who fit a model of their own on the table must know it too."""
+    rows = tables(LogSettings(accounts=30))
+    rows["accounts"] = rows["accounts"].with_columns(churn_result=pl.lit("a"))
+    stored(home.root, rows)
+
+    result = nextbest("cases", "--out", str(tmp_path / "cases.parquet"))
+
+    assert result.exit_code == 0, result.exception
+    assert "Looks like a leak: churn_result" in result.output

@@ -148,7 +148,7 @@ def test_a_release_that_is_worse_on_new_cases_does_not_pass_the_gate(
     gate = judge(judged, "s_learner", unseen, seed=0)
 
     assert not gate.passed
-    assert [check.name for check in gate.failed] == ["worth", "difference"]
+    assert [check.name for check in gate.failed] == ["worth", "difference", "calibration"]
     assert "contacting nobody" in gate.failed[0].sentence
     assert outcome.release.id in gate.failed[1].sentence
     assert "cases matured since" in gate.failed[1].sentence
@@ -181,3 +181,21 @@ def test_a_release_speaks_only_of_what_it_learned(trained: tuple[Home, Outcome],
     values = released_values(outcome.release, cases)
 
     assert np.isnan(values).all(axis=0).tolist() == [False, False, True, True, False]
+
+
+def test_the_gate_is_told_in_report_manifest_and_mlflow(trained: tuple[Home, Outcome]) -> None:
+    """Whoever asks in a year why a release was put in use finds every check with its figures."""
+    home, outcome = trained
+    page = outcome.report.read_text(encoding="utf-8")
+
+    with sqlite3.connect(home.root / "mlflow.sqlite") as store:
+        metrics = dict(
+            store.execute("select key, value from metrics where run_uuid = ?", [outcome.mlflow_run])
+        )
+
+    for check in outcome.gate.checks:
+        assert f"<td>{check.name}</td>" in page
+        assert metrics[f"gate.{check.name}.passed"] == check.passed
+    assert metrics["gate.calibration.estimate"] == outcome.gate.of("calibration").figures["estimate"]
+    told = outcome.release.manifest["gate"]
+    assert [each["name"] for each in told] == [check.name for check in outcome.gate.checks]
