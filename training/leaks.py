@@ -97,7 +97,7 @@ def strengths(cases: Cases) -> dict[str, float]:
     that tell nothing about other accounts are no sign.
     """
     half = held_out(cases.account_ids, 0.5, seed=0)
-    found = {}
+    found: dict[str, float] = {}
     if half.all() or not half.any():
         return found
     for place, name in enumerate(cases.features.set.account):
