@@ -17,6 +17,7 @@ from api import (
     commands,
     demo,
     dismissal_commands,
+    experiment_commands,
     plan_commands,
     playbook_commands,
     stop_commands,
@@ -49,6 +50,7 @@ def register(app: typer.Typer) -> None:
     dismissal_commands.register(app)
     playbook_commands.register(app)
     plan_commands.register(app)
+    experiment_commands.register(app)
     backup_commands.register(app)
     demo.register(app)
 

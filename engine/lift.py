@@ -1,0 +1,314 @@
+"""What the arms of a standing test differ by, with intervals by unit, and what a test can see before it runs.
+
+A unit is what was assigned as a whole: an account, or all accounts of a person or a territory. Everything
+is counted by unit, so what the accounts of one person share is no evidence twice.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from engine import numerics
+from engine.estimation import Interval
+from engine.numerics import compiled
+from engine.records import Bools, EngineError, Floats, Ints
+
+FEW_UNITS = 30
+"""With fewer units in an arm, what chance alone would do is counted out instead of assumed to be normal."""
+DRAWS = 999
+"""Assignments that are drawn for that, beside the one that was."""
+_Z_LEVEL, _Z_POWER = 1.959963984540054, 0.8416212335729143
+"""Quantiles .975 and .8 of the normal distribution: 95 % intervals, 80 % power."""
+
+
+@dataclass(frozen=True)
+class Units:
+    """Units of a test, G of them.
+
+    Attributes:
+        worth: Of their outcomes in the time that is looked at, in currency; shape (G,).
+        accounts: How many each has, at least 1; shape (G,).
+        arm: Index into `ARMS`, or -1; shape (G,).
+    """
+
+    worth: Floats
+    accounts: Ints
+    arm: Ints
+
+    def of(self, arm: int) -> Units:
+        """Those of one arm."""
+        rows = self.arm == arm
+        return Units(self.worth[rows], self.accounts[rows], self.arm[rows])
+
+    def __len__(self) -> int:
+        return len(self.worth)
+
+
+@dataclass(frozen=True)
+class Mean:
+    """Worth per account of some units and its standard error, both in currency."""
+
+    value: float
+    error: float
+    units: int
+
+    @classmethod
+    def of(cls, units: Units) -> Mean:
+        """The ratio of the totals, its error linearised by unit; NaN with fewer than two units.
+
+        Source:
+            Cochran (1977), Sampling Techniques, section 6.3: the ratio estimator of cluster samples.
+        """
+        count, accounts = len(units), float(units.accounts.sum())  # counts
+        if count < 2:
+            return cls(math.nan, math.nan, count)
+        value = numerics.total(units.worth) / accounts
+        rest = units.worth - value * units.accounts
+        spread = numerics.total(rest * rest) * count / (count - 1)
+        return cls(value, math.sqrt(spread) / accounts, count)
+
+
+@dataclass(frozen=True)
+class Lift:
+    """One arm beside another.
+
+    Attributes:
+        mean, against: Worth per account of each.
+        difference: mean - against, in currency per account.
+        relative: The lift, (mean - against) / against; no unit; NaN where `against` is not positive.
+        chance: Probability of such a difference, or a larger one, if the arms did the same.
+        randomised: Whether interval and chance come from drawn assignments (few units).
+    """
+
+    mean: Mean
+    against: Mean
+    difference: Interval
+    relative: Interval
+    chance: float
+    randomised: bool
+
+
+def lift(units: Units, arm: int, against: int, *, seed: int = 0) -> Lift:
+    """Hold one arm against another, with 95 % intervals.
+
+    From 30 units in both arms on: by the delta method and Student's t with Welch's degrees of freedom. With
+    fewer: by all differences that, taken away again, leave a result that drawing the arms anew gives in more
+    than 5 % of draws; an end that no draw bounds is infinite.
+
+    Raises:
+        EngineError: An arm has fewer than two units.
+
+    Source:
+        Deng, Knoblich and Lu (2018), Applying the Delta Method in Metric Analytics; Fisher (1935), The Design
+        of Experiments, and Ho and Imai (2006), Randomization Inference with Natural Experiments, for few
+        units; Welch (1947).
+    """
+    own, other = units.of(arm), units.of(against)
+    if min(len(own), len(other)) < 2:
+        raise EngineError("An arm has fewer than two units: nothing can be compared.")
+    mean, base = Mean.of(own), Mean.of(other)
+    apart, error = mean.value - base.value, math.hypot(mean.error, base.error)
+    if min(len(own), len(other)) < FEW_UNITS:
+        low, high, chance = _drawn(own, other, apart, error, seed)
+        difference = Interval(apart, low, high, error)
+        return Lift(mean, base, difference, _in_shares(difference, base), chance, randomised=True)
+    freedom = _welch(mean, base)
+    half = _student(freedom) * error
+    difference = Interval(apart, apart - half, apart + half, error)
+    chance = min(1.0, 2.0 * float(numerics.normal_tail_one(_as_normal(apart, error, freedom))))
+    return Lift(mean, base, difference, _by_delta(mean, base, freedom), chance, randomised=False)
+
+
+def _by_delta(mean: Mean, base: Mean, freedom: float) -> Interval:
+    if not base.value > 0.0:
+        return Interval(math.nan, math.nan, math.nan, math.nan)
+    share = mean.value / base.value
+    error = math.hypot(mean.error, share * base.error) / base.value
+    half = _student(freedom) * error
+    return Interval(share - 1.0, share - 1.0 - half, share - 1.0 + half, error)
+
+
+def _in_shares(difference: Interval, base: Mean) -> Interval:
+    """As shares of what the other arm had; its own uncertainty is in the difference alone."""
+    if not base.value > 0.0:
+        return Interval(math.nan, math.nan, math.nan, math.nan)
+    ends = (difference.estimate, difference.low, difference.high, difference.standard_error)
+    return Interval(*(end / base.value for end in ends))
+
+
+def _welch(one: Mean, other: Mean) -> float:
+    squares = one.error**2, other.error**2
+    below = squares[0] ** 2 / (one.units - 1) + squares[1] ** 2 / (other.units - 1)
+    return (squares[0] + squares[1]) ** 2 / below if below > 0.0 else float(one.units + other.units - 2)
+
+
+def _student(freedom: float) -> float:
+    """The .975 quantile of Student's t; within 0.1 % from 8 degrees of freedom on.
+
+    Source:
+        Abramowitz and Stegun (1964), 26.7.5.
+    """
+    z = _Z_LEVEL
+    first = (z**3 + z) / 4.0
+    second = (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
+    third = (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0
+    return z + first / freedom + second / freedom**2 + third / freedom**3
+
+
+def _as_normal(apart: float, error: float, freedom: float) -> float:
+    """A normal number as unlikely as that t value; no sign. Source: Abramowitz and Stegun (1964), 26.7.8."""
+    if not error > 0.0:
+        return math.inf if apart else 0.0
+    t = abs(apart) / error
+    return t * (1.0 - 1.0 / (4.0 * freedom)) / math.sqrt(1.0 + t * t / (2.0 * freedom))
+
+
+def _drawn(own: Units, other: Units, apart: float, error: float, seed: int) -> tuple[float, float, float]:
+    """Interval and chance from assignments drawn anew, as many units in each arm as there are."""
+    worth = np.concatenate([own.worth, other.worth])
+    accounts = np.concatenate([own.accounts, other.accounts]).astype(np.float64)
+    mine = np.arange(len(worth)) < len(own)
+    generator = np.random.Generator(np.random.PCG64(seed))
+    draws = generator.permuted(np.tile(mine, (DRAWS, 1)), axis=1)
+
+    def chance(taken: float) -> float:
+        return (1 + int(_as_far(worth - taken * accounts * mine, accounts, mine, draws))) / (DRAWS + 1)
+
+    return _end(chance, apart, -error), _end(chance, apart, error), chance(0.0)
+
+
+def _end(chance: Callable[[float], float], apart: float, error: float) -> float:
+    """Where the chance falls to 5 %, going from the estimate into one direction."""
+    outside = apart + 25.0 * error
+    if not error or chance(outside) > 0.05:
+        return math.copysign(math.inf, error) if error else apart
+    inside = apart
+    for _ in range(40):
+        between = (inside + outside) / 2.0
+        inside, outside = (between, outside) if chance(between) > 0.05 else (inside, between)
+    return inside
+
+
+@compiled
+def _ratio_apart(worth: Floats, accounts: Floats, mine: Bools) -> float:
+    above, below, others, rest = 0.0, 0.0, 0.0, 0.0
+    for g in range(worth.size):
+        if mine[g]:
+            above += worth[g]
+            below += accounts[g]
+        else:
+            others += worth[g]
+            rest += accounts[g]
+    return above / below - others / rest
+
+
+@compiled
+def _as_far(worth: Floats, accounts: Floats, mine: Bools, draws: npt.NDArray[np.bool_]) -> int:
+    """In how many draws the arms are at least as far apart as they are."""
+    apart = abs(_ratio_apart(worth, accounts, mine))
+    found = 0
+    for b in range(draws.shape[0]):
+        if abs(_ratio_apart(worth, accounts, draws[b])) >= apart * (1.0 - 1e-12):
+            found += 1
+    return found
+
+
+def mismatch(units: Units, shares: Mapping[int, float]) -> float:
+    """Probability of counts of units as far from their shares as these, if all was assigned as planned.
+
+    A very small one (below 0.001) says that units are missing or counted twice in some arm: then no
+    comparison holds, whatever its interval.
+
+    Args:
+        shares: Arm -> its share of the units, in (0, 1]; those of all arms.
+
+    Source:
+        Pearson's chi-square; Fabijan et al. (2019), Diagnosing Sample Ratio Mismatch in Online Controlled
+        Experiments.
+    """
+    counts = {arm: len(units.of(arm)) for arm, share in shares.items() if share > 0.0}
+    every = sum(counts.values())  # counts
+    if not every or len(counts) < 2:
+        return 1.0
+    parts = [(count - every * shares[arm]) ** 2 / (every * shares[arm]) for arm, count in counts.items()]
+    return _chi_square_tail(numerics.added(parts), len(counts) - 1)
+
+
+def _chi_square_tail(x: float, freedom: int) -> float:
+    """P(chi-square > x), at least 1 degree of freedom. Source: Abramowitz and Stegun (1964), 26.4.4-5."""
+    half = x / 2.0
+    if freedom % 2:
+        tail = 2.0 * float(numerics.normal_tail_one(math.sqrt(x)))
+        term, n = float(numerics.exp_one(-half)) * math.sqrt(half) / (math.sqrt(math.pi) / 2.0), 1
+    else:
+        tail = float(numerics.exp_one(-half))
+        term, n = tail * half, 2
+    while n < freedom:
+        tail = tail + term
+        n += 2
+        term = term * half / (n / 2.0)
+    return min(1.0, tail)
+
+
+@dataclass(frozen=True)
+class Power:
+    """What a test on such units can see.
+
+    Attributes:
+        effect: Smallest lift, a share of what the other arm has, that 80 % of such tests find by a 95 %
+            interval; infinite where the units show nothing.
+        units: In the arm and in the one it is held against, as expected.
+        design_effect: How many times as many accounts are needed because they are assigned by unit.
+        correlation: Of the worth of two accounts of one unit (intra-class), about; 0 = none.
+    """
+
+    effect: float
+    units: tuple[float, float]
+    design_effect: float
+    correlation: float
+
+
+def power(units: Units, share: float, against: float, spread_within: float) -> Power:
+    """What a test on units that behave as these did can see; the effect is taken to be the same share for
+    all, and their worth to vary as it did.
+
+    Args:
+        units: As they were over as many weeks, without any test; arms do not matter.
+        share, against: Of the units in the arm and in the one it is held against, in (0, 1].
+        spread_within: Sum of (worth - mean)^2 over single accounts, in currency squared.
+
+    Source:
+        Bloom (1995), Minimum Detectable Effects; Hayes and Moulton (2017), Cluster Randomised Trials, chapter
+        7; Kish (1965) for the design effect.
+    """
+    count, accounts = len(units), float(units.accounts.sum())  # counts
+    arms = (count * share, count * against)
+    mean = numerics.total(units.worth) / accounts if accounts else 0.0
+    if min(arms) < 2.0 or not mean > 0.0:
+        return Power(math.inf, arms, 1.0, 0.0)
+    rest = units.worth - mean * units.accounts
+    squares = numerics.total(rest * rest)
+    spread = math.sqrt(squares / (count - 1)) * count / accounts / mean
+    design = squares / spread_within if spread_within > 0.0 else 1.0
+    sizes = numerics.total((units.accounts * units.accounts).astype(np.float64)) / accounts
+    correlation = (design - 1.0) / (sizes - 1.0) if sizes > 1.0 else 0.0
+    return Power(_detectable(spread, arms), arms, design, correlation)
+
+
+def _detectable(spread: float, arms: tuple[float, float]) -> float:
+    """The effect e with e = k spread sqrt((1 + e)^2 / G + 1 / H): what is worth more also varies more.
+
+    Args:
+        spread: Standard deviation between units, as a share of the mean.
+        arms: G, H: units in the arm with the effect and in the other.
+    """
+    k = _student(max(2.0, arms[0] + arms[1] - 2.0)) + _Z_POWER
+    own, other = (k * spread) ** 2 / arms[0], (k * spread) ** 2 / arms[1]
+    if own >= 1.0:
+        return math.inf
+    return (own + math.sqrt(own * own + (1.0 - own) * (own + other))) / (1.0 - own)

@@ -1,0 +1,129 @@
+"""Arms are compared by unit: intervals keep their promise, few units claim little, power is what it says."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from engine.lift import FEW_UNITS, Mean, Power, Units, _chi_square_tail, _student, lift, mismatch, power
+from engine.records import EngineError
+
+
+def drawn(seed: int, *, units: int, share: float = 0.5, effect: float = 0.0, alike: float = 1.0) -> Units:
+    """Units of different sizes whose accounts are alike: skewed worth, a common part per unit."""
+    rng = np.random.default_rng(seed)
+    accounts = rng.integers(5, 16, units)
+    common = rng.gamma(4.0, 25.0, units) * alike + 100.0 * (1.0 - alike)
+    worth = np.array([rng.gamma(1.0, mean, size).sum() for mean, size in zip(common, accounts, strict=True)])
+    arm = (rng.permutation(units) >= round(units * share)).astype(np.int64)
+    return Units(worth * np.where(arm == 0, 1.0 + effect, 1.0), accounts, arm)
+
+
+@pytest.mark.parametrize(("units", "seeds", "least"), [(160, 400, 0.92), (24, 120, 0.90)])
+def test_without_an_effect_the_interval_has_zero_in_it(units: int, seeds: int, least: float) -> None:
+    """A standing test that finds what is not there would pay for any programme."""
+    found = [lift(drawn(seed, units=units), 0, 1).difference for seed in range(seeds)]
+
+    covered = np.mean([interval.low <= 0.0 <= interval.high for interval in found])
+    assert least <= covered <= 0.995
+
+
+def test_a_planted_effect_is_found_and_its_size_is_in_the_interval() -> None:
+    """What is there is seen, in money and as a share."""
+    found = lift(drawn(1, units=600, effect=0.4), 0, 1)
+
+    assert not found.randomised
+    assert found.difference.low > 0.0
+    assert found.relative.low < 0.4 < found.relative.high
+    assert found.chance < 0.001
+    assert found.mean.value - found.against.value == found.difference.estimate
+
+
+def test_few_units_are_compared_by_drawing_the_arms_anew() -> None:
+    """Ten territories are no sample for a bell curve; equal arms of three can never show anything."""
+    found = lift(drawn(2, units=20, effect=1.5), 0, 1)
+    three = Units(np.array([9.0, 9.1, 9.2, 1.0, 1.1, 1.2]), np.ones(6, dtype=np.int64), np.arange(6) // 3)
+    hopeless = lift(three, 0, 1)
+
+    assert found.randomised
+    assert 0.0 < found.difference.low < found.difference.estimate < found.difference.high
+    assert hopeless.chance > 0.05
+    assert (hopeless.difference.low, hopeless.difference.high) == (-math.inf, math.inf)
+    assert FEW_UNITS == 30
+
+
+def test_the_same_result_comes_out_whatever_the_order_of_asking() -> None:
+    """The draws follow from a seed."""
+    units = drawn(3, units=20)
+
+    assert lift(units, 0, 1) == lift(units, 0, 1)
+
+
+def test_accounts_of_one_unit_are_no_evidence_twice() -> None:
+    """By account the same numbers would look several times as certain as they are."""
+    units = drawn(4, units=400)
+    one_each = Units(units.worth / units.accounts, np.ones_like(units.accounts), units.arm)
+
+    assert Mean.of(units.of(0)).error == pytest.approx(Mean.of(one_each.of(0)).error, rel=0.25)
+
+
+def test_an_arm_with_one_unit_is_refused() -> None:
+    """One territory against one other is a story, not a test."""
+    with pytest.raises(EngineError, match="fewer than two units"):
+        lift(Units(np.ones(3), np.ones(3, dtype=np.int64), np.array([0, 0, 1])), 0, 1)
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 5])
+def test_tails_and_quantiles_are_those_of_the_tables(freedom: int) -> None:
+    """They are computed here, so that serving needs no further library."""
+    for x in (0.3, 3.84, 12.0):
+        assert _chi_square_tail(x, freedom) == pytest.approx(stats.chi2.sf(x, freedom), rel=1e-9)
+    assert _student(8.0 * freedom) == pytest.approx(stats.t.ppf(0.975, 8.0 * freedom), rel=1e-3)
+
+
+def test_counts_that_are_not_those_of_the_shares_are_noticed() -> None:
+    """Where units are lost in one arm, what is left is not comparable."""
+    units = Units(np.ones(1_000), np.ones(1_000, dtype=np.int64), (np.arange(1_000) < 130).astype(np.int64))
+
+    assert mismatch(units, {0: 0.9, 1: 0.1}) == pytest.approx(stats.chisquare([870, 130], [900, 100]).pvalue)
+    assert mismatch(units, {0: 0.87, 1: 0.13}) == 1.0
+
+
+def test_power_is_what_simulated_tests_find() -> None:
+    """ "12 weeks to see +3 %" is a promise: of tests with that effect four in five must find it."""
+    planned = power(drawn(5, units=3_000), 0.07, 0.03, 0.0)
+
+    runs = [lift(drawn(seed, units=300, share=0.7, effect=planned.effect), 0, 1) for seed in range(300)]
+    found = np.mean([run.difference.low > 0.0 for run in runs])
+
+    assert planned.units == pytest.approx((210.0, 90.0))
+    assert 0.70 < found < 0.90
+
+
+def test_what_units_have_in_common_is_said() -> None:
+    """A planner who ignores it promises a third of the weeks."""
+
+    def planned(alike: float) -> Power:
+        rng = np.random.default_rng(6)
+        means = 100.0 + alike * rng.normal(0.0, 30.0, 2_000)
+        single = rng.normal(means[:, None], 100.0, (2_000, 10))
+        spread = float(((single - single.mean()) ** 2).sum())
+        return power(Units(single.sum(axis=1), np.full(2_000, 10), np.zeros(2_000)), 0.5, 0.5, spread)
+
+    expected = 900.0 / (900.0 + 10_000.0)
+    assert planned(1.0).correlation == pytest.approx(expected, abs=0.012)
+    assert planned(1.0).design_effect == pytest.approx(1.0 + 9 * expected, abs=0.11)
+    assert planned(0.0).design_effect == pytest.approx(1.0, abs=0.07)
+    assert planned(1.0).effect > planned(0.0).effect
+
+
+def test_a_test_that_can_see_nothing_says_so() -> None:
+    """No units in an arm, or nothing ever sold: no effect is small enough."""
+    assert power(drawn(7, units=20), 0.95, 0.05, 1.0).effect == math.inf
+    assert (
+        power(Units(np.zeros(50), np.ones(50, dtype=np.int64), np.zeros(50)), 0.5, 0.5, 1.0).effect
+        == math.inf
+    )
