@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine.records import Floats
+from training.board import Line
 from training.errors import TrainingError
 from training.evaluate import Evaluation
 from training.gains import Decile, Gains
@@ -30,6 +31,23 @@ def values_by_policy(evaluation: Evaluation, chosen: str, currency: str) -> byte
         axes.set_xlabel(f"{currency} per decision, net of cost")
 
     return _picture(draw, height=0.5 * len(evaluation.policies) + 1.2)
+
+
+def money_a_month(lines: Sequence[Line], currency: str) -> bytes:
+    """Each sum with its 95 % interval, zero marked."""
+
+    def draw(axes: Any) -> None:
+        for row, line in enumerate(lines[::-1]):
+            colour = ACCENT if line.certain and line.month.low > 0.0 else INK
+            axes.plot([line.month.low, line.month.high], [row, row], color=colour, linewidth=5, alpha=0.4)
+            axes.plot(line.month.estimate, row, "o", color=colour, markersize=8)
+        axes.axvline(0.0, color=LIGHT, linewidth=1)
+        axes.set_yticks(range(len(lines)), [line.label for line in lines[::-1]])
+        axes.set_ylim(-0.6, len(lines) - 0.4)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set_xlabel(f"{currency} a month")
+
+    return _picture(draw, height=0.5 * len(lines) + 0.9)
 
 
 def cases_by_treatment(counts: Mapping[str, int]) -> bytes:

@@ -18,6 +18,7 @@ from engine.estimation import Interval
 from engine.records import DAY_MICROS, Floats
 from training import pictures
 from training.behaviour import Assignment
+from training.board import Board, board_of
 from training.cases import Cases
 from training.evaluate import AS_LOGGED, Evaluation, Judged, claim
 from training.gate_parts import Gate
@@ -62,10 +63,13 @@ class Findings:
 
 
 def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The release's report.html and card.md, and the pictures by file name."""
-    drawn = _pictures(findings)
-    context = _context(findings, drawn)
-    documents = {name: _render(name, context).encode() for name in ("report.html", "card.md")}
+    """The release's report.html, board.html and card.md, and the pictures by file name."""
+    board = _board(findings)
+    drawn = _pictures(findings) | {
+        "board": pictures.money_a_month(board.money, findings.cases.playbook.currency)
+    }
+    context = _context(findings, drawn) | {"board": board}
+    documents = {name: _render(name, context).encode() for name in ("report.html", "board.html", "card.md")}
     return documents, {f"{name}.png": content for name, content in drawn.items()}
 
 
@@ -97,6 +101,15 @@ def not_known_as_of(snapshot: Snapshot) -> tuple[str, ...]:
 def interval_text(interval: Interval) -> str:
     """12.34 (11.20 to 13.50)."""
     return f"{interval.estimate:,.2f} ({interval.low:,.2f} to {interval.high:,.2f})"
+
+
+def _board(findings: Findings) -> Board:
+    evaluation, chosen = findings.judged.evaluation, findings.selection.chosen
+    gate = findings.gate
+    warnings = [f"The gate says no, {check.name}: {check.sentence}" for check in gate.failed]
+    warnings += [f"To be looked at, {check.name}: {check.sentence}" for check in gate.warnings]
+    warnings += [f"Looks like a leak: {leak.sentence}" for leak in findings.leaks]
+    return board_of(findings.cases, evaluation, chosen, warnings=warnings)
 
 
 def _pictures(findings: Findings) -> dict[str, bytes]:

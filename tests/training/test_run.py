@@ -113,7 +113,15 @@ def test_the_run_is_kept_in_mlflow_inside_the_home(trained: tuple[Home, Outcome]
     assert name == outcome.release.id
     chosen = outcome.evaluation.of(outcome.selection.chosen)
     assert metrics[f"{outcome.selection.chosen}.doubly_robust"] == chosen.doubly_robust.estimate
-    assert kept >= {"report.html", "card.md", "values_accounts.png", "calibration.png", "arrival.png"}
+    assert kept >= {
+        "report.html",
+        "board.html",
+        "board.png",
+        "card.md",
+        "values_accounts.png",
+        "calibration.png",
+        "arrival.png",
+    }
 
 
 def test_training_again_on_the_same_data_gives_the_same_release(trained: tuple[Home, Outcome]) -> None:
@@ -199,3 +207,20 @@ def test_the_gate_is_told_in_report_manifest_and_mlflow(trained: tuple[Home, Out
     assert metrics["gate.calibration.estimate"] == outcome.gate.of("calibration").figures["estimate"]
     told = outcome.release.manifest["gate"]
     assert [each["name"] for each in told] == [check.name for check in outcome.gate.checks]
+
+
+def test_the_board_has_one_page_of_its_own(trained: tuple[Home, Outcome]) -> None:
+    """Self-contained, in money and months, with what was not proven."""
+    _, outcome = trained
+
+    page = (outcome.report.parent / "board.html").read_text(encoding="utf-8")
+
+    for heading in (
+        "Money a month",
+        "What contacts cost",
+        "What was not proven",
+        "Who followed",
+        "The next test",
+    ):
+        assert heading in page
+    assert "http" not in page

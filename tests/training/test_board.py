@@ -1,0 +1,110 @@
+"""The board's page: money a month, cost, followers, what was not proven, the next test."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.builders import QUICK, LogSettings, cases_of
+from training.behaviour import assignment_of
+from training.board import Board, board_of, decisions_a_month, followers, powers
+from training.cases import Cases
+from training.evaluate import Evaluation, evaluate
+from training.learners import LEARNERS
+from training.splits import held_out
+
+
+@pytest.fixture(scope="module")
+def valued(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cases, Evaluation]:
+    """Cases, and policies valued on half of the accounts."""
+    cases = cases_of(tmp_path_factory.mktemp("board"), LogSettings(accounts=600))
+    assignment, held = assignment_of(cases, QUICK, seed=0), held_out(cases.account_ids, 0.5, seed=0)
+    fitted = {
+        name: LEARNERS[name].learn(cases.take(~held), assignment.take(~held).probability, QUICK)
+        for name in ("best_fixed", "s_learner")
+    }
+    return cases, evaluate(cases.take(held), assignment.take(held), fitted, seed=0).evaluation
+
+
+@pytest.fixture(scope="module")
+def board(valued: tuple[Cases, Evaluation]) -> Board:
+    return board_of(*valued, "s_learner", warnings=["To be looked at."])
+
+
+def test_money_a_month_is_the_gain_of_a_decision_times_the_decisions(
+    board: Board, valued: tuple[Cases, Evaluation]
+) -> None:
+    """1,800 decisions within 80 days are 684.8 a month."""
+    cases, evaluation = valued
+    gap = evaluation.of("s_learner").versus_logged
+
+    assert decisions_a_month(cases) == pytest.approx(1800 / 80 * 30.4375)
+    assert board.money[0].month.estimate == pytest.approx(gap.estimate * decisions_a_month(cases))
+    assert board.money[0].month.low == pytest.approx(gap.low * decisions_a_month(cases))
+    assert board.money[0].certain
+    assert board.verdict.startswith("Shown on past decisions")
+
+
+def test_cost_counts_what_was_done_and_what_would_be_done(
+    board: Board, valued: tuple[Cases, Evaluation]
+) -> None:
+    """An e-mail costs 1, a visit 10: a quarter each was done."""
+    cases, _ = valued
+
+    assert board.costs[0].money / decisions_a_month(cases) == pytest.approx(0.25 * 1 + 0.25 * 10, rel=0.15)
+    assert board.costs[1].money > board.costs[0].money
+
+
+def test_a_gain_that_chance_explains_is_called_not_proven(valued: tuple[Cases, Evaluation]) -> None:
+    """The first word that a board reads must not promise."""
+    cases, evaluation = valued
+    own = evaluation.of("s_learner")
+    unsure = replace(own, versus_logged=replace(own.versus_logged, low=-1.0))
+    policies = tuple(unsure if each.policy == "s_learner" else each for each in evaluation.policies)
+
+    board = board_of(cases, replace(evaluation, policies=policies), "s_learner")
+
+    assert board.verdict.startswith("Not proven")
+    assert not board.money[0].certain
+
+
+def test_what_was_not_proven_names_the_whole_programme_and_every_warning(board: Board) -> None:
+    """No log shows what following the advice for a year does."""
+    assert "control group" in board.unproven[0]
+    assert board.unproven[-1] == "To be looked at."
+
+
+def test_who_followed_is_told_by_role_and_only_where_it_is_known(valued: tuple[Cases, Evaluation]) -> None:
+    """Silence is no refusal."""
+    cases, _ = valued
+    visits = np.flatnonzero(cases.action == 4)
+    known = np.full(len(cases), np.nan)
+    known[visits[:4]] = [1.0, 1.0, 1.0, 0.0]
+
+    found = followers(replace(cases, followed=known))
+
+    assert [(row.role, row.followed, row.known, row.share) for row in found] == [("rep", 3, 4, 0.75)]
+
+
+def test_the_power_of_a_test_by_hand(tmp_path: Path) -> None:
+    """100 accounts that bring 50 or 150: s = 50.25, m = 100; halves: 2.8016 x .5025 x sqrt(1/50 + 1/50)."""
+    cases = cases_of(tmp_path, LogSettings(accounts=100, decisions=1))
+    cases = replace(cases, reward=np.where(np.arange(len(cases)) % 2 == 0, 50.0, 150.0))
+
+    found = powers(cases)
+
+    assert [power.control for power in found] == [5, 10, 20, 50]
+    assert found[-1].detectable == pytest.approx(2.801585 * 0.502519 * 0.2, rel=1e-5)
+
+
+def test_a_test_that_could_not_show_the_gain_is_not_proposed(valued: tuple[Cases, Evaluation]) -> None:
+    """An underpowered test costs money and says nothing."""
+    cases, evaluation = valued
+    wild = np.zeros(len(cases))
+    wild[::97] = 10_000.0
+
+    assert "would show it" in board_of(cases, evaluation, "s_learner").test
+    assert "more accounts are needed" in board_of(replace(cases, reward=wild), evaluation, "s_learner").test
