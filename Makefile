@@ -20,6 +20,7 @@ test: $(VENV)/.dev  ## core tests, on SQLite and a real PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 20 $(TESTS)
 
 test-all: test  ## everything; whatever is slow or needs more than Python joins here
+	FULL=1 $(BIN)/python -m pytest tests/api/test_described.py
 
 check: $(VENV)/.dev  ## format, lint, types, imports, links, floats
 	$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from api.decider import LiveDecider
+from api.described import describe
 from api.limits import Limits
 from api.metrics import Metrics
 from api.once import act_once
@@ -99,4 +100,5 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         app.include_router(part.router, prefix="/v1")
     app.include_router(health.router)
     app.include_router(health.metrics_router)
+    describe(app, app.state.limits)
     return app

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from api.commands import HomeOption, ModelsOption
+from data.home import Home
 from data.progress import reporting
 from data.settings import Settings
 from data.times import now_micros, to_iso
@@ -48,8 +50,14 @@ def restore(
 
     settings = Settings(home=home, models=models)
     with reporting() as report:
-        found = restore_backup(settings.as_home(), backup, progress=report)
+        found = restore_backup(_as_owner(settings), backup, progress=report)
     typer.echo(
         f"Restored what was kept at {to_iso(found.made_at)}: {found.rows.get('accounts', 0):,} accounts, "
         f"{sum(found.rows.values()):,} rows of the ledger, {len(found.files):,} files."
     )
+
+
+def _as_owner(settings: Settings) -> Home:
+    """The home with the ledger as the role reaches it that may make tables."""
+    home = settings.as_home()
+    return replace(home, ledger_url=settings.ledger_migration_url or home.ledger_url)

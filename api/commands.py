@@ -217,7 +217,7 @@ def migrate(home: HomeOption = None) -> None:
 
     settings = Settings(home=home)
     settings.home.mkdir(parents=True, exist_ok=True)
-    Ledger.create(settings.as_home().ledger_url).close()
+    Ledger.create(settings.ledger_migration_url or settings.as_home().ledger_url).close()
     typer.echo("The ledger is up to date.")
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from typing import cast
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.decider import LiveDecider
 from api.logs import start_logging
+from api.stream import Feed
 from data.home import DataError
 from data.ledger.ledger import Ledger
 from data.settings import Settings
@@ -37,9 +41,20 @@ def run_server(settings: Settings, *, announce: Callable[[str], None] | None = N
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
     )  # fmt: skip
-    # It answers what it has begun, ends, and raises the interrupt once more: stopped is not failed.
+    # It answers what it has begun, ends, and raises the signal once more: stopped is not failed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
-        uvicorn.Server(config).run(sockets=[held])
+        _Server(config).run(sockets=[held])
+
+
+class _Server(uvicorn.Server):
+    """Ends open streams when it is stopped; they would end by themselves only after minutes."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what has begun."""
+        feed: Feed = cast("FastAPI", self.config.app).state.feed
+        feed.stop()
+        await super().shutdown(sockets)
 
 
 def check_startable(settings: Settings) -> None:

@@ -36,13 +36,13 @@ class Feed:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._watching: set[asyncio.Queue[Change]] = set()
+        self._watching: set[asyncio.Queue[Change | None]] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def watch(self, position: Position) -> AsyncIterator[Change | None]:
         """Changes after a position, for ever; None when nothing came for a while. Ends for who is too slow,
         to be continued from the last one."""
-        queue: asyncio.Queue[Change] = asyncio.Queue(_WAITING)
+        queue: asyncio.Queue[Change | None] = asyncio.Queue(_WAITING)
         self._watching.add(queue)
         self._start(position)
         try:
@@ -52,15 +52,23 @@ class Feed:
                     yield change
             while not queue.full():
                 try:
-                    change = await asyncio.wait_for(queue.get(), QUIET_SECONDS)
+                    news = await asyncio.wait_for(queue.get(), QUIET_SECONDS)
                 except TimeoutError:
                     yield None
                     continue
-                if change.position > position:
-                    position = change.position
-                    yield change
+                if news is None:
+                    return
+                if news.position > position:
+                    position = news.position
+                    yield news
         finally:
             self._watching.discard(queue)
+
+    def stop(self) -> None:
+        """End every stream now: the process stops, and who watches comes back to another one."""
+        for queue in self._watching:
+            if not queue.full():
+                queue.put_nowait(None)
 
     def _start(self, position: Position) -> None:
         """From where the first who watches has read, so that nothing falls between her reading and ours."""

@@ -39,6 +39,10 @@ class Settings(BaseSettings):
     ledger_url: str | None = Field(
         None, description="Ledger database, sqlite:///FILE or postgresql://...; default HOME/ledger.sqlite."
     )
+    ledger_migration_url: str | None = Field(
+        None,
+        description="The same database by a role that may change tables: for `migrate` and `restore` alone.",
+    )
     playbook: str = Field("pharma", description="A shipped playbook by name, or the path of a TOML file.")
     processes: int = Field(
         default_factory=lambda: os.cpu_count() or 1,

@@ -27,6 +27,6 @@ async def stream(
     """Server-sent events: posted, changed, gone, hand_over and lists, each for what I may see. The first is
     `ready`, or `resync` where the last event is too old: then read the lists anew."""
     feed: Feed = request.app.state.feed
-    told = events(feed, service, user, last_event_id)
+    told = events(feed, request.app.state.service, user, last_event_id)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return StreamingResponse(told, media_type="text/event-stream", headers=headers)

@@ -25,6 +25,8 @@ from data.ledger.types import AlreadyRunningError, LedgerError, LedgerLockedErro
 _POOL = 8
 _BUSY_STATES = frozenset({"55P03", "40P01"})
 """PostgreSQL: lock not available within lock_timeout, deadlock detected."""
+_NOT_ALLOWED = "42501"
+"""PostgreSQL: insufficient privilege."""
 
 
 def parse_url(url: str) -> URL:
@@ -94,10 +96,10 @@ class Database:
             raise self._locked() from None
         except exc.IntegrityError:
             raise
-        except exc.DatabaseError as error:
+        except (exc.DatabaseError, exc.InterfaceError) as error:
             raise self._explained(error) from None
 
-    def _explained(self, error: exc.DatabaseError) -> Exception:
+    def _explained(self, error: exc.DBAPIError) -> Exception:
         """The driver's complaint as one line, or the error itself when it is a fault of this program."""
         cause = error.orig
         name = getattr(cause, "sqlite_errorname", "") or ""
@@ -110,6 +112,13 @@ class Database:
             return LedgerError(
                 f"{self} is not a ledger: it is not an SQLite file. Check NEXTBEST_LEDGER_URL."
             )
+        if getattr(cause, "sqlstate", "") == _NOT_ALLOWED:
+            return LedgerError(
+                f"The database role of {self} may not do this: {str(cause).strip().partition(chr(10))[0]}. "
+                "Tables are changed by `nextbest migrate` with NEXTBEST_LEDGER_MIGRATION_URL."
+            )
+        if error.connection_invalidated:
+            return LedgerError(f"The connection to the ledger at {self} was lost; try again.")
         if isinstance(error, exc.OperationalError) and not name.startswith("SQLITE_ERROR"):
             first = str(cause).strip().partition("\n")[0]
             return LedgerError(f"The ledger at {self} cannot be used: {first}.")
@@ -177,6 +186,7 @@ def _sqlite(url: URL, timeout_seconds: float) -> sa.Engine:
         max_overflow=_POOL,
         pool_timeout=max(30.0, timeout_seconds),
         connect_args={"timeout": timeout_seconds},
+        hide_parameters=True,  # an error's text may be logged, and parameters may be personal
     )
 
     @event.listens_for(engine, "connect")
@@ -200,6 +210,7 @@ def _postgres(url: URL, timeout_seconds: float) -> sa.Engine:
             max_overflow=_POOL,
             pool_timeout=max(30.0, timeout_seconds),
             pool_pre_ping=True,
+            hide_parameters=True,
             connect_args={"connect_timeout": max(2, ceil(timeout_seconds))},
         )
     except ModuleNotFoundError:

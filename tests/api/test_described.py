@@ -1,0 +1,77 @@
+"""The description of the API holds: every route as it says, whatever it is sent, and with an example."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.tokens import issue
+from tests.api.company import Company, served, tables_of
+
+FULL = bool(os.environ.get("FULL"))
+EXAMPLES = 120 if FULL else 4
+"""Of each route and user; FULL=1 (make test-all) tries thousands."""
+CHECKS = (
+    not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance,
+)  # fmt: skip
+
+
+KNOWN = {"account_id": "a1", "treatment": "visit_dosing", "channel": "email", "purpose": "marketing"}
+"""What there is, in place of what was made up: else all would end at the door."""
+ANSWERS: Counter[int] = Counter()
+
+
+@pytest.fixture(scope="module")
+def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
+    tables = tables_of(["a1", "a2"])
+    with served(tmp_path_factory.mktemp("described"), tables, requests_per_minute=0) as found:
+        found.reads_page("side_effects", "a1")
+        KNOWN["suggestion_id"] = found.suggestions("a1")[0]["suggestion_id"]
+        found.tokens["job"] = issue(found.settings, "job", job=True)
+        yield found
+
+
+def tried(operation: Any, company: Company) -> None:
+    """Send what the description allows, as a colleague and as a job; each answer must be one that it has."""
+
+    @given(case=operation.as_strategy())
+    @settings(
+        max_examples=EXAMPLES, deadline=None, derandomize=not FULL, database=None,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink] if FULL else [Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    def holds(case: Any) -> None:
+        for user, known in (("am", {}), ("am", KNOWN), ("job", KNOWN)):
+            case.path_parameters = {n: known.get(n, v) for n, v in (case.path_parameters or {}).items()}
+            response = case.call(headers=company.as_(user))
+            case.validate_response(response, checks=CHECKS)
+            ANSWERS[response.status_code] += 1
+
+    holds()
+
+
+def test_whatever_is_sent_the_answer_is_one_that_is_described(company: Company) -> None:
+    """No answer of the class 500, none of another status, type or form than the description has."""
+    api = schemathesis.openapi.from_url(f"{company.client.base_url}/openapi.json").exclude(path="/v1/stream")
+    failed = {}
+    for found in api.get_all_operations():
+        operation = found.ok()
+        try:
+            tried(operation, company)
+        except Exception as error:
+            failed[operation.label] = str(error)[:1500]
+
+    assert failed == {}, "\n\n".join(f"{label}: {why}" for label, why in failed.items())
+    assert {200, 403, 404, 422} <= ANSWERS.keys(), ANSWERS
