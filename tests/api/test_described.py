@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from api.tokens import issue
+from api.keys import create_key
 from tests.api.company import Company, served, tables_of
 
 FULL = bool(os.environ.get("FULL"))
@@ -39,7 +39,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     with served(tmp_path_factory.mktemp("described"), tables, requests_per_minute=0) as found:
         found.reads_page("side_effects", "a1")
         KNOWN["suggestion_id"] = found.suggestions("a1")[0]["suggestion_id"]
-        found.tokens["job"] = issue(found.settings, "job", job=True)
+        found.tokens["job"] = create_key(found.settings, "job", ["events:write", "metrics:read"])[1]
         yield found
 
 
