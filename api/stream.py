@@ -27,7 +27,10 @@ QUIET_SECONDS = 15.0
 """After so long without news a comment says that the line still stands."""
 OPEN_SECONDS = 240.0
 """After so long a stream ends and the client comes back: whoever has left the company does not."""
+VISIBLE_SECONDS = 2.0
+"""So long it is taken for granted who may see what of an account."""
 _WAITING = 2_000
+_REMEMBERED = 100_000
 RESYNC = "resync"
 
 
@@ -38,6 +41,20 @@ class Feed:
         self._service = service
         self._watching: set[asyncio.Queue[Change | None]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._visible: dict[tuple[str, str | None, str | None], tuple[float, bool]] = {}
+
+    async def shows(self, user: User, change: Change) -> bool:
+        """Whether the user may see a change; who serves which account is looked up every few seconds."""
+        if change.kind == "hand_over":
+            return await run_in_threadpool(may_see_change, self._service, user, change)
+        now, key = asyncio.get_running_loop().time(), (user.user_id, change.account_id, change.role)
+        found = self._visible.get(key)
+        if found is None or found[0] < now:
+            if len(self._visible) > _REMEMBERED:
+                self._visible.clear()
+            seen = await run_in_threadpool(may_see_change, self._service, user, change)
+            found = self._visible[key] = (now + VISIBLE_SECONDS, seen)
+        return found[1]
 
     async def watch(self, position: Position) -> AsyncIterator[Change | None]:
         """Changes after a position, for ever; None when nothing came for a while. Ends for who is too slow,
@@ -101,7 +118,7 @@ async def events(feed: Feed, service: Service, user: User, last_event_id: str | 
     async for change in feed.watch(start):
         if change is None:
             yield ": still here\n\n"
-        elif await run_in_threadpool(may_see_change, service, user, change):
+        elif await feed.shows(user, change):
             yield _event(change.kind, _said(change), change)
         if asyncio.get_running_loop().time() - begun > OPEN_SECONDS:
             return

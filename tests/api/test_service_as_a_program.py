@@ -150,6 +150,7 @@ def test_the_api_describes_itself(company: Company) -> None:
         "/v1/plan/moves",
         "/v1/ready",
         "/metrics",
+        "/v1/stream",
         "/v1/suggestions/{suggestion_id}/feedback",
         "/v1/suggestions/{suggestion_id}/undo",
         "/v1/worklist",
