@@ -94,6 +94,7 @@ def _user(
 
 async def _within_rate(request: Request, user: Annotated[User, Depends(_user)]) -> User:
     limits: Limits = request.app.state.limits
+    request.state.audited = user
     limits.request_of(user.user_id)
     return user
 
@@ -308,3 +309,13 @@ PageSize = Annotated[int | None, Depends(_page_size)]
 def may_report(service: Service, user: User, account_id: str) -> bool:
     """Whether the user may send events of the account: a job of every one, a colleague of her team's."""
     return user.role == JOB_ROLE or service.ledger.serves(user.user_id, account_id)
+
+
+def _reportable_account(account_id: AccountId, user: SignedIn, service: Serving) -> str:
+    if not may_report(service, user, account_id):
+        raise HttpProblem(HTTPStatus.NOT_FOUND, f"You serve no account {account_id!r}.")
+    return account_id
+
+
+ReportableAccount = Annotated[str, Depends(_reportable_account)]
+"""An account of which the user may send events."""

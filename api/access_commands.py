@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.commands import HomeOption, PlaybookOption
+from api.commands import HomeOption, PlaybookOption, moment
 from data.settings import Settings
 from data.times import now_micros, to_datetime
 
@@ -36,6 +37,7 @@ def register(app: typer.Typer) -> None:
     users.command("deactivate")(deactivate)
     users.command("activate")(activate)
     app.add_typer(users, name="user")
+    app.command()(audit)
 
 
 def create(
@@ -128,6 +130,25 @@ def activate(user_id: UserArgument, home: HomeOption = None) -> None:
     with _ledger(home) as ledger:
         ledger.settle_left(user_id, None, now=now_micros())
     typer.echo(f"{user_id} may sign in again.")
+
+
+def audit(
+    *,
+    user: Annotated[str | None, typer.Option(help="Of this user or technical user.")] = None,
+    account: Annotated[str | None, typer.Option(help="Of this account, its suggestions, hand-overs.")] = None,
+    since: Annotated[str | None, typer.Option(help="Moment, ISO 8601 with zone.")] = None,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """Who saw and did what, the oldest first."""
+    after = 0 if since is None else moment(since)
+    with _ledger(home) as ledger:
+        found = ledger.audit.find(user_id=user, account_id=account, since=after)
+    for one in found:
+        told = asdict(one) | {"at": to_datetime(one.at).isoformat()}
+        about = " ".join(filter(None, (one.account_id, one.subject)))
+        line = f"{told['at']}  {one.user_id:<16}{one.key_id or '':<14}{one.status}  {one.what}  {about}"
+        typer.echo(json.dumps(told) if as_json else line)
 
 
 @contextmanager

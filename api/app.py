@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from api.audit import Trail
 from api.decider import LiveDecider
 from api.described import describe
 from api.limits import Limits
@@ -65,7 +66,11 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
             app.state.live = decider
             app.state.service = Service(ledger, decider, clock, counted, home.models)
             app.state.feed = Feed(app.state.service)
-            yield
+            trail = app.state.trail = Trail(ledger.audit)
+            try:
+                yield
+            finally:
+                trail.close()
         finally:
             ledger.close()
 

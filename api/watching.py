@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.audit import seen
 from api.logs import FIELDS, REQUEST_ID
 from api.metrics import Metrics
 from api.problems import problem
@@ -83,7 +84,14 @@ class Watch:
         self._metrics.request(scope["method"], route, status, None if self._stream else seconds)
         fields = {"method": scope["method"], "route": route, "status": status,
                   "milliseconds": round(seconds * 1000, 1)}  # fmt: skip
+        self._audit(scope, route, status)
         _log.info("request", extra={FIELDS: fields})
+
+    @staticmethod
+    def _audit(scope: Scope, route: str, status: int) -> None:
+        state = scope["app"].state if "app" in scope else None
+        if state is not None and (entry := seen(scope, route, status, state.service.clock())) is not None:
+            state.trail.add(entry)
 
 
 def _request_id(scope: Scope) -> str:

@@ -9,14 +9,13 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query
 
 from api.access import (
-    AccountId,
     ReadableAccount,
+    ReportableAccount,
     Serving,
     SignedIn,
     gave,
     gets,
     may,
-    may_report,
     may_see_hand_over,
     people_seen,
     roles_seen,
@@ -156,11 +155,9 @@ def answer(found: ReadableHandOver, body: ReplyIn, user: SignedIn, service: Serv
 
 @router.post("/accounts/{account_id}/adverse-events", dependencies=[may("events"), ONCE])
 def adverse_event(
-    account_id: AccountId, body: AdverseEventIn, user: SignedIn, service: Serving
+    account_id: ReportableAccount, body: AdverseEventIn, user: SignedIn, service: Serving
 ) -> HandOverOut:
     """Send a reported side effect to the safety role, with its legal clock; it is no signal for others."""
-    if not may_report(service, user, account_id):
-        raise HttpProblem(HTTPStatus.NOT_FOUND, f"You serve no account {account_id!r}.")
     at = None if body.at is None else micros(body.at)
     found = report_adverse_event(service, account_id, body.report(), channel=body.channel, at=at, user=user)
     return shown_hand_overs([found], user, service)[0]

@@ -28,6 +28,7 @@ from data.ledger import (
     told,
     twins,
 )  # fmt: skip
+from data.ledger.audit import AuditLog
 from data.ledger.changes import Changes
 from data.ledger.connection import Database
 from data.ledger.keys import ApiKeys
@@ -78,6 +79,7 @@ class Ledger(PeopleActs, PeopleKept):
         self.plans = PlanStore(database)
         self.changes = Changes(database)
         self.keys = ApiKeys(database)
+        self.audit = AuditLog(database)
         self.logged = DecisionLog(database)
 
     @classmethod
