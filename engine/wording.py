@@ -19,7 +19,16 @@ RIGHT_TO_LEFT: frozenset[str] = frozenset({"ar", "fa", "he", "ur"})
 Value = str | float | int | None
 Values = Mapping[str, Value]
 
-_PERSIAN_DIGITS = str.maketrans("0123456789,.", "۰۱۲۳۴۵۶۷۸۹٬٫")
+_DIGITS = {
+    "fa": str.maketrans("0123456789,.", "۰۱۲۳۴۵۶۷۸۹٬٫"),
+    "ar": str.maketrans("0123456789,.", "٠١٢٣٤٥٦٧٨٩٬٫"),
+}
+_ARABIC_INDIC_ZONES = frozenset({
+    "Africa/Cairo", "Egypt", "Africa/Khartoum", "Asia/Baghdad", "Asia/Damascus", "Asia/Amman", "Asia/Beirut",
+    "Asia/Gaza", "Asia/Hebron", "Asia/Aden",
+})  # fmt: skip
+"""Where Arabic is written with digits of its own; the Maghreb and the Gulf use 0 to 9 (as do zones that are
+not here)."""
 _PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,6 +48,13 @@ class Reader:
     now: int
     zone: tzinfo | None
     playbook: Playbook
+
+    @property
+    def digits(self) -> str:
+        """Whose digits numbers have: "fa", "ar" (Arabic-Indic, by the country of the reader's zone) or ""."""
+        if self.spoken == "ar":
+            return "ar" if getattr(self.zone, "key", "") in _ARABIC_INDIC_ZONES else ""
+        return "fa" if self.spoken == "fa" else ""
 
     @property
     def spoken(self) -> str:
@@ -80,7 +96,7 @@ def clock(at: int, reader: Reader) -> str:
     zone = reader.zone or UTC
     then, today = _local(at, zone), _local(reader.now, zone)
     text = f"{then:%H:%M}"
-    text = text.translate(_PERSIAN_DIGITS) if reader.spoken == "fa" else text
+    text = in_digits(text, reader)
     return text if then.date() == today.date() else f"{word('yesterday', reader)} {text}"
 
 
@@ -101,14 +117,19 @@ def plural(n: int, language: str) -> str:
 
 
 def number(value: float, reader: Reader, decimals: int = 2) -> str:
-    """A number with separators, at most so many decimals, in the digits of the language."""
+    """A number with separators, at most so many decimals, in the digits of the reader."""
     text = f"{value:,.{decimals}f}"
     text = text.rstrip("0").rstrip(".") if "." in text else text
     text = "0" if text == "-0" else text
     if text.startswith("-") and reader.spoken in RIGHT_TO_LEFT:
         # Without the mark the sign is shown behind its number.
         text = f"\u200e{text}"
-    return text.translate(_PERSIAN_DIGITS) if reader.spoken == "fa" else text
+    return in_digits(text, reader)
+
+
+def in_digits(text: str, reader: Reader) -> str:
+    """A number or time written with 0 to 9, in the digits that the reader has."""
+    return text.translate(_DIGITS[reader.digits]) if reader.digits else text
 
 
 def word(key: str, reader: Reader) -> str:
@@ -148,7 +169,7 @@ def _money(value: float, reader: Reader) -> str:
 
 def _percent(value: float, reader: Reader) -> str:
     shown = number(100.0 * value, reader, 0 if value >= 0.1 else 2)
-    return f"{shown}٪" if reader.spoken == "fa" else f"{shown}%"
+    return f"{shown}٪" if reader.digits else f"{shown}%"
 
 
 def _named(kind: str) -> Callable[[Value, Reader], str]:

@@ -12,10 +12,12 @@ from api.contact_schemas import ContactIn
 from api.hand_over_schemas import AdverseEventIn, HandOverIn
 from api.own_schemas import IdeaIn
 from api.page.days import at_morning, working_days
+from api.page.forms import Short, Text, day_of
+from api.page.heard import Heard, answers_of, heard_choices
 from api.page.picture import picture
 from api.page.rendering import show, words_for
 from api.page.routing import back, page_router
-from api.page.suggestion import Short, Text, day_of, hand_to
+from api.page.suggestion import hand_to
 from api.reading import zone_of
 from api.routes import accounts, contacts, explanations, hand_overs, suggestions, twins
 from api.service import Service
@@ -43,18 +45,21 @@ def one(request: Request, account: ReadableAccount, user: SignedIn, service: Ser
     words, playbook = words_for(user, service), service.decider().playbook
     about = accounts.about(account, user, service)
     timeline = accounts.timeline_of(account, user, service, limit=_TIMELINE)
+    found, own = suggestions.list_suggestions(account, user, service, limit=20), own_treatments(user, service)
     return show(
         request, user, service, "account.html",
         about=about,
         names={one.user_id: one.name for one in service.ledger.users()},
-        suggestions=suggestions.list_suggestions(account, user, service, limit=20),
+        suggestions=found,
+        shared_answers=answers_of(found),
+        heard=heard_choices(user, service, roles_seen(service, user, account)) if own else None,
         hand_overs=hand_overs.of_account(account, user, service),
         timeline=timeline,
         picture=picture(timeline, about.outcomes, words),
         twins=twins.twins(account, user, service) if playbook.twins else None,
         askable=[t for t in playbook.treatments
                  if t.kind != "none" and t.role in roles_seen(service, user, account)],
-        own=own_treatments(user, service),
+        own=own,
         days=working_days(words, str(about.facts.get("country", ""))),
         hand_to=hand_to(user, service),
         form_id=uuid4().hex,
@@ -96,10 +101,11 @@ def plan(
 @router.post("/accounts/{account_id}/record", dependencies=[may("accounts")])
 def record(
     request: Request, *, account: ReadableAccount, user: SignedIn, service: Serving,
-    treatment: Short, note: Text = "", sent: Short = "",
+    treatment: Short, heard: Heard, note: Text = "", sent: Short = "",
 ) -> Response:  # fmt: skip
     """A contact of her own that nobody had planned."""
-    body = ContactIn(event_id=f"page-{sent or uuid4()}", treatment=treatment, note=note.strip() or None)
+    body = ContactIn(event_id=f"page-{sent or uuid4()}", treatment=treatment, note=note.strip() or None,
+                     **dict(heard))  # fmt: skip
     contacts.record(account, body, user, service)
     return back(request, {"did": "record"})
 

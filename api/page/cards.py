@@ -18,7 +18,13 @@ _WORTH = frozenset({
     "context_weight", "other_facts", "held_at_zero",
 })  # fmt: skip
 """Codes of reasons that tell what it is worth and nothing that has happened."""
-_FACT, _PROFILE, _WORTH_RANK, _AGAINST = range(4)
+_NEWS = frozenset({
+    "explored", "stop_no_response", "topic_interest", "channel_interest", "activity", "twins",
+    "response_history", "responses", "topic_responses", "message_responses", "last_contact", "no_contact_yet",
+    "similar_responded", "similar_responded_channel",
+})  # fmt: skip
+"""Codes of facts with which a conversation can begin; beside what the customer has just done."""
+_TRIGGER, _FACT, _OTHER_FACT, _PROFILE, _WORTH_RANK, _AGAINST = range(6)
 
 
 @dataclass(frozen=True)
@@ -70,7 +76,12 @@ def _rank(reason: ReasonOut) -> int:
         return _WORTH_RANK
     if (reason.amount or 0.0) < 0.0:
         return _AGAINST
-    return _PROFILE if reason.code == "profile" else _FACT
+    if reason.code in TRIGGERS:
+        return _TRIGGER
+    if reason.code == "profile":
+        return _PROFILE
+    never = reason.facts.get("count") == 0 or reason.facts.get("responses") == 0
+    return _FACT if reason.code in _NEWS and not never else _OTHER_FACT
 
 
 def evidence(reasons: Iterable[ReasonOut], timeline: Sequence[TimelineOut], now: datetime) -> list[Evidence]:

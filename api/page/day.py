@@ -10,15 +10,12 @@ from api.access import Serving, SignedIn, may, people_seen
 from api.hand_over_schemas import HandOverOut
 from api.page.cards import lead, minutes_of, treatment_of
 from api.page.days import day_off
+from api.page.plan import open_days, plan_of
 from api.page.rendering import show, words_for
 from api.page.routing import page_router
-from api.plan_schemas import PlanOut
-from api.problems import HttpProblem
-from api.routes.plan import my_plan
+from api.plan_schemas import DayOut, PlanOut
 from api.routes.suggestions import my_worklist
 from api.schemas import SuggestionOut
-from api.service import Service
-from data.ledger.types import User
 from engine.contract import DISMISS_REASONS
 from engine.playbook import Playbook
 
@@ -31,10 +28,10 @@ _WAITING = 5
 def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
     """Hand-overs first, then suggestions; those of her people for a manager, to read."""
     playbook, listed = service.decider().playbook, my_worklist(user, service, limit=None)
-    plan = _plan(user, service)
+    plan = plan_of(user, service)
     today = words_for(user, service).now.date()
     # On a day off the list shows what is planned for the next day of work.
-    ahead = [day for day in plan.days if day.date >= today and day.minutes] if plan else []
+    ahead = open_days(plan, today)
     suggestions = [one for one in listed if isinstance(one, SuggestionOut)]
     return show(
         request, user, service, "day.html",
@@ -42,6 +39,8 @@ def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
         suggestions=suggestions,
         plan_day=ahead[0] if ahead else None,
         off_today=_off(plan, today, playbook),
+        move_days=[day.date for day in ahead],
+        absence_days=_workdays(plan, today),
         later=[day for day in ahead[1:] if day.planned],
         waiting=plan.waiting[:_WAITING] if plan else [],
         account_names=dict(service.ledger.accounts_served(user.user_id)) if plan else {},
@@ -55,6 +54,11 @@ def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
     )  # fmt: skip
 
 
+def _workdays(plan: PlanOut | None, today: date) -> list[DayOut]:
+    """Days of the plan on which she works, or would if she had not said that she is away."""
+    return [day for day in plan.days if day.date >= today and (day.minutes or day.away)] if plan else []
+
+
 def _off(plan: PlanOut | None, today: date, playbook: Playbook) -> str:
     """Why today has no time for customers: away, no_work (a weekend, a holiday) or no_time; "" = it has."""
     found = next((day for day in plan.days if day.date == today), None) if plan else None
@@ -63,11 +67,3 @@ def _off(plan: PlanOut | None, today: date, playbook: Playbook) -> str:
     if found.away:
         return "away"
     return "no_work" if day_off(playbook, today) else "no_time"
-
-
-def _plan(user: User, service: Service) -> PlanOut | None:
-    """Her days; None where nobody plans them."""
-    try:
-        return my_plan(user, service)
-    except HttpProblem:
-        return None

@@ -9,9 +9,9 @@ from fastapi import Form, Request, Response
 from api.access import Serving, SignedIn, gave, gets, may
 from api.hand_over_schemas import ReplyIn
 from api.hand_overs import REJECT_REASONS
+from api.page.forms import Short, Text
 from api.page.rendering import show
 from api.page.routing import back, page_router
-from api.page.suggestion import Short, Text
 from api.routes import hand_overs
 
 router = page_router()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
@@ -14,6 +14,9 @@ from api.accounts import about_account, touchpoints_of
 from api.hand_over_schemas import HandOverIn, timeline_out
 from api.page.cards import evidence
 from api.page.days import at_morning, working_days
+from api.page.forms import Short, Text, day_of
+from api.page.heard import Heard, heard_choices
+from api.page.plan import moves_of
 from api.page.rendering import show, words_for
 from api.page.routing import back, page_router
 from api.problems import HttpProblem
@@ -28,8 +31,6 @@ from engine.contract import DISMISS_REASONS
 
 router = page_router()
 
-Text = Annotated[str, Form(max_length=4000)]
-Short = Annotated[str, Form(max_length=200)]
 _TIMELINE = 200
 
 
@@ -44,13 +45,16 @@ def one(request: Request, suggestion: ReadableSuggestion, user: SignedIn, servic
     timeline = [timeline_out(e) for e in touchpoints_of(service, account, roles, limit=_TIMELINE)]
     words = words_for(user, service)
     about = about_out(about_account(service, account), {})
+    answers = may_answer(suggestion, user, service)
     return show(
         request, user, service, "suggestion.html",
         one=found[0],
         treatment=treatment,
         about=about,
         evidence=evidence(found[0].reasons, timeline, words.now),
-        answers=may_answer(suggestion, user, service),
+        answers=answers,
+        heard=heard_choices(user, service, roles, treatment.topic) if answers else None,
+        moves=moves_of(suggestion, user, service, words.now.date()) if answers else None,
         days=working_days(words, str(about.facts.get("country", ""))),
         snoozes=(1, 3, 7, 14),
         dismiss_reasons=DISMISS_REASONS,
@@ -126,11 +130,12 @@ def complete(
     request: Request, *, suggestion: AnswerableSuggestion, user: SignedIn, service: Serving,
     result: Annotated[Literal["", "replied", "attended", "accepted", "rejected"], Form()] = "",
     stop: Annotated[list[str] | None, Form(max_length=50)] = None,
-    note: Text = "", to_role: Short = "", question: Text = "",
+    heard: Heard, note: Text = "", to_role: Short = "", question: Text = "",
 ) -> Response:  # fmt: skip
     """What came of it, what the customer wants, and what a colleague is asked for, in one form."""
     wishes = [PreferenceIn(channel=c, purpose="marketing", status="opt_out") for c in stop or []]
-    body = FeedbackIn(verb="complete", result=result or None, preferences=wishes, note=note.strip() or None)
+    body = FeedbackIn(verb="complete", result=result or None, preferences=wishes, note=note.strip() or None,
+                      **dict(heard))  # fmt: skip
     done = suggestions.answer(suggestion, body, user, service)
     handed = ""
     if to_role:
@@ -173,12 +178,3 @@ def _told(done: FeedbackOut, verb: str) -> dict[str, Any]:
     sent = [{"channel": one.channel, "at": one.at.isoformat()} for one in done.already_sent]
     return {"did": verb, "state": done.state, "withdrawn": done.withdrawn, "sent": sent,
             "undo": done.suggestion_id if done.undo_until else ""}  # fmt: skip
-
-
-def day_of(text: str) -> date:
-    """A day as a form says it."""
-    try:
-        return datetime.fromisoformat(text).date()
-    except ValueError:
-        detail = f"{text!r} is no date; write 2026-01-31."
-        raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, detail) from None

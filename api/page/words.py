@@ -15,9 +15,8 @@ from markupsafe import Markup, escape
 
 from api.page.catalogues import translations
 from engine.playbook import Playbook
-from engine.wording import FORMATS, RIGHT_TO_LEFT, Reader, Value, ago, number
+from engine.wording import FORMATS, RIGHT_TO_LEFT, Reader, Value, ago, in_digits, number
 
-_PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ICONS = (
     ("medical", "medical"), ("visit", "visit"), ("call", "call"), ("phone", "call"), ("mail", "email"),
@@ -43,6 +42,11 @@ class Words:
     def direction(self) -> str:
         """How it runs."""
         return "rtl" if self.language in RIGHT_TO_LEFT else "ltr"
+
+    @property
+    def digits(self) -> str:
+        """Of numbers, as CSS calls them."""
+        return {"fa": "persian", "ar": "arabic-indic"}.get(self.reader.digits, "decimal")
 
     @property
     def playbook(self) -> Playbook:
@@ -103,9 +107,13 @@ class Words:
         if self.language == "fa":
             solar = jdatetime.date.fromgregorian(date=then, locale="fa_IR")
             parts = [solar.strftime("%A"), str(solar.day), solar.strftime("%B")] + [str(solar.year)] * year
-            return " ".join(parts).translate(_PERSIAN_DIGITS)
+            return in_digits(" ".join(parts), self.reader)
         pattern = {"en": "EEEE, d MMMM", "ar": "EEEE، d MMMM"}[self.language] + (" y" if year else "")
-        return format_date(then, pattern, locale=Locale.parse(self.language))
+        return in_digits(format_date(then, pattern, locale=Locale.parse(self.language)), self.reader)
+
+    def day_iso(self, day: str) -> str:
+        """The same of a day as text."""
+        return self.day(date.fromisoformat(day))
 
     def short(self, moment: datetime) -> str:
         """A date in few letters, with its year where that is another one."""
@@ -114,14 +122,14 @@ class Words:
             solar = jdatetime.date.fromgregorian(date=then, locale="fa_IR")
             this_year = jdatetime.date.fromgregorian(date=self.now.date()).year
             year = "" if solar.year == this_year else f" {solar.year}"
-            return f"{solar.day} {solar.strftime('%B')}{year}".translate(_PERSIAN_DIGITS)
+            return in_digits(f"{solar.day} {solar.strftime('%B')}{year}", self.reader)
         pattern = "d MMM" if then.year == self.now.year else "d MMM y"
-        return format_date(then, pattern, locale=Locale.parse(self.language))
+        return in_digits(format_date(then, pattern, locale=Locale.parse(self.language)), self.reader)
 
     def clock(self, moment: datetime) -> str:
         """The time of day."""
         text = format_time(self._local(moment), "HH:mm", locale=Locale.parse("en"))
-        return text.translate(_PERSIAN_DIGITS) if self.language == "fa" else text
+        return in_digits(text, self.reader)
 
     def when(self, moment: datetime) -> str:
         """A moment ahead or past, with its time of day; the day is left out where it is today."""

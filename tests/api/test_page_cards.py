@@ -36,10 +36,19 @@ def test_a_card_says_the_money_where_there_is_no_fact_and_then_once() -> None:
     assert said() is None
 
 
-@pytest.mark.parametrize("weaker", [("profile", 500.0), ("purchases", -9.0)])
+@pytest.mark.parametrize("weaker", [("profile", 500.0), ("purchases", 90.0), ("contacts", -9.0)])
 def test_what_speaks_against_it_and_standing_traits_do_not_lead(weaker: tuple[str, float]) -> None:
     """They remain in the list of reasons."""
     assert said(weaker, WORTH, ("activity", 1.0)) == Lead("Says activity.", 509.0)
+
+
+def test_what_never_happened_is_not_the_first_thing_to_say() -> None:
+    """ "0 times" tells nothing at a door."""
+    never = ReasonOut(code="topic_interest", text="0 times.", facts={"count": 0}, amount=90.0)
+
+    found = lead([never, *reasons(("last_contact", None))], 509.0, PHARMA.treatment("visit_efficacy"))
+
+    assert found == Lead("Says last_contact.", 509.0)
 
 
 def test_a_card_does_not_say_twice_what_the_customer_has_just_done() -> None:

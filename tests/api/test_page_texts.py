@@ -6,6 +6,7 @@ import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from babel.messages.extract import extract_from_dir
@@ -122,6 +123,24 @@ def test_times_are_said_in_the_readers_words_and_digits() -> None:
     assert [words(one).minutes(150) for one in ("en", "ar", "fa")] == [
         "2 h 30 min", "2 س 30 د", "۲ ساعت و ۳۰ دقیقه",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("zone", "time", "day", "amount"),
+    [
+        ("Africa/Cairo", "١١:٠٥", "٢١ مارس", "١٬٢٣٤٫٥"), ("Asia/Baghdad", "١٢:٠٥", "٢١ مارس", "١٬٢٣٤٫٥"),
+        ("Asia/Riyadh", "12:05", "21 مارس", "1,234.5"), ("Africa/Casablanca", "10:05", "21 مارس", "1,234.5"),
+    ],
+)  # fmt: skip
+def test_l_arabic_digits_follow_the_country(zone: str, time: str, day: str, amount: str) -> None:
+    """Cairo and Baghdad write ١٢٣; Riyadh and Casablanca 123."""
+    moment = datetime(2026, 3, 21, 9, 5, tzinfo=UTC)
+    arabic = Words(Reader("ar", micros(moment), ZoneInfo(zone), read_playbook("pharma")))
+
+    assert (arabic.clock(moment), arabic.short(moment), arabic.number(1234.5, 1)) == (time, day, amount)
+    assert arabic.digits == ("arabic-indic" if amount.startswith("١") else "decimal")
+    english = Words(Reader("en", micros(moment), ZoneInfo(zone), read_playbook("pharma")))
+    assert english.number(12) == "12"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,10 @@ function answerOf(form, button) {
     if (fields.get("result")) body.result = fields.get("result");
     if (fields.get("note")?.trim()) body.note = fields.get("note").trim();
     body.preferences = fields.getAll("stop").map((channel) => ({ channel, purpose: "marketing", status: "opt_out" }));
+    body.questions = fields.getAll("asked").map((topic) => ({ topic }));
+    body.objections = fields.getAll("objection").map((kind) => ({ kind }));
+    const names = [...fields.getAll("competitor"), fields.get("other_competitor")?.trim()].filter(Boolean);
+    body.competitors = [...new Set(names)].map((name) => ({ name }));
     body.at = new Date().toISOString();
   }
   return { id, body, key: crypto.randomUUID() };
