@@ -75,3 +75,23 @@ def test_whatever_is_sent_the_answer_is_one_that_is_described(company: Company) 
 
     assert failed == {}, "\n\n".join(f"{label}: {why}" for label, why in failed.items())
     assert {200, 403, 404, 422} <= ANSWERS.keys(), ANSWERS
+
+
+def test_examples_are_of_the_form_that_is_described(company: Company) -> None:
+    """An example that would be refused, or that nobody is ever answered, misleads whoever builds on it."""
+    import jsonschema_rs
+
+    described = company.client.get("/openapi.json").json()
+    wrong, seen = [], 0
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            bodies = [operation.get("requestBody", {}), operation["responses"].get("200", {})]
+            for content in (body.get("content", {}).get("application/json", {}) for body in bodies):
+                if "example" in content:
+                    seen += 1
+                    whole = {**content["schema"], "components": described["components"]}
+                    errors = jsonschema_rs.Draft202012Validator(whole).iter_errors(content["example"])
+                    wrong += [f"{method} {path}: {error.message[:200]}" for error in errors]
+
+    assert wrong == []
+    assert seen >= 28 + 8
