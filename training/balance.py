@@ -105,7 +105,12 @@ def overlap(
 def _effect(
     cases: Cases, assignment: Assignment, model: Floats, uncertainty: Uncertainty, index: int
 ) -> Interval | None:
-    """Mean effect among the cases that could have had both the treatment and no contact.
+    terms = effect_terms(cases, assignment, model, index)
+    return None if terms is None else uncertainty.interval(terms)
+
+
+def effect_terms(cases: Cases, assignment: Assignment, model: Floats, index: int) -> Terms | None:
+    """Mean effect of a treatment, before its cost, among the cases that could have had it or no contact.
 
     With estimated probabilities a case counts by its overlap h = p p0 / (p + p0): sum over cases of
     h (q - q0) + [treated] p0 / (p + p0) (r - q) - [alone] p / (p + p0) (r - q0), over the sum of h, doubly
@@ -131,7 +136,7 @@ def _effect(
         given, left = (np.maximum(assignment.estimates[:, arm], least) for arm in (index, 0))
         weight = inside * given * left / (given + left)
         signed = (treated * left - alone * given) / (given + left)
-    return uncertainty.interval(Terms(weight * gain + signed * error, weight))
+    return Terms(weight * gain + signed * error, weight)
 
 
 def _covariates(cases: Cases, rows: Ints) -> tuple[tuple[str, ...], Floats]:

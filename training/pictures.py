@@ -13,6 +13,7 @@ from training.board import Line
 from training.errors import TrainingError
 from training.evaluate import Evaluation
 from training.gains import Decile, Gains
+from training.segments import SegmentEffect
 
 INK, LIGHT, ACCENT = "#22313f", "#b8c4ce", "#0b7a75"
 
@@ -48,6 +49,24 @@ def money_a_month(lines: Sequence[Line], currency: str) -> bytes:
         axes.set_xlabel(f"{currency} a month")
 
     return _picture(draw, height=0.5 * len(lines) + 0.9)
+
+
+def segments(effects: Sequence[SegmentEffect], currency: str) -> bytes:
+    """The effect of treatments by category of accounts, with 95 % intervals."""
+
+    def draw(axes: Any) -> None:
+        names = [f"{each.treatment}: {each.attribute} {each.level}" for each in effects]
+        treatments = list(dict.fromkeys(each.treatment for each in effects))
+        for row, each in enumerate(effects):
+            colour = (ACCENT, INK)[treatments.index(each.treatment) % 2]
+            place, found = len(effects) - 1 - row, each.shrunk
+            axes.plot([found.low, found.high], [place, place], color=colour, linewidth=3, alpha=0.4)
+            axes.plot(found.estimate, place, "o", color=colour, markersize=5)
+        axes.axvline(0.0, color=LIGHT, linewidth=1)
+        axes.set_yticks(range(len(effects)), names[::-1], fontsize=8)
+        axes.set_xlabel(f"caused, {currency} per contact before cost")
+
+    return _picture(draw, height=0.24 * len(effects) + 1.0)
 
 
 def cases_by_treatment(counts: Mapping[str, int]) -> bytes:

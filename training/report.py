@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -25,6 +25,7 @@ from training.gate_parts import Gate
 from training.leaks import Leak
 from training.learners import Fitted
 from training.occasions import known
+from training.segments import SegmentEffect, segment_effects
 from training.select import Selection
 
 SAMPLED_CASES = 20_000
@@ -65,10 +66,11 @@ class Findings:
 def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The release's report.html, board.html and card.md, and the pictures by file name."""
     board = _board(findings)
-    drawn = _pictures(findings) | {
+    effects = segment_effects(findings.judged, findings.selection.chosen)
+    drawn = _pictures(findings, effects) | {
         "board": pictures.money_a_month(board.money, findings.cases.playbook.currency)
     }
-    context = _context(findings, drawn) | {"board": board}
+    context = _context(findings, drawn) | {"board": board, "segments": effects}
     documents = {name: _render(name, context).encode() for name in ("report.html", "board.html", "card.md")}
     return documents, {f"{name}.png": content for name, content in drawn.items()}
 
@@ -112,7 +114,7 @@ def _board(findings: Findings) -> Board:
     return board_of(findings.cases, evaluation, chosen, warnings=warnings)
 
 
-def _pictures(findings: Findings) -> dict[str, bytes]:
+def _pictures(findings: Findings, effects: Sequence[SegmentEffect]) -> dict[str, bytes]:
     currency, chosen = findings.cases.playbook.currency, findings.selection.chosen
     counts = {name: int(n) for name, n in zip(findings.cases.treatments, findings.cases.counts, strict=True)}
     drawn = {
@@ -124,6 +126,8 @@ def _pictures(findings: Findings) -> dict[str, bytes]:
     }
     if findings.by_time is not None:
         drawn["values_time"] = pictures.values_by_policy(findings.by_time, chosen, currency)
+    if effects:
+        drawn["segments"] = pictures.segments(effects, currency)
     gains = findings.fitted.importance()
     if gains:
         drawn["importance"] = pictures.importance(gains)
