@@ -22,6 +22,7 @@ from data.nights import NightFolder
 from data.twins import found_before, twins_known
 from engine.contract import TIME
 from engine.decide import Decisions
+from engine.experiments import ARMS, OUTSIDE
 from engine.plan_offers import bookings_of, first_day, offers_of
 from engine.records import ContactStop, History, Moments
 
@@ -142,7 +143,7 @@ def _lists(night: Night, decider: Decider, history: History, decisions: Decision
         team = teams.get(account, {})
         decision = logged(
             decisions, row, decider, trigger=f"night:{night.run_id}",
-            record={"night": night.run_id}, hand_overs=automatic.for_row(row, team),
+            record=_kept(night, decisions, row), hand_overs=automatic.for_row(row, team),
         )  # fmt: skip
         proposals = proposals_of(decisions, row, decider.playbook, team, many=True)
         rows.append(
@@ -166,6 +167,12 @@ _LIST_SCHEMA = {
     "decision": pl.String(),
     "proposals": pl.String(),
 }
+
+
+def _kept(night: Night, decisions: Decisions, row: int) -> dict[str, str]:
+    """Where the full record is, and the arm of the standing test, which outlives the night's files."""
+    arm = int(decisions.features.arm[row])
+    return {"night": night.run_id} | ({} if arm == OUTSIDE else {"arm": ARMS[arm]})
 
 
 def _changed_since(history: History, as_of: int) -> frozenset[str]:

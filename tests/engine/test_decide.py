@@ -108,7 +108,7 @@ def test_the_record_holds_every_pair_exactly() -> None:
         "account_id", "decided_at", "treatment", "place", "probability", "explored", "stage", "rules",
         "comparable", "value", "response", "optout", "followed", "caused", "cost", "fatigue", "weight",
         "lever", "priority", "target", "uncertainty", "due", "charge", "room",
-            "playbook", "release", "seed",
+            "playbook", "release", "seed", "arm",
     ]  # fmt: skip
     shape = (3, len(result.treatments))
     assert (record["priority"].to_numpy().reshape(shape) == result.priority.priority).all()
