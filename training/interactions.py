@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_solve, cholesky
+from scipy.linalg import LinAlgError, cho_solve, cholesky
 from scipy.linalg.lapack import dpotri
 
 from engine.linear import Linear, columns_of
@@ -40,6 +40,8 @@ ROUNDS = 6
 """Of finding the likeliest widths; twice as many at last."""
 NUISANCE_WIDTH = 3.0
 """Of the nuisance's weights, in standard deviations of the noise: hardly drawn towards 0."""
+STEADYING = (0.0, 1e-7, 1e-6, 1e-5, 1e-3)
+"""Shares of the largest curvature that are added to all, tried in turn."""
 STEPS = 4
 """Of Gauss and Newton, from the beginning; half of them from a fit that is near."""
 SMALLEST_PART = 0.1
@@ -245,7 +247,7 @@ def with_likeliest_widths(problem: Problem, fit: Fit, outcome: Floats, *, rounds
     group, found = problem.group[among], fit
     for _ in range(rounds):
         penalty = _penalty(problem, found)
-        factor = cholesky(curvature + np.diag(penalty), lower=True)
+        factor = lower_factor(curvature + np.diag(penalty))
         weights = cho_solve((factor, True), slope)
         determined = np.maximum(1.0 - penalty * np.diag(dpotri(factor, lower=1)[0]), 0.0)
         size = np.bincount(group, weights[among] ** 2, len(found.widths))
@@ -253,6 +255,18 @@ def with_likeliest_widths(problem: Problem, fit: Fit, outcome: Floats, *, rounds
         widths = np.sqrt(size / np.maximum(counted, 1e-9))
         found = replace(found, weights=weights, widths=np.clip(widths, NARROWEST, WIDEST))
     return found
+
+
+def lower_factor(curvature: Floats) -> Floats:
+    """Its lower Cholesky factor. Where columns are nearly the same, products in single precision may leave
+    it not positive definite; then it is made so by the least share of its size that does."""
+    size = np.eye(len(curvature)) * float(curvature.diagonal().max())
+    for share in STEADYING[:-1]:
+        try:
+            return np.asarray(cholesky(curvature + share * size, lower=True), dtype=np.float64)
+        except LinAlgError:
+            continue
+    return np.asarray(cholesky(curvature + STEADYING[-1] * size, lower=True), dtype=np.float64)
 
 
 def error_unseen(problem: Problem, fit: Fit, outcome: Floats) -> float:

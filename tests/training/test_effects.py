@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.linalg import cholesky
 
 from engine.records import Floats
 from tests.training.builders import QUICK, LogSettings, cases_of
 from training import effects
 from training.cases import Cases
+from training.interactions import lower_factor
 from training.prognosis import Prognosis, without_later_luck
 
 VISIT = 4
@@ -121,3 +123,13 @@ def test_luck_that_hardly_ever_happened_is_left_alone(cases: Cases) -> None:
     outcome = without_later_luck(cases, effect, cases.reward - effect, Prognosis.of(cases, QUICK))
 
     assert outcome is cases.reward
+
+
+def test_columns_that_are_nearly_the_same_do_not_stop_the_fit() -> None:
+    """Single precision may leave a matrix of products with an eigenvalue below 0; sound ones stay exact."""
+    sound = np.array([[4.0, 1.0], [1.0, 3.0]])
+    broken = np.array([[1e6, 1e6], [1e6, 1e6 - 0.5]])
+
+    assert lower_factor(sound).tobytes() == np.asarray(cholesky(sound, lower=True)).tobytes()
+    factor = lower_factor(broken)
+    np.testing.assert_allclose(factor @ factor.T, broken, rtol=2e-6)
