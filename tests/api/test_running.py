@@ -92,7 +92,7 @@ def token_for(ledger_url: str, user_id: str) -> dict[str, str]:
 def persistent(client: httpx.Client, event: dict[str, Any], headers: dict[str, str]) -> list[int]:
     """What a sender does that must not lose anything: again, with the same id, until it is taken."""
     seen = []
-    while (not seen or seen[-1] != 200) and len(seen) < 300:
+    while (not seen or seen[-1] != 200) and len(seen) < 3000:
         try:
             seen.append(client.post("/v1/events", json=event, headers=headers).status_code)
         except httpx.TransportError:
