@@ -62,8 +62,10 @@ def _workdays(plan: PlanOut | None, today: date) -> list[DayOut]:
 def _off(plan: PlanOut | None, today: date, playbook: Playbook) -> str:
     """Why today has no time for customers: away, no_work (a weekend, a holiday) or no_time; "" = it has."""
     found = next((day for day in plan.days if day.date == today), None) if plan else None
-    if found is None or found.minutes:
+    if plan is None or (found and found.minutes):
         return ""
-    if found.away:
+    if found and found.away:
         return "away"
-    return "no_work" if day_off(playbook, today) else "no_time"
+    if day_off(playbook, today):
+        return "no_work"
+    return "no_time" if found else ""

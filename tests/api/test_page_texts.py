@@ -129,11 +129,11 @@ def test_times_are_said_in_the_readers_words_and_digits() -> None:
     ("zone", "time", "day", "amount"),
     [
         ("Africa/Cairo", "١١:٠٥", "٢١ مارس", "١٬٢٣٤٫٥"), ("Asia/Baghdad", "١٢:٠٥", "٢١ مارس", "١٬٢٣٤٫٥"),
-        ("Asia/Riyadh", "12:05", "21 مارس", "1,234.5"), ("Africa/Casablanca", "10:05", "21 مارس", "1,234.5"),
+        ("Asia/Riyadh", "12:05", "21 مارس", "1,234.5"), ("Africa/Algiers", "10:05", "21 مارس", "1,234.5"),
     ],
 )  # fmt: skip
 def test_l_arabic_digits_follow_the_country(zone: str, time: str, day: str, amount: str) -> None:
-    """Cairo and Baghdad write ١٢٣; Riyadh and Casablanca 123."""
+    """Cairo and Baghdad write ١٢٣; Riyadh and Algiers 123."""
     moment = datetime(2026, 3, 21, 9, 5, tzinfo=UTC)
     arabic = Words(Reader("ar", micros(moment), ZoneInfo(zone), read_playbook("pharma")))
 

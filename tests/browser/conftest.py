@@ -33,7 +33,7 @@ def browser() -> Iterator[Browser]:
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """A company with people who read English, Arabic and Persian."""
     names = {"a7": "دكتورة ألفت", "a8": "دکتر الفت"}
-    tables = tables_of([f"a{n}" for n in range(1, 11)], users=[user("boss", name="Boss", role="head")])
+    tables = tables_of([f"a{n}" for n in range(1, 12)], users=[user("boss", name="Boss", role="head")])
     tables["users"][0]["manager_id"] = "boss"
     for row in tables["accounts"]:
         row["name"] = names.get(row["account_id"], row["name"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -37,7 +38,7 @@ def test_p1_a_new_suggestion_appears_without_reload_and_goes_when_a_colleague_ha
     page = sign_in(tablet, company)
     page.evaluate("window.kept = true")
     page.wait_for_timeout(400)
-    suggestion = visit(company, "a1")
+    suggestion = visit(company, "a11")
     card = page.locator(f"#s-{suggestion['suggestion_id']}")
     expect(card).to_contain_text("looked up side effects on the website just now")
     expect(page.locator(".toast")).to_contain_text("New: ")
@@ -47,6 +48,24 @@ def test_p1_a_new_suggestion_appears_without_reload_and_goes_when_a_colleague_ha
     expect(card).to_have_count(0)
 
     assert page.evaluate("window.kept") is True, "It was not reloaded."
+
+
+def test_p1_what_an_event_causes_arrives_on_an_open_page_by_itself(
+    company: Company, tablet: BrowserContext
+) -> None:
+    """From the event's way in to the card on the glass; the time is printed (`pytest -s`) and not limited."""
+    page = sign_in(tablet, company)
+    page.wait_for_timeout(400)
+    started = time.perf_counter()
+    company.reads_page("side_effects", "a1", event_id="measured")
+    answered = time.perf_counter()
+    name = company.get("/accounts/a1")["account_name"]
+    card = page.locator("article.arrived", has_text=f"{name} looked up side effects on the website just now")
+    expect(card.first).to_be_visible()
+    seen = time.perf_counter()
+
+    print(f"event answered after {answered - started:.2f} s, its card seen after {seen - started:.2f} s")  # noqa: T201
+    expect(page.locator(".toast")).to_contain_text("New: ")
 
 
 def test_a_card_in_use_is_not_taken_out_of_her_hand(company: Company, tablet: BrowserContext) -> None:
