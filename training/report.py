@@ -17,6 +17,7 @@ from data.ingest import BEGINNING
 from engine.estimation import Interval
 from engine.records import DAY_MICROS, Floats
 from training import pictures
+from training.advice_effects import advice_of
 from training.behaviour import Assignment
 from training.board import Board, board_of
 from training.cases import Cases
@@ -147,6 +148,9 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "pictures": inline,
         "mix": _mix(findings),
         "overlap": findings.judged.overlap,
+        "advice": advice_of(
+            findings.judged.cases, findings.judged.overlap, seed=int(findings.manifest["seed"])
+        ),
         "chosen": findings.judged.evaluation.of(findings.selection.chosen),
         "gains": findings.judged.gains[findings.selection.chosen],
         "cases": len(findings.cases),

@@ -76,7 +76,15 @@ def test_the_report_shows_pictures_values_and_verdicts(trained: tuple[Home, Outc
 
     assert text.count("data:image/png;base64,") >= 5
     assert outcome.selection.sentence in text
-    for word in ("as logged", "no contact", *LEARNERS, "reliable", "How outcomes arrive"):
+    for word in (
+        "as logged",
+        "no contact",
+        *LEARNERS,
+        "reliable",
+        "How outcomes arrive",
+        "Suggested and done",
+        "(observational)",
+    ):
         assert word in text
     assert "http" not in text
 

@@ -1,0 +1,60 @@
+"""Suggesting and doing: two figures, two types, and which one is an effect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from engine.estimation import Interval
+from engine.playbook import Playbook
+from engine.records import Bools
+from tests.engine.builders import playbook
+from tests.training.builders import SMALL, LogSettings, stored, tables
+from training.advice_effects import Done, Suggested, advice_of
+from training.balance import Overlap
+from training.cases import Cases, build_cases
+
+EFFECT = Interval(7.5, 5.0, 10.0, 1.3)
+
+
+def manned() -> Playbook:
+    return playbook(treatments=SMALL.treatments, horizon_days={"": 30.0})
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory: pytest.TempPathFactory) -> Cases:
+    """Visits cause nothing, but only the half of the accounts that buys 40 more anyway is really visited."""
+    log = tables(LogSettings(accounts=300, effect=0.0))
+    found = build_cases(stored(tmp_path_factory.mktemp("log"), log), manned())
+    rich = rich_of(found)
+    return replace(found, reward=found.reward + 40.0 * rich, followed=rich.astype(np.float64))
+
+
+def rich_of(cases: Cases) -> Bools:
+    return np.array([int(account[1:]) % 2 == 0 for account in cases.account_ids])
+
+
+def overlap_of(cases: Cases) -> list[Overlap]:
+    return [
+        Overlap(treatment, int(count), 10.0, 0.1, 1.0, 0.0, 0.0, (), EFFECT if count else None)
+        for treatment, count in zip(cases.treatments, cases.counts, strict=True)
+    ]
+
+
+def test_who_is_visited_because_he_buys_shows_as_a_difference_and_not_as_an_effect(cases: Cases) -> None:
+    """40 more among the visited, half of all the same: a difference of 20 that no visit caused."""
+    (visit,) = advice_of(cases, overlap_of(cases), seed=1)
+
+    assert visit.treatment == "visit_news"
+    assert visit.suggested == Suggested(int((cases.action == 4).sum()), EFFECT)
+    assert isinstance(visit.done, Done)
+    assert visit.done.decisions == int(((cases.action == 4) & rich_of(cases)).sum())
+    assert visit.done.difference.estimate == pytest.approx(20.0, abs=4.0)
+    assert visit.done.difference.low < visit.done.difference.estimate < visit.done.difference.high
+
+
+def test_where_only_deeds_are_known_nothing_is_said_of_suggesting(cases: Cases) -> None:
+    """Landmarks are made of what was done: there is no suggestion to speak of."""
+    assert advice_of(replace(cases, basis="landmarks"), overlap_of(cases), seed=1) == ()

@@ -1,0 +1,82 @@
+"""What suggesting causes, beside what is seen where people did it; two kinds of figures that never mix.
+
+Whom something is suggested to was drawn or can be modelled; who then does it is the choice of people who know
+more than the log. So the first is an effect, and the second only a difference: types keep them apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.estimation import Interval, Resamples, Terms
+from engine.records import Bools
+from training.balance import Overlap
+from training.cases import Cases
+from training.splits import clusters_of
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """Intention to treat: what suggesting caused, whether it was followed or not.
+
+    Attributes:
+        decisions: How many were suggested it.
+        effect: Worth beyond no contact in currency, before cost; None = cannot be judged.
+    """
+
+    decisions: int
+    effect: Interval | None
+
+
+@dataclass(frozen=True)
+class Done:
+    """As treated, observational: those with whom it was done, beside those left alone.
+
+    Attributes:
+        decisions: With how many it was done.
+        difference: Of mean worth in currency, before cost; it holds why people chose to do it as well.
+    """
+
+    decisions: int
+    difference: Interval
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Of one treatment that people carry out."""
+
+    treatment: str
+    suggested: Suggested
+    done: Done
+
+
+def advice_of(cases: Cases, overlap: Sequence[Overlap], *, seed: int) -> tuple[Advice, ...]:
+    """Of treatments by people that were suggested and done; empty where no decisions were logged, because
+    what is known then is only what was done.
+
+    Args:
+        cases: Held out.
+        overlap: What the log can say of each treatment on the same cases.
+        seed: Of the resamples by account.
+    """
+    if cases.basis != "decisions":
+        return ()
+    system = {role.id for role in cases.playbook.roles if role.system}
+    by_person = {t.id for t in cases.playbook.treatments if t.kind == "contact" and t.role not in system}
+    resamples = Resamples.of(clusters_of(cases.account_ids), seed=seed)
+    alone = _mean(cases, cases.action == 0)
+    found = []
+    for row in overlap:
+        did = (cases.action == cases.treatments.index(row.treatment)) & (cases.followed == 1.0)
+        if row.treatment in by_person and did.any():
+            done = Done(int(did.sum()), resamples.difference(_mean(cases, did), alone))
+            found.append(Advice(row.treatment, Suggested(row.cases, row.effect), done))
+    return tuple(found)
+
+
+def _mean(cases: Cases, rows: Bools) -> Terms:
+    """Mean worth of some of the cases."""
+    return Terms(np.where(rows, cases.reward, 0.0), rows.astype(np.float64))
