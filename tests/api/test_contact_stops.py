@@ -117,7 +117,7 @@ def test_the_night_of_a_moment_is_another_one_under_a_stop(company: Company) -> 
 @pytest.mark.parametrize(
     ("body", "who", "status", "said"),
     [
-        (STOP, "am", 403, "lead colleagues"),
+        (STOP, "am", 403, "stops:write"),
         (
             STOP | {"scope": "channel:vist"},
             "boss",
