@@ -44,7 +44,8 @@ def learnable(cases: Cases) -> Ints:
     """Indices of "none" and the contacts with enough cases.
 
     Raises:
-        TooFewCasesError: There is one action only, or nobody was ever left alone.
+        TooFewCasesError: There is one action only, nobody was ever left alone, or the policies allow no
+            contact in any case.
     """
     counts = cases.counts
     kinds = np.array([treatment.kind for treatment in cases.playbook.treatments])
@@ -58,6 +59,12 @@ def learnable(cases: Cases) -> Ints:
         raise TooFewCasesError(
             f"Only one action, {cases.treatments[learned[0]]!r}, has {LEAST_CASES} cases or more: there is "
             "nothing to choose between."
+        )
+    if not cases.eligible[:, learned[1:]].any():
+        raise TooFewCasesError(
+            f"The policies allow none of {len(learned) - 1} contacts in any of {len(cases):,} cases, so that "
+            "there is nothing to choose between: see what removes them with `nextbest playbook check`; "
+            "accounts without a time zone get no contact."
         )
     return learned
 

@@ -238,10 +238,14 @@ def test_all_cases_of_an_account_are_on_one_side(personal: Cases) -> None:
         (lambda cases: cases.take(cases.action == 0), "Only one action, 'none'"),
         (lambda cases: cases.take(cases.action > 0), "Got 0 cases without contact"),
         (lambda cases: replace(cases, matured=~cases.matured), "None of 1,500 cases is mature"),
+        (
+            lambda cases: replace(cases, eligible=np.zeros_like(cases.eligible)),
+            "The policies allow none of 2 contacts",
+        ),
     ],
 )
 def test_what_cannot_be_learned_from_is_refused_in_one_line(personal: Cases, keep, message: str) -> None:
-    """Too few, one action only, nobody left alone, nothing mature: exit code 8 and what to do."""
+    """Too few, one action only, nobody left alone, nothing mature or allowed: exit code 8, what to do."""
     with pytest.raises(TooFewCasesError, match=message) as error:
         matured(keep(personal))
 
