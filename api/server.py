@@ -12,13 +12,16 @@ from typing import cast
 import uvicorn
 from fastapi import FastAPI
 
+from api.accounts import about_account
 from api.app import create_app
 from api.decider import LiveDecider
 from api.logs import start_logging
+from api.service import Service
 from api.stream import Feed
 from data.home import DataError
 from data.ledger.ledger import Ledger
 from data.settings import Settings
+from data.times import now_micros
 
 
 def run_server(settings: Settings, *, announce: Callable[[str], None] | None = None) -> None:
@@ -62,9 +65,20 @@ def check_startable(settings: Settings) -> None:
     home = settings.as_home()
     ledger = Ledger.open(home.ledger_url)
     try:
-        LiveDecider(home, ledger, settings.playbook, settings.seed)()
+        decider = LiveDecider(home, ledger, settings.playbook, settings.seed)
+        decider()
+        _decide_once(Service(ledger, decider, now_micros))
     finally:
         ledger.close()
+
+
+def _decide_once(service: Service) -> None:
+    """Decide for some account and store nothing: what is compiled on first use is ready before anybody
+    asks."""
+    for user in service.ledger.users():
+        for account_id, _ in service.ledger.accounts_served(user.user_id)[:1]:
+            about_account(service, account_id)
+            return
 
 
 def hold_port(host: str, port: int) -> socket.socket:
