@@ -7,7 +7,7 @@ from datetime import date
 
 from fastapi import Request, Response
 
-from api.access import ReadableSuggestion, Serving, SignedIn
+from api.access import ReadableSuggestion, Serving, SignedIn, may
 from api.page.forms import Short, day_of
 from api.page.routing import back, page_router
 from api.plan_schemas import AbsenceIn, DayOut, MoveIn, PlanOut
@@ -59,7 +59,7 @@ def moves_of(suggestion: Suggestion, user: User, service: Service, today: date) 
     return Moves([day.date for day in open_days(plan, today) if day.date != on], on, settled)
 
 
-@router.post("/suggestions/{suggestion_id}/move")
+@router.post("/suggestions/{suggestion_id}/move", dependencies=[may("suggestions", "plan")])
 def move(
     request: Request, *, suggestion: ReadableSuggestion, user: SignedIn, service: Serving, on: Short = ""
 ) -> Response:
@@ -69,7 +69,7 @@ def move(
     return back(request, {"did": "move", "on": day.isoformat() if day else ""})
 
 
-@router.post("/day/absence")
+@router.post("/day/absence", dependencies=[may("plan")])
 def absence(
     request: Request, *, user: SignedIn, service: Serving, away: Short = "", there: Short = ""
 ) -> Response:
