@@ -36,7 +36,15 @@ def lines(found: Replayed, *, scores_only: bool) -> Iterator[str]:
         yield f"  posted otherwise     {found.posted:,} decisions of nights"
     for what, count in sorted(found.missing.items()):
         yield f"  missing              {what}: {count:,} decisions"
-    yield "Everything agrees." if found.agrees else "Something differs."
+    yield _verdict(found)
+
+
+def _verdict(found: Replayed) -> str:
+    if not found.agrees:
+        return "Something differs."
+    if absent := sum(found.missing.values()):
+        return f"Whatever could be replayed agrees; {absent:,} decisions could not be, for what is missing."
+    return "Everything agrees."
 
 
 def _level(name: str, level: Level) -> Iterator[str]:

@@ -154,6 +154,7 @@ def test_what_is_gone_is_counted_and_named(tmp_path: Path) -> None:
         without_person = replayed(company)
         tamper(company, "DELETE FROM playbooks")
         without_playbook = replayed(company)
+        said = run(company).output.splitlines()[-1]
 
     assert without_person.missing == {f"files of the night {gone}": 2}
     assert without_person.erased == 1
@@ -161,4 +162,6 @@ def test_what_is_gone_is_counted_and_named(tmp_path: Path) -> None:
     assert without_person.agrees
     assert without_playbook.scores.agree == 0
     assert any(name.startswith("the playbook ") for name in without_playbook.missing)
-    assert sum(without_playbook.missing.values()) == without_playbook.nights + without_playbook.live
+    count = without_playbook.nights + without_playbook.live
+    assert sum(without_playbook.missing.values()) == count
+    assert f"{count} decisions could not be" in said
