@@ -52,18 +52,12 @@ def minutes_by_day(playbook: Playbook, calendar: Mapping[str, Any], away: Iterab
 
 
 def absent_days(absences: Iterable[str]) -> set[int]:
-    """Days of texts such as 2026-01-05 and 2026-01-05/2026-01-09; what cannot be read is no day
-    (`unreadable`)."""
+    """Days of texts such as 2026-01-05 and 2026-01-05/2026-01-09; what cannot be read is no day."""
     days: set[int] = set()
     for text in absences:
         span = _span(text)
         days |= set(range(day_number(span[0]), day_number(span[1]) + 1)) if span else set()
     return days
-
-
-def unreadable(absences: Iterable[str]) -> list[str]:
-    """The texts among absences that are no days."""
-    return [text for text in absences if _span(text) is None]
 
 
 def _span(text: str) -> tuple[date, date] | None:
