@@ -2,7 +2,8 @@
 
 Nothing is planned before it is asked for. What is on show of a person is compared with what her days were
 planned from. Where they differ (a live suggestion, an answer, a day settled by hand, an absence, a day that
-has gone by) her days alone are planned again (`api.replan`).
+has gone by) her days alone are planned again (`api.replan`). A plan whose last day has gone by is shown as it
+is stored: there is no day left that could be planned.
 """
 
 from __future__ import annotations
@@ -83,7 +84,8 @@ def day_plan(ledger: Ledger, playbook: Playbook, user_id: str, *, now: int) -> D
         today = int(day_of(playbook, np.array([now]))[0])
         shown = _shown(ledger, playbook, user_id, now=now)
         handed = handed_minutes(ledger, playbook, found, today)
-        if _up_to_date(found, shown, today) and handed == _reserved(found):
+        over = today >= found.head.first_day + found.head.days
+        if over or (_up_to_date(found, shown, today) and handed == _reserved(found)):
             return _as_shown(ledger, found, shown, today)
         try:
             plan_again(ledger, playbook, _with_reserved(found, handed), shown, now=now)
@@ -143,7 +145,7 @@ def _counts(suggestion: Suggestion, item: PlanItem | None) -> bool:
 
 
 def _as_shown(ledger: Ledger, found: PersonPlan, shown: Mapping[Identity, Suggestion], today: int) -> DayPlan:
-    listed = tuple(Planned(item, shown[item.identity]) for item in found.items)
+    listed = tuple(Planned(item, shown[item.identity]) for item in found.items if item.identity in shown)
     planned = {item.identity for item in found.items}
     accepted = tuple(s for i, s in shown.items() if s.state == "accepted" and i not in planned)
     away = ledger.plans.absences().get(found.person.user_id, frozenset())

@@ -40,29 +40,22 @@ def minutes_by_day(playbook: Playbook, calendar: Mapping[str, Any], away: Iterab
     usual = settings.minutes_per_day if settings else 0.0
     company = next((c for c in playbook.calendars if c.id == "default"), Calendar("", tuple(range(5)), ()))
     own = {name: float(value) for name, value in calendar.items() if name.endswith("_minutes")}
-    off = absent_days(calendar.get("absences") or ()) | set(away) | set(company.holidays)
+    off, leave = set(away) | set(company.holidays), spans(calendar.get("absences") or "")
     found = []
     for day in days:
         weekday = (day + _THURSDAY) % 7
         free = (
             own.get(f"{WEEKDAYS[weekday]}_minutes", 0.0) if own else usual * (weekday in company.working_days)
         )
-        found.append(0 if day in off else int(free))
+        absent = day in off or any(first <= day <= last for first, last in leave)
+        found.append(0 if absent else int(free))
     return np.array(found, dtype=np.int64)
 
 
-def absent_days(absences: Iterable[str]) -> set[int]:
-    """Days of texts such as 2026-01-05 and 2026-01-05/2026-01-09; what cannot be read is no day."""
-    days: set[int] = set()
-    for text in absences:
-        span = _span(text)
-        days |= set(range(day_number(span[0]), day_number(span[1]) + 1)) if span else set()
-    return days
-
-
-def _span(text: str) -> tuple[date, date] | None:
-    first, _, last = text.partition("/")
-    try:
-        return date.fromisoformat(first), date.fromisoformat(last or first)
-    except ValueError:
-        return None
+def spans(absences: str) -> list[tuple[int, int]]:
+    """First and last day of each absence of the contract's list, such as 2026-01-05|2026-02-02/2026-02-06."""
+    entries = [entry.strip().partition("/") for entry in absences.split("|") if entry.strip()]
+    return [
+        (day_number(date.fromisoformat(first)), day_number(date.fromisoformat(last or first)))
+        for first, _, last in entries
+    ]

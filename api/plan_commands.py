@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from api.commands import HomeOption, PlaybookOption
+from api.commands import HomeOption
 from data.home import DataError
 from data.settings import Settings
-from data.times import now_micros
 
 if TYPE_CHECKING:
-    from api.day_plan import DayPlan
+    from data.ledger.plan_types import PlanItem
 
 
 class NoPlanError(DataError):
@@ -32,17 +31,14 @@ def register(app: typer.Typer) -> None:
 def plan(
     user: Annotated[str | None, typer.Option("--user", help="One colleague's days in order.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
-    playbook: PlaybookOption = None,
     home: HomeOption = None,
 ) -> None:
     """The plan on show: how good it is proven to be, what time is worth, and people's days."""
     from data.ledger.ledger import Ledger
-    from data.playbooks import read_playbook
 
-    settings = Settings(playbook=playbook, home=home)
-    rules, ledger = read_playbook(settings.playbook), Ledger.open(settings.as_home().ledger_url)
+    ledger = Ledger.open(Settings(home=home).as_home().ledger_url)
     try:
-        shown = _all(ledger) if user is None else _person(ledger, rules, user)
+        shown = _all(ledger) if user is None else _person(ledger, user)
     finally:
         ledger.close()
     if as_json:
@@ -74,51 +70,44 @@ def _all(ledger: Any) -> dict[str, Any]:
     }
 
 
-def _person(ledger: Any, rules: Any, user: str) -> dict[str, Any]:
-    from api.day_plan import day_plan
+def _person(ledger: Any, user: str) -> dict[str, Any]:
+    """Her days as they were last planned. Nothing is planned again by looking at it."""
     from api.people_time import date_of
 
-    found: DayPlan | None = day_plan(ledger, rules, user, now=now_micros())
+    found = ledger.plans.of_person(user)
     if found is None:
         raise NoPlanError(f"There is no plan of {user!r}. All colleagues who have one: nextbest plan")
-    head = found.head
+    head, away = found.head, ledger.plans.absences().get(user, frozenset())
     return {
         "run": head.run_id,
         "user_id": user,
+        "out_of_date": found.person.stale,
         "price_per_hour": 60.0 * head.prices["minute"].get(user, 0.0),
         "days": [
             {
                 "date": str(date_of(day["day"])),
-                "minutes": 0 if day["day"] in found.absent else day["minutes"],
+                "minutes": 0 if day["day"] in away else day["minutes"],
                 "booked_minutes": sum(booked["minutes"] for booked in day["booked"]),
                 "handed_minutes": day.get("handed", 0),
                 "planned": [
                     {
-                        "place": one.item.place, "account_id": one.item.account_id,
-                        "treatment": one.item.treatment, "minutes": one.item.minutes,
-                        "value": one.item.value, "settled": one.item.settled,
+                        "place": item.place, "account_id": item.account_id, "treatment": item.treatment,
+                        "minutes": item.minutes, "value": item.value, "settled": item.settled,
                     }
-                    for one in found.on(day["day"])
+                    for item in found.items
+                    if item.day == day["day"]
                 ],
             }
             for day in found.person.days
-            if day["day"] >= found.today
         ],
-        "waiting": [
-            {
-                "account_id": one.item.account_id, "treatment": one.item.treatment,
-                "value": one.item.value, **(one.item.why or {}),
-            }
-            for one in found.waiting
-        ],
-        "displaced": [
-            {
-                "account_id": item.account_id, "treatment": item.treatment, "value": item.value,
-                **(item.why or {}),
-            }
-            for item in found.displaced
-        ],
+        "waiting": [_waits(item) for item in found.items if item.day is None],
+        "displaced": [_waits(item) for item in found.displaced],
     }  # fmt: skip
+
+
+def _waits(item: PlanItem) -> dict[str, Any]:
+    named = {"account_id": item.account_id, "treatment": item.treatment, "value": item.value}
+    return {**named, **(item.why or {})}
 
 
 def _lines_of_all(shown: dict[str, Any]) -> list[str]:
@@ -143,6 +132,8 @@ def _lines_of_person(shown: dict[str, Any]) -> list[str]:
     lines = [
         f"{shown['user_id']}, plan of run {shown['run']}; an hour is worth {shown['price_per_hour']:,.2f}"
     ]
+    if shown["out_of_date"]:
+        lines.append("Something was settled since; her days are planned again when she next opens them.")
     for day in shown["days"]:
         used = sum(one["minutes"] for one in day["planned"])
         lines.append(

@@ -11,11 +11,16 @@ from dataclasses import dataclass
 import polars as pl
 
 from data.reading import FILE, LINE, PLACE, REJECT_SCHEMA
-from engine.contract import TIME, Column, Kind
+from engine.contract import TIME, WEEKDAYS, Column, Kind
 
 _ZONE = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)"
 _CLOCK = r"^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?"
-_BOUNDS: dict[str, tuple[float, float]] = {"latitude": (-90.0, 90.0), "longitude": (-180.0, 180.0)}
+_DAY = r"\d{4}-\d{2}-\d{2}"
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "latitude": (-90.0, 90.0),
+    "longitude": (-180.0, 180.0),
+    **{f"{day}_minutes": (0.0, 1440.0) for day in WEEKDAYS},
+}
 _FIRST_YEAR = 1970
 _PLACEHOLDER = pl.lit("lies before 1970; leave it empty if it is not known")
 """Systems write 1900-01-01 for "unknown"; believed, the history would begin there."""
@@ -167,6 +172,22 @@ def _list(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
     return _Parsed(text, pl.when(gap).then(pl.lit("has an empty entry between |")))
 
 
+def _days(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
+    """Days and spans of days: each is a date of the calendar, and no span ends before it begins."""
+    entry = pl.element().str.strip_chars()
+    first = entry.str.extract(f"^({_DAY})(?:/|$)").str.to_date("%Y-%m-%d", strict=False)
+    last = entry.str.extract(f"({_DAY})$").str.to_date("%Y-%m-%d", strict=False)
+    readable = entry.str.contains(f"^{_DAY}(?:/{_DAY})?$") & first.is_not_null() & last.is_not_null()
+    days = text.str.split("|")
+    fault = (
+        pl.when(~days.list.eval(readable).list.all())
+        .then(pl.lit("is not days such as 2026-01-05 or 2026-01-05/2026-01-09, separated by |"))
+        .when(days.list.eval(last < first).list.any())
+        .then(pl.lit("has days off that end before they begin"))
+    )
+    return _Parsed(text, fault)
+
+
 def _whole(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
     number = _number(name, text, dtype)
     whole = number.value.cast(pl.Int64(), strict=False)
@@ -222,4 +243,5 @@ _PARSERS: dict[Kind, Callable[[str, pl.Expr, pl.DataType], _Parsed]] = {
     Kind.TIME: _time,
     Kind.JSON: _json,
     Kind.LIST: _list,
+    Kind.DAYS: _days,
 }

@@ -39,6 +39,7 @@ class Kind(StrEnum):
     TIME = "time with zone"
     JSON = "JSON object"
     LIST = "list of texts, separated by |"
+    DAYS = "list of days or first/last days, separated by |"
 
     @property
     def dtype(self) -> pl.DataType:
@@ -54,6 +55,7 @@ _DTYPES: dict[Kind, pl.DataType] = {
     Kind.TIME: TIME,
     Kind.JSON: pl.String(),
     Kind.LIST: pl.String(),
+    Kind.DAYS: pl.String(),
 }
 
 
@@ -208,7 +210,7 @@ USERS = Table(
         _text("timezone", "IANA time zone."),
         _text("gender", "For the wording of texts."),
         *(_number(f"{day}_minutes", f"Minutes of customer time on a {day}.") for day in WEEKDAYS),
-        Column("absences", Kind.LIST, "Days off: 2026-01-05 or 2026-01-05/2026-01-09."),
+        Column("absences", Kind.DAYS, "Days off: 2026-01-05 or 2026-01-05/2026-01-09."),
     ),
     key=("user_id",),
     account=None,

@@ -7,7 +7,7 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.people_time import absent_days, date_of, day_number, minutes_by_day
+from api.people_time import date_of, day_number, minutes_by_day, spans
 from engine.playbook import Playbook, parse_playbook
 from tests.engine.example_playbook import TEXT
 
@@ -35,7 +35,7 @@ def test_holidays_and_absences_leave_no_time() -> None:
     """A visit planned on a holiday, or while she is on leave, is a visit that nobody makes."""
     company = planning('[calendars.default]\nholidays = [2026-01-06]\nworking_days = ["monday", "tuesday", '
                        '"wednesday", "thursday", "friday"]')  # fmt: skip
-    on_leave = {"absences": ["2026-01-08/2026-01-09"]}
+    on_leave = {"absences": "2026-01-08/2026-01-09"}
 
     free = minutes_by_day(company, on_leave, {MONDAY}, WEEK)
 
@@ -45,7 +45,7 @@ def test_holidays_and_absences_leave_no_time() -> None:
 @given(st.dates(date(2020, 1, 1), date(2030, 1, 1)), st.integers(0, 20))
 def test_an_absence_is_all_days_from_the_first_to_the_last(first: date, longer: int) -> None:
     """The last day of a leave is a day of leave."""
-    last = date_of(day_number(first) + longer)
+    begin = day_number(first)
+    last = date_of(begin + longer)
 
-    assert absent_days([f"{first}/{last}"]) == {day_number(first) + n for n in range(longer + 1)}
-    assert absent_days([str(first)]) == {day_number(first)}
+    assert spans(f"{first}/{last}|{last}") == [(begin, begin + longer), (begin + longer, begin + longer)]

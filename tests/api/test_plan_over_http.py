@@ -9,13 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from api.day_plan import day_plan
 from data import playbooks
+from data.playbooks import read_playbook
 from engine.plan_why import DISPLACED
 from tests.api.company import TEAM, Company, served, tables_of
 from tests.bad_input.commands import runner
-from tests.data.files import UNTIL, account, user
+from tests.data.files import UNTIL, account, micros, user
 
 TODAY = UNTIL.date()
+LEAVE = TODAY + timedelta(1)
+"""A Friday on which the medical liaison is away, as loaded."""
 NAMES = [f"p{n:02}" for n in range(12)]
 
 
@@ -42,9 +46,9 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     folder = tmp_path_factory.mktemp("plan")
     tables = tables_of(NAMES)
     days = ("monday", "tuesday", "wednesday", "thursday")
-    busy = {f"{day}_minutes": 30 for day in days}
+    of = {"am": {f"{day}_minutes": 30 for day in days}, "ml": {"absences": f"2025-12-24|{LEAVE}/{LEAVE}"}}
     tables["users"] = [
-        user(user_id, name=user_id, role=role, manager_id="boss", **(busy if user_id == "am" else {}))
+        user(user_id, name=user_id, role=role, manager_id="boss", **of.get(user_id, {}))
         for role, user_id in TEAM.items()
     ] + [user("boss", name="Boss", role="sales_manager"), user("stranger", name="S", role="account_manager")]
     tables["accounts"] = [
@@ -72,6 +76,14 @@ def test_a_day_holds_no_more_than_its_time_and_places(company: Company) -> None:
     assert 0 < len(planned(plan)) <= 12
     assert all(day["minutes"] in (0, 30) for day in plan["days"])
     assert plan["price_per_hour"] > 0
+
+
+def test_days_off_as_loaded_hold_nothing(company: Company) -> None:
+    """What the leave calendar says of a colleague is believed as it was exported."""
+    days = {day["date"]: day for day in company.get("/plan", "ml")["days"]}
+
+    assert (days[LEAVE.isoformat()]["minutes"], days[LEAVE.isoformat()]["planned"]) == (0, [])
+    assert days[TODAY.isoformat()]["minutes"] > 0
 
 
 def test_an_account_has_no_two_contacts_of_a_plan_about_the_same(company: Company) -> None:
@@ -231,10 +243,9 @@ def test_the_command_shows_the_plan_and_ones_days(
 ) -> None:
     """Whoever runs the system sees without a browser how good the plan is and what a day holds."""
     nextbest = runner(company.settings.home, capsys)
-    chosen = ("--playbook", str(company.settings.playbook))
 
-    whole, table = nextbest("plan", "--json", *chosen), nextbest("plan", *chosen)
-    mine, nobody = nextbest("plan", "--user", "am", *chosen), nextbest("plan", "--user", "x", *chosen)
+    whole, table = nextbest("plan", "--json"), nextbest("plan")
+    mine, nobody = nextbest("plan", "--user", "am"), nextbest("plan", "--user", "x")
 
     told = json.loads(whole.out)
     assert 0.0 <= told["gap"] < 0.1
@@ -244,6 +255,30 @@ def test_the_command_shows_the_plan_and_ones_days(
     assert "displaced" in mine.out
     assert nobody.code == 2
     assert "no plan of 'x'" in nobody.line
+
+
+def test_looking_at_a_plan_years_later_changes_nothing(
+    company: Company, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What was planned is evidence; whoever reads it after the plan is over, reads what was planned then."""
+    dates = [day["date"] for day in company.get("/plan")["days"]]
+    playbook = read_playbook(company.settings.playbook)
+
+    with company.ledger() as ledger:
+        before = ledger.plans.of_person("am")
+        told = json.loads(runner(company.settings.home, capsys)("plan", "--user", "am", "--json").out)
+        late = day_plan(ledger, playbook, "am", now=micros(UNTIL + timedelta(400)))
+        after = ledger.plans.of_person("am")
+
+    assert before is not None
+    assert late is not None
+    planned_then = [(item.account_id, item.treatment) for item in before.items if item.day is not None]
+    assert planned_then
+    assert after == before
+    assert late.person == before.person
+    assert [day["date"] for day in told["days"]] == dates
+    seen = [(one["account_id"], one["treatment"]) for day in told["days"] for one in day["planned"]]
+    assert seen == planned_then
 
 
 @pytest.mark.parametrize(
