@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import polars as pl
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -33,7 +35,10 @@ def browser() -> Iterator[Browser]:
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     """A company with people who read English, Arabic and Persian."""
     names = {"a7": "دكتورة ألفت", "a8": "دکتر الفت"}
-    tables = tables_of([f"a{n}" for n in range(1, 12)], users=[user("boss", name="Boss", role="head")])
+    tables = tables_of(
+        [*(f"a{n}" for n in range(1, 12)), *(f"b{n}" for n in range(1, 6))],
+        users=[user("boss", name="Boss", role="head")],
+    )
     tables["users"][0]["manager_id"] = "boss"
     for row in tables["accounts"]:
         row["name"] = names.get(row["account_id"], row["name"])
@@ -61,3 +66,23 @@ def sign_in(tablet: BrowserContext, company: Company, user_id: str = "am") -> Pa
     page.click("button.primary")
     page.wait_for_url("**/day")
     return page
+
+
+def address(company: Company, path: str) -> str:
+    return f"{company.client.base_url}{path}"
+
+
+def visit(company: Company, account: str, topic: str = "side_effects") -> dict[str, Any]:
+    company.reads_page(topic, account)
+    return next(s for s in company.suggestions(account) if s["channel"] == "visit")
+
+
+def state(company: Company, suggestion: dict[str, Any]) -> str:
+    with company.ledger() as ledger:
+        return ledger.suggestion(suggestion["suggestion_id"]).state
+
+
+def serves(company: Company, account: str, user_id: str, role: str = "account_manager") -> None:
+    """From now on somebody else has that place in the account's team."""
+    with company.ledger() as ledger:
+        ledger.put_team(pl.DataFrame({"account_id": [account], "role": [role], "user_id": [user_id]}))

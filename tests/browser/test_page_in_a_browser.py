@@ -11,24 +11,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.api.company import Company
-from tests.browser.conftest import sign_in
+from tests.browser.conftest import address, sign_in, state, visit
 
 LANGUAGES = {"en": ("ltr", "My day"), "ar": ("rtl", "خطة اليوم"), "fa": ("rtl", "برنامهٔ امروز من")}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
-
-
-def address(company: Company, path: str) -> str:
-    return f"{company.client.base_url}{path}"
-
-
-def visit(company: Company, account: str, topic: str = "side_effects") -> dict[str, Any]:
-    company.reads_page(topic, account)
-    return next(s for s in company.suggestions(account) if s["channel"] == "visit")
-
-
-def state(company: Company, suggestion: dict[str, Any]) -> str:
-    with company.ledger() as ledger:
-        return ledger.suggestion(suggestion["suggestion_id"]).state
 
 
 def test_p1_a_new_suggestion_appears_without_reload_and_goes_when_a_colleague_has_acted(
@@ -111,29 +97,6 @@ def test_every_verb_is_done_with_a_thumb(company: Company, tablet: BrowserContex
     assert (accepted, undone) == ("accepted", "open")
     assert (state(company, first), state(company, second)) == ("completed", "snoozed")
     assert "a4" in [task["account_id"] for task in company.get("/hand-overs", "ml")]
-
-
-def test_answers_without_a_connection_are_kept_and_sent_once(
-    company: Company, tablet: BrowserContext
-) -> None:
-    """In a lift: one that still applies is done, one that a colleague was quicker with is said to be over."""
-    mine, gone = visit(company, "a9"), visit(company, "a10")
-    page = sign_in(tablet, company)
-    tablet.set_offline(True)
-    page.locator(f"#s-{mine['suggestion_id']}").get_by_role("button", name="Accept").click()
-    expect(page.locator(".toast")).to_contain_text("Your answer is kept")
-    page.locator(f"#s-{gone['suggestion_id']}").get_by_role("button", name="Accept").click()
-    company.answers(gone, "dismiss", reason="wrong_time")
-    before = state(company, mine)
-    page.close()
-    tablet.set_offline(False)
-    page = tablet.new_page()
-    page.goto(address(company, "/day"))
-    expect(page.locator(".toast")).to_contain_text("no longer applies")
-    page.reload()
-
-    assert (before, state(company, mine), state(company, gone)) == ("open", "accepted", "dismissed")
-    assert page.evaluate("JSON.parse(localStorage.getItem('kept:am'))") == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

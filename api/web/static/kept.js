@@ -1,12 +1,75 @@
 "use strict";
-// Answers given without a connection: kept in this browser under the user's id, and sent once when it is back.
-// Each has a key of its own, so that one that was sent twice acts once.
+// Without a connection: the page says how old it is, and answers are kept in this browser under the user's id
+// (IndexedDB, so they outlive a browser that is killed) and sent once when the connection is back.
+// Each answer has a key of its own, so that one that was sent twice acts once.
 
 const who = document.body.dataset.user;
-const place = `kept:${who}`;
-const kept = () => JSON.parse(localStorage.getItem(place) ?? "[]");
-const keep = (answers) => localStorage.setItem(place, JSON.stringify(answers));
+const keptAt = Number(document.body.dataset.keptAt ?? 0);
 const VERB = /^\/suggestions\/([^/]+)\/(accept|dismiss|snooze|complete)$/;
+
+// -- pages to open without a connection ----------------------------------------------------------------
+async function keepPages() {
+  const ready = await navigator.serviceWorker.ready;
+  const links = document.querySelectorAll(".card-say a, .task .card-head a");
+  const pages = ["/day", location.pathname, ...[...links].map((link) => new URL(link.href).pathname)];
+  const files = [...document.querySelectorAll("script[src], link[href]")].map((file) => file.src || file.href);
+  ready.active.postMessage({ pages: [...new Set(pages)].filter((path) => path !== "/"), files });
+}
+
+if (who && "serviceWorker" in navigator) {
+  navigator.serviceWorker.register("/sw.js").then(() => { if (!keptAt) keepPages(); }).catch(() => {});
+}
+
+function sayAge() {
+  const minutes = Math.round((keptAt - Date.now()) / 60_000);
+  const digits = { persian: "arabext", "arabic-indic": "arab" }[document.documentElement.dataset.digits] ?? "latn";
+  const language = `${document.documentElement.lang}-u-nu-${digits}`;
+  const near = minutes > -60 ? [minutes, "minute"] : minutes > -1440 ? [Math.round(minutes / 60), "hour"]
+    : [Math.round(minutes / 1440), "day"];
+  const ago = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(...near);
+  document.getElementById("age").textContent = texts.age.replace("{ago}", ago);
+}
+
+if (keptAt) {
+  document.getElementById("age").hidden = false;
+  sayAge();
+  setInterval(sayAge, 60_000);
+  setInterval(comeBack, 15_000);
+}
+
+async function comeBack() {
+  const alive = await fetch("/v1/health").then((answer) => answer.ok, () => false);
+  if (alive) location.reload();
+}
+
+// -- answers that are kept -----------------------------------------------------------------------------
+let opened;
+function database() {
+  opened ??= new Promise((resolve, reject) => {
+    const opening = indexedDB.open("nextbest", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("answers", { keyPath: "key" });
+    opening.onsuccess = () => resolve(opening.result);
+    opening.onerror = () => reject(opening.error);
+  });
+  return opened;
+}
+
+// What `act` asks of the stored answers, once it is on the disk.
+async function stored(mode, act) {
+  const transaction = (await database()).transaction("answers", mode, { durability: "strict" });
+  const request = act(transaction.objectStore("answers"));
+  return new Promise((resolve, reject) => {
+    transaction.oncomplete = () => resolve(request.result);
+    transaction.onabort = () => reject(transaction.error);
+  });
+}
+
+const keep = (answer) => stored("readwrite", (answers) => answers.put(answer));
+const drop = (answer) => stored("readwrite", (answers) => answers.delete(answer.key));
+async function kept() {
+  const answers = await stored("readonly", (all) => all.getAll());
+  return answers.filter((answer) => answer.who === who).sort((one, other) => one.at - other.at);
+}
 
 function answerOf(form, button) {
   const found = VERB.exec(new URL(form.action).pathname);
@@ -28,7 +91,8 @@ function answerOf(form, button) {
     body.competitors = [...new Set(names)].map((name) => ({ name }));
     body.at = new Date().toISOString();
   }
-  return { id, body, key: crypto.randomUUID() };
+  const name = (form.closest("article") ?? document).querySelector("h3, .eyebrow a")?.textContent.trim() ?? "";
+  return { id, body, name, who, key: crypto.randomUUID(), at: Date.now() };
 }
 
 function morning(days) {
@@ -38,37 +102,51 @@ function morning(days) {
   return day.toISOString();
 }
 
-document.addEventListener("submit", (event) => {
-  if (navigator.onLine || event.defaultPrevented) return;
-  event.preventDefault();
-  const answer = answerOf(event.target, event.submitter);
-  if (!answer) { say(texts.offline); return; }
-  keep([...kept(), answer]);
-  say(texts.kept);
+function mark(answer) {
   document.getElementById(`s-${answer.id}`)?.classList.add("waits");
+}
+
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || (navigator.onLine && !keptAt)) return;
+  event.preventDefault();
+  if (new URL(form.action).pathname === "/sign-out") caches.delete("pages");
+  const answer = answerOf(form, event.submitter);
+  if (!answer) { say(texts.offline); return; }
+  keep(answer).then(() => { say(texts.kept); mark(answer); }, () => say(texts.lost));
 });
 
-let sending = false;
+// The page may be older than the session, and somebody else may have signed in meanwhile.
+async function token() {
+  const answer = await fetch("/day", { headers: { "X-Refresh": "1" } });
+  const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+  return fresh.body.dataset.user === who ? fresh.querySelector("meta[name=csrf]").content : "";
+}
+
 async function send() {
-  if (sending || !navigator.onLine) return;
-  sending = true;
-  let sent = 0, refused = 0;
+  const waiting = await kept();
+  waiting.forEach(mark);
+  if (!waiting.length || !navigator.onLine) return;
+  let sent = 0;
+  const refused = [];
   try {
-    for (const answer of kept()) {
-      const reply = await fetch(`/v1/suggestions/${answer.id}/feedback`, {
+    const csrf = await token();
+    for (const answer of csrf ? waiting : []) {
+      const reply = await fetch(`/v1/suggestions/${encodeURIComponent(answer.id)}/feedback`, {
         method: "POST", body: JSON.stringify(answer.body), credentials: "same-origin",
-        headers: { "Content-Type": "application/json", "Idempotency-Key": answer.key,
-                   "X-CSRF-Token": document.querySelector("meta[name=csrf]").content },
+        headers: { "Content-Type": "application/json", "Idempotency-Key": answer.key, "X-CSRF-Token": csrf },
       });
-      // Not ours to decide: the service is out of order, or she has to sign in again.
-      if (reply.status >= 500 || reply.status === 401) break;
-      keep(kept().filter((one) => one.key !== answer.key));
-      if (reply.ok) sent += 1; else refused += 1;
+      // Not ours to decide: the service is out of order or busy, or she has to sign in again.
+      if (reply.status >= 500 || reply.status === 401 || reply.status === 429) break;
+      await drop(answer);
+      if (reply.ok) sent += 1; else refused.push(answer.name);
     }
   } catch { /* Still no connection: it stays kept. */ }
-  sending = false;
-  if (refused) say(texts.refused); else if (sent) say(texts.sent);
-  if (sent || refused) soon();
+  if (refused.length) say(texts.refused.replace("{names}", refused.join(" · "))); else if (sent) say(texts.sent);
+  if (sent || refused.length) soon();
 }
-addEventListener("online", send);
-if (who) send();
+
+// One tab at a time; what another one is sending is not sent twice.
+const sendOnce = () => navigator.locks.request("send", { ifAvailable: true }, (lock) => lock ? send() : null);
+addEventListener("online", () => { sendOnce().then(() => { if (keptAt) comeBack(); }); });
+if (who) sendOnce();

@@ -1,0 +1,98 @@
+"use strict";
+// Opens the page without a connection: the files of the page, and the pages that somebody who has signed in has seen
+// or has on her list. Pages are kept for one user only and go when she signs out, or has to sign in again.
+
+const SHELL = "shell";
+const PAGES = "pages";
+const KEPT = /^\/(day|suggestions\/[^/]+|accounts\/[^/]+|hand-overs\/[^/]+)$/;
+const MOST_PAGES = 60;
+const FRESH_MS = 10 * 60_000;
+const LONGEST_MS = 24 * 3_600_000;
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (url.origin !== location.origin) return;
+  if (request.method !== "GET") {
+    if (url.pathname === "/sign-out") event.waitUntil(caches.delete(PAGES));
+  } else if (url.pathname.startsWith("/static/")) event.respondWith(fileOf(request));
+  else if (request.mode === "navigate") event.respondWith(pageOf(request, url));
+  else if (request.headers.has("X-Refresh")) event.respondWith(fetch(request).then((answer) => keep(url, answer)));
+});
+
+// A page tells what is on it: those pages are kept before anybody opens them.
+// Without a connection there is nothing to keep, which is no fault.
+self.addEventListener("message", (event) =>
+  event.waitUntil(keepAll(event.data.pages, event.data.files).catch(() => {})));
+
+async function fileOf(request) {
+  const shell = await caches.open(SHELL);
+  const kept = await shell.match(request);
+  if (kept) return kept;
+  const answer = await fetch(request);
+  if (answer.ok) await putFile(shell, request.url, answer.clone());
+  return answer;
+}
+
+async function putFile(shell, address, answer) {
+  const { pathname } = new URL(address, location.origin);
+  await shell.delete(pathname, { ignoreSearch: true }); // an earlier version of the same file
+  await shell.put(address, answer);
+}
+
+async function pageOf(request, url) {
+  try {
+    return await keep(url, await fetch(request));
+  } catch (error) {
+    const kept = await keptPage(url.pathname);
+    if (kept) return kept;
+    if (url.pathname !== "/day" && await keptPage("/day")) return Response.redirect("/day");
+    throw error;
+  }
+}
+
+async function keptPage(path) {
+  const kept = await (await caches.open(PAGES)).match(path);
+  return kept && ageOf(kept) < LONGEST_MS ? kept : undefined;
+}
+
+const ageOf = (kept) => Date.now() - Number(kept.headers.get("X-Kept-At"));
+
+async function keep(url, answer) {
+  if (url.pathname === "/sign-in" || new URL(answer.url || url).pathname === "/sign-in") {
+    await caches.delete(PAGES);
+  } else if (answer.ok && !answer.redirected && KEPT.test(url.pathname)) {
+    const pages = await caches.open(PAGES);
+    await pages.put(url.pathname, await withoutSecrets(answer.clone()));
+    const known = await pages.keys();
+    for (const old of known.slice(0, Math.max(0, known.length - MOST_PAGES))) await pages.delete(old);
+  }
+  return answer;
+}
+
+// The session's token stays out of it, and so does what was told once; when it was kept stands in it.
+async function withoutSecrets(answer) {
+  const text = await answer.text();
+  const token = /<meta name="csrf" content="([^"]+)">/.exec(text)?.[1];
+  const kept = (token ? text.replaceAll(token, "") : text)
+    .replace(/<div class="told[\s\S]*?<\/div>/, "")
+    .replace("<body", `<body data-kept-at="${Date.now()}"`);
+  return new Response(kept, { headers: { "Content-Type": "text/html; charset=utf-8", "X-Kept-At": `${Date.now()}`,
+    "Content-Security-Policy": answer.headers.get("Content-Security-Policy") } });
+}
+
+async function keepAll(addresses, files) {
+  const shell = await caches.open(SHELL);
+  for (const file of files) {
+    if (!await shell.match(file)) await putFile(shell, file, await fetch(file));
+  }
+  const pages = await caches.open(PAGES);
+  for (const address of addresses) {
+    const before = await pages.match(address);
+    if (before && ageOf(before) < FRESH_MS) continue;
+    await keep(new URL(address, location.origin), await fetch(address, { headers: { "X-Refresh": "1" } }));
+  }
+}

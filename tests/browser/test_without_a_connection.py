@@ -1,0 +1,125 @@
+"""In a lift: the page opens without a connection and says how old it is; no answer is lost or sent twice."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from data.ledger import schema as t
+from tests.api.company import Company
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, address, serves, sign_in, state, visit
+
+
+@contextmanager
+def own_browser(browser: Browser, profile: Path) -> Iterator[BrowserContext]:
+    """A browser with a profile on the disk; it is killed at the end, as by an empty battery."""
+    port = profile / "DevToolsActivePort"
+    port.unlink(missing_ok=True)
+    arguments = [*ARGUMENTS, "--headless=new", "--remote-debugging-port=0", f"--user-data-dir={profile}"]
+    started = subprocess.Popen([CHROMIUM, *arguments, "about:blank"], stderr=subprocess.DEVNULL)
+    try:
+        while not port.exists() or "\n" not in port.read_text(encoding="utf-8"):
+            assert started.poll() is None, "Chromium has ended."
+            time.sleep(0.05)
+        at = port.read_text(encoding="utf-8").split()[0]
+        connected = browser.browser_type.connect_over_cdp(f"http://127.0.0.1:{at}")
+        connected.contexts[0].set_default_timeout(30_000)
+        yield connected.contexts[0]
+    finally:
+        started.kill()
+        started.wait()
+
+
+def until_kept(page: Page, *paths: str) -> None:
+    """Pages are kept in the background."""
+    missing = set(paths)
+    for _ in range(300):
+        kept = page.evaluate("caches.open('pages').then((pages) => pages.keys())"
+                             ".then((all) => all.map((one) => new URL(one.url).pathname))")  # fmt: skip
+        missing -= set(kept)
+        if not missing:
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"Not kept: {missing}")
+
+
+def acts(company: Company, suggestion: dict[str, Any]) -> list[str]:
+    """Everything that was answered."""
+    own = t.acts.c
+    with company.ledger() as ledger, ledger._database.reading() as connection:
+        query = sa.select(own.verb).where(own.subject == suggestion["suggestion_id"])
+        return list(connection.scalars(query))
+
+
+def test_three_answers_outlive_a_killed_browser_and_act_once(
+    company: Company, browser: Browser, tmp_path: Path
+) -> None:
+    """Two are sent, each once; the third, which was given to a colleague meanwhile, is told by name."""
+    accepted, dismissed, given_away = visit(company, "a9"), visit(company, "a10"), visit(company, "b1")
+    card = "#s-{suggestion_id}"
+    with own_browser(browser, tmp_path) as context:
+        page = sign_in(context, company)
+        until_kept(page, "/day")
+        context.set_offline(True)
+        page.locator(card.format(**accepted)).get_by_role("button", name="Accept").click()
+        expect(page.locator(".toast")).to_contain_text("Your answer is kept")
+        page.locator(card.format(**dismissed)).get_by_text("Not now").click()
+        page.locator(card.format(**dismissed)).get_by_role("button", name="Wrong time").click()
+        page.locator(card.format(**given_away)).get_by_role("button", name="Accept").click()
+        expect(page.locator(".card.waits")).to_have_count(3)
+    before = [state(company, one) for one in (accepted, dismissed, given_away)]
+    serves(company, "b1", "stranger")
+
+    with own_browser(browser, tmp_path) as context:
+        # So soon after signing in the browser has not written its cookie to the disk.
+        page = sign_in(context, company)
+        expect(page.locator(".toast")).to_contain_text(f"not sent: {given_away['account_name']}")
+        page.reload()
+        expect(page.locator(f"#s-{accepted['suggestion_id']}")).to_contain_text("Planned")
+        left = page.evaluate("kept()")
+
+    assert before == ["open", "open", "open"]
+    assert [acts(company, one) for one in (accepted, dismissed)] == [["accept"], ["dismiss"]]
+    assert left == []
+    assert state(company, given_away) != "accepted"
+
+
+def test_the_page_opens_without_a_connection_and_says_how_old_it_is(
+    company: Company, tablet: BrowserContext
+) -> None:
+    """Her day, and a suggestion that she has not opened before; the token of her session is not in it."""
+    suggestion = visit(company, "b2")
+    path = f"/suggestions/{suggestion['suggestion_id']}"
+    page = sign_in(tablet, company)
+    until_kept(page, "/day", path)
+    tablet.set_offline(True)
+    page.goto(address(company, "/day"))
+    expect(page.locator("#age")).to_contain_text("No connection. This is how it was this minute.")
+    page.locator(f"#s-{suggestion['suggestion_id']} .card-say a").click()
+    expect(page.locator("h1")).to_contain_text("looked up side effects")
+    token = page.locator("meta[name=csrf]").get_attribute("content")
+    page.goto(address(company, "/team"))
+    elsewhere = page.url
+    tablet.set_offline(False)
+    expect(page.locator("#age")).to_be_hidden()
+
+    assert token == ""
+    assert elsewhere.endswith("/day"), "What was not kept leads to her day."
+
+
+def test_nothing_is_kept_after_signing_out(company: Company, tablet: BrowserContext) -> None:
+    """The next colleague with this tablet finds the door."""
+    page = sign_in(tablet, company)
+    until_kept(page, "/day")
+    page.locator(".me summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+    assert page.evaluate("caches.has('pages')") is False
