@@ -27,6 +27,10 @@ WITHOUT_FOREST = "without.forest.txt"
 """What follows without contact, in currency."""
 EFFECT_FOREST = "effect.forest.txt"
 """What is added to the linear score of a pair."""
+DOING, SUGGESTING = "doing", "suggesting"
+ESTIMANDS = (DOING, SUGGESTING)
+"""What the effects of a release are effects of: landmarks are made of what was done; a logged decision is a
+suggestion, done or not, so that its effect has P(followed) in it already."""
 LEAST_SCORE, LARGEST_SCORE = -4.0, 3.0
 """Bounds of a score that is a logarithm: nobody is believed to be worth more than 20 times the mean."""
 
@@ -100,6 +104,7 @@ class ReleaseParts:
         peers: How often similar accounts responded; None = not counted.
         effects: What its learner adds to the value without contact; None = it predicts values.
         following: How often people do what is suggested; None = nobody has said so far.
+        estimand: One of `ESTIMANDS`: of what value, uplift, pool and forests are the effects.
     """
 
     id: str
@@ -118,6 +123,7 @@ class ReleaseParts:
     peers: Peers | None = None
     effects: Effects | None = None
     following: Following | None = None
+    estimand: str = DOING
 
 
 Values = Callable[[ReleaseParts, Features, Ints, Ints], Floats]

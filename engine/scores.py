@@ -19,8 +19,8 @@ class Scores:
     """Predictions for n moments x T treatments, column 0 = no contact.
 
     Attributes:
-        value: Expected worth of outcomes within the treatment's horizon, in currency; shape (n, T). What
-            a treatment *causes* is value[:, t] - value[:, 0].
+        value: Expected worth of outcomes within the treatment's horizon if it is done, in currency; shape
+            (n, T). What a treatment *causes* is value[:, t] - value[:, 0].
         response: P(positive response | treatment), in [0, 1]; shape (n, T); column 0 is 0.
         optout: Added P(opt-out) by the treatment; shape (n, T); column 0 is 0.
         followed: P(the suggestion is followed); shape (n, T).

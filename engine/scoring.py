@@ -18,7 +18,16 @@ from engine.forest import parse_forest
 from engine.peers import Peers
 from engine.playbook import Playbook
 from engine.pooling import Pool, combined
-from engine.readers import LEARNERS, VALUE_FOREST, LearnerReader, ReleaseParts, read_effects, value_forest_of
+from engine.readers import (
+    DOING,
+    ESTIMANDS,
+    LEARNERS,
+    VALUE_FOREST,
+    LearnerReader,
+    ReleaseParts,
+    read_effects,
+    value_forest_of,
+)
 from engine.records import NO_CONTACT, Bools, EngineError, Floats, Ints
 from engine.scores import (
     Scorer,
@@ -62,11 +71,12 @@ class LearnedScorer:
         """Score all pairs. Raises EngineError when a feature of the release is missing."""
         theirs = _recoded(features, self.parts)
         learned = {treatment: place for place, treatment in enumerate(self.parts.treatments)}
+        share = self._share_done
         kinds = [(t.id in learned and t.kind != "stop") for t in self.playbook.treatments]
         own = np.flatnonzero(kinds)
         places = np.array([learned[self.playbook.treatments[t].id] for t in own], dtype=np.int64)
         return Scores(
-            value=self._values(theirs, own, places),
+            value=_of_doing(self._values(theirs, own, places), share),
             response=self._responses(theirs, own, places),
             optout=alike(features, starting_optout(self.playbook)),
             followed=alike(features, self._followed),
@@ -86,7 +96,10 @@ class LearnedScorer:
             return ConstantTerm(amount).contributions(features, moments)
         theirs = _recoded(features, self.parts)
         of_it, of_none = (self._own_terms(theirs, moments, place) for place in (treatment, 0))
-        return Contributions(of_it.constant - of_none.constant, of_it.features - of_none.features)
+        share = 1.0 if self._share_done is None else float(self._share_done[treatment])
+        return Contributions(
+            (of_it.constant - of_none.constant) / share, (of_it.features - of_none.features) / share
+        )
 
     def response_contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
         """Those to the forest's raw score, times the mean slope of the sigmoid between it and its constant:
@@ -135,7 +148,8 @@ class LearnedScorer:
 
     def _uncertainty(self, features: Features, own: Ints, places: Ints) -> Floats:
         unsure = alike(features, self._unlearned[1])
-        unsure[:, own] = self.parts.error[places]
+        share = self._share_done
+        unsure[:, own] = self.parts.error[places] / (1.0 if share is None else share[own])
         unsure[:, 0] = 0.0
         return unsure
 
@@ -146,12 +160,26 @@ class LearnedScorer:
         return start if learned is None else learned.under(self.playbook, start)
 
     @cached_property
+    def _share_done(self) -> Floats | None:
+        """How many of the suggestions behind the release's effects were carried out; shape (T,).
+
+        None where its effects are those of doing. The share is the very one by which a priority is
+        multiplied, floor included, so that the effect of suggesting comes out of it as it was learned.
+        """
+        if self.parts.estimand == DOING:
+            return None
+        contact = np.array([t.kind == "contact" for t in self.playbook.treatments])
+        return np.where(contact, self._followed, 1.0)
+
+    @cached_property
     def _unlearned(self) -> tuple[Floats, Floats]:
         """Worth beyond no contact and its error of every treatment as if it had no cases; shapes (T,)."""
         start, unsure = starting_values(self.playbook), starting_uncertainty(self.playbook)
         effect, error = self.parts.pool.of(
             [t.channel for t in self.playbook.treatments], [t.topic for t in self.playbook.treatments]
         )
+        if (share := self._share_done) is not None:
+            effect, error = effect / share, error / share
         worth, left = combined(effect, error, start, unsure)
         contact = np.array([t.kind == "contact" for t in self.playbook.treatments])
         return np.where(contact, worth, start), np.where(contact, left, unsure)
@@ -178,7 +206,7 @@ def learned_scorer(
     Args:
         manifest: format 2, learner, reader (how it is read; else as its learner), release, treatments ("none"
             among them), feature_names, levels, evidence, pool (channels and topics), followed (names of the
-            arrays of `engine.following`; optional).
+            arrays of `engine.following`; optional), estimand (one of `ESTIMANDS`; absent = doing).
         texts: File -> forest text: value.forest.txt (S-learner), value.<treatment>.forest.txt (T-learner;
             a treatment without one has no contact's value plus its uplift), response.forest.txt (optional),
             support.forest.txt (only with the array "support"); of learners that have effects
@@ -219,10 +247,26 @@ def learned_scorer(
         effects=read_effects(own, names, len(treatments)) if LEARNERS[learner].effects else None,
         peers=Peers.of(manifest),
         following=Following.of(manifest, own),
+        estimand=_estimand(manifest),
     )
     if NO_CONTACT not in treatments:
         raise EngineError("The release has not learned no contact ('none'), so it cannot say what is caused.")
     return LearnedScorer(parts, playbook)
+
+
+def _of_doing(value: Floats, share: Floats | None) -> Floats:
+    """Worth if it is done, from the worth of suggesting what is done in that share of the cases."""
+    none = value[:, :1]
+    return value if share is None else none + (value - none) / share
+
+
+def _estimand(manifest: Mapping[str, Any]) -> str:
+    said = str(manifest.get("estimand", DOING))
+    if said not in ESTIMANDS:
+        raise EngineError(
+            f"The release's effects are of {said!r}, but {' or '.join(ESTIMANDS)} is read; it is damaged."
+        )
+    return said
 
 
 def _known_learner(learner: str, texts: Mapping[str, str]) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 
 from data.artifacts import Release
 from engine.following import Following
+from engine.readers import DOING, SUGGESTING
 from engine.records import Floats, Ints
 from engine.scoring import SUPPORT_FOREST, learned_scorer
 from training.boosting import Boosting
@@ -112,6 +113,7 @@ def manifest_of(
         "feature_names": list(cases.features.set.names),
         "levels": {name: list(levels) for name, levels in cases.features.set.levels.items()},
         "evidence": dict(zip(learned, map(int, known.evidence), strict=True)),
+        "estimand": SUGGESTING if cases.basis == "decisions" else DOING,
         "pool": {"channels": list(known.pool.channels), "topics": list(known.pool.topics)},
         "horizon_days": cases.horizon_days,
         "windows_days": list(cases.windows),
@@ -121,13 +123,14 @@ def manifest_of(
 
 
 def released_values(release: Release, cases: Cases) -> Floats:
-    """Expected worth by a release for every case, shape (n, T); NaN for what it did not learn or does not
-    promote, because such accounts hardly ever got it.
+    """Expected worth by a release for every case, shape (n, T), of what it is an effect of (`estimand`), as
+    cases are; NaN for what it did not learn or does not promote, because such accounts hardly ever got it.
 
     Raises:
         EngineError: It cannot score these features under this playbook.
     """
-    scorer = learned_scorer(release.manifest, release.texts, release.arrays, cases.playbook)
+    as_learned = {**release.manifest, "estimand": DOING}
+    scorer = learned_scorer(as_learned, release.texts, release.arrays, cases.playbook)
     learned = set(release.manifest["treatments"])
     strangers = np.array([treatment not in learned for treatment in cases.treatments])
     parts = []

@@ -61,6 +61,7 @@ def test_the_written_release_scores_what_the_learner_predicts_to_the_bit(name: s
     """The engine reads forests by itself; what was evaluated must be what is served."""
     learned = fitted(name, cases)
     manifest, parts = released(learned, name, cases)
+    manifest |= {"estimand": "doing"}  # as it was learned, not divided by P(followed)
 
     scores = learned_scorer(manifest, parts.texts, {"values": parts.arrays}, SMALL).score(cases.features)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
+from engine.arbitration import prioritise
 from engine.following import Following
 from engine.playbook import Playbook
+from engine.readers import ESTIMANDS, LEARNERS
 from engine.records import EngineError
 from engine.scoring import learned_scorer
 from tests.engine.builders import playbook
@@ -46,6 +49,79 @@ def test_low_acceptance_does_not_fulfil_itself() -> None:
 def test_a_release_without_answers_keeps_the_starting_values() -> None:
     """Older releases, and those of a company where nobody answered yet."""
     assert served(None, playbook())["visit_news"] == 0.5
+
+
+@pytest.mark.parametrize("learner", sorted(LEARNERS))
+@pytest.mark.parametrize("floor", [0.05, 0.6])
+def test_whether_people_follow_enters_a_priority_once(learner: str, floor: float) -> None:
+    """The effect of suggesting has in it that some do not do it; the priority must not take that off again.
+
+    What is left of the effect in a priority is the effect as learned; cost and fatigue arise where it is done."""
+    known, rules = known_of(), playbook(followed_floor=floor)
+    texts, values = texts_of(learner, known), arrays(**LEARNED.arrays())
+    said = {"followed": LEARNED.names()}
+    stated = learned_scorer(manifest(known, learner, **said), texts, values, rules).score(known)
+    own = learned_scorer(manifest(known, learner, **said, estimand="suggesting"), texts, values, rules)
+
+    scores = own.score(known)
+    priority = prioritise(known, scores, rules)
+
+    learned = [place for place, t in enumerate(rules.treatments) if t.id in {"visit_news", "email_news"}]
+    effect = (stated.value - stated.value[:, :1])[:, learned]
+    spent = (priority.cost + priority.fatigue)[:, learned] * scores.followed[:, learned]
+    net = (priority.priority / (priority.weight * priority.lever))[:, learned]
+    assert np.allclose(net, effect - spent, rtol=1e-12, atol=1e-9)
+    unsure = (priority.uncertainty / (priority.weight * priority.lever))[:, learned]
+    assert np.allclose(unsure, stated.uncertainty[:, learned], rtol=1e-12)
+    assert priority.followed[0, learned].tolist() == [1.0, 0.7]
+
+
+def test_reasons_of_an_effect_of_suggesting_add_up_to_what_doing_causes() -> None:
+    """Words are made of the amounts that were ranked, whatever the release is an effect of."""
+    known, rules = known_of(), playbook()
+    own = learned_scorer(
+        manifest(known, "linear", followed=LEARNED.names(), estimand="suggesting"),
+        texts_of("linear", known), arrays(**LEARNED.arrays()), rules,
+    )  # fmt: skip
+    visit = [t.id for t in rules.treatments].index("visit_news")
+
+    scores = own.score(known)
+    parts = own.contributions(known, np.arange(len(known.moments)), visit)
+
+    caused = scores.value[:, visit] - scores.value[:, 0]
+    assert np.allclose(parts.constant + parts.features.sum(axis=1), caused, atol=1e-9)
+
+
+def test_what_an_unlearned_message_is_worth_is_of_doing_too() -> None:
+    """It has its channel's effect, which is one of suggesting, beside the playbook's value of doing it."""
+    known, rules = known_of(), playbook()
+    said, values = {"followed": LEARNED.names()}, arrays(**LEARNED.arrays())
+    visits = [
+        place for place, t in enumerate(rules.treatments)
+        if t.channel == "visit" and t.kind == "contact" and t.id != "visit_news"
+    ]  # fmt: skip
+
+    doing, suggesting = (
+        learned_scorer(manifest(known, estimand=e, **said), texts_of("best_fixed", known), values, rules)
+        for e in ESTIMANDS
+    )
+
+    assert visits
+    for place in visits:
+        caused = [
+            (s.score(known).value[:, place] - s.score(known).value[:, 0])[0] for s in (doing, suggesting)
+        ]
+        assert caused[1] > caused[0]
+
+
+def test_a_release_whose_effects_are_of_something_else_is_refused() -> None:
+    """Nobody guesses what a number means."""
+    known = known_of()
+
+    with pytest.raises(EngineError, match="effects are of 'hoping', but doing or suggesting"):
+        learned_scorer(
+            manifest(known, estimand="hoping"), texts_of("best_fixed", known), arrays(), playbook()
+        )
 
 
 @pytest.mark.parametrize("wrong", [[1.2], [float("nan")], [0.5, 0.5]])
