@@ -56,7 +56,8 @@ def test_a_release_without_answers_keeps_the_starting_values() -> None:
 def test_whether_people_follow_enters_a_priority_once(learner: str, floor: float) -> None:
     """The effect of suggesting has in it that some do not do it; the priority must not take that off again.
 
-    What is left of the effect in a priority is the effect as learned; cost and fatigue arise where it is done."""
+    What is left of the effect in a priority is as learned; cost and fatigue arise where it is done.
+    """
     known, rules = known_of(), playbook(followed_floor=floor)
     texts, values = texts_of(learner, known), arrays(**LEARNED.arrays())
     said = {"followed": LEARNED.names()}
