@@ -2,13 +2,14 @@
 
 Accounts of one representative share her hours, her habits and her way of talking. Resampling accounts alone
 takes them for independent and makes intervals too narrow. With 30 persons or more whole persons are
-resampled; with fewer the wild cluster bootstrap stands in; with hardly any nothing can be said.
+resampled; with fewer the wild cluster bootstrap stands in; with fewer than 6 no 95 % interval exists, and
+what each person's own decisions show is turned round in every way instead.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -87,6 +88,66 @@ class WildBootstrap:
 
 
 @dataclass(frozen=True)
+class BySigns:
+    """What a handful of persons show of a difference, each by the decisions on her own accounts.
+
+    Attributes:
+        persons: G, 2 to 5.
+        low, high: The least and the largest of their own differences, in the unit of the reward.
+        level: How often such a range holds the difference, 1 - 2^(1 - G).
+        chance: Of the 2^G ways to turn the persons' contributions round, the share in which they add up to as
+            much as they do, or more; never below 2^(1 - G).
+    """
+
+    persons: int
+    low: float
+    high: float
+    level: float
+    chance: float
+
+
+def by_signs(terms: Terms, reference: Terms, person: Ints) -> BySigns:
+    """The randomisation test of (estimate - reference) by the signs of persons.
+
+    If there is no difference, and what a person's decisions show is as likely above as below it, every
+    pattern of signs is as likely as the one that was seen. The differences that no test at 2^(1 - G) rejects
+    are those between the least and the largest of the persons' own. With 5 persons that is a level of
+    93.75 %: no 95 % interval exists, and none is made up.
+
+    Args:
+        terms, reference: Doubly robust terms of two policies on the same decisions.
+        person: Code of who serves each decision's account; shape (n,).
+
+    Raises:
+        EstimationError: There are fewer than 2 persons, or `FEWEST_CLUSTERS` and more, for whom
+            `WildBootstrap` gives an interval.
+
+    Source:
+        Fisher (1935), The Design of Experiments, section 21; Canay, Romano and Shaikh (2017), Randomization
+        Tests Under an Approximate Symmetry Assumption, for clusters.
+    """
+    known, codes = np.unique(person, return_inverse=True)
+    count = len(known)
+    if not 2 <= count < FEWEST_CLUSTERS:
+        raise EstimationError(f"Got {count} persons, need 2 to {FEWEST_CLUSTERS - 1} for a test by signs.")
+    codes = codes.astype(np.int64).reshape(-1)
+    own = _of_each(terms, codes, count) - _of_each(reference, codes, count)
+    added = own * _by_cluster(np.ones(len(codes)), codes, count) / len(codes)
+    found = abs(numerics.total(added))
+    as_far = [
+        abs(numerics.total(added * np.array(signs))) >= found * (1.0 - 1e-12)
+        for signs in product((1.0, -1.0), repeat=count)
+    ]
+    level = 1.0 - 2.0 ** (1 - count)
+    return BySigns(count, float(own.min()), float(own.max()), level, as_far.count(True) / len(as_far))
+
+
+def _of_each(terms: Terms, cluster: Ints, clusters: int) -> Floats:
+    """The estimate from the decisions of each cluster alone; shape (G,)."""
+    return _by_cluster(terms.numerator, cluster, clusters) / _by_cluster(terms.denominator, cluster, clusters)
+
+
+@dataclass(frozen=True)
 class Uncertainty:
     """Intervals by account and, where people carry out, by person.
 
@@ -94,11 +155,13 @@ class Uncertainty:
         accounts: Resamples of accounts.
         persons: By person; None = the system carries everything out, or there are too few persons.
         served_by: How many persons there are; None = the system carries everything out.
+        person: Code of each decision's, where there are 2 to 5 of them; else None; shape (n,).
     """
 
     accounts: Resamples
     persons: Resamples | WildBootstrap | None
     served_by: int | None
+    person: Ints | None = None
 
     @classmethod
     def of(cls, account: Ints, person: Ints | None, *, seed: int, resamples: int = 400) -> Uncertainty:
@@ -118,7 +181,7 @@ class Uncertainty:
             return cls(by_account, Resamples.of(person, seed=seed, resamples=resamples), count)
         if count >= FEWEST_CLUSTERS:
             return cls(by_account, WildBootstrap.of(person, seed=seed), count)
-        return cls(by_account, None, count)
+        return cls(by_account, None, count, person if count > 1 else None)
 
     @property
     def enough_persons(self) -> bool:
@@ -134,6 +197,10 @@ class Uncertainty:
         """The wider of the two 95 % intervals of (estimate - reference)."""
         own = self.accounts.difference(terms, reference)
         return own if self.persons is None else wider(own, self.persons.difference(terms, reference))
+
+    def by_signs(self, terms: Terms, reference: Terms) -> BySigns | None:
+        """What a handful of persons show of (estimate - reference); None = there are more, or none."""
+        return None if self.person is None else by_signs(terms, reference, self.person)
 
 
 def wider(one: Interval, other: Interval) -> Interval:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.facts import definitions
 from engine.learning_settings import ANY_ISSUE, Fairness
-from engine.records import Bools, Floats
+from engine.records import DAY_MICROS, Bools, Floats
 from training.cases import Cases
 from training.gate_parts import Candidate, Check
 
@@ -17,6 +18,8 @@ LEAST_CONTACTS = 20.0
 """Contacts that a category would have at the rate of all, below which its own rate says nothing."""
 ERRORS_APART = 3.0
 LEAST_RECENT = 200
+RECENCY_DAYS = 90.0
+"""Times since something are compared so far back; what is longer ago counts as unknown."""
 BINS = 10
 _FLOOR = 1e-4
 """Share that an empty bin counts as, so that the index stays finite."""
@@ -99,28 +102,56 @@ def drift(candidate: Candidate) -> Check:
     if recent is None or len(recent) < LEAST_RECENT:
         count = 0 if recent is None else len(recent)
         return Check("drift", True, f"Got {count} occasions since those learned from, need {LEAST_RECENT}.")
-    found = feature_drift(candidate.judged.cases, recent)
+    found, too_young = feature_drift(candidate.judged.cases, recent)
     drifted = {name: size for name, size in found.items() if size > bounds.drift}
     share = len(drifted) / max(len(found), 1)
     most = sorted(drifted.items(), key=lambda item: (-item[1], item[0]))[:5]
     named = "; most: " + ", ".join(f"{name} {size:.2f}" for name, size in most) if most else ""
+    young = (
+        f" {len(too_young)} look further back than the history did then and are not compared."
+        if too_young
+        else ""
+    )
     sentence = (
         f"Since what was learned from {len(drifted)} of {len(found)} features have drifted (population "
-        f"stability index above {bounds.drift:g}){named}; {bounds.drifted_most:.0%} of them may."
+        f"stability index above {bounds.drift:g}){named}; {bounds.drifted_most:.0%} of them may.{young}"
     )
-    figures = {"share": share, "largest": max(found.values(), default=0.0)}
+    figures = {"share": share, "largest": max(found.values(), default=0.0), "not_compared": len(too_young)}
     return Check("drift", share <= bounds.drifted_most, sentence, figures, warning=bool(drifted))
 
 
-def feature_drift(then: Cases, now: Cases) -> dict[str, float]:
-    """Feature of accounts -> population stability index; without those that never differ."""
-    found = {}
+def feature_drift(then: Cases, now: Cases) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Feature of accounts -> population stability index, without those that never differ.
+
+    A count over 365 days grows for a year after the history began, whatever accounts do. So a feature is
+    compared among occasions with at least as much history as it looks back, and times since something as far
+    back as `RECENCY_DAYS`, beyond which they are as good as unknown.
+
+    Returns:
+        The indices, and features that are not compared because the history was too young on either side.
+    """
+    found, too_young = {}, []
+    looks = {each.name: each for each in definitions("account")}
     for place, name in enumerate(then.features.set.account):
-        old, new = then.features.account[:, place], now.features.account[:, place]
+        look = looks.get(name)
+        recency = look is not None and look.statistic.startswith("days_since")
+        days = RECENCY_DAYS if recency else float(look.window_days or 0) if look else 0.0
+        old, new = (_with_history(each, place, days) for each in (then, now))
+        if days and min(len(old), len(new)) < LEAST_RECENT:
+            too_young.append(name)
+            continue
+        if recency:
+            old, new = (np.where(values > days, np.nan, values) for values in (old, new))
         if len(np.unique(np.concatenate([old, new]))) > 1:
-            coded = name in then.features.set.levels
-            found[name] = stability_index(old, new, coded=coded)
-    return found
+            found[name] = stability_index(old, new, coded=name in then.features.set.levels)
+    return found, tuple(too_young)
+
+
+def _with_history(cases: Cases, place: int, days: float) -> Floats:
+    """Values of a feature at occasions before which the history had run for so many days."""
+    old_enough = cases.as_of - cases.known_from >= days * DAY_MICROS
+    values: Floats = cases.features.account[old_enough, place]
+    return values
 
 
 def stability_index(then: Floats, now: Floats, *, coded: bool = False) -> float:

@@ -5,12 +5,15 @@ It says no more than the report, only in money and months, and nothing is on it 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine.estimation import Interval
+from engine.experiments import OUTSIDE
+from engine.lift import Units, power
 from engine.records import DAY_MICROS, Floats
 from training.cases import Cases
 from training.evaluate import AS_LOGGED, Evaluation, PolicyValue, claims_gain, strength_sentence
@@ -18,8 +21,6 @@ from training.evaluate import AS_LOGGED, Evaluation, PolicyValue, claims_gain, s
 MONTH_DAYS = 30.4375
 SHARES = (0.05, 0.1, 0.2, 0.5)
 """Of accounts in a control group that the next test is reckoned for."""
-_SURE, _LIKELY = 1.959964, 0.841621
-"""Points of the normal distribution: 5 % two-sided, and a chance of 80 %."""
 
 
 @dataclass(frozen=True)
@@ -132,26 +133,23 @@ def followers(cases: Cases) -> tuple[Followers, ...]:
 def powers(cases: Cases) -> tuple[Power, ...]:
     """The least differences that tests on these accounts would show, by the size of the control group.
 
-    With n_c and n_e accounts, mean m and standard deviation s of what an account brings within the horizon,
-    a difference of (1.96 + 0.84) s sqrt(1 / n_c + 1 / n_e) is found in 80 % of tests at 5 %, two-sided.
-    What an account brings in several horizons is taken to hang together fully, so a longer test counts for
+    The figure of `nextbest experiment power`, with accounts as units and what an account brings within one
+    horizon. What it brings in several horizons is taken to hang together fully, so a longer test counts for
     no more: a careful figure.
 
     Source:
-        Cohen (1988), Statistical Power Analysis for the Behavioral Sciences.
+        See `engine.lift.power`.
     """
     brought = _newest(cases)
-    mean = float(brought.mean()) if len(brought) else 0.0
-    if len(brought) < 2 or mean <= 0.0:
+    if len(brought) < 2:
         return ()
-    spread = float(brought.std(ddof=1)) / mean
-    found = []
-    for share in SHARES:
-        control = max(1, round(share * len(brought)))
-        others = max(1, len(brought) - control)
-        error = spread * float(np.sqrt(1.0 / control + 1.0 / others))
-        found.append(Power(share, control, (_SURE + _LIKELY) * error))
-    return tuple(found)
+    ones = np.ones(len(brought), dtype=np.int64)
+    units = Units(brought, ones, np.full(len(brought), OUTSIDE, dtype=np.int64))
+    rest = brought - brought.mean()
+    found = [(share, power(units, 1.0 - share, share, float((rest * rest).sum()))) for share in SHARES]
+    return tuple(
+        Power(share, round(each.units[1]), each.effect) for share, each in found if math.isfinite(each.effect)
+    )
 
 
 def _newest(cases: Cases) -> Floats:
@@ -229,7 +227,7 @@ def _test(evaluation: Evaluation, value: PolicyValue, reached: Sequence[Power]) 
     if not reached or logged <= 0.0:
         return "What accounts bring is too little, or too few accounts are known, to plan a test."
     wanted = value.versus_logged.estimate / logged
-    seen = [power for power in reached if power.detectable <= wanted]
+    seen = [each for each in reached if each.detectable <= wanted]
     if wanted <= 0.0:
         return "No gain is expected, so there is none to test; a control group would still show harm."
     if not seen:

@@ -35,6 +35,8 @@ _COLUMNS = (
     "followed", "dismissed",
 )  # fmt: skip
 """Of `Cases`: what has a row per occasion."""
+OUT_KINDS = (".parquet", ".csv")
+"""Endings of files that the table of cases is written to."""
 _SHARED = frozenset({"set", "treatment"})
 _GATES = (
     "consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed", "held", "offered", "times",
@@ -69,6 +71,7 @@ class Cases:
         windows: Days of the general horizon, then those of issues that have another.
         basis: Where the occasions come from.
         left_out: Why occasions are missing -> how many.
+        known_from: When the first fact of the history occurred, microseconds UTC.
         known_until: Newest moment of which outcomes are known, microseconds UTC.
     """
 
@@ -88,6 +91,7 @@ class Cases:
     windows: tuple[float, ...]
     basis: str
     left_out: Mapping[str, int]
+    known_from: int
     known_until: int
 
     def __len__(self) -> int:
@@ -333,6 +337,7 @@ class _Builder:
             windows=self.windows,
             basis="decisions" if self.span.logged else "landmarks",
             left_out={},
+            known_from=self.span.first,
             known_until=self.span.outcomes_until,
         )
 
@@ -405,7 +410,12 @@ def check_out(out: Path) -> None:
     """Say before any work that a file cannot be written there. Raises OutputError."""
     if out.is_dir():
         raise OutputError(
-            f"{out} is a folder; give the name of a Parquet file, such as {out / 'cases.parquet'}."
+            f"{out} is a folder; give the name of a Parquet or CSV file, such as {out / 'cases.parquet'}."
+        )
+    if out.suffix.lower() not in OUT_KINDS:
+        raise OutputError(
+            f"Got {out.name!r}, need a name that ends in {' or '.join(OUT_KINDS)}: the ending says how the "
+            "table is written."
         )
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -414,8 +424,14 @@ def check_out(out: Path) -> None:
 
 
 def write_cases(cases: Cases, out: Path) -> None:
-    """Write the cases as one Parquet file, complete or not at all."""
+    """Write the cases as one Parquet or CSV file, by its ending, complete or not at all.
+
+    In CSV times are ISO 8601 with zone and what is not known is empty. Raises OutputError.
+    """
     check_out(out)
     unfinished = out.with_name(out.name + ".tmp")
-    cases.frame().write_parquet(unfinished)
+    if out.suffix.lower() == ".csv":
+        cases.frame().write_csv(unfinished, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z")
+    else:
+        cases.frame().write_parquet(unfinished)
     unfinished.replace(out)

@@ -62,7 +62,7 @@ def train(  # noqa: PLR0917 - typer names them all
 
 
 def cases(
-    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    out: Annotated[Path, typer.Option(help="File to write: .parquet or .csv.")],
     playbook: PlaybookOption = None,
     as_of: AsOfOption = None,
     home: HomeOption = None,

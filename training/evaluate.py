@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.clusters import Uncertainty
+from engine.clusters import BySigns, Uncertainty
 from engine.estimation import (
     Interval,
     Logged,
@@ -61,6 +61,8 @@ class PolicyValue:
         versus_logged: Doubly robust difference to what was logged, on the same resamples.
         versus_fixed: The same to the best fixed action; None where there is none to compare with.
         versus_nobody: The same to contacting nobody.
+        few_persons: Where 2 to 5 persons serve the accounts: "as logged", "best fixed" and "no contact" ->
+            what these persons show of the difference to it; else empty.
         strength: By which factor something unseen would have to change the odds of what was chosen, so that
             the policy is no longer better than both references beyond chance; 1 = it is not even without;
             `LARGEST` = that much or more; None = probabilities were logged, or it is a reference.
@@ -76,6 +78,7 @@ class PolicyValue:
     versus_logged: Interval
     versus_fixed: Interval | None
     versus_nobody: Interval
+    few_persons: Mapping[str, BySigns]
     direct: float
     ips: Interval
     shrunk: float
@@ -222,6 +225,7 @@ class _Judge:
             versus_logged=self.uncertainty.difference(terms, terms),
             versus_fixed=None,
             versus_nobody=self.uncertainty.difference(terms, self._robust(NO_CONTACT_POLICY)),
+            few_persons=self._few_persons(terms),
             direct=interval.estimate,
             ips=interval,
             shrunk=interval.estimate,
@@ -246,6 +250,7 @@ class _Judge:
             versus_logged=sure.difference(terms, logged_terms(self.logged)),
             versus_fixed=fixed,
             versus_nobody=sure.difference(terms, self._robust(NO_CONTACT_POLICY)),
+            few_persons=self._few_persons(terms),
             direct=direct_terms(target, self.model).value,
             ips=sure.interval(ips_terms(self.logged, target)),
             shrunk=shrunk_terms(self.logged, target, self.model).value,
@@ -263,6 +268,12 @@ class _Judge:
         expected = net[np.arange(len(choice)), choice] - net[:, 0]
         gain = self._robust(name).numerator - self._robust(NO_CONTACT_POLICY).numerator
         return gains_of(expected, gain, np.flatnonzero(choice), self.uncertainty)
+
+    def _few_persons(self, terms: Terms) -> dict[str, BySigns]:
+        others = {AS_LOGGED: logged_terms(self.logged), NO_CONTACT_POLICY: self._robust(NO_CONTACT_POLICY)}
+        others |= {"best fixed": self._robust("best_fixed")} if "best_fixed" in self.targets else {}
+        found = {name: self.uncertainty.by_signs(terms, other) for name, other in others.items()}
+        return {name: each for name, each in found.items() if each is not None}
 
     def _robust(self, name: str) -> Terms:
         return doubly_robust_terms(self.logged, self.targets[name], self.model)

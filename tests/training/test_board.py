@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.lift import Units, power
 from tests.training.builders import QUICK, LogSettings, cases_of
 from training.behaviour import assignment_of
 from training.board import Board, board_of, decisions_a_month, followers, powers
@@ -89,22 +90,39 @@ def test_who_followed_is_told_by_role_and_only_where_it_is_known(valued: tuple[C
     assert [(row.role, row.followed, row.known, row.share) for row in found] == [("rep", 3, 4, 0.75)]
 
 
-def test_the_power_of_a_test_by_hand(tmp_path: Path) -> None:
-    """100 accounts that bring 50 or 150: s = 50.25, m = 100; halves: 2.8016 x .5025 x sqrt(1/50 + 1/50)."""
+def test_the_power_of_a_test_is_that_of_the_experiment_command(tmp_path: Path) -> None:
+    """A board page and a command that promise different things about one test would both be doubted.
+
+    100 accounts that bring 50 or 150, s = .5025 of the mean. In halves, with 98 degrees of freedom,
+    e = k s sqrt((1 + e)^2 + 1) / sqrt(50), k = 1.9845 + .8416.
+    """
     cases = cases_of(tmp_path, LogSettings(accounts=100, decisions=1))
     cases = replace(cases, reward=np.where(np.arange(len(cases)) % 2 == 0, 50.0, 150.0))
+    units = Units(cases.reward, np.ones(100, dtype=np.int64), np.full(100, -1))
 
     found = powers(cases)
 
-    assert [power.control for power in found] == [5, 10, 20, 50]
-    assert found[-1].detectable == pytest.approx(2.801585 * 0.502519 * 0.2, rel=1e-5)
+    assert [each.control for each in found] == [5, 10, 20, 50]
+    assert found[-1].detectable == power(units, 0.5, 0.5, 250_000.0).effect
+    effect = found[-1].detectable
+    step = (1.9845 + 0.8416) * 0.502519 / 50**0.5
+    assert effect == pytest.approx(step * ((1.0 + effect) ** 2 + 1.0) ** 0.5, rel=1e-4)
+
+
+def test_what_no_test_could_show_is_not_promised(tmp_path: Path) -> None:
+    """Two accounts in control show nothing, and a wild mean even less."""
+    cases = cases_of(tmp_path, LogSettings(accounts=100, decisions=1))
+    wild = np.zeros(len(cases))
+    wild[0] = 10_000.0
+
+    assert powers(replace(cases, reward=wild)) == ()
 
 
 def test_a_test_that_could_not_show_the_gain_is_not_proposed(valued: tuple[Cases, Evaluation]) -> None:
     """An underpowered test costs money and says nothing."""
     cases, evaluation = valued
     wild = np.zeros(len(cases))
-    wild[::97] = 10_000.0
+    wild[2::60] = 10_000.0
 
     assert "would show it" in board_of(cases, evaluation, "s_learner").test
     assert "more accounts are needed" in board_of(replace(cases, reward=wild), evaluation, "s_learner").test

@@ -118,6 +118,32 @@ def test_the_table_of_cases_is_written(home: Home, tmp_path: Path) -> None:
     assert "is not in the playbook" in result.output
 
 
+def test_the_table_of_cases_as_csv_says_the_same_as_parquet(home: Home, tmp_path: Path) -> None:
+    """A spreadsheet or R user gets every column, times with their zone, and what is not known as empty."""
+    filled(home, accounts=30)
+
+    for name in ("cases.parquet", "cases.csv"):
+        assert nextbest("cases", "--out", str(tmp_path / name)).exit_code == 0
+
+    whole = pl.read_parquet(tmp_path / "cases.parquet")
+    read = pl.read_csv(tmp_path / "cases.csv", schema_overrides={"as_of": pl.String})
+    assert read.columns == whole.columns
+    assert read["as_of"][0].endswith("+00:00")
+    assert read["as_of"].str.to_datetime(time_zone="UTC", time_unit="us").equals(whole["as_of"])
+    assert read["reward"].equals(whole["reward"])
+    assert read["followed"].null_count() == whole["followed"].null_count() > 0
+
+
+def test_an_ending_that_says_no_format_is_refused_before_any_work(home: Home, tmp_path: Path) -> None:
+    """Parquet in a file called .xlsx would be found out by whoever opens it."""
+    filled(home, accounts=30)
+
+    error = failure(nextbest("cases", "--out", str(tmp_path / "cases.xlsx")), OutputError)
+
+    assert "ends in .parquet or .csv" in error
+    assert list(tmp_path.glob("cases*")) == []
+
+
 def test_the_release_in_use_is_marked(home: Home) -> None:
     """One glance: which there are and which decides."""
     promoted(home, "one", "two")

@@ -13,7 +13,15 @@ from engine.sensitivity import LARGEST
 from tests.training.builders import QUICK, LogSettings, cases_of
 from training.behaviour import assignment_of
 from training.cases import Cases
-from training.evaluate import NO_CONTACT_POLICY, Judged, claim, evaluate, strength_sentence, uncertainty_of
+from training.evaluate import (
+    AS_LOGGED,
+    NO_CONTACT_POLICY,
+    Judged,
+    claim,
+    evaluate,
+    strength_sentence,
+    uncertainty_of,
+)
 from training.learners import LEARNERS
 from training.splits import held_out
 
@@ -154,6 +162,19 @@ def test_hardly_any_persons_are_limited_evidence(personal: Cases) -> None:
 
     assert value.verdict.level == "limited evidence"
     assert "3 persons" in value.verdict.sentence
+
+
+def test_three_persons_show_what_three_can_show(personal: Cases) -> None:
+    """A range with its own level instead of a 95 % interval that does not exist, or of silence."""
+    evaluation = judged(with_persons(personal, 3)).evaluation
+
+    found = evaluation.of("s_learner").few_persons
+    assert set(found) == {AS_LOGGED, NO_CONTACT_POLICY, "best fixed"}
+    beyond_none = found[NO_CONTACT_POLICY]
+    assert (beyond_none.persons, beyond_none.level, beyond_none.chance) == (3, 0.75, 0.25)
+    assert 0.0 < beyond_none.low < evaluation.of("s_learner").versus_nobody.estimate < beyond_none.high
+    assert evaluation.of(NO_CONTACT_POLICY).few_persons[NO_CONTACT_POLICY].chance == 1.0
+    assert judged(with_persons(personal, 12)).evaluation.of("s_learner").few_persons == {}
 
 
 def test_without_negative_answers_there_is_no_response_forest(personal: Cases, tmp_path: Path) -> None:

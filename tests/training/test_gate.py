@@ -10,6 +10,7 @@ import pytest
 
 from data.artifacts import Release
 from engine.learning_settings import Fairness, GateSettings
+from engine.records import DAY_MICROS
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
 from training.alike import feature_drift, rate_ratios, stability_index
 from training.behaviour import assignment_of
@@ -172,10 +173,53 @@ def test_features_that_look_different_now_are_named_and_too_many_stop_it(
     assert told.passed
     assert told.warning
     assert "potential_value" in told.sentence
-    assert [name for name, size in feature_drift(judged.cases, shifted).items() if size > 0.25] == [
-        "potential_value"
-    ]
+    found, _ = feature_drift(judged.cases, shifted)
+    assert [name for name, size in found.items() if size > 0.25] == ["potential_value"]
     assert not check(under(judged, gate=GateSettings(drifted_most=0.0)), "drift", recent=shifted).passed
+
+
+def test_counts_over_a_year_do_not_drift_while_the_history_is_younger_than_that(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """They grow because the history does; a warning in every first year would be read by nobody."""
+    cases, _, judged = learned
+    features = cases.features
+    grown = features.account.copy()
+    place = features.set.account.index("outcome_value_365d")
+    grown[:, place] = 2.0 * grown[:, place] + 1_000.0
+    recent = replace(cases, features=replace(features, account=grown))
+    began = cases.known_from - 400 * DAY_MICROS
+    old = replace(judged, cases=replace(judged.cases, known_from=began))
+
+    young, told = (
+        check(judged, "drift", recent=recent),
+        check(old, "drift", recent=replace(recent, known_from=began)),
+    )
+
+    assert not young.warning
+    assert "look further back than the history did then" in young.sentence
+    assert told.warning
+    assert "outcome_value_365d" in told.sentence
+
+
+def test_how_long_ago_something_was_is_compared_as_far_back_as_both_could_see(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """A last visit 300 days ago cannot stand in a history of 200; it is as good as none in 90."""
+    cases, _, judged = learned
+    features = cases.features
+    place = features.set.account.index("days_since_any")
+
+    def with_last(days: float) -> Cases:
+        changed = features.account.copy()
+        changed[:, place] = np.where(np.isnan(changed[:, place]), days, changed[:, place])
+        return replace(cases, features=replace(features, account=changed))
+
+    found, _ = feature_drift(judged.cases, with_last(300.0))
+    lately, _ = feature_drift(judged.cases, with_last(20.0))
+
+    assert found["days_since_any"] < 0.1
+    assert lately["days_since_any"] > 0.25
 
 
 def test_the_stability_index_by_hand() -> None:

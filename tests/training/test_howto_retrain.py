@@ -97,4 +97,6 @@ def test_the_page_is_followed_from_training_to_a_table_of_ones_own(
     assert trained in said["release list"]
     assert f"In use: {EXAMPLE}" in said["release promote"]
     assert (home.models / trained / "board.html").is_file()
-    assert {"treatment", "reward", "matured", "followed"} <= set(pl.read_parquet("cases.parquet").columns)
+    columns = pl.read_parquet("cases.parquet").columns
+    assert {"treatment", "reward", "matured", "followed"} <= set(columns)
+    assert pl.read_csv("cases.csv").columns == columns
