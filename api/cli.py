@@ -18,6 +18,7 @@ from api import (
     demo,
     dismissal_commands,
     experiment_commands,
+    person_commands,
     plan_commands,
     playbook_commands,
     stop_commands,
@@ -51,6 +52,7 @@ def register(app: typer.Typer) -> None:
     playbook_commands.register(app)
     plan_commands.register(app)
     experiment_commands.register(app)
+    person_commands.register(app)
     backup_commands.register(app)
     demo.register(app)
 

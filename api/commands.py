@@ -66,6 +66,8 @@ def ingest(
             f"{table:<14}{counts.new:>10,} new, {counts.changed:,} changed, {counts.unchanged:,} unchanged, "
             f"{counts.rejected:,} rejected{defaulted}"
         )
+    if found.erased:
+        typer.echo(f"{found.erased:,} rows of persons who were erased were left out.")
     if found.rejects is not None:
         typer.echo(f"Rejected rows with their reasons: {found.rejects}")
     typer.echo(f"{found.snapshot.accounts:,} accounts in {settings.home}, {found.seconds:.1f} s")

@@ -14,6 +14,7 @@ from typing import Any
 
 from api.decider import Decider, LiveDecider, as_json, read_scorer
 from data.home import DataError, Home
+from data.ledger.erased import ERASED
 from data.ledger.ledger import Ledger
 from data.ledger.types import LoggedDecision, UnknownError
 from data.live import history_of
@@ -35,13 +36,12 @@ PARTS = (
     "target",
 )  # fmt: skip
 """Of every candidate, as `Decisions.record` has them."""
-ERASED = "erased"
 _BESIDE = ("facts", "reasons", "stops", "made_by")
 """What a live decision keeps beside the rows of its candidates."""
 
 
 class DecisionGoneError(DataError):
-    """What a night kept of a decision has been removed."""
+    """What was kept of a decision has been removed, with its night or because its account was erased."""
 
     exit_code = 2
 
@@ -72,13 +72,19 @@ def explain(settings: Settings, decision_id: str, *, language: str | None = None
 
     Raises:
         UnknownError: There is no such decision.
-        DecisionGoneError: The night's files that kept it have been removed.
+        DecisionGoneError: The night's files that kept it have been removed, or its account was erased.
         LanguageError: The playbook has no texts in that language.
     """
     home = settings.as_home()
     ledger = Ledger.open(home.ledger_url)
     try:
         decision = ledger.decision(decision_id)
+        if decision.record.get("erased"):
+            raise DecisionGoneError(
+                f"Decision {decision_id} is of an account that was erased; the ledger still knows: "
+                f"{to_iso(decision.decided_at)}, first {decision.treatment!r} with probability "
+                f"{decision.probability:.4g}."
+            )
         kept = kept_of(home, decision)
         decider = LiveDecider(home, ledger, settings.playbook, settings.seed, keeps=False)()
         spoken = _language(language, decider.playbook)

@@ -93,7 +93,7 @@ class Replayed:
     Attributes:
         nights, live: How many decisions of each kind there were.
         scores, facts: What each level came to.
-        erased: Decisions of accounts that were erased; what is left of these carries no name and is replayed.
+        erased: Decisions of accounts that were erased; they are not computed again.
         missing: What a level lacked, in words -> how many decisions.
         posted: Decisions of nights whose posted row is another than the night's files say.
     """
@@ -147,6 +147,7 @@ def replay(
     ledger = Ledger.open(home.ledger_url)
     try:
         work = _Replay(home, ledger, snapshot, scores_only=scores_only)
+        work.erased(since, until)
         work.nights(since, until, report)
         work.live(since, until, report)
     finally:
@@ -165,6 +166,12 @@ class _Replay:
         self._releases = {entry.release_id: entry for entry in ledger.release_log()}
         self._twins = twin_sets(home)
         self._known, self._erased = ledger.versions().keys(), ledger.erased()
+        self._theirs = pl.col("account_id").is_in(list(self._erased))
+
+    def erased(self, since: int, until: int) -> None:
+        """Count what is not computed again."""
+        gone = sorted(self._erased)
+        self.found.erased = self.ledger.logged.count_of(gone, since=since, until=until)
 
     # -- nights ------------------------------------------------------------------------------------
     def nights(self, since: int, until: int, report: Progress) -> None:
@@ -183,7 +190,9 @@ class _Replay:
             report("replaying nights", done, len(steps))
 
     def _bucket(self, folder: NightFolder, state: Mapping[str, Any], bucket: int) -> None:
-        record, lists = folder.read(bucket, "record"), folder.read(bucket, "lists")
+        record, lists = folder.read(bucket, "record").filter(~self._theirs), folder.read(bucket, "lists")
+        if record.is_empty():
+            return
         decisions = {row["account_id"]: json.loads(row["decision"]) for row in lists.iter_rows(named=True)}
         accounts = record["account_id"].unique(maintain_order=True).to_list()
         names = [(decisions[account]["decision_id"], account) for account in accounts]
@@ -207,6 +216,7 @@ class _Replay:
         after: tuple[int, str] = (since, "")
         while page := self.ledger.logged.live(after=after, until=until, limit=CHUNK):
             after = (page[-1].decided_at, page[-1].decision_id)
+            page = [decision for decision in page if decision.account_id not in self._erased]
             for block, decisions in self._blocks(page):
                 self._block(block, partial(self._live_history, decisions))
             done += len(page)
@@ -243,7 +253,6 @@ class _Replay:
 
     # -- both --------------------------------------------------------------------------------------
     def _block(self, block: _Block, facts: Callable[[], History]) -> None:
-        self.found.erased += sum(account in self._erased for _, account in block.names)
         playbook = self._playbook(block.one("playbook"))
         if isinstance(playbook, str):
             self.found.missing[playbook] += len(block.names)

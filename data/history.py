@@ -20,6 +20,7 @@ import polars as pl
 
 from data.attributes import attributes_of, extra_kinds
 from data.blocks import pack, unpack
+from data.erasing import NOBODY, Erased
 from data.home import DataError
 from data.placing import place_rows
 from data.progress import Progress, quiet
@@ -103,6 +104,7 @@ class HistoryStore:
         rows: Mapping[str, pl.DataFrame],
         *,
         tail_watermark: int | None = None,
+        erased: Erased = NOBODY,
         progress: Progress = quiet,
     ) -> tuple[Snapshot, Mapping[str, TableCounts], frozenset[str]]:
         """A new snapshot with these rows added as versions; the old one stays until the swap.
@@ -111,6 +113,7 @@ class HistoryStore:
             rows: Table -> checked rows with stored_at; responses carry account_id. A row that says
                 what the version before it says is not stored again. Rows of merged accounts go to the target.
             tail_watermark: Sequence number up to which live rows are among these; None = as before.
+            erased: Whose names and own columns go from all versions.
 
         Returns:
             The snapshot, the counts by table and the accounts whose facts changed. Where nothing changed,
@@ -120,7 +123,7 @@ class HistoryStore:
             found = self._current()
             old, files = found or (self._beginning(rows), {})
             watermark = old.tail_watermark if tail_watermark is None else tail_watermark
-            building = _Building(self.folder, old, files, first=found is None)
+            building = _Building(self.folder, old, files, erased, first=found is None)
             building.fill(rows, progress)
             if not building.touched and watermark == old.tail_watermark and found is not None:
                 shutil.rmtree(building.folder)
@@ -130,6 +133,12 @@ class HistoryStore:
             self._swap(snapshot)
             progress("swap", 1, 1)
             return snapshot, building.counts, frozenset(building.accounts)
+
+    def forget_parent(self) -> None:
+        """Remove the snapshot before the one in use, which still has what was erased."""
+        with self.exclusive():
+            if (found := self._current()) is not None and found[0].parent:
+                shutil.rmtree(self.folder / found[0].parent, ignore_errors=True)
 
     def _current(self) -> tuple[Snapshot, dict[str, FileFacts]] | None:
         pointer = self.folder / "CURRENT"
@@ -164,13 +173,16 @@ class HistoryStore:
 class _Building:
     """A snapshot being written beside the one in use."""
 
-    def __init__(self, folder: Path, old: Snapshot, files: Mapping[str, FileFacts], *, first: bool) -> None:
+    def __init__(
+        self, folder: Path, old: Snapshot, files: Mapping[str, FileFacts], erased: Erased, *, first: bool
+    ) -> None:
         number = 1 if first else int(old.id[1:]) + 1
         self.id = f"s{number:08d}"
         self.folder = folder / f"{self.id}.building"
         self.counts: dict[str, TableCounts] = {}
         self.accounts: set[str] = set()
         self.touched = False
+        self._erased = erased
         self._old = old
         self._old_files = files
         self._files: dict[str, FileFacts] = {}
@@ -187,10 +199,12 @@ class _Building:
             progress("history", bucket, self._old.buckets)
             for table in HISTORY_TABLES:
                 name = f"{bucket_name(bucket)}/{table}.parquet"
-                before = self._old.table(bucket, table) if (bucket, table) in placed else None
+                needed = (bucket, table) in placed or (table == "accounts" and self._erased.accounts)
+                before = self._old.table(bucket, table) if needed else None
                 self._write(name, table, before, placed.get((bucket, table)))
         for table in sorted({*common, *(Path(f).stem for f in self._old_files if f.startswith(COMMON))}):
-            before = self._old.common(table) if table in common else None
+            needed = table in common or (table == "users" and self._erased.users)
+            before = self._old.common(table) if needed else None
             self._write(f"{COMMON}/{table}.parquet", table, before, common.get(table))
         progress("history", self._old.buckets, self._old.buckets)
 
@@ -206,15 +220,19 @@ class _Building:
         return replace(snapshot, path=path)
 
     def _write(self, name: str, table: str, before: pl.DataFrame | None, new: pl.DataFrame | None) -> None:
-        """The versions of a file with the new rows, or the file as it was."""
+        """The versions of a file with the new rows and without what was erased, or the file as it was."""
+        rows = before
         if before is not None and new is not None:
             versioned = add_versions(table, before, new)
             self.counts[table] = self.counts.get(table, TableCounts()) + versioned.counts
             self.accounts |= versioned.accounts
-            if versioned.rows is not before:
-                self.touched = True
-                self._files[name] = write_parquet(versioned.rows, self.folder / name)
-                return
+            rows = versioned.rows
+        if rows is not None:
+            rows = self._erased.blank(table, rows)
+        if rows is not None and rows is not before:
+            self.touched = True
+            self._files[name] = write_parquet(rows, self.folder / name)
+            return
         if name in self._old_files:
             (self.folder / name).parent.mkdir(exist_ok=True)
             os.link(self._old.path / name, self.folder / name)

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import polars as pl
 
+from data.erasing import left_out
 from data.history import HistoryStore, Snapshot, TableCounts
 from data.home import DataError, Home
+from data.ledger.erased import Markers
 from data.ledger.ledger import Ledger
+from data.ledger.types import LedgerMissingError, LedgerVersionError
 from data.progress import Progress, quiet
 from data.reading import check_folder
 from data.references import Tables, check_references
@@ -35,12 +38,13 @@ class TooManyRejectsError(DataError):
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a load did."""
+    """What a load did. `erased`: rows that were left out, of those who were erased."""
 
     snapshot: Snapshot
     counts: Mapping[str, TableCounts]
     rejects: Path | None
     seconds: float
+    erased: int = 0
 
 
 def ingest(folder: Path, home: Home, *, loaded_at: int, max_rejected: float = 0.01,
@@ -61,7 +65,8 @@ def ingest(folder: Path, home: Home, *, loaded_at: int, max_rejected: float = 0.
     store = HistoryStore(home.history)
     with store.exclusive():
         old = store.current()
-        tables = check_references(_read(folder, old, progress), old)
+        read, erased = left_out(_read(folder, old, progress), _markers(home, old))
+        tables = check_references(read, old)
         _check_content(tables, old, folder)
         rejects = _write_rejects(tables, home.rejects, loaded_at)
         _check_rejects(tables, max_rejected, rejects)
@@ -80,7 +85,23 @@ def ingest(folder: Path, home: Home, *, loaded_at: int, max_rejected: float = 0.
         name: _complete(counts[name], checked.rejects.height, defaulted[name])
         for name, checked in tables.items()
     }
-    return LoadReport(snapshot, full, rejects, time.perf_counter() - started)
+    return LoadReport(snapshot, full, rejects, time.perf_counter() - started, erased)
+
+
+def _markers(home: Home, old: Snapshot | None) -> Markers:
+    """Who was erased; a ledger that is not there knows of nobody."""
+    try:
+        ledger = Ledger.open(home.ledger_url)
+    except LedgerMissingError:
+        return Markers()
+    except LedgerVersionError:
+        if old is None:
+            return Markers()
+        ledger = Ledger.create(home.ledger_url)  # an earlier version; the load brings it up to date anyway
+    try:
+        return ledger.erasures.markers()
+    finally:
+        ledger.close()
 
 
 def _read(folder: Path, old: Snapshot | None, progress: Progress) -> Tables:

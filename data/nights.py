@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ from typing import Any, Literal
 import polars as pl
 
 from data.home import DataError, Home
+from data.progress import Progress, quiet
 from data.snapshot import Snapshot, read_snapshot
 
 Part = Literal["record", "facts", "lists", "funnel", "scores", "bookings", "offers", "listed"]
@@ -160,6 +161,22 @@ def remove_nights(nights: Path, *, before: int, keep: str) -> None:
             folder.path.rename(nights / f"{_REMOVED}{folder.path.name}")
     for path in nights.glob(f"{_REMOVED}*"):
         shutil.rmtree(path, ignore_errors=True)
+
+
+def remove_accounts(nights: Path, accounts: Collection[str], *, progress: Progress = quiet) -> None:
+    """Take all rows of accounts out of the files of all runs."""
+    theirs = pl.col("account_id").is_in(list(accounts))
+    files = [path for folder in night_folders(nights) for path in sorted(folder.path.glob("*.parquet"))]
+    for done, path in enumerate(files if accounts else [], start=1):
+        progress("taking the erased out of nights", done, len(files))
+        if "account_id" not in pl.read_parquet_schema(path):
+            continue
+        frame = pl.read_parquet(path)
+        kept = frame.filter(~theirs)
+        if kept.height < frame.height:
+            beside = path.with_suffix(".parquet.tmp")
+            kept.write_parquet(beside)
+            os.replace(beside, path)
 
 
 def kept_snapshot(home: Home, snapshot_id: str) -> Snapshot | None:

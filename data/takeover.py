@@ -14,10 +14,13 @@ from pathlib import Path
 import polars as pl
 
 from data.blocks import pack, split
+from data.erasing import NOBODY, Erased
 from data.history import HistoryStore, Snapshot, bucket_of
 from data.home import DataError, Home
+from data.ledger.erased import Markers
 from data.ledger.ledger import Ledger
 from data.live import tail_history
+from data.nights import remove_accounts
 from data.progress import Progress, quiet
 from data.versions import newest
 
@@ -26,6 +29,7 @@ _MARKER = "LEDGER_AT"
 
 def take_over(home: Home, ledger: Ledger, now: int, progress: Progress = quiet) -> Snapshot:
     """Make history of what happened live: the ledger's tail as versions, and fresh blocks without that tail.
+    Who was erased in the ledger goes from history and the nights' files too.
 
     The rows keep the moment at which they were stored. Killed anywhere and called again it ends the same;
     called twice, the second call changes nothing.
@@ -43,14 +47,30 @@ def take_over(home: Home, ledger: Ledger, now: int, progress: Progress = quiet) 
             raise DataError(
                 f"There is no history in {home.history} yet; load one with `nextbest ingest FOLDER`."
             )
+        waiting = ledger.erasures.markers(waiting=True)
+        erased = _erased_in(snapshot, waiting)
         rows = ledger.tail()
-        if rows:
-            watermark = max(snapshot.tail_watermark, rows[-1].seq)
+        if rows or erased:
+            watermark = max(snapshot.tail_watermark, *(row.seq for row in rows[-1:]))
             facts = tail_history(rows).frames
-            snapshot, _, _ = store.add(facts, tail_watermark=watermark, progress=progress)
+            snapshot, _, _ = store.add(facts, tail_watermark=watermark, erased=erased, progress=progress)
         live = frozenset(row.account_id for row in rows)
-        bring_up(home, ledger, snapshot, now=now, also=live, progress=progress)
+        bring_up(home, ledger, snapshot, now=now, also=live | erased.accounts, progress=progress)
+        if waiting.hashes:
+            store.forget_parent()
+            remove_accounts(home.nights, erased.accounts, progress=progress)
+            ledger.erasures.taken_over(waiting, now=now)
     return snapshot
+
+
+def _erased_in(snapshot: Snapshot, markers: Markers) -> Erased:
+    """Whom of these the history knows."""
+    if not markers.hashes:
+        return NOBODY
+    return Erased(
+        markers.of("account", snapshot.known_accounts().get_column("account_id")),
+        markers.of("user", snapshot.common("users").get_column("user_id")),
+    )
 
 
 def bring_up(

@@ -46,3 +46,13 @@ audit = Table(
     Index("ix_audit_account", "account_id", "at"),
     sqlite_autoincrement=True,
 )
+
+# Who was erased, by a hash of the id; `taken_over_at`: history and the nights' files have lost her too.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id_hash", Text, primary_key=True),
+    Column("erased_at", BigInteger, nullable=False),
+    Column("taken_over_at", BigInteger),
+)

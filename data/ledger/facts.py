@@ -18,12 +18,11 @@ import sqlalchemy as sa
 
 from data.ledger import field_notes, told, twins
 from data.ledger import schema as t
+from data.ledger.erased import ERASED, without_erased
 from data.ledger.statements import chunks, columns, named, upsert
 from data.ledger.types import AccountState, ConflictError, LedgerError, TailRow, UnknownError
 from engine.contract import HISTORY_TABLES, TABLES
 
-ERASED = "erased"
-"""Shown in place of a name whose personal rows are gone."""
 APPEND_ORDER = 5_230_184_771
 """PostgreSQL advisory lock: shared by appends, held alone by whoever reads the tail (see `read_tail`)."""
 
@@ -164,6 +163,11 @@ def replace_blocks(connection: sa.Connection, blocks: Sequence[tuple[str, bytes]
     new_version(connection, news)
 
 
+def replace_block(connection: sa.Connection, account_id: str, block: bytes) -> None:
+    """Put another block in the place of one, up to the same live rows."""
+    connection.execute(sa.update(t.blocks).where(t.blocks.c.account_id == account_id).values(block=block))
+
+
 def new_version(connection: sa.Connection, account_ids: Sequence[str]) -> None:
     """What was decided on the facts so far is out of date."""
     connection.execute(
@@ -213,11 +217,12 @@ def append(
     now: int,
     version: tuple[str, int] | None = None,
 ) -> tuple[TailRow, ...]:
-    """Store what is new of these rows and return all as stored. Raises UnknownError and ConflictError, also
-    where an account has not the `version` given."""
+    """Store what is new of these rows and return all as stored. Raises UnknownError, also of an account that
+    was erased, and ConflictError, also where an account has not the `version` given."""
     for row in rows:
         _require_table(row.table)
     join_appends(connection)
+    rows = without_erased(connection, rows)
     accounts = lock_accounts(connection, (row.account_id for row in rows))
     if version is not None and accounts[version[0]].version != version[1]:
         raise ConflictError(f"Account {version[0]!r} has changed meanwhile: read it again.")
@@ -267,7 +272,8 @@ def _known_events(connection: sa.Connection, event_ids: Sequence[str]) -> dict[s
 def _is_known(row: TailRow, known: Mapping[str, tuple[str, int, int]]) -> bool:
     if row.event_id not in known:
         return False
-    if known[row.event_id][0] != content_hash(row):
+    # Of what was erased not even the hash is left: it may be sent again, and nothing comes of it.
+    if known[row.event_id][0] not in ("", content_hash(row)):
         raise ConflictError(
             f"Event {row.event_id!r} was stored before with other content; a correction needs its own id."
         )

@@ -31,6 +31,8 @@ from data.ledger import (
 from data.ledger.audit import AuditLog
 from data.ledger.changes import Changes
 from data.ledger.connection import Database
+from data.ledger.copied import PersonRows
+from data.ledger.erasures import Erasures
 from data.ledger.keys import ApiKeys
 from data.ledger.logged import DecisionLog
 from data.ledger.people_acts import PeopleActs
@@ -80,6 +82,8 @@ class Ledger(PeopleActs, PeopleKept):
         self.changes = Changes(database)
         self.keys = ApiKeys(database)
         self.audit = AuditLog(database)
+        self.erasures = Erasures(database)
+        self.person_rows = PersonRows(database)
         self.logged = DecisionLog(database)
 
     @classmethod

@@ -47,6 +47,16 @@ class DecisionLog:
         with self._database.reading() as connection:
             return int(connection.execute(query).scalar_one())
 
+    def count_of(self, account_ids: Sequence[str], *, since: int, until: int) -> int:
+        """How many decisions there are of these accounts."""
+        own, count = t.decisions.c, sa.select(sa.func.count()).select_from(t.decisions)
+        within = count.where(*_within(since, until))
+        with self._database.reading() as connection:
+            return sum(
+                int(connection.execute(within.where(own.account_id.in_(some))).scalar_one())
+                for some in chunks(account_ids)
+            )
+
     def by_night(self, *, since: int, until: int) -> Mapping[str, int]:
         """Run -> decisions whose record its files keep."""
         trigger = t.decisions.c.trigger

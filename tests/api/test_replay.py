@@ -157,8 +157,8 @@ def test_what_is_gone_is_counted_and_named(tmp_path: Path) -> None:
         said = run(company).output.splitlines()[-1]
 
     assert without_person.missing == {f"files of the night {gone}": 2}
-    assert without_person.erased == 1
-    assert without_person.facts.agree == without_person.live + len(ACCOUNTS)
+    assert without_person.erased == 2
+    assert without_person.facts.agree == without_person.live + len(ACCOUNTS) - 1
     assert without_person.agrees
     assert without_playbook.scores.agree == 0
     assert any(name.startswith("the playbook ") for name in without_playbook.missing)
