@@ -49,6 +49,14 @@ class FormAnswersOut(BaseModel):
     details: dict[str, Any]
 
 
+class MessageOut(BaseModel):
+    """A text ready to send, in the account's language."""
+
+    language: str = Field(description="ISO 639-1; English where the playbook does not have the account's.")
+    subject: str
+    text: str
+
+
 class SuggestionOut(BaseModel):
     """A suggestion as it is shown."""
 
@@ -83,6 +91,9 @@ class SuggestionOut(BaseModel):
     )
     answers: list[SharedAnswerOut] = Field(
         default_factory=list, description="What may be said to what was asked or objected lately."
+    )
+    message: MessageOut | None = Field(
+        None, description="Of a single suggestion, where the playbook has a text to send; in lists empty."
     )
 
 

@@ -105,6 +105,8 @@ class Treatment:
         approved_until: Microseconds UTC after which the text may not be used; None = no end.
         text: What the suggestion says, by language, with {name}, {when} and {trigger} to fill in.
         note: Small print beneath it, by language.
+        subject, message: Text ready to send to the account, by language, with {name} and {sender} to fill in;
+            {} = there is none.
         stops: Purposes and channels that a stop ends: ("email", "marketing"); empty for contacts.
         stages: Stages of the journey that it is meant for; () = all.
         content, tone: Kind of content and tone; "" = fits every stage.
@@ -143,6 +145,8 @@ class Treatment:
     at_most: int | None = None
     price: float | None = None
     product: str = ""
+    subject: Texts = field(default_factory=dict)
+    message: Texts = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

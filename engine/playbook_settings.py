@@ -202,6 +202,9 @@ SECTIONS: tuple[Section, ...] = (
         Setting("product", "text", "Product that it offers, as the table offers names it; empty = any.", ""),
         Setting("text", "template", "What the suggestion says; {name}, {when} and {trigger} are filled in."),
         Setting("note", "texts", "Small print beneath the suggestion.", {}),
+        Setting("subject", "message", "Subject of the message.", {}),
+        Setting("message", "message", "Text ready to send to the account, in its own language; {name} and"
+                " {sender} are filled in.", {}),
         Setting("stops", "stops", "Of a stop: what it ends, such as [\"email:marketing\"].", ()),
         Setting("stages", "list", "Stages of the journey that it is meant for; empty = all.", (),
                 refers="journey"),

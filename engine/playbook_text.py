@@ -241,6 +241,10 @@ def _template(raw: Any, where: str, context: _Context) -> dict[str, str]:
     return _with_places(raw, where, context, ("{name}", "{when}", "{trigger}"))
 
 
+def _message(raw: Any, where: str, context: _Context) -> dict[str, str]:
+    return _with_places(raw, where, context, ("{name}", "{sender}"))
+
+
 def _by_channel(raw: Any, where: str, context: _Context) -> dict[str, dict[str, str]]:
     texts = {}
     for channel, given in sorted(_table(raw, where).items()):
@@ -356,8 +360,8 @@ KINDS: Mapping[str, Callable[[Any, str, _Context], Any]] = {
     "id": _id, "text": _text, "currency": _currency, "condition": _text, "number": _number,
     "whole": _whole, "flag": _flag, "list": _list, "ids": _id_list, "languages": _languages,
     "by_channel": _by_channel,
-    "texts": _texts, "template": _template, "moment": _moment, "start": _start, "scopes": _scopes,
-    "hours": _hours, "days": _days_off,
+    "texts": _texts, "template": _template, "message": _message, "moment": _moment, "start": _start,
+    "scopes": _scopes, "hours": _hours, "days": _days_off,
     "amounts": _amounts, "attributes": _attributes, "levers": _levers, "stops": _stops,
 }  # fmt: skip
 """What the value of a setting may be: each checks it and turns it into the engine's type."""

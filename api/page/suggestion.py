@@ -12,6 +12,7 @@ from api.access import AnswerableSuggestion, ReadableSuggestion, Serving, Signed
 from api.account_schemas import about_out
 from api.accounts import about_account, touchpoints_of
 from api.hand_over_schemas import HandOverIn, timeline_out
+from api.messages import mail_address, message_for
 from api.page.cards import evidence
 from api.page.days import at_morning, working_days
 from api.page.forms import Short, Text, day_of
@@ -45,7 +46,7 @@ def one(request: Request, suggestion: ReadableSuggestion, user: SignedIn, servic
     timeline = [timeline_out(e) for e in touchpoints_of(service, account, roles, limit=_TIMELINE)]
     words = words_for(user, service)
     about = about_out(about_account(service, account), {})
-    answers = may_answer(suggestion, user, service)
+    answers, message = may_answer(suggestion, user, service), message_for(suggestion, user, service)
     return show(
         request, user, service, "suggestion.html",
         one=found[0],
@@ -53,6 +54,8 @@ def one(request: Request, suggestion: ReadableSuggestion, user: SignedIn, servic
         about=about,
         evidence=evidence(found[0].reasons, timeline, words.now),
         answers=answers,
+        message=message,
+        mailto=mail_address(message, treatment, playbook) if message else None,
         heard=heard_choices(user, service, roles, treatment.topic) if answers else None,
         moves=moves_of(suggestion, user, service, words.now.date()) if answers else None,
         days=working_days(words, str(about.facts.get("country", ""))),

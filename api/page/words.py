@@ -22,7 +22,7 @@ _ICONS = (
     ("medical", "medical"), ("visit", "visit"), ("call", "call"), ("phone", "call"), ("mail", "email"),
     ("podcast", "podcast"), ("app", "app"), ("congress", "event"), ("event", "event"), ("demo", "event"),
     ("consult", "advice"), ("web", "website"), ("form", "website"), ("chat", "message"), ("sms", "message"),
-    ("social", "message"),
+    ("social", "message"), ("message", "message"), ("messenger", "message"),
 )  # fmt: skip
 """Part of a channel's id -> its picture."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from http import HTTPStatus
 
 from fastapi import APIRouter, Response
@@ -21,6 +22,7 @@ from api.access import (
 from api.day_plan import DayPlan, day_plan
 from api.field_notes import answers_for, check_heard, notes_since
 from api.hand_over_schemas import HandOverOut
+from api.messages import message_for
 from api.once import ONCE
 from api.own_schemas import IdeaIn
 from api.own_suggestions import NotAllowedError, suggest
@@ -30,6 +32,7 @@ from api.routes.hand_overs import waiting_for
 from api.schemas import (
     FeedbackIn,
     FeedbackOut,
+    MessageOut,
     SuggestionOut,
     UndoneOut,
     feedback_out,
@@ -105,7 +108,8 @@ def one(
         detail = f"There is no suggestion {suggestion.suggestion_id!r} for you."
         raise HttpProblem(HTTPStatus.NOT_FOUND, detail)
     response.headers["ETag"] = shown[0].etag
-    return shown[0]
+    message = message_for(suggestion, user, service)
+    return shown[0].model_copy(update={"message": None if message is None else MessageOut(**asdict(message))})
 
 
 @router.post(

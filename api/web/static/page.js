@@ -94,3 +94,14 @@ function closeMenus(except) {
 }
 document.addEventListener("click", (event) => closeMenus(event.target));
 document.addEventListener("keydown", (event) => { if (event.key === "Escape") closeMenus(null); });
+
+// -- texts to send -----------------------------------------------------------------------------------
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    const text = document.getElementById(button.dataset.copy);
+    text.select(); // where nothing may be written to the clipboard, she copies what is selected
+    await navigator.clipboard.writeText(text.value);
+    say(texts.copied);
+  });
+}
