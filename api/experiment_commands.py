@@ -38,15 +38,17 @@ def report(
     playbook: PlaybookOption = None,
     home: HomeOption = None,
 ) -> None:
-    """Compare the arms of the standing test on what has followed since its start."""
+    """Compare the arms of the standing test on what has followed since its start; the page shows it then."""
+    from api.experiment_report import keep
     from api.experiment_report import report as reported
     from data.playbooks import read_playbook
     from data.progress import reporting
 
     settings = Settings(home=home, playbook=playbook)
-    now = now_micros() if as_of is None else moment(as_of)
+    now, rules = now_micros() if as_of is None else moment(as_of), read_playbook(settings.playbook)
     with reporting() as progress:
-        found = reported(_snapshot(settings), read_playbook(settings.playbook), as_of=now, progress=progress)
+        found = reported(_snapshot(settings), rules, as_of=now, progress=progress)
+    keep(settings.home, rules, found)
     typer.echo(json.dumps(found) if as_json else "\n".join(report_lines(found)))
 
 

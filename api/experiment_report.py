@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from engine.records import DAY_MICROS, Floats, Moments, known_rows
 WEEK = 7 * DAY_MICROS
 LONGEST_WEEKS = 104
 MISMATCH = 0.001
+_KEPT = "experiment.json"
 
 
 class ExperimentError(DataError):
@@ -68,6 +71,25 @@ def report(snapshot: Snapshot, playbook: Playbook, *, as_of: int, progress: Prog
         "arms": [_arm(units, arm, share) for arm, share in shares.items()],
         "comparisons": [_compared(units, arm) for arm in shares if arm != ENGINE],
     }  # fmt: skip
+
+
+def keep(home: Path, playbook: Playbook, found: Mapping[str, Any]) -> None:
+    """Put a report where the page finds it."""
+    text = json.dumps({"salt": standing_test(playbook).salt, **found})
+    building = home / f".{_KEPT}"
+    building.write_text(text, encoding="utf-8")
+    building.replace(home / _KEPT)
+
+
+def kept(home: Path, playbook: Playbook) -> dict[str, Any] | None:
+    """The last report on the playbook's own test; None where there is none, or only one on another test."""
+    try:
+        found = json.loads((home / _KEPT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    test = playbook.experiment
+    same = test and (found["playbook"], found["salt"]) == (playbook.id, test.salt)
+    return dict(found) if same else None
 
 
 def _arm(units: Units, arm: int, share: float) -> dict[str, Any]:

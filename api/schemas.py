@@ -93,7 +93,8 @@ class SuggestionOut(BaseModel):
         default_factory=list, description="What may be said to what was asked or objected lately."
     )
     message: MessageOut | None = Field(
-        None, description="Of a single suggestion, where the playbook has a text to send; in lists empty."
+        default=None,
+        description="Of a single suggestion, where the playbook has a text to send; in lists empty.",
     )
 
 

@@ -36,7 +36,9 @@ def message_to(treatment: Treatment, *, name: str, language: str | None, sender:
     texts = treatment.message
     if not texts:
         return None
-    spoken = next((one for one in (language, OTHERWISE) if one in texts), next(iter(texts)))
+    spoken = next(
+        (one for one in (language, OTHERWISE) if one is not None and one in texts), next(iter(texts))
+    )
     # In one pass: a name may contain what looks like a placeholder.
     values = {"{name}": name, "{sender}": sender}
     subject, text = (

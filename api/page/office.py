@@ -9,11 +9,14 @@ from fastapi import Path, Request, Response
 from fastapi.responses import HTMLResponse
 
 from api.access import Leading, Office, Serving, SignedIn, may, may_read_all, people_seen
+from api.effects import effects_in_use
+from api.experiment_report import kept
 from api.hand_overs import figures
 from api.page.rendering import show
 from api.page.routing import page_router
 from api.problems import HttpProblem
 from api.routes.hand_overs import shown_hand_overs
+from engine.experiments import ARMS, Experiment
 from engine.playbook import Treatment
 
 router = page_router()
@@ -58,8 +61,20 @@ def playbook(request: Request, user: SignedIn, service: Serving) -> Response:
     by_channel: dict[str, list[Treatment]] = {}
     for treatment in treatments:
         by_channel.setdefault(treatment.channel, []).append(treatment)
-    return show(request, user, service, "playbook.html", by_channel=by_channel,
-                sides={role.id for role in rules.roles} if may_read_all(user) else set(seen))  # fmt: skip
+    office = may_read_all(user) or bool(service.ledger.managed(user.user_id))
+    return show(
+        request, user, service, "playbook.html",
+        by_channel=by_channel,
+        effects=effects_in_use(service) if office else None,
+        arms=_arms(rules.experiment) if office and rules.experiment else {},
+        compared=kept(request.app.state.signing_in.settings.home, rules) if office else None,
+    )  # fmt: skip
+
+
+def _arms(test: Experiment) -> dict[str, float]:
+    """Arm -> its share, of those that have any."""
+    shares = {arm: test.share(place) for place, arm in enumerate(ARMS)}
+    return {arm: share for arm, share in shares.items() if share > 0.0}
 
 
 @router.get("/releases", dependencies=[may("releases")])

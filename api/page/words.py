@@ -85,6 +85,10 @@ class Words:
         """In the playbook's currency."""
         return self.said("money", value)
 
+    def percent(self, share: float | None) -> Markup:
+        """A share, which may be negative; ? where it has no end."""
+        return self.said("percent", share) if share is not None else Markup("?")
+
     def minutes(self, minutes: float) -> str:
         """As hours and minutes."""
         hours, rest = divmod(round(minutes), 60)
