@@ -1,9 +1,11 @@
 """What every shipped playbook must be able to do, and what each refuses: what its business cannot have."""
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
 
+import numpy as np
 import pytest
 
 from data.playbooks import read_playbook, shipped
@@ -136,6 +138,25 @@ def test_every_stage_of_a_shipped_journey_is_reached(name):
     reached = set(decisions.features.fact("stage").values[:, 0].astype(int)) if stages else set()
 
     assert {stages[place] for place in reached if place >= 0} == set(stages)
+
+
+@pytest.mark.parametrize(("name", "channel"), [("pharma", "congress"), ("b2b_software", "webinar")])
+def test_no_list_invites_somebody_twice(name, channel):
+    """Two invitations on one morning's list: nobody sends them both. Even of a list with room for all."""
+    rules = read_playbook(name)
+    long = replace(rules, places=len(rules.treatments))
+    declared = tuple(a for a in rules.attributes if a.levels != ())
+    decisions = decide(
+        everything_happens(rules), moments(*ACCOUNTS), playbook=long,
+        features=FeatureSet.of(long, declared), scorer=StartingScorer(long), seed=1,
+    )  # fmt: skip
+
+    invites = np.array([t.channel == channel for t in rules.treatments])
+    places = decisions.ranking.places
+    invited = (invites[places] & (places > 0)).sum(axis=1)
+
+    assert (decisions.objections.eligible[:, invites].sum(axis=1) == 2).any()
+    assert invited.max() == 1
 
 
 @pytest.mark.parametrize("name", shipped())

@@ -49,15 +49,20 @@ def test_b1_inside_sales_calls_with_the_answers_of_the_form(tmp_path: Path) -> N
     assert "policy:form_is_open" in after
 
 
-def test_b1_without_the_stage_of_sales_nobody_is_told_to_call(tmp_path: Path) -> None:
-    """The owner of the stage is what brings the call to sales."""
-    with company(tmp_path, "hand_overs.ready_for_sales") as found:
-        text = Path(found.settings.playbook).read_text(encoding="utf-8")
-        assert "ready_for_sales" not in text
-        asks(found, LEAD, "problem")
-
-        with pytest.raises((AssertionError, StopIteration)):
+@pytest.mark.parametrize("owned", [True, False])
+def test_b1_the_form_brings_the_call_because_it_lifts_the_account_to_sales(
+    tmp_path: Path, owned: bool
+) -> None:
+    """The same form, the same account: without that one clause of the journey nobody is told to call."""
+    with company(tmp_path, *([] if owned else ["inbound_contact_request_90d >= 1 or "])) as found:
+        asks(found, LEAD, "contact_request", channel="form", **FORM)
+        listed = treatments(found, LEAD)
+        against = objections(found, LEAD, "call_form", "is")
+        if owned:
             check_the_caller_knows_the_form(found)
+
+    assert ("call_form" in listed) == owned
+    assert against == (set() if owned else {"content"})
 
 
 def price_visit(found: Company) -> dict[str, Any]:
