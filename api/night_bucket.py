@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from api.automatic import Automatic
@@ -170,9 +171,13 @@ _LIST_SCHEMA = {
 
 
 def _kept(night: Night, decisions: Decisions, row: int) -> dict[str, str]:
-    """Where the full record is, and the arm of the standing test, which outlives the night's files."""
+    """Where the full record is, and what outlives the night's files: what was eligible, for learning, and the
+    arm of the standing test."""
     arm = int(decisions.features.arm[row])
-    return {"night": night.run_id} | ({} if arm == OUTSIDE else {"arm": ARMS[arm]})
+    could = np.flatnonzero(decisions.objections.eligible[row])
+    eligible = "|".join(decisions.treatments[index] for index in could)
+    kept = {"night": night.run_id, "eligible": eligible}
+    return kept if arm == OUTSIDE else kept | {"arm": ARMS[arm]}
 
 
 def _changed_since(history: History, as_of: int) -> frozenset[str]:

@@ -225,7 +225,8 @@ class _Building:
         if before is not None and new is not None:
             versioned = add_versions(table, before, new)
             self.counts[table] = self.counts.get(table, TableCounts()) + versioned.counts
-            self.accounts |= versioned.accounts
+            # Decisions are for learning: no decision reads earlier ones, so blocks need not be written anew.
+            self.accounts |= versioned.accounts if table != "decisions" else frozenset()
             rows = versioned.rows
         if rows is not None:
             rows = self._erased.blank(table, rows)

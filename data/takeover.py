@@ -21,15 +21,17 @@ from data.ledger.erased import Markers
 from data.ledger.ledger import Ledger
 from data.live import tail_history
 from data.nights import remove_accounts
+from data.own_decisions import own_decisions, read_until, write_until
 from data.progress import Progress, quiet
 from data.versions import newest
 
 _MARKER = "LEDGER_AT"
+_DECISIONS = "DECISIONS_AT"
 
 
 def take_over(home: Home, ledger: Ledger, now: int, progress: Progress = quiet) -> Snapshot:
-    """Make history of what happened live: the ledger's tail as versions, and fresh blocks without that tail.
-    Who was erased in the ledger goes from history and the nights' files too.
+    """Make history of what happened live: the ledger's tail as versions, the engine's own decisions; and
+    fresh blocks without that tail. Who was erased in the ledger goes from history and the nights' files too.
 
     The rows keep the moment at which they were stored. Killed anywhere and called again it ends the same;
     called twice, the second call changes nothing.
@@ -49,11 +51,13 @@ def take_over(home: Home, ledger: Ledger, now: int, progress: Progress = quiet) 
             )
         waiting = ledger.erasures.markers(waiting=True)
         erased = _erased_in(snapshot, waiting)
-        rows = ledger.tail()
-        if rows or erased:
-            watermark = max(snapshot.tail_watermark, *(row.seq for row in rows[-1:]))
-            facts = tail_history(rows).frames
+        rows, name = ledger.tail(), _fingerprint(home)
+        decided, until = own_decisions(ledger, read_until(home.history / _DECISIONS, name), now=now)
+        if rows or erased or decided.height:
+            watermark = max([snapshot.tail_watermark, *(row.seq for row in rows[-1:])])
+            facts = {**tail_history(rows).frames, **_known_of(snapshot, decided)}
             snapshot, _, _ = store.add(facts, tail_watermark=watermark, erased=erased, progress=progress)
+        write_until(home.history / _DECISIONS, name, until)
         live = frozenset(row.account_id for row in rows)
         bring_up(home, ledger, snapshot, now=now, also=live | erased.accounts, progress=progress)
         if waiting.hashes:
@@ -71,6 +75,12 @@ def _erased_in(snapshot: Snapshot, markers: Markers) -> Erased:
         markers.of("account", snapshot.known_accounts().get_column("account_id")),
         markers.of("user", snapshot.common("users").get_column("user_id")),
     )
+
+
+def _known_of(snapshot: Snapshot, decided: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Decisions of accounts that the history has."""
+    known = decided.join(snapshot.known_accounts().select("account_id"), on="account_id", how="semi")
+    return {"decisions": known} if known.height else {}
 
 
 def bring_up(

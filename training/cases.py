@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from data.history import Snapshot
+from data.own_decisions import OWN_POLICY
 from data.progress import Progress, quiet
 from data.rewards import rewards
 from engine.conditions import near
@@ -23,7 +24,7 @@ from engine.contract import Status
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import object_to
-from engine.records import DAY_MICROS, Bools, Floats, History, Ints, Micros, Moments
+from engine.records import DAY_MICROS, NO_CONTACT, Bools, Floats, History, Ints, Micros, Moments
 from training.consequences import responses
 from training.errors import OutputError, RefusedColumnError, TooFewCasesError
 from training.following import followed
@@ -35,6 +36,9 @@ _COLUMNS = (
     "followed", "dismissed",
 )  # fmt: skip
 """Of `Cases`: what has a row per occasion."""
+OWN_ENOUGH = 500
+"""Mature decisions of the engine's own with a contact, from which on they are learned from."""
+OWN_WAITING = f"decision of the engine's own, of which fewer than {OWN_ENOUGH} with a contact are mature"
 OUT_KINDS = (".parquet", ".csv")
 """Endings of files that the table of cases is written to."""
 _SHARED = frozenset({"set", "treatment"})
@@ -216,8 +220,10 @@ def build_cases(
 ) -> Cases:
     """All cases of the history as it was known at a time.
 
-    Logged decisions where there are any, else landmarks. Left out and counted: treatments that the playbook
-    does not have, contacts that name none, occasions before anything was known of anybody.
+    Logged decisions where there are any, else landmarks; the engine's own decisions once `OWN_ENOUGH` of them
+    with a contact are mature, so that a history of years is not given up for the first nights. Left out and
+    counted: treatments that the playbook does not have, contacts that name none, occasions before anything
+    was known of anybody.
 
     Args:
         snapshot: The history.
@@ -232,7 +238,7 @@ def build_cases(
     """
     check_refused(playbook, [attribute.name for attribute in snapshot.attributes])
     at = known_at(snapshot, at)
-    span = _span(snapshot, at)
+    span = _span(snapshot, playbook, at)
     features = FeatureSet.of(playbook, snapshot.attributes)
     builder = _Builder(playbook, features, span, at, landmark or LandmarkSettings())
     parts = []
@@ -268,18 +274,20 @@ def known_at(snapshot: Snapshot, at: int | None) -> int:
 
 @dataclass(frozen=True)
 class _Span:
-    """From when to when the history speaks, microseconds UTC, and whether decisions were logged."""
+    """From when to when the history speaks, microseconds UTC; whether its decisions are learned from, and if
+    not, how many of the engine's own wait."""
 
     first: int
     outcomes_until: int
     logged: bool
+    waiting: int
 
 
-def _span(snapshot: Snapshot, at: int) -> _Span:
-    """When the first fact occurred, until when outcomes are known, whether there are decisions."""
+def _span(snapshot: Snapshot, playbook: Playbook, at: int) -> _Span:
+    """When the first fact occurred, until when outcomes are known, whether there are decisions to use."""
     first: list[int] = []
     last: list[int] = []
-    logged = False
+    logged, own, suggested_at = False, 0, []
     for bucket in range(snapshot.buckets):
         history = snapshot.read(bucket, ("outcomes", "touchpoints", "decisions"))
         outcomes = _times(known(history, "outcomes", at), at)
@@ -287,8 +295,15 @@ def _span(snapshot: Snapshot, at: int) -> _Span:
         contacts = _times(touchpoints, at)
         first += [int(times.min()) for times in (outcomes, contacts) if len(times)]
         last += [int(outcomes.max())] if len(outcomes) else []
-        logged = logged or not known(history, "decisions", at).is_empty()
-    return _Span(min(first, default=0), max(last, default=0), logged)
+        decisions = known(history, "decisions", at)
+        ours = decisions.filter(pl.col("policy") == OWN_POLICY)
+        logged, own = logged or ours.height < decisions.height, own + ours.height
+        suggested = ours.filter(pl.col("treatment") != NO_CONTACT)
+        suggested_at.append(suggested["decided_at"].to_physical().to_numpy())
+    until = max(last, default=0)
+    window = int(max(windows_of(playbook)) * DAY_MICROS)
+    logged = logged or int((np.concatenate(suggested_at) + window <= until).sum()) >= OWN_ENOUGH
+    return _Span(min(first, default=0), until, logged, 0 if logged else own)
 
 
 def _times(rows: pl.DataFrame, at: int) -> Micros:
@@ -308,7 +323,7 @@ class _Builder:
         self.index = {treatment.id: place for place, treatment in enumerate(playbook.treatments)}
         self.windows = windows_of(playbook)
         self.horizon = int(self.windows[0] * DAY_MICROS)
-        self.left_out: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter({OWN_WAITING: span.waiting})
 
     def of_bucket(self, history: History, account_ids: tuple[str, ...]) -> Cases | None:
         """The cases of a bucket's accounts; None = there are none."""

@@ -29,12 +29,21 @@ class DecisionLog:
 
     def live(self, *, after: tuple[int, str], until: int, limit: int) -> list[LoggedDecision]:
         """Decisions that are kept whole, by moment and id, from behind `after` to before `until`."""
+        return self._page(after, until, limit, ~_OF_NIGHT)
+
+    def every(self, *, after: tuple[int, str], until: int, limit: int) -> list[LoggedDecision]:
+        """The same with those whose record a night's files keep."""
+        return self._page(after, until, limit)
+
+    def _page(
+        self, after: tuple[int, str], until: int, limit: int, *only: sa.ColumnElement[bool]
+    ) -> list[LoggedDecision]:
         own = t.decisions.c
         moment, decision_id = after
         behind = (own.decided_at > moment) | ((own.decided_at == moment) & (own.decision_id > decision_id))
         query = (
             sa.select(*columns(t.decisions, *_COLUMNS))
-            .where(behind, own.decided_at < until, ~_OF_NIGHT)
+            .where(behind, own.decided_at < until, *only)
             .order_by(own.decided_at, own.decision_id)
             .limit(limit)
         )
