@@ -28,7 +28,8 @@ from data.ledger.types import HandOver, Session, Suggestion, UnknownError, User
 
 _bearer = HTTPBearer(
     auto_error=False,
-    description="Token of a user: `nextbest token USER_ID`; key of a job: `nextbest key create`.",
+    description="Token of a user: `nextbest token USER_ID`; key of a job: `nextbest key create`; access "
+    "token of the OpenID Connect provider of the settings.",
 )
 
 
@@ -72,18 +73,31 @@ async def _csrf(request: Request, signing_in: SigningInHere) -> str:
     return request.headers.get(CSRF_HEADER, "")
 
 
-def _user(
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def _bearing(service: Serving, signing_in: SigningInHere, credentials: Credentials) -> User | None:
+    """Whose key or token came along."""
+    if credentials is None:
+        return None
+    proof, now = credentials.credentials, service.clock()
+    if proof.startswith(PREFIX):
+        return service.ledger.keys.user(proof, now=now)
+    if signing_in.provider is not None and (user := signing_in.provider.bearer(proof, now)):
+        return user
+    return service.ledger.user_of_token(proof, now=now)
+
+
+async def _user(
     request: Request,
-    service: Serving,
+    bearing: Annotated[User | None, Depends(_bearing)],
+    credentials: Credentials,
     session: OwnSession,
     csrf: Annotated[str, Depends(_csrf)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> User:
-    if credentials is not None:
-        user = _bearing(service, credentials.credentials)
-        if user is not None:
-            return user
-    elif session is not None:
+    if bearing is not None:
+        return bearing
+    if credentials is None and session is not None:
         safe = request.method in _CHANGES_NOTHING
         if not safe and not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
             raise HttpProblem(HTTPStatus.FORBIDDEN, "The session's CSRF token is missing or another one's.")
@@ -97,13 +111,6 @@ async def _within_rate(request: Request, user: Annotated[User, Depends(_user)]) 
     request.state.audited = user
     limits.request_of(user.user_id)
     return user
-
-
-def _bearing(service: Service, proof: str) -> User | None:
-    """Whose key or token it is."""
-    if proof.startswith(PREFIX):
-        return service.ledger.keys.user(proof, now=service.clock())
-    return service.ledger.user_of_token(proof, now=service.clock())
 
 
 SignedIn = Annotated[User, Depends(_within_rate)]

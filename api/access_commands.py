@@ -36,6 +36,7 @@ def register(app: typer.Typer) -> None:
     users.command("role")(role)
     users.command("deactivate")(deactivate)
     users.command("activate")(activate)
+    users.command("unlink")(unlink)
     app.add_typer(users, name="user")
     app.command()(audit)
 
@@ -130,6 +131,13 @@ def activate(user_id: UserArgument, home: HomeOption = None) -> None:
     with _ledger(home) as ledger:
         ledger.settle_left(user_id, None, now=now_micros())
     typer.echo(f"{user_id} may sign in again.")
+
+
+def unlink(user_id: UserArgument, home: HomeOption = None) -> None:
+    """Forget who she is at the provider, with her sessions; her next sign-in links her anew."""
+    with _ledger(home) as ledger:
+        ledger.links.unlink(user_id)
+    typer.echo(f"{user_id} is linked to nobody at the provider any more.")
 
 
 def audit(

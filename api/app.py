@@ -15,6 +15,8 @@ from api.metrics import Metrics
 from api.once import act_once
 from api.page.install import install_page
 from api.problems import install
+from api.provider import Provider
+from api.provider_sign_in import ProviderSignIn
 from api.routes import (
     accounts,
     contacts,
@@ -39,6 +41,17 @@ from api.watching import WatchedApp
 from data.ledger.ledger import Ledger
 from data.settings import Settings
 from data.times import now_micros
+from engine.playbook import Playbook
+
+
+def _by_provider(ledger: Ledger, settings: Settings, playbook: Playbook) -> ProviderSignIn | None:
+    """Raises SettingsError."""
+    provider = Provider.of(settings)
+    if provider is None:
+        return None
+    found = ProviderSignIn(provider, ledger, settings)
+    found.require_roles(playbook)
+    return found
 
 
 def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> FastAPI:
@@ -61,8 +74,8 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         ledger = Ledger.open(home.ledger_url)
         try:
             decider = LiveDecider(home, ledger, settings.playbook, settings.seed)
-            decider()
-            app.state.signing_in = SigningIn(ledger, settings)
+            playbook = decider().playbook
+            app.state.signing_in = SigningIn(ledger, settings, _by_provider(ledger, settings, playbook))
             app.state.live = decider
             app.state.service = Service(ledger, decider, clock, counted, home.models)
             app.state.feed = Feed(app.state.service)

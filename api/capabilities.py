@@ -52,6 +52,13 @@ def may_do(role: str, playbook: Playbook, *, leads: bool) -> frozenset[str]:
     return CAPABILITIES[_kind_of(role, playbook)] | (CAPABILITIES["manager"] if leads else frozenset())
 
 
+def known_roles(playbook: Playbook) -> tuple[str, ...]:
+    """Roles of persons that a playbook or the table has; who leads others may have another one."""
+    office = [name for name in CAPABILITIES if name in ("marketer", "data_scientist", "admin")]
+    own = [role.id for role in playbook.roles if not role.system]
+    return tuple(dict.fromkeys([*own, *filter(None, [playbook.safety_role]), *office]))
+
+
 def _kind_of(role: str, playbook: Playbook) -> str:
     if role and role == playbook.safety_role:
         return "safety"

@@ -15,6 +15,7 @@ from functools import cached_property
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from api.provider_sign_in import ProviderSignIn, sealed
 from data.ledger.ledger import Ledger
 from data.ledger.types import Session
 from data.settings import Settings
@@ -43,6 +44,7 @@ class SigningIn:
 
     ledger: Ledger
     settings: Settings
+    provider: ProviderSignIn | None = None
 
     @property
     def secure(self) -> bool:
@@ -59,8 +61,13 @@ class SigningIn:
         return hash_password(secrets.token_urlsafe(32))
 
     def session(self, token: str, now: int) -> Session | None:
-        """The session of a cookie, unless it is over."""
+        """The session of a cookie, unless it is over, also for the provider that vouched for it."""
         idle_since = now - round(self.settings.session_idle_hours * 3.6e9)
+        found = self.ledger.sign_ins.session(token, idle_since=idle_since, now=now)
+        if found is None or found.checked_at is None:
+            return found
+        if self.provider is None or not self.provider.still_here(token, found, now):
+            return None
         return self.ledger.sign_ins.session(token, idle_since=idle_since, now=now)
 
     def sign_in(
@@ -88,6 +95,32 @@ class SigningIn:
         return sign_ins.begin_session(
             user_id, attempt=attempt, forgiven=[here], ended=before, now=now, expires_at=expires_at
         )
+
+    def to_provider(self, next_path: str, *, address: str, now: int) -> tuple[str, str]:
+        """Where the provider is, and the state that the browser has to bring back.
+
+        Raises TooManyError, ProviderDownError.
+        """
+        assert self.provider is not None
+        attempt = secrets.token_hex(16)
+        most = {_who("address", address): MOST_OF_ADDRESS}
+        if not self.ledger.sign_ins.begin_attempt(attempt, most, since=now - WINDOW_MICROS, now=now):
+            raise TooManyError
+        return self.provider.begin(next_path, attempt=attempt, now=now)
+
+    def from_provider(self, state: str, code: str, *, before: str | None, now: int) -> tuple[str, str]:
+        """The token of a new session for who comes back, and where she wanted to go.
+
+        Raises RefusedError, ProviderDownError.
+        """
+        assert self.provider is not None
+        user, refresh, begun = self.provider.finish(state, code, now=now)
+        token = self.ledger.sign_ins.begin_session(
+            user.user_id, attempt=begun.attempt, forgiven=[], ended=before, now=now,
+            expires_at=now + round(self.settings.session_hours * 3.6e9),
+            vouched=lambda token: sealed(token, refresh),
+        )  # fmt: skip
+        return token, begun.next
 
 
 def reached_over_https(settings: Settings) -> bool:

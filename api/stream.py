@@ -25,7 +25,7 @@ _log = logging.getLogger("nextbest.api")
 POLL_SECONDS = 0.25
 QUIET_SECONDS = 15.0
 """After so long without news a comment says that the line still stands."""
-OPEN_SECONDS = 240.0
+OPEN_SECONDS = 120.0
 """After so long a stream ends and the client comes back: whoever has left the company does not."""
 VISIBLE_SECONDS = 2.0
 """So long it is taken for granted who may see what of an account."""

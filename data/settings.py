@@ -12,8 +12,9 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableError
 
 from data.home import DataError, Home
 
@@ -70,6 +71,31 @@ class Settings(BaseSettings):
         None,
         description="Whether people reach the page over HTTPS; default: unless it is served here.",
     )
+    page_url: str | None = Field(
+        None, description="Where people reach the page, https://...; the provider sends them back there."
+    )
+    local_sign_in: bool = Field(True, description="Whether the page takes passwords of its own.")
+    oidc_issuer: str | None = Field(
+        None, description="OpenID Connect provider, as its tokens name it; none: nobody signs in by one."
+    )
+    oidc_client_id: str | None = Field(None, description="As the provider knows this page.")
+    oidc_client_secret: SecretStr | None = Field(
+        None, description="Shared with the provider; none for a public client."
+    )
+    oidc_audience: str | None = Field(
+        None, description="Of access tokens that the API takes; none: it takes none of the provider's."
+    )
+    oidc_roles: dict[str, str] = Field(
+        {}, description="JSON object, group -> role; of several the first holds, without one nobody comes in."
+    )
+    oidc_groups_claim: str = Field("groups", description="Where tokens say the groups.")
+    oidc_user_claim: str = Field(
+        "sub", description="Whose value is the user's id here, when she first comes."
+    )
+    oidc_scopes: str = Field("openid profile", description="What the provider is asked for.")
+    oidc_minutes: float = Field(
+        5, gt=0, le=60, description="What the provider said holds so long, then it is asked again."
+    )
     session_idle_hours: float = Field(8, gt=0, description="Who was away for so long signs in again.")
     session_hours: float = Field(72, gt=0, description="After so long everybody signs in again.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -100,6 +126,8 @@ class Settings(BaseSettings):
             super().__init__(**{name: value for name, value in given.items() if value is not None})
         except ValidationError as error:
             raise SettingsError(_one_line(error)) from None
+        except UnreadableError as error:
+            raise SettingsError(f"{PREFIX}OIDC_ROLES: need a JSON object, group -> role ({error}).") from None
 
     def as_home(self) -> Home:
         """The places that follow from the settings; creates nothing."""

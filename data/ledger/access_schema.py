@@ -56,3 +56,35 @@ erasures = Table(
     Column("erased_at", BigInteger, nullable=False),
     Column("taken_over_at", BigInteger),
 )
+
+# Signing in by a provider that is under way: used once, by the browser that began it.
+provider_attempts = Table(
+    "provider_attempts",
+    metadata,
+    Column("state_hash", Text, primary_key=True),
+    Column("nonce", Text, nullable=False),
+    Column("verifier", Text, nullable=False),
+    Column("next", Text, nullable=False),
+    Column("attempt", Text, nullable=False),
+    Column("begun_at", BigInteger, nullable=False),
+)
+
+# Which colleague somebody is at the provider: settled when she first comes, so that nobody takes her id.
+provider_users = Table(
+    "provider_users",
+    metadata,
+    Column("issuer", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.user_id", ondelete="CASCADE"), nullable=False, unique=True),
+    Column("linked_at", BigInteger, nullable=False),
+)
+
+# `refresh` is encrypted by the session's token, which only the browser has.
+provider_sessions = Table(
+    "provider_sessions",
+    metadata,
+    Column("session_hash", Text, ForeignKey("sessions.session_hash", ondelete="CASCADE"), primary_key=True),
+    Column("checked_at", BigInteger, nullable=False),
+    Column("claimed_at", BigInteger, nullable=False),
+    Column("refresh", Text),
+)

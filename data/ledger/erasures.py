@@ -16,7 +16,7 @@ from data.blocks import pack, unpack
 from data.erasing import Erased
 from data.ledger import field_notes, posting
 from data.ledger import schema as t
-from data.ledger.access_schema import api_keys, erasures, settled_users
+from data.ledger.access_schema import api_keys, erasures, provider_users, settled_users
 from data.ledger.connection import Database
 from data.ledger.erased import ERASED, Markers, PersonKind, id_hash, markers
 from data.ledger.facts import append, lock_accounts, replace_block
@@ -204,11 +204,16 @@ def _erase_user(connection: sa.Connection, user_id: str, *, now: int) -> Counter
 
 
 _OF_USER = (
-    (t.passwords, "proofs of who she is"), (t.sessions, "proofs of who she is"),
-    (t.tokens, "proofs of who she is"), (api_keys, "proofs of who she is"),
-    (t.chosen_languages, "settings"), (t.requests, "kept answers"), (t.team, "places in teams"),
+    (t.passwords, "proofs of who she is"),
+    (t.sessions, "proofs of who she is"),
+    (t.tokens, "proofs of who she is"),
+    (api_keys, "proofs of who she is"),
+    (provider_users, "proofs of who she is"),
+    (t.chosen_languages, "settings"),
+    (t.requests, "kept answers"),
+    (t.team, "places in teams"),
     (plan_absences, "days away"),
-)  # fmt: skip
+)
 
 
 def _gone(connection: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool]) -> int:

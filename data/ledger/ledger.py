@@ -38,6 +38,7 @@ from data.ledger.logged import DecisionLog
 from data.ledger.people_acts import PeopleActs
 from data.ledger.people_kept import PeopleKept
 from data.ledger.plan_store import PlanStore
+from data.ledger.provider_links import ProviderLinks
 from data.ledger.sign_in import SignIns
 from data.ledger.types import (
     AccountState,
@@ -82,6 +83,7 @@ class Ledger(PeopleActs, PeopleKept):
         self.changes = Changes(database)
         self.keys = ApiKeys(database)
         self.audit = AuditLog(database)
+        self.links = ProviderLinks(database)
         self.erasures = Erasures(database)
         self.person_rows = PersonRows(database)
         self.logged = DecisionLog(database)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from data.ledger import schema as t
+from data.ledger.access_schema import provider_sessions
 from data.ledger.connection import Database
 from data.ledger.people import IS_HERE
 from data.ledger.statements import columns, upsert
@@ -66,12 +67,12 @@ class SignIns:
 
     def begin_session(
         self, user_id: str, *, attempt: str, forgiven: Sequence[str], ended: str | None, now: int,
-        expires_at: int,
+        expires_at: int, vouched: Callable[[str], str | None] | None = None,
     ) -> str:  # fmt: skip
         """A new session of who signed in with an attempt; returns its random token (256 bits).
 
         The attempt does not count any more, nor does what was counted against those forgiven; the session of
-        the token `ended` is over.
+        the token `ended` is over. `vouched`: a provider did; gives what is kept to ask it again.
         """
         own, token = t.sign_in_attempts.c, secrets.token_urlsafe(32)
         over = sa.or_(t.sessions.c.expires_at <= now, t.sessions.c.session_hash == _hash(ended or ""))
@@ -84,6 +85,9 @@ class SignIns:
                 connection.execute(sa.delete(t.sign_in_attempts).where(gone))
             connection.execute(sa.delete(t.sessions).where(over))
             connection.execute(sa.insert(t.sessions), row)
+            if vouched is not None:
+                kept = {"session_hash": row["session_hash"], "checked_at": now, "claimed_at": 0}
+                connection.execute(sa.insert(provider_sessions), kept | {"refresh": vouched(token)})
         return token
 
     def session(self, token: str, *, idle_since: int, now: int) -> Session | None:
@@ -92,9 +96,10 @@ class SignIns:
         language = sa.func.coalesce(chosen.language, t.users.c.language)
         query = (
             sa.select(*columns(t.users, *_USER), language, t.users.c.timezone,
-                      own.csrf, own.said, own.seen_at)
+                      own.csrf, own.said, provider_sessions.c.checked_at, own.seen_at)
             .join(t.sessions, own.user_id == t.users.c.user_id)
             .outerjoin(t.chosen_languages, chosen.user_id == t.users.c.user_id)
+            .outerjoin(provider_sessions, provider_sessions.c.session_hash == own.session_hash)
             .where(own.session_hash == _hash(token), own.expires_at > now, own.seen_at > idle_since, IS_HERE)
         )  # fmt: skip
         with self._database.reading() as connection:
@@ -103,7 +108,7 @@ class SignIns:
             return None
         if row.seen_at <= now - _SEEN_EVERY:
             self._change(token, seen_at=now)
-        return Session(User(*row[:6]), row.csrf, row.said)
+        return Session(User(*row[:6]), row.csrf, row.said, row.checked_at)
 
     def say_next(self, token: str, said: Mapping[str, Any] | None) -> None:
         """What the session's next page is to tell; None = it has been told."""

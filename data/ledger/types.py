@@ -75,11 +75,13 @@ class Session:
         user: She, in the language that she has chosen.
         csrf: What every form and request that changes something has to bring along.
         said: What the next page tells her about what she has just done; None = nothing.
+        checked_at: When a provider last vouched for her, microseconds UTC; None = she has a password here.
     """
 
     user: User
     csrf: str
     said: Mapping[str, Any] | None = None
+    checked_at: int | None = None
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,15 @@ def test_every_route_says_what_its_caller_must_be_able_to_do() -> None:
 
     assert silent == []
     assert len(ROUTES) > 60
-    assert public == {"/", "/sign-in", "/sw.js", "/v1/health", "/v1/ready"}
+    assert public == {
+        "/",
+        "/sign-in",
+        "/sign-in/provider",
+        "/sign-in/provider/return",
+        "/sw.js",
+        "/v1/health",
+        "/v1/ready",
+    }
 
 
 @dataclass
