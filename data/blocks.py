@@ -20,8 +20,8 @@ def pack(history: History) -> bytes:
     """The facts of one account as Arrow IPC bytes (the ledger's block); same facts, same bytes."""
     parts: list[bytes] = []
     for place, table in enumerate(HISTORY_TABLES):
-        frame = history[table]
-        if frame.height:
+        frame = history.frames.get(table)
+        if frame is not None and frame.height:
             stream = io.BytesIO()
             frame.rechunk().write_ipc_stream(stream)
             parts += [_HEAD.pack(place, stream.tell()), stream.getvalue()]

@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
-from data.ledger.erased import ERASED, Markers
-from data.references import Tables
+from data.ledger.erased import ERASED, Markers, PersonKind
+from data.tables import Checked
 from engine.contract import ACCOUNTS, BOOKKEEPING
 
 _OF_ACCOUNT = {c.name for c in (*ACCOUNTS.columns, *BOOKKEEPING)} - {"latitude", "longitude"}
@@ -57,49 +57,50 @@ def _blank(
     return rows if blanked.equals(rows) else blanked
 
 
-def left_out(tables: Tables, markers: Markers) -> tuple[Tables, int]:
-    """The tables of a load without rows of those who were erased, and how many rows these are.
+class LeavingOut:
+    """Takes rows of those who were erased out of a load, some rows after the other; touchpoints come before
+    the responses to them.
 
     What is said of or by an erased contact goes; that there was a contact stays, without a name.
+
+    Attributes:
+        dropped: How many rows were taken out so far.
     """
-    found = {name: checked.rows for name, checked in tables.items()}
-    accounts = markers.of("account", _ids(found, "account_id"))
-    contacts = markers.of("contact", _ids(found, "contact_id"))
-    users = markers.of("user", _ids(found, "user_id", only="users"))
-    if not (accounts or contacts or users):
-        return tables, 0
-    kept, dropped = dict(tables), 0
-    lost = _touchpoints_of(found, accounts)
-    for name, checked in tables.items():
-        out = _of(checked.rows, "account_id", accounts)
-        if name == "contacts":
-            out |= _of(checked.rows, "contact_id", contacts)
-        if name == "users":
-            out |= _of(checked.rows, "user_id", users)
-        if name == "responses":
-            out |= _of(checked.rows, "touchpoint_id", lost)
-        rows = checked.rows
-        if name == "touchpoints":
+
+    def __init__(self, markers: Markers) -> None:
+        self._markers = markers
+        self._lost: set[str] = set()
+        self.dropped = 0
+
+    def __call__(self, checked: Checked) -> Checked:
+        """The rows that may be loaded."""
+        if not self._markers.hashes:
+            return checked
+        table, rows = checked.table, checked.rows
+        contacts = self._found("contact", rows)
+        gone = _of(rows, "account_id", self._found("account", rows))
+        if table == "touchpoints":
+            self._lost |= set(rows.filter(gone).get_column("touchpoint_id"))
             silent = _of(rows, "contact_id", contacts)
             rows = rows.with_columns(details=pl.when(pl.lit(~silent)).then(pl.col("details")))
-        kept[name] = replace(checked, rows=rows.filter(~out), places=checked.places.filter(~out))
-        dropped += int(out.sum())
-    return kept, dropped
+        if table == "contacts":
+            gone |= _of(rows, "contact_id", contacts)
+        if table == "users":
+            gone |= _of(rows, "user_id", self._found("user", rows))
+        if table == "responses":
+            gone |= _of(rows, "touchpoint_id", self._lost)
+        self.dropped += int(gone.sum())
+        return replace(checked, rows=rows.filter(~gone), places=checked.places.filter(~gone))
 
-
-def _ids(found: dict[str, pl.DataFrame], column: str, *, only: str | None = None) -> set[str]:
-    frames = [rows for name, rows in found.items() if column in rows.columns and only in (None, name)]
-    return {one for rows in frames for one in rows.get_column(column).drop_nulls().unique()}
+    def _found(self, kind: PersonKind, rows: pl.DataFrame) -> frozenset[str]:
+        """Who of the rows was erased."""
+        column = f"{kind}_id"
+        if column not in rows.columns:
+            return frozenset()
+        return self._markers.of(kind, rows.get_column(column).unique())
 
 
 def _of(rows: pl.DataFrame, column: str, ids: Collection[str]) -> pl.Series:
     if column not in rows.columns or not ids:
         return pl.repeat(value=False, n=rows.height, dtype=pl.Boolean, eager=True)
     return rows.get_column(column).is_in(list(ids)).fill_null(value=False)
-
-
-def _touchpoints_of(found: dict[str, pl.DataFrame], accounts: Collection[str]) -> frozenset[str]:
-    rows = found.get("touchpoints")
-    if rows is None or not accounts:
-        return frozenset()
-    return frozenset(rows.filter(pl.col("account_id").is_in(list(accounts))).get_column("touchpoint_id"))

@@ -19,10 +19,11 @@ from pathlib import Path
 import polars as pl
 
 from data.attributes import attributes_of, extra_kinds
+from data.bins import Bins
 from data.blocks import pack, unpack
 from data.erasing import NOBODY, Erased
 from data.home import DataError
-from data.placing import place_rows
+from data.placing import Placing, place_all
 from data.progress import Progress, quiet
 from data.snapshot import (
     CHANGED,
@@ -119,12 +120,38 @@ class HistoryStore:
             The snapshot, the counts by table and the accounts whose facts changed. Where nothing changed,
             the snapshot is the one that there was.
         """
+        with self.exclusive(), self.bins() as bins:
+            accounts = rows["accounts"].get_column("account_id").n_unique() if "accounts" in rows else 0
+            placing = place_all(self.base(accounts), bins, rows)
+            return self.merge(placing, tail_watermark=tail_watermark, erased=erased, progress=progress)
+
+    def bins(self) -> Bins:
+        """Where rows wait on their way into the history; beside it on the same disk."""
+        return Bins(self.folder.with_name(f".{self.folder.name}-arriving"))
+
+    def base(self, accounts: int) -> Snapshot:
+        """The snapshot in use, or the empty state before a first load of so many accounts."""
+        found = self._current()
+        if found is not None:
+            return found[0]
+        buckets = self._buckets or max(LEAST_BUCKETS, -(-accounts // ACCOUNTS_PER_BUCKET))
+        return Snapshot("", self.folder / "s00000000", buckets, (), {}, {}, 0, 0)
+
+    def merge(
+        self,
+        placing: Placing,
+        *,
+        tail_watermark: int | None = None,
+        erased: Erased = NOBODY,
+        progress: Progress = quiet,
+    ) -> tuple[Snapshot, Mapping[str, TableCounts], frozenset[str]]:
+        """As `add`, of rows that were placed on the `base`: bucket by bucket, one in memory at a time."""
         with self.exclusive():
             found = self._current()
-            old, files = found or (self._beginning(rows), {})
+            old, files = found or (placing.base, {})
             watermark = old.tail_watermark if tail_watermark is None else tail_watermark
             building = _Building(self.folder, old, files, erased, first=found is None)
-            building.fill(rows, progress)
+            building.fill(placing, progress)
             if not building.touched and watermark == old.tail_watermark and found is not None:
                 shutil.rmtree(building.folder)
                 return old, building.counts, frozenset()
@@ -150,12 +177,6 @@ class HistoryStore:
         if self._read is None or self._read[0].id != name:
             self._read = read_snapshot(self.folder / name)
         return self._read
-
-    def _beginning(self, rows: Mapping[str, pl.DataFrame]) -> Snapshot:
-        """The empty state before the first load."""
-        accounts = rows["accounts"].get_column("account_id").n_unique() if "accounts" in rows else 0
-        buckets = self._buckets or max(LEAST_BUCKETS, -(-accounts // ACCOUNTS_PER_BUCKET))
-        return Snapshot("", self.folder / "s00000000", buckets, (), {}, {}, 0, 0)
 
     def _swap(self, snapshot: Snapshot) -> None:
         """Make it the one in use, then remove what nobody needs any more."""
@@ -191,17 +212,18 @@ class _Building:
                 shutil.rmtree(leftover)
         self.folder.mkdir(parents=True)
 
-    def fill(self, rows: Mapping[str, pl.DataFrame], progress: Progress) -> None:
+    def fill(self, placing: Placing, progress: Progress) -> None:
         """Write every bucket: versions where rows came in, links elsewhere."""
-        placed, common = place_rows(self._old, rows)
-        self.counts = {table: TableCounts() for table in rows}
+        self.counts = {table: TableCounts() for table in placing.tables}
         for bucket in range(self._old.buckets):
             progress("history", bucket, self._old.buckets)
             for table in HISTORY_TABLES:
                 name = f"{bucket_name(bucket)}/{table}.parquet"
-                needed = (bucket, table) in placed or (table == "accounts" and self._erased.accounts)
+                new = placing.rows(bucket, table)
+                needed = new is not None or (table == "accounts" and self._erased.accounts)
                 before = self._old.table(bucket, table) if needed else None
-                self._write(name, table, before, placed.get((bucket, table)))
+                self._write(name, table, before, new)
+        common = placing.common
         for table in sorted({*common, *(Path(f).stem for f in self._old_files if f.startswith(COMMON))}):
             needed = table in common or (table == "users" and self._erased.users)
             before = self._old.common(table) if needed else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from data.versions import MERGED_FROM, live
+from data.versions import MERGED_FROM
 from engine.contract import HISTORY_TABLES, TABLES, TIME
 
 MOVED_TABLES: tuple[str, ...] = tuple(t for t in HISTORY_TABLES if t not in {"accounts", "account_team"})
@@ -90,17 +90,15 @@ def follow(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([ended, moved]).drop("target", "known_at")
 
 
-def wrongly_placed(table: str, rows: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:
+def wrongly_placed(table: str, stored: pl.DataFrame, incoming: pl.DataFrame) -> pl.DataFrame:
     """Live stored rows whose fact comes in under another account, with `target` and `known_at`.
 
     Args:
-        rows: Stored versions of a bucket.
-        incoming: Rows of the load with account_id and stored_at.
+        stored: Live rows with the key, account_id and stored_at.
+        incoming: Rows of the load: the key, `target` (their account) and `known_at`; of a key the last holds.
     """
     key = list(TABLES[table].key)
-    moved = incoming.select(*key, target="account_id", known_at="stored_at").unique(key, keep="last")
-    return (
-        live(rows)
-        .join(moved, on=key, how="inner", nulls_equal=True)
-        .filter((pl.col("account_id") != pl.col("target")) & (pl.col("known_at") >= pl.col("stored_at")))
+    moved = incoming.select(*key, "target", "known_at").unique(key, keep="last", maintain_order=True)
+    return stored.join(moved, on=key, how="inner", nulls_equal=True).filter(
+        (pl.col("account_id") != pl.col("target")) & (pl.col("known_at") >= pl.col("stored_at"))
     )

@@ -6,6 +6,8 @@ A raw frame has the columns of the file plus `PLACE`: the file's name and the li
 from __future__ import annotations
 
 import csv
+import io
+from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -20,6 +22,10 @@ REJECT_SCHEMA: dict[str, pl.DataType] = {
     "file": pl.String(), "line": pl.Int64(), "column": pl.String(), "value": pl.String(),
     "reason": pl.String(),
 }  # fmt: skip
+PORTION_ROWS = 500_000
+PORTION_BYTES = 64_000_000
+"""What is read of a Parquet or CSV file at a time."""
+LONGEST_ROW = 512_000_000
 _SUFFIXES = (".csv", ".parquet")
 _UNREAD = (
     ".arrow", ".avro", ".bz2", ".feather", ".gz", ".json", ".jsonl", ".ods", ".orc", ".tsv", ".txt", ".xls",
@@ -81,8 +87,10 @@ def sources(folder: Path, table: str) -> list[Path]:
     return found
 
 
-def read_raw(path: Path, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of one file as written, and those that cannot be cut into columns as rejects.
+def read_portions(path: Path, name: str) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """The rows of one file as written, some at a time, and those that cannot be cut into columns as rejects.
+
+    There is always a first portion, of no rows where the file has none.
 
     Args:
         name: How messages call the file.
@@ -91,54 +99,102 @@ def read_raw(path: Path, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         ContractError: The file is empty, not UTF-8, or cannot be read.
     """
     if path.suffix.lower() == ".parquet":
-        return _read_parquet(path, name), pl.DataFrame(schema=REJECT_SCHEMA)
-    return _read_csv(path, name)
-
-
-def _read_parquet(path: Path, name: str) -> pl.DataFrame:
+        for rows in _read_parquet(path, name):
+            yield rows, pl.DataFrame(schema=REJECT_SCHEMA)
+        return
     try:
-        rows = pl.read_parquet(path, glob=False, hive_partitioning=False)
+        for text, line in _csv_portions(path, name):
+            yield _read_csv(text, name, line)
+    except OSError as error:
+        raise ContractError(f"{name} cannot be read: {_first_line(error)}") from error
+
+
+def _read_parquet(path: Path, name: str) -> Iterator[pl.DataFrame]:
+    done = 0
+    try:
+        lazy = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        blank = pl.DataFrame(schema=lazy.collect_schema())
+        for rows in lazy.collect_batches(chunk_size=PORTION_ROWS, maintain_order=True):
+            yield _with_places(rows, name, pl.int_range(done + 1, done + rows.height + 1, dtype=pl.Int64))
+            done += rows.height
     except (pl.exceptions.PolarsError, OSError) as error:
         raise ContractError(f"{name} is not a readable Parquet file: {_first_line(error)}") from error
-    return rows.with_columns(
-        pl.lit(name).alias(FILE), pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(LINE)
-    )
+    if not done:
+        yield _with_places(blank, name, pl.lit(0, pl.Int64()))
 
 
-def _read_csv(path: Path, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _with_places(rows: pl.DataFrame, name: str, line: pl.Expr) -> pl.DataFrame:
+    return rows.with_columns(pl.lit(name).alias(FILE), line.alias(LINE))
+
+
+def _csv_portions(path: Path, name: str) -> Iterator[tuple[bytes, int]]:
+    """Texts of whole rows below the header, and how many lines of the file lie between the two.
+
+    A line break inside quotes does not end a row: before one that does, quotes are even in number.
+    """
+    with path.open("rb") as file:
+        text = file.read(PORTION_BYTES)
+        header = text[: text.find(b"\n") + 1]
+        first, skipped = True, 0
+        while True:
+            more = file.read(PORTION_BYTES)
+            end = _last_row_end(text) if more else len(text)
+            if end or (first and not more):
+                yield (text[:end] if first else header + text[:end]), skipped
+                skipped += text.count(b"\n", 0, end) - first
+                text, first = text[end:], False
+            elif len(text) > LONGEST_ROW:
+                line = skipped + 2
+                raise ContractError(f"{name} cannot be read from line {line} on: is a quote not closed?")
+            if not more:
+                return
+            text += more
+
+
+def _last_row_end(text: bytes) -> int:
+    """Where the last whole row of a text ends; 0 = nowhere."""
+    quotes, end = text.count(b'"'), len(text)
+    while (at := text.rfind(b"\n", 0, end)) >= 0:
+        quotes -= text.count(b'"', at, end)
+        if quotes % 2 == 0:
+            return at + 1
+        end = at
+    return 0
+
+
+def _read_csv(text: bytes, name: str, skipped: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """A header and rows; `skipped` lines of the file lie between them."""
     try:
-        rows = pl.read_csv(path, infer_schema=False, glob=False)
+        rows = pl.read_csv(text, infer_schema=False)
     except pl.exceptions.NoDataError as error:
         raise ContractError(f"{name} is empty: not even a line of column names.") from error
     except pl.exceptions.PolarsError as error:
         if "utf-8" in str(error):
             raise ContractError(f"{name} is not UTF-8; save it as UTF-8.") from error
-        return _read_ragged_csv(path, name)
-    except OSError as error:
-        raise ContractError(f"{name} cannot be read: {_first_line(error)}") from error
+        return _read_ragged_csv(text, name, skipped)
     _check_header(rows.columns, name)
     # A quoted text may hold line breaks, so lines are counted, not rows.
     breaks = pl.sum_horizontal(
         pl.col(c).str.count_matches("\n", literal=True).fill_null(0) for c in rows.columns
     )
-    line = pl.int_range(2, pl.len() + 2, dtype=pl.Int64) + breaks.cum_sum().shift(1, fill_value=0)
-    rows = rows.with_columns(pl.lit(name).alias(FILE), line.cast(pl.Int64).alias(LINE))
+    line = pl.int_range(2, pl.len() + 2, dtype=pl.Int64) + breaks.cum_sum().shift(1, fill_value=0) + skipped
+    rows = _with_places(rows, name, line.cast(pl.Int64))
     blank = pl.all_horizontal(pl.exclude(PLACE).is_null())
     return rows.filter(~blank), pl.DataFrame(schema=REJECT_SCHEMA)
 
 
-def _read_ragged_csv(path: Path, name: str) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Row by row, for a file with lines that are too long: the good ones, and those as rejects."""
+def _read_ragged_csv(text: bytes, name: str, skipped: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Row by row, for a text with lines that are too long: the good ones, and those as rejects."""
     good: list[list[str | int | None]] = []
     broken: list[tuple[str, int, str, str, str]] = []
     header: list[str] = []
     line = 1
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with io.TextIOWrapper(io.BytesIO(text), encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file, strict=True)
         try:
             header = next(reader)
             _check_header(header, name)
-            line = reader.line_num + 1
+            line = reader.line_num + 1 + skipped
             for row in reader:
                 if len(row) > len(header):
                     reason = f"the line has {len(row)} fields, the header has {len(header)}"
@@ -146,7 +202,7 @@ def _read_ragged_csv(path: Path, name: str) -> tuple[pl.DataFrame, pl.DataFrame]
                 elif row:
                     missing = [None] * (len(header) - len(row))
                     good.append([*row, *missing, line])
-                line = reader.line_num + 1
+                line = reader.line_num + 1 + skipped
         except UnicodeDecodeError as error:
             raise ContractError(f"{name} is not UTF-8; save it as UTF-8.") from error
         except csv.Error as error:

@@ -5,17 +5,17 @@ The definitions of the tables are in `engine.contract`; this reads and checks by
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from data.checking import as_text, check_rows, infer_kind, split_places
-from data.reading import PLACE, REJECT_SCHEMA, ContractError, near, read_raw, sources
+from data.reading import PLACE, REJECT_SCHEMA, ContractError, near, read_portions, sources
 from engine.contract import BOOKKEEPING, TABLES, Column, Kind, Table
 
-__all__ = ["Checked", "ContractError", "read_table"]
+__all__ = ["Checked", "ContractError", "read_table", "read_table_in_portions"]
 
 READ_BOOKKEEPING: tuple[Column, ...] = tuple(c for c in BOOKKEEPING if c.name != "superseded_at")
 """What a file may carry beside the table's own columns; the rest is the store's."""
@@ -49,23 +49,43 @@ def read_table(folder: Path, table: str, *, extra: Mapping[str, Kind] | None = N
     touchpoints.csv, did you mean 'channel'?") or an unreadable file.
     """
     definition = TABLES[table]
-    files = sources(folder, table)
-    if not files:
-        return None
-    parts: list[pl.DataFrame] = []
-    rejects: list[pl.DataFrame] = []
-    for path in files:
-        name = path.relative_to(folder).as_posix()
-        raw, broken = read_raw(path, name)
-        _check_columns(raw.columns, definition, name)
-        rows, rejected = check_rows(raw, definition.columns + READ_BOOKKEEPING)
+    parts, rejects = [], []
+    for rows, rejected in _portions(folder, definition):
         parts.append(rows)
-        rejects += [broken, rejected]
+        rejects.append(rejected)
+    if not parts:
+        return None
     rows, rejected = _type_extra(_concat(parts, definition), definition, extra or {})
+    return _checked(definition, rows, pl.concat([*rejects, rejected]))
+
+
+def read_table_in_portions(folder: Path, table: str) -> Iterator[Checked]:
+    """The same some rows at a time, in their order, for a table without columns beyond the contract.
+
+    At least one portion where the table is there, none where it is not. Raises ContractError.
+    """
+    definition = TABLES[table]
+    if definition.open_columns:
+        raise ValueError(f"The types of further columns of {table} follow from all of their rows.")
+    for rows, rejected in _portions(folder, definition):
+        yield _checked(definition, rows, rejected)
+
+
+def _portions(folder: Path, table: Table) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """Checked rows with their places and, as they came, columns beyond the contract; and rejects."""
+    for path in sources(folder, table.name):
+        name = path.relative_to(folder).as_posix()
+        for raw, broken in read_portions(path, name):
+            _check_columns(raw.columns, table, name)
+            rows, rejected = check_rows(raw, table.columns + READ_BOOKKEEPING)
+            yield rows, pl.concat([broken, rejected])
+
+
+def _checked(table: Table, rows: pl.DataFrame, rejects: pl.DataFrame) -> Checked:
     rows, places = split_places(rows)
-    order = [c for c in definition.schema if c != "superseded_at"]
+    order = [c for c in table.schema if c != "superseded_at"]
     others = sorted(c for c in rows.columns if c not in order)
-    return Checked(table, rows.select(order + others), pl.concat([*rejects, rejected]), places)
+    return Checked(table.name, rows.select(order + others), rejects, places)
 
 
 def _check_columns(columns: list[str], table: Table, name: str) -> None:
