@@ -182,12 +182,13 @@ from benchmarks.scale.measure import peak_megabytes
 from data.arriving import Arriving
 from data.history import HistoryStore
 from data.ledger.erased import Markers
+from data.progress import quiet
 from data import bins, reading
 reading.PORTION_ROWS, bins.HELD_BYTES = 10_000, 4_000_000
 folder, home = Path(sys.argv[1]), Path(sys.argv[2])
 store = HistoryStore(home)
 with store.exclusive(), store.bins() as held:
-    came = Arriving(folder, store, held, Markers(), loaded_at=1_767_225_600_000_000, progress=lambda *told: None)
+    came = Arriving(folder, store, held, Markers(), loaded_at=1_767_225_600_000_000, progress=quiet)
     store.merge(came.placing)
 print(peak_megabytes())
 """
