@@ -11,12 +11,13 @@ from engine import numerics
 from engine.contact_rules import is_automated
 from engine.experiments import CONTROL, NO_LEVERS, PROPENSITY, RANDOM
 from engine.exploration import best_counts, chosen
-from engine.features import Features
+from engine.features import Features, FeatureSet
 from engine.playbook import Playbook, Treatment
 from engine.policies import limit_counts
-from engine.records import Bools, Floats, Ints, kept_with
+from engine.programs import BOTH, Program
+from engine.records import Bools, Floats, Ints, kept_for, kept_with
 from engine.rule_facts import repeated, same_thing
-from engine.rules import judged
+from engine.rules import program_of
 from engine.scoring import Scores
 
 LEFT_OUT: tuple[str, ...] = (
@@ -153,19 +154,17 @@ def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Boo
 
     Unknown counts as not holding. Column 0 (no contact) has no weight.
     """
-    shape = (len(features.moments), len(playbook.treatments))
-    conditions = [c for weight in playbook.context_weights for c in (weight.when, weight.applies)]
-    truths = judged(features, playbook, conditions)
-    product = np.ones(shape)
-    active = np.zeros((*shape, len(playbook.context_weights)), dtype=bool)
-    for index, (weight, when, applies) in enumerate(
-        zip(playbook.context_weights, truths[::2], truths[1::2], strict=True)
-    ):
-        both = np.broadcast_to((when == 1) & (applies == 1), shape).copy()
-        both[:, 0] = False
-        active[:, :, index] = both
+    holding = features.truths(_weights(features.set, playbook)) == 1
+    holding[:, :, 0] = False
+    product = np.ones((len(features.moments), len(playbook.treatments)))
+    for weight, both in zip(playbook.context_weights, holding, strict=True):
         product = product * np.where(both, weight.weight, 1.0)
-    return product, active
+    return product, holding.transpose(1, 2, 0)
+
+
+@kept_for
+def _weights(features: FeatureSet, playbook: Playbook) -> Program:
+    return program_of(features, playbook, playbook.context_weights, BOTH)
 
 
 def together(features: Features, playbook: Playbook) -> Together:

@@ -147,7 +147,7 @@ def _collect(node: object, cuts: _Cuts, playbook: Playbook) -> bool:
 def _collect_numbers(node: p.CompareNumbers, cuts: _Cuts) -> bool:
     for side, other in ((node.left, node.right), (node.right, node.left)):
         if not any(_facts_in(other)):
-            limit = float(other.numbers({}))
+            limit = p.number_of(other)
             for name in _facts_in(side):
                 cuts.numbers.setdefault(name, set()).add(limit)
             return _plain(side) and math.isfinite(limit)

@@ -11,23 +11,21 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
-import numpy.typing as npt
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import ParseError, SqlglotError
 
 from engine import predicates as p
+from engine import programs
 from engine.facts import Fact
 from engine.predicates import FactColumn
-from engine.records import EngineError
+from engine.programs import Assembler, Program, Source, Truth
+from engine.records import EngineError, Floats
 
 __all__ = ["Condition", "ConditionError", "FactColumn", "Truth", "canonical", "parse_condition"]
-
-Truth = npt.NDArray[np.int8]
-"""1 = true, 0 = false, -1 = unknown."""
 
 MAX_CHARACTERS = 4_000
 """A longer rule is none that a person can read."""
@@ -58,8 +56,48 @@ class Condition:
         Raises KeyError: a fact that it reads is not there. Raises FactTypeError: a fact is text where the
         rule was written for a number, or the other way round.
         """
-        logic = self._test.test(columns)
-        return logic.true.astype(np.int8) - (~(logic.true | logic.false)).astype(np.int8)
+        read = {name: columns[name] for name in self.facts}
+        shape = np.broadcast_shapes(*(column.values.shape for column in read.values()))
+        moments, treatments = shape if len(shape) == 2 else (math.prod(shape), 1)  # counts
+        blocks = {
+            name: column.values if len(shape) == 2 == column.values.ndim
+            else np.broadcast_to(column.values, shape).reshape(moments, treatments)
+            for name, column in read.items()
+        }  # fmt: skip
+        sources, given = _laid_out(read, blocks, moments, treatments)
+        truth: Truth = programs.run(_program(self, sources), given)[0].reshape(shape)
+        return truth
+
+
+def _laid_out(
+    read: Mapping[str, FactColumn], blocks: Mapping[str, Floats], moments: int, treatments: int
+) -> tuple[tuple[tuple[str, Source], ...], programs.Columns]:
+    """Columns of shape (n, 1) as the accounts', (1, T) as the treatments', (n, T) as of each pair."""
+    groups: dict[int, list[Floats]] = {programs.ACCOUNT: [], programs.TREATMENT: [], programs.MESSAGE: []}
+    sources = []
+    for name, values in blocks.items():
+        alike = values.shape[1] == 1
+        step = programs.ACCOUNT if alike else programs.TREATMENT if len(values) == 1 else programs.MESSAGE
+        sources.append((name, Source(step, len(groups[step]), levels=read[name].levels)))
+        groups[step].append(np.broadcast_to(values, (moments if alike else len(values), values.shape[1])))
+
+    def stacked(step: int, shape: tuple[int, ...]) -> Floats:
+        columns = [values.reshape(shape) for values in groups[step]]
+        return np.stack(columns, axis=-1) if columns else np.zeros((*shape, 0))
+
+    nothing, none = np.zeros((moments, 0)), np.zeros(0, dtype=np.int64)
+    given = programs.Columns(
+        stacked(programs.ACCOUNT, (moments,)), nothing[:, :, None], nothing[:, :, None],
+        stacked(programs.MESSAGE, (moments, treatments)), stacked(programs.TREATMENT, (treatments,)),
+        nothing, nothing, nothing, none, none,
+    )  # fmt: skip
+    return tuple(sources), given
+
+
+@lru_cache(maxsize=1024)
+def _program(condition: Condition, sources: tuple[tuple[str, Source], ...]) -> Program:
+    code = Assembler(dict(sources))
+    return code.program([condition.tree.emit(code)])
 
 
 def parse_condition(text: str, facts: Mapping[str, Fact], *, where: str) -> Condition:

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from engine.features import Features
+from engine.facts import SCOPES
+from engine.features import Features, FeatureSet
 from engine.playbook import Playbook, Topic, Treatment
 from engine.playbook_rules import apart
-from engine.records import DAY_MICROS, Bools, ContactStop, Floats, Micros, kept_with
+from engine.records import DAY_MICROS, Bools, ContactStop, Floats, Ints, Micros, kept_for, kept_with
 from engine.rule_facts import repeated
-from engine.rules import Quoted, Rule, Verdict, contacts, fact_column, rule_kind, which
+from engine.rules import Quoted, Verdict, contacts, fact_column, rule, rule_kind, which
 from engine.timing import expires_at
 
 # -- emergency stop ---------------------------------------------------------------------------------
@@ -33,7 +34,7 @@ def stopped(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     stops = features.moments.stops
     none = np.zeros(len(playbook.treatments), dtype=np.bool_)
     ended = which(playbook, lambda t: any(stops_contact(stop, t) for stop in stops)) if stops else none
-    yield Verdict(Rule("stopped", "availability"), ended[None, :])
+    yield Verdict(rule("stopped", "availability"), ended[None, :])
 
 
 def stops_contact(stop: ContactStop, treatment: Treatment) -> bool:
@@ -60,7 +61,7 @@ def not_valid(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     at = features.moments.as_of
     begins, ends = _valid(playbook)
     early, late = at[:, None] < begins[None, :], at[:, None] >= ends[None, :]
-    yield Verdict(Rule("not_valid", "availability"), early | late)
+    yield Verdict(rule("not_valid", "availability"), early | late)
 
 
 @kept_with
@@ -91,7 +92,7 @@ def _quote_side(_: Features, playbook: Playbook, __: str, ___: int, treatment: i
 @rule_kind("wrong_side", _quote_side)
 def wrong_side(_: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The topic belongs to one side, medical or commercial, and the role to the other."""
-    yield Verdict(Rule("wrong_side", "eligibility"), _crossing(playbook)[None, :])
+    yield Verdict(rule("wrong_side", "eligibility"), _crossing(playbook)[None, :])
 
 
 @kept_with
@@ -104,10 +105,11 @@ def _crossing(playbook: Playbook) -> Bools:
 
 
 def _quote_question(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
+    asked = _asked(features, playbook)[account]
     open_topics = [
         topic
-        for topic in _medical(playbook)
-        if _silenced(playbook, topic)[treatment] and _asked(features, playbook, topic)[account]
+        for place, topic in enumerate(_medical(playbook))
+        if _silenced_by(playbook)[place][treatment] and asked[place]
     ]
     topic = open_topics[0].id
     days = float(fact_column(features, playbook, f"days_since_inbound_{topic}").values[account, 0])
@@ -119,9 +121,10 @@ def medical_question(features: Features, playbook: Playbook) -> Iterator[Verdict
     """A question on a medical topic is open: until it is answered, commercial roles keep silent on what it
     concerns, and make no contact whose topic is left open."""
     objects = np.zeros((len(features.moments), len(playbook.treatments)), dtype=np.bool_)
-    for topic, silenced in _silenced_by(playbook):
-        objects |= _asked(features, playbook, topic)[:, None] & silenced[None, :]
-    yield Verdict(Rule("medical_question", "eligibility"), objects)
+    asked, silenced = _asked(features, playbook), _silenced_by(playbook)
+    for place in range(len(silenced)):
+        objects |= asked[:, place, None] & silenced[place]
+    yield Verdict(rule("medical_question", "eligibility"), objects)
 
 
 def _medical(playbook: Playbook) -> list[Topic]:
@@ -129,18 +132,25 @@ def _medical(playbook: Playbook) -> list[Topic]:
 
 
 @kept_with
-def _silenced_by(playbook: Playbook) -> list[tuple[Topic, Bools]]:
-    return [(topic, _silenced(playbook, topic)) for topic in _medical(playbook)]
+def _silenced_by(playbook: Playbook) -> list[Bools]:
+    return [_silenced(playbook, topic) for topic in _medical(playbook)]
 
 
-def _asked(features: Features, playbook: Playbook, topic: Topic) -> Bools:
-    """Whether the account turned to us on the topic lately and nobody has spoken with it about that since."""
-    asked, answered = (
-        fact_column(features, playbook, f"{name}_{topic.id}").values[:, 0]
-        for name in ("days_since_inbound", "days_since")
-    )
+def _asked(features: Features, playbook: Playbook) -> Bools:
+    """Whether the account turned to us on each medical topic lately and nobody has spoken with it about that
+    since; shape (n, topics)."""
+    topics, asked, answered = _question_columns(features.set, playbook)
+    since_asked, since_answered = features.topic[:, topics, asked], features.topic[:, topics, answered]
     # Not known (NaN) compares as false: never asked, never answered.
-    return (asked < playbook.medical_question_days) & ~(answered <= asked)
+    return (since_asked < playbook.medical_question_days) & ~(since_answered <= since_asked)
+
+
+@kept_for
+def _question_columns(features: FeatureSet, playbook: Playbook) -> tuple[Ints, int, int]:
+    """Places of the medical topics, and the columns of days since it asked and since it was spoken with."""
+    topics = [features.topics.index(topic.id) for topic in _medical(playbook)]
+    asked, answered = (f"{name}_{SCOPES['topic']}" for name in ("days_since_inbound", "days_since"))
+    return np.array(topics, dtype=np.int64), features.topic.index(asked), features.topic.index(answered)
 
 
 def _silenced(playbook: Playbook, topic: Topic) -> Bools:
@@ -166,7 +176,7 @@ def open_offer(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     compared, and is taken to be higher."""
     offered = features.offered
     undercuts = _prices(playbook)[None, :] < offered
-    yield Verdict(Rule("open_offer", "eligibility"), undercuts, np.isinf(offered))
+    yield Verdict(rule("open_offer", "eligibility"), undercuts, np.isinf(offered))
 
 
 @kept_with
@@ -188,7 +198,7 @@ def topic_held(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """A person deals with the topic: automated messages on it would talk across her."""
     automated = _automated(playbook)
     held = ~np.isnan(_own_topic(features, features.held))
-    yield Verdict(Rule("topic_held", "contact_policy"), held & automated[None, :])
+    yield Verdict(rule("topic_held", "contact_policy"), held & automated[None, :])
 
 
 @kept_with
@@ -221,7 +231,7 @@ def equivalent_contacts(features: Features, playbook: Playbook) -> Iterator[Verd
     """Another role has done the same within the days given, plans to, or has put it off."""
     for index, group in enumerate(playbook.equivalents):
         same = ~np.isnan(features.equivalent[:, index, :])
-        yield Verdict(Rule(f"equivalent:{group.id}", "contact_policy"), same)
+        yield Verdict(rule(f"equivalent:{group.id}", "contact_policy"), same)
 
 
 # -- hours ------------------------------------------------------------------------------------------
@@ -240,7 +250,7 @@ def quiet_hours(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     at = features.moments.as_of[:, None]
     opens = features.not_before[:, features.set.channel_of]
     over = (opens > at) & (opens >= expires_at(playbook, features.moments.as_of))
-    yield Verdict(Rule("quiet_hours", "contact_policy"), over & contacts(playbook)[None, :])
+    yield Verdict(rule("quiet_hours", "contact_policy"), over & contacts(playbook)[None, :])
 
 
 # -- repetition -------------------------------------------------------------------------------------
@@ -282,4 +292,4 @@ def _limited(code: str, full: Bools, playbook: Playbook) -> Verdict:
     counted, objects = repeated(playbook), np.zeros((len(full), len(playbook.treatments)), dtype=np.bool_)
     for index in np.flatnonzero(full.any(axis=0)):
         objects |= full[:, index, None] & counted[index][None, :]
-    return Verdict(Rule(code, "contact_policy"), objects)
+    return Verdict(rule(code, "contact_policy"), objects)

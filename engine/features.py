@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from engine import kernels, tallies
+from engine import kernels, programs, tallies
 from engine.arms import arms_at
 from engine.conditions import FactColumn
 from engine.contract import TIME
@@ -42,6 +42,7 @@ from engine.facts import (
     treatment_names,
 )  # fmt: skip
 from engine.playbook import Playbook, Treatment
+from engine.programs import Assembler, Columns, Program, Source, Truth, run
 from engine.records import Bools, EngineError, Floats, History, Ints, Micros, Moments, kept_for
 from engine.rule_facts import rule_facts
 from engine.twin_facts import twin_facts
@@ -229,6 +230,17 @@ class Features:
             return FactColumn(values)
         return FactColumn(np.where(np.isnan(values), UNKNOWN_CODE, values), levels)
 
+    def truths(self, program: Program) -> Truth:
+        """What a program of `assembler` says of each pair; shape (K, n, T)."""
+        own = self.set
+        return run(
+            program,
+            Columns(
+                self.account, self.channel, self.topic, self.message, self.treatment, self.journey,
+                self.twins, own.owned, own.channel_of, own.topic_of,
+            ),
+        )  # fmt: skip
+
     def known(self) -> pl.DataFrame:
         """Everything that was known at each moment, by name: what a decision keeps of its facts.
 
@@ -336,6 +348,32 @@ def fact_or_unknown(features: Features, attributes: Iterable[Attribute], name: s
     return FactColumn(np.array([[np.nan if declared.levels is None else UNKNOWN_CODE]]), declared.levels)
 
 
+def assembler(features: FeatureSet, attributes: Iterable[Attribute], names: Iterable[str]) -> Assembler:
+    """For conditions that read these facts; one that the playbook declares and the store lacks is unknown."""
+    declared = {attribute.name: attribute.levels for attribute in attributes}
+    return Assembler({
+        name: _source(features, name) if name in features.sources
+        else Source(programs.CONSTANT, levels=declared[name]) for name in names
+    })  # fmt: skip
+
+
+_STEPS: Mapping[str, int] = {
+    "account": programs.ACCOUNT, "channel": programs.CHANNEL, "topic": programs.TOPIC,
+    "message": programs.MESSAGE, "treatment": programs.TREATMENT, "journey": programs.JOURNEY,
+    "twins": programs.TWINS,
+}  # fmt: skip
+
+
+def _source(features: FeatureSet, name: str) -> Source:
+    group, column, member = (source := features.sources[name]).group, source.column, -1
+    if column == OWNS_STAGE:
+        return Source(programs.OWNED, features.journey.index("stage"))
+    if source.member:
+        member = (features.channels if group == "channel" else features.topics).index(source.member)
+    place = getattr(features, group).index(column)
+    return Source(_STEPS[group], place, member, features.levels.get(column))
+
+
 def _twins(history: History, moments: Moments, features: FeatureSet) -> Floats:
     if not features.twins:
         return np.zeros((len(moments), 0))
@@ -344,9 +382,15 @@ def _twins(history: History, moments: Moments, features: FeatureSet) -> Floats:
 
 def _journey(features: Features, playbook: Playbook) -> Floats:
     """The stage of each account by what is known of it at that moment alone; shape (n, 3)."""
-    journey = playbook.journey
-    read = {name: fact_or_unknown(features, playbook.attributes, name) for name in journey.facts_read()}
-    return journey.facts_of(journey.stage_of(read, len(features.moments)))
+    truths = features.truths(_stage_program(features.set, playbook))
+    return playbook.journey.facts_of(playbook.journey.stage_of(truths[:, :, 0]))
+
+
+@kept_for
+def _stage_program(features: FeatureSet, playbook: Playbook) -> Program:
+    code = assembler(features, playbook.attributes, playbook.journey.facts_read())
+    conditions = [stage.when for stage in playbook.journey.stages]
+    return code.program([code.always(True) if c is None else c.tree.emit(code) for c in conditions])
 
 
 def _stage_levels(playbook: Playbook) -> dict[str, tuple[str, ...]]:

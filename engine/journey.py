@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from engine.conditions import Condition, FactColumn
+from engine.conditions import Condition, Truth
 from engine.facts import Attribute, fact_sources
 from engine.playbook_text import PlaybookError, Tables
 from engine.records import Floats
@@ -98,17 +98,15 @@ class Journey:
         """Names of the facts that the predicates read, sorted."""
         return tuple(sorted({name for stage in self.stages if stage.when for name in stage.when.facts}))
 
-    def stage_of(self, columns: Mapping[str, FactColumn], moments: int) -> Floats:
+    def stage_of(self, truths: Truth) -> Floats:
         """The place of each moment's stage, 0 = the first; NaN where no predicate is known to hold.
 
         Args:
-            columns: The facts of `facts_read`, each of shape (n, 1) or (1, 1).
-            moments: n.
+            truths: Of the stages' predicates; shape (stages, n).
         """
-        furthest = np.full(moments, np.nan)
-        for place, stage in enumerate(self.stages):
-            truth = np.int8(1) if stage.when is None else stage.when.evaluate(columns)
-            furthest[np.broadcast_to(truth, (moments, 1))[:, 0] == 1] = place
+        furthest = np.full(truths.shape[1], np.nan)
+        for place, truth in enumerate(truths):
+            furthest[truth == 1] = place
         return furthest
 
     def facts_of(self, stage: Floats) -> Floats:

@@ -7,8 +7,10 @@ order) is done here once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import is_
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,9 +18,10 @@ import numpy.typing as npt
 import engine.contact_rules
 import engine.stage_rules  # noqa: F401 - these two register their kinds of rules
 from engine.experiments import CONTROL, ELIGIBILITY
-from engine.features import Features
+from engine.features import Features, FeatureSet
 from engine.playbook import ContactLimit, Playbook, Policy, Suppression, Treatment
-from engine.records import NO_CONTACT, Bools, Ints, Micros, kept_with
+from engine.programs import OBJECTS, UNKNOWN, Program
+from engine.records import NO_CONTACT, Bools, Floats, Ints, Micros, kept_for, kept_with
 from engine.rules import (
     RULE_KINDS,
     STAGES,
@@ -31,8 +34,9 @@ from engine.rules import (
     fact_columns,
     fact_names,
     holds,
-    judged,
+    program_of,
     quote_rule,
+    rule,
     rule_kind,
     value_at,
     which,
@@ -47,17 +51,36 @@ __all__ = [
 def object_to(features: Features, playbook: Playbook) -> Objections:
     """All objections to all pairs. "none" is never objected to."""
     verdicts = [verdict for kind in RULE_KINDS.values() for verdict in kind.judge(features, playbook)]
-    verdicts.sort(key=lambda verdict: (STAGES.index(verdict.rule.stage), verdict.rule.id))
+    order = _in_order(playbook, tuple(verdict.rule for verdict in verdicts))
     # A rule's objections stand together while they are written.
     shape = (len(verdicts), len(features.moments), len(playbook.treatments))
-    objects, unknown = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    acts = _acts(playbook)
-    for index, verdict in enumerate(verdicts):
-        np.logical_and(verdict.objects, acts, out=objects[index])
-        if verdict.unknown is not None:
-            np.logical_and(verdict.unknown, objects[index], out=unknown[index])
-    rules = tuple(verdict.rule for verdict in verdicts)
-    return Objections(rules, objects.transpose(1, 2, 0), unknown.transpose(1, 2, 0))
+    objects, unknown = np.empty(shape, dtype=bool), np.zeros(shape, dtype=bool)
+    for place, index in enumerate(order.places):
+        _, objecting, not_known = verdicts[index]
+        objects[place] = objecting
+        if not_known is not None:
+            unknown[place] = not_known
+    objects &= _acts(playbook)
+    unknown &= objects
+    return Objections(order.rules, objects.transpose(1, 2, 0), unknown.transpose(1, 2, 0))
+
+
+class _Order(NamedTuple):
+    """Rules as they were given, in canonical order, and where each of those was given."""
+
+    given: tuple[Rule, ...]
+    rules: tuple[Rule, ...]
+    places: tuple[int, ...]
+
+
+def _in_order(playbook: Playbook, given: tuple[Rule, ...]) -> _Order:
+    """Sorted once for a playbook, whose rules are the same objects every time."""
+    kept: _Order | None = vars(playbook).get("rules in order")
+    if kept is None or len(kept.given) != len(given) or not all(map(is_, kept.given, given)):
+        places = sorted(range(len(given)), key=lambda i: (STAGES.index(given[i].stage), given[i].id))
+        kept = _Order(given, tuple(given[place] for place in places), tuple(places))
+        vars(playbook)["rules in order"] = kept
+    return kept
 
 
 @kept_with
@@ -87,7 +110,7 @@ def _quote_approval(features: Features, playbook: Playbook, _: str, account: int
 def approval_expired(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The text's approval has run out at the moment of the decision."""
     over = _approved_until(playbook)[None, :] <= features.moments.as_of[:, None]
-    yield Verdict(Rule("approval_expired", "availability"), over)
+    yield Verdict(rule("approval_expired", "availability"), over)
 
 
 @kept_with
@@ -106,7 +129,7 @@ def no_executor(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """Nobody serves the account in the treatment's role; the system needs nobody."""
     role, needed = _executors(playbook)
     absent = (features.has_role != 1.0)[:, role] & needed[None, :]
-    yield Verdict(Rule("no_executor", "availability"), absent)
+    yield Verdict(rule("no_executor", "availability"), absent)
 
 
 @kept_with
@@ -124,7 +147,7 @@ def _quote_channel(_: Features, playbook: Playbook, __: str, ___: int, treatment
 @rule_kind("channel_not_outbound", _quote_channel)
 def channel_not_outbound(_: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The channel only receives: a website is visited, it visits nobody."""
-    yield Verdict(Rule("channel_not_outbound", "availability"), _through_inbound(playbook)[None, :])
+    yield Verdict(rule("channel_not_outbound", "availability"), _through_inbound(playbook)[None, :])
 
 
 @kept_with
@@ -140,7 +163,7 @@ def _quote_closed(_: Features, __: Playbook, ___: str, ____: int, _____: int) ->
 @rule_kind("account_closed", _quote_closed)
 def account_closed(features: Features, _: Playbook) -> Iterator[Verdict]:
     """The account was deleted or merged: a live event may still arrive for it, a contact may not go out."""
-    yield Verdict(Rule("account_closed", "availability"), features.closed[:, None])
+    yield Verdict(rule("account_closed", "availability"), features.closed[:, None])
 
 
 def _quote_timezone(_: Features, __: Playbook, ___: str, ____: int, _____: int) -> Quoted:
@@ -151,7 +174,7 @@ def _quote_timezone(_: Features, __: Playbook, ___: str, ____: int, _____: int) 
 def no_timezone(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """Neither account nor playbook says where it is: nobody knows whether it is night there."""
     lost = ~features.has_timezone & (not playbook.default_timezone)
-    yield Verdict(Rule("no_timezone", "availability"), lost[:, None] & contacts(playbook)[None, :])
+    yield Verdict(rule("no_timezone", "availability"), lost[:, None] & contacts(playbook)[None, :])
 
 
 # -- engagement policies of the playbook ------------------------------------------------------------
@@ -166,19 +189,24 @@ def _quote_policy(features: Features, playbook: Playbook, own: str, account: int
 @rule_kind("policy", _quote_policy)
 def engagement_policies(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """Where a policy applies (or may apply), what it demands must be known to hold."""
-    conditions = [c for policy in playbook.policies for c in (policy.when, policy.applies)]
-    truths = judged(features, playbook, conditions)
-    for policy, when, applies in zip(playbook.policies, truths[::2], truths[1::2], strict=True):
-        objects = (applies != 0) & (when != 1) & ~_waived(features, playbook, policy)
-        yield Verdict(Rule(f"policy:{policy.id}", policy.stage), objects, (when == -1) | (applies == -1))
+    said = features.truths(_policies(features.set, playbook))
+    objects, unknown = said > 0, said == UNKNOWN
+    for place, policy in enumerate(playbook.policies):
+        objecting = objects[place]
+        if not _asked(playbook, policy):
+            objecting = objecting & (features.arm != ELIGIBILITY)[:, None]
+        yield Verdict(rule(f"policy:{policy.id}", policy.stage), objecting, unknown[place])
 
 
-def _waived(features: Features, playbook: Playbook, policy: Policy) -> Bools:
-    """Where the standing test does not ask a policy; shape (n, 1)."""
+@kept_for
+def _policies(features: FeatureSet, playbook: Playbook) -> Program:
+    return program_of(features, playbook, playbook.policies, OBJECTS)
+
+
+def _asked(playbook: Playbook, policy: Policy) -> bool:
+    """Whether every arm of the standing test asks a policy."""
     test = playbook.experiment
-    asked = test is None or policy.stage == "eligibility" or policy.id in test.always
-    waived: Bools = (features.arm[:, None] == ELIGIBILITY) & (not asked)
-    return waived
+    return test is None or policy.stage == "eligibility" or policy.id in test.always
 
 
 def _quote_held_back(_: Features, playbook: Playbook, __: str, ___: int, ____: int) -> Quoted:
@@ -189,7 +217,7 @@ def _quote_held_back(_: Features, playbook: Playbook, __: str, ___: int, ____: i
 def held_back(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The account is in the control group of the standing test: the engine suggests nothing for it."""
     if playbook.experiment is not None:
-        yield Verdict(Rule("held_back", "availability"), (features.arm == CONTROL)[:, None])
+        yield Verdict(rule("held_back", "availability"), (features.arm == CONTROL)[:, None])
 
 
 # -- consent ----------------------------------------------------------------------------------------
@@ -215,7 +243,7 @@ def consent(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     permission = features.consent[:, channel, purpose]
     unknown = ~(permission < 0.0) & ~(permission > 0.0) & needed
     objects = (~(permission >= 0.0) & needed) | (unknown & asks[None, :])
-    yield Verdict(Rule("consent", "consent"), objects, unknown)
+    yield Verdict(rule("consent", "consent"), objects, unknown)
 
 
 @kept_with
@@ -238,12 +266,28 @@ def _quote_stop(_: Features, playbook: Playbook, __: str, ___: int, treatment: i
 @rule_kind("nothing_to_stop", _quote_stop)
 def nothing_to_stop(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """All that a stop would end has been ended by an opt-out already."""
-    idle = np.zeros((len(features.moments), len(playbook.treatments)), dtype=bool)
-    for index, treatment in enumerate(playbook.treatments):
-        if treatment.kind == "stop":
-            ended = [_permission(features, channel, purpose) == -1.0 for channel, purpose in treatment.stops]
-            idle[:, index] = np.all(np.array(ended).reshape(len(ended), -1), axis=0)
-    yield Verdict(Rule("nothing_to_stop", "consent"), idle)
+    stops, treatment, channel, purpose = _stopped(playbook)
+    idle = np.empty((len(features.moments), len(stops)), dtype=bool)
+    idle[:] = stops
+    ended = features.consent[:, channel, purpose] == -1.0
+    for place, own in enumerate(treatment):
+        idle[:, own] &= ended[:, place]
+    yield Verdict(rule("nothing_to_stop", "consent"), idle)
+
+
+@kept_with
+def _stopped(playbook: Playbook) -> tuple[Bools, tuple[int, ...], Ints, Ints]:
+    """Which treatments are stops, shape (T,); and of each thing that one would end: the stop's place, that of
+    the channel, and the purpose."""
+    channels = {channel.id: place for place, channel in enumerate(playbook.channels)}
+    ends = [
+        (place, channels[channel], int(purpose == "service"))
+        for place, treatment in enumerate(playbook.treatments) if treatment.kind == "stop"
+        for channel, purpose in treatment.stops
+    ]  # fmt: skip
+    treatment, channel, purpose = zip(*ends, strict=True) if ends else ((), (), ())
+    stops = which(playbook, lambda t: t.kind == "stop")
+    return stops, treatment, np.array(channel, dtype=np.int64), np.array(purpose, dtype=np.int64)
 
 
 # -- contact policy ---------------------------------------------------------------------------------
@@ -256,7 +300,7 @@ def _quote_snooze(_: Features, playbook: Playbook, __: str, ___: int, treatment:
 @rule_kind("snoozed", _quote_snooze)
 def snoozed(features: Features, _: Playbook) -> Iterator[Verdict]:
     """A colleague has put it off or dismissed it, and the pause still lasts."""
-    yield Verdict(Rule("snoozed", "contact_policy"), features.snoozed != 0.0)
+    yield Verdict(rule("snoozed", "contact_policy"), features.snoozed != 0.0)
 
 
 def _quote_limit(features: Features, playbook: Playbook, own: str, account: int, _: int) -> Quoted:
@@ -269,15 +313,24 @@ def _quote_limit(features: Features, playbook: Playbook, own: str, account: int,
 @rule_kind("limit", _quote_limit)
 def contact_limits(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """The contacts of the period, planned ones included, have reached the limit."""
-    for index, (limit, counted) in enumerate(zip(playbook.contact_limits, _counted(playbook), strict=True)):
-        full = ~(features.limits[:, index] < limit.count)
-        yield Verdict(Rule(f"limit:{limit.id}", "contact_policy"), full[:, None] & counted[None, :])
+    counts, counted = _counted(playbook)
+    full = ~(features.limits < counts)
+    for place, limit in enumerate(playbook.contact_limits):
+        yield Verdict(rule(f"limit:{limit.id}", "contact_policy"), full[:, place, None] & counted[place])
 
 
 @kept_with
-def _counted(playbook: Playbook) -> list[Bools]:
-    """Which treatments each contact limit counts."""
-    return [which(playbook, partial(limit_counts, limit)) for limit in playbook.contact_limits]
+def _counted(playbook: Playbook) -> tuple[Floats, Bools]:
+    """How many contacts each limit allows, shape (L,), and which treatments it counts, (L, T)."""
+    own = playbook.contact_limits
+    counts = np.array([limit.count for limit in own], dtype=np.float64)
+    return counts, _which_each(playbook, [partial(limit_counts, limit) for limit in own])
+
+
+def _which_each(playbook: Playbook, tests: Sequence[Callable[[Treatment], bool]]) -> Bools:
+    """For which treatments each of some things is so; shape (len(tests), T)."""
+    rows = [which(playbook, test) for test in tests]
+    return np.array(rows, dtype=bool).reshape(len(rows), len(playbook.treatments))
 
 
 def _quote_suppression(
@@ -294,15 +347,16 @@ def _quote_suppression(
 @rule_kind("suppression", _quote_suppression)
 def suppressions(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """A pause after too many contacts, rejections, dismissals or opt-outs still lasts."""
-    for index, (pause, paused) in enumerate(zip(playbook.suppressions, _paused(playbook), strict=True)):
-        lasts = features.tracked[:, index, :] < pause.suppress_days
-        yield Verdict(Rule(f"suppression:{pause.id}", "contact_policy"), lasts & paused[None, :])
+    paused = _paused(playbook)
+    for place, pause in enumerate(playbook.suppressions):
+        lasts = features.tracked[:, place] < pause.suppress_days
+        yield Verdict(rule(f"suppression:{pause.id}", "contact_policy"), lasts & paused[place])
 
 
 @kept_with
-def _paused(playbook: Playbook) -> list[Bools]:
-    """Which treatments each suppression pauses."""
-    return [which(playbook, partial(_pausable, pause)) for pause in playbook.suppressions]
+def _paused(playbook: Playbook) -> Bools:
+    """Which treatments each suppression pauses; shape (S, T)."""
+    return _which_each(playbook, [partial(_pausable, pause) for pause in playbook.suppressions])
 
 
 def _pausable(pause: Suppression, treatment: Treatment) -> bool:

@@ -1,4 +1,4 @@
-"""The compiled form of a condition: a small tree that is evaluated elementwise over columns of facts.
+"""The parsed form of a condition: a small typed tree that writes the steps of a program (`engine.programs`).
 
 Three kinds of nodes: numbers (NaN = unknown), words (codes into levels, -1 = unknown) and tests (true,
 false or unknown). Words are compared through tables over their levels, so the work with text does not
@@ -13,13 +13,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from engine.records import Bools, EngineError, Floats
+from engine import programs
+from engine.programs import Assembler, Register
+from engine.records import Bools, EngineError
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,6 @@ class FactColumn:
     levels: tuple[str, ...] | None = None
 
 
-Columns = Mapping[str, FactColumn]
 Comparison = Literal["=", "<>", "<", "<=", ">", ">="]
 Operation = Literal["+", "-", "*", "/", "%"]
 
@@ -42,53 +42,28 @@ class FactTypeError(EngineError):
     """A fact is text where the rule was written for a number, or the other way round."""
 
 
-@dataclass(frozen=True)
-class Logic:
-    """Truth of three values (Kleene) as two masks; where neither holds it is unknown."""
-
-    true: Bools
-    false: Bools
-
-    @classmethod
-    def where_known(cls, holds: Bools, known: Bools) -> Logic:
-        """True or false where `known`, else unknown."""
-        return cls(holds & known, ~holds & known)
-
-    def negated(self) -> Logic:
-        """Not."""
-        return Logic(self.false, self.true)
-
-    def both(self, other: Logic) -> Logic:
-        """And."""
-        return Logic(self.true & other.true, self.false | other.false)
-
-    def either(self, other: Logic) -> Logic:
-        """Or."""
-        return Logic(self.true | other.true, self.false & other.false)
-
-
 class Numbers(ABC):
     """A node whose values are numbers; NaN = unknown."""
 
     @abstractmethod
-    def numbers(self, columns: Columns) -> Floats:
-        """Values over the broadcast shape of what it reads."""
+    def emit(self, code: Assembler) -> Register:
+        """The steps that give its values."""
 
 
 class Words(ABC):
     """A node whose values are texts."""
 
     @abstractmethod
-    def words(self, columns: Columns) -> FactColumn:
-        """Codes and their levels over the broadcast shape of what it reads."""
+    def emit(self, code: Assembler) -> Register:
+        """The steps that give its codes; the register has their levels."""
 
 
 class Predicate(ABC):
     """A node that holds, does not hold, or is unknown."""
 
     @abstractmethod
-    def test(self, columns: Columns) -> Logic:
-        """Truth over the broadcast shape of what it reads."""
+    def emit(self, code: Assembler) -> Register:
+        """The steps that give its truth."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +72,9 @@ class Number(Numbers):
 
     value: float
 
-    def numbers(self, columns: Columns) -> Floats:
-        """Shape ()."""
-        return np.asarray(self.value, dtype=np.float64)
+    def emit(self, code: Assembler) -> Register:
+        """One step."""
+        return code.constant(self.value)
 
 
 @dataclass(frozen=True)
@@ -108,18 +83,19 @@ class NumberFact(Numbers):
 
     name: str
 
-    def numbers(self, columns: Columns) -> Floats:
+    def emit(self, code: Assembler) -> Register:
         """Raises FactTypeError: the column holds text."""
-        column = columns[self.name]
+        column = code.fact(self.name)
         if column.levels is not None:
             raise FactTypeError(
                 f"{self.name!r} is text in the accounts, but the playbook says it is a number."
             )
-        return column.values
+        return column
 
 
-_ARITHMETIC: Mapping[str, Callable[[Floats, Floats], Floats]] = {
-    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "%": np.fmod,
+_ARITHMETIC: Mapping[str, int] = {
+    "+": programs.ADD, "-": programs.SUBTRACT, "*": programs.MULTIPLY, "/": programs.DIVIDE,
+    "%": programs.REMAINDER,
 }  # fmt: skip
 
 
@@ -131,11 +107,9 @@ class Arithmetic(Numbers):
     left: Numbers
     right: Numbers
 
-    def numbers(self, columns: Columns) -> Floats:
-        """Elementwise."""
-        with np.errstate(all="ignore"):
-            result = _ARITHMETIC[self.operation](self.left.numbers(columns), self.right.numbers(columns))
-        return np.where(np.isfinite(result), result, np.nan)
+    def emit(self, code: Assembler) -> Register:
+        """Both sides, then one step."""
+        return code.step(_ARITHMETIC[self.operation], self.left.emit(code), self.right.emit(code))
 
 
 @dataclass(frozen=True)
@@ -144,11 +118,11 @@ class FirstNumber(Numbers):
 
     parts: tuple[Numbers, ...]
 
-    def numbers(self, columns: Columns) -> Floats:
-        """Elementwise."""
-        result = self.parts[0].numbers(columns)
+    def emit(self, code: Assembler) -> Register:
+        """A step for each part after the first."""
+        result = self.parts[0].emit(code)
         for part in self.parts[1:]:
-            result = np.where(np.isnan(result), part.numbers(columns), result)
+            result = code.step(programs.FIRST_NUMBER, result, part.emit(code))
         return result
 
 
@@ -158,9 +132,9 @@ class Word(Words):
 
     value: str
 
-    def words(self, columns: Columns) -> FactColumn:
-        """Shape ()."""
-        return FactColumn(np.asarray(0.0), (self.value,))
+    def emit(self, code: Assembler) -> Register:
+        """One step."""
+        return code.constant(0.0, (self.value,))
 
 
 @dataclass(frozen=True)
@@ -169,9 +143,9 @@ class WordFact(Words):
 
     name: str
 
-    def words(self, columns: Columns) -> FactColumn:
+    def emit(self, code: Assembler) -> Register:
         """Raises FactTypeError: the column holds numbers."""
-        column = columns[self.name]
+        column = code.fact(self.name)
         if column.levels is None:
             raise FactTypeError(
                 f"{self.name!r} is a number in the accounts, but the playbook says it is text."
@@ -185,16 +159,14 @@ class FirstWord(Words):
 
     parts: tuple[Words, ...]
 
-    def words(self, columns: Columns) -> FactColumn:
-        """Elementwise; the levels of all parts side by side."""
-        columns_of_parts = [part.words(columns) for part in self.parts]
-        levels = tuple(chain.from_iterable(column.levels or () for column in columns_of_parts))
-        result, start = np.asarray(-1.0), 0
-        for column in columns_of_parts:
-            shifted = np.where(column.values >= 0, column.values + start, -1.0)
-            result = np.where(result >= 0, result, shifted)
-            start += len(column.levels or ())
-        return FactColumn(result, levels)
+    def emit(self, code: Assembler) -> Register:
+        """A step for each part after the first; the levels of all parts side by side."""
+        result = self.parts[0].emit(code)
+        for part in self.parts[1:]:
+            other, levels = part.emit(code), _levels(result)
+            both = levels + _levels(other)
+            result = code.step(programs.FIRST_WORD, result, other, at=len(levels), levels=both)
+        return result
 
 
 @dataclass(frozen=True)
@@ -203,13 +175,16 @@ class Always(Predicate):
 
     value: bool
 
-    def test(self, columns: Columns) -> Logic:
-        """Shape ()."""
-        return Logic(np.asarray(self.value), np.asarray(not self.value))
+    def emit(self, code: Assembler) -> Register:
+        """One step."""
+        return code.always(self.value)
 
 
-# Any: these operators compare floats elementwise and texts one by one alike.
-_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
+_COMPARE_NUMBERS: Mapping[str, int] = {
+    "=": programs.EQUAL, "<>": programs.UNEQUAL, "<": programs.LESS, "<=": programs.AT_MOST,
+    ">": programs.MORE, ">=": programs.AT_LEAST,
+}  # fmt: skip
+_COMPARE_WORDS: Mapping[str, Callable[[str, str], bool]] = {
     "=": operator.eq, "<>": operator.ne, "<": operator.lt,
     "<=": operator.le, ">": operator.gt, ">=": operator.ge,
 }  # fmt: skip
@@ -223,11 +198,9 @@ class CompareNumbers(Predicate):
     left: Numbers
     right: Numbers
 
-    def test(self, columns: Columns) -> Logic:
-        """Elementwise."""
-        left, right = self.left.numbers(columns), self.right.numbers(columns)
-        holds = _COMPARE[self.comparison](left, right)
-        return Logic.where_known(np.asarray(holds), ~(np.isnan(left) | np.isnan(right)))
+    def emit(self, code: Assembler) -> Register:
+        """Both sides, then one step."""
+        return code.step(_COMPARE_NUMBERS[self.comparison], self.left.emit(code), self.right.emit(code))
 
 
 @dataclass(frozen=True)
@@ -238,12 +211,10 @@ class CompareWords(Predicate):
     left: Words
     right: Words
 
-    def test(self, columns: Columns) -> Logic:
-        """Elementwise."""
-        left, right = self.left.words(columns), self.right.words(columns)
-        table = _comparison_table(self.comparison, left.levels or (), right.levels or ())
-        known = (left.values >= 0) & (right.values >= 0)
-        return Logic.where_known(table[_codes(left), _codes(right)], known)
+    def emit(self, code: Assembler) -> Register:
+        """Both sides, then their codes are looked up."""
+        left, right = self.left.emit(code), self.right.emit(code)
+        return code.table(left, right, _comparison_table(self.comparison, _levels(left), _levels(right)))
 
 
 @dataclass(frozen=True)
@@ -253,35 +224,32 @@ class Like(Predicate):
     text: Words
     pattern: str
 
-    def test(self, columns: Columns) -> Logic:
-        """Elementwise."""
-        column = self.text.words(columns)
-        table = _like_table(self.pattern, column.levels or ())
-        return Logic.where_known(table[_codes(column)], column.values >= 0)
+    def emit(self, code: Assembler) -> Register:
+        """The text, then its code is looked up."""
+        text = self.text.emit(code)
+        return code.table(text, None, _like_table(self.pattern, _levels(text)))
 
 
 @dataclass(frozen=True)
 class NumberUnknown(Predicate):
-    """is null, for a number."""
+    """is null, for a number; never unknown."""
 
     operand: Numbers
 
-    def test(self, columns: Columns) -> Logic:
-        """Elementwise; never unknown."""
-        unknown = np.isnan(self.operand.numbers(columns))
-        return Logic(unknown, ~unknown)
+    def emit(self, code: Assembler) -> Register:
+        """The number, then one step."""
+        return code.step(programs.NO_NUMBER, self.operand.emit(code))
 
 
 @dataclass(frozen=True)
 class WordUnknown(Predicate):
-    """is null, for a text."""
+    """is null, for a text; never unknown."""
 
     operand: Words
 
-    def test(self, columns: Columns) -> Logic:
-        """Elementwise; never unknown."""
-        known = self.operand.words(columns).values >= 0
-        return Logic(~known, known)
+    def emit(self, code: Assembler) -> Register:
+        """The text, then one step."""
+        return code.step(programs.NO_WORD, self.operand.emit(code))
 
 
 @dataclass(frozen=True)
@@ -290,9 +258,9 @@ class Not(Predicate):
 
     operand: Predicate
 
-    def test(self, columns: Columns) -> Logic:
-        """Elementwise."""
-        return self.operand.test(columns).negated()
+    def emit(self, code: Assembler) -> Register:
+        """The test, then one step."""
+        return code.step(programs.NOT, self.operand.emit(code))
 
 
 @dataclass(frozen=True)
@@ -302,9 +270,9 @@ class Both(Predicate):
     left: Predicate
     right: Predicate
 
-    def test(self, columns: Columns) -> Logic:
-        """Elementwise."""
-        return self.left.test(columns).both(self.right.test(columns))
+    def emit(self, code: Assembler) -> Register:
+        """Both tests, then one step."""
+        return code.step(programs.BOTH, self.left.emit(code), self.right.emit(code))
 
 
 @dataclass(frozen=True)
@@ -314,19 +282,24 @@ class Either(Predicate):
     left: Predicate
     right: Predicate
 
-    def test(self, columns: Columns) -> Logic:
-        """Elementwise."""
-        return self.left.test(columns).either(self.right.test(columns))
+    def emit(self, code: Assembler) -> Register:
+        """Both tests, then one step."""
+        return code.step(programs.EITHER, self.left.emit(code), self.right.emit(code))
 
 
-def _codes(column: FactColumn) -> npt.NDArray[np.intp]:
-    # Unknown is looked up as code 0 and masked afterwards; NaN counts as unknown too.
-    return np.where(column.values >= 0, column.values, 0.0).astype(np.intp)
+def number_of(node: Numbers) -> float:
+    """Its value; NaN = unknown. Raises KeyError: it reads a fact."""
+    code = Assembler({})
+    return programs.constant(code.program([node.emit(code)]))
+
+
+def _levels(words: Register) -> tuple[str, ...]:
+    return words.levels or ()
 
 
 @lru_cache(maxsize=1024)
 def _comparison_table(comparison: Comparison, left: tuple[str, ...], right: tuple[str, ...]) -> Bools:
-    compare = _COMPARE[comparison]
+    compare = _COMPARE_WORDS[comparison]
     rows = [[compare(a, b) for b in right or ("",)] for a in left or ("",)]
     return np.array(rows, dtype=np.bool_)
 
@@ -335,4 +308,4 @@ def _comparison_table(comparison: Comparison, left: tuple[str, ...], right: tupl
 def _like_table(pattern: str, levels: tuple[str, ...]) -> Bools:
     wildcards = {"%": ".*", "_": "."}
     regex = re.compile("".join(wildcards.get(c, re.escape(c)) for c in pattern), re.DOTALL)
-    return np.array([regex.fullmatch(level) is not None for level in levels or ("",)], dtype=np.bool_)
+    return np.array([[regex.fullmatch(level) is not None] for level in levels or ("",)], dtype=np.bool_)

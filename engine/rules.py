@@ -9,14 +9,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from engine.conditions import Condition, FactColumn, Truth
-from engine.facts import TREATMENT_FACTS
-from engine.features import Features, fact_or_unknown
-from engine.playbook import ContextWeight, Playbook, Policy, Treatment
+from engine.features import Features, FeatureSet, assembler, fact_or_unknown
+from engine.playbook import Playbook, Treatment
+from engine.programs import Program
 from engine.records import Bools, kept_with
 
 STAGES: tuple[str, ...] = (
@@ -40,6 +42,12 @@ class Rule:
     def kind(self) -> str:
         """The kind in `RULE_KINDS`: the id up to the colon."""
         return self.id.partition(":")[0]
+
+
+@cache
+def rule(code: str, stage: str) -> Rule:
+    """The rule of that id: the same object every time."""
+    return Rule(code, stage)
 
 
 @dataclass(frozen=True)
@@ -75,8 +83,7 @@ class Objections:
         return np.array(stages, dtype=np.int8)[self.first_rule]
 
 
-@dataclass(frozen=True)
-class Verdict:
+class Verdict(NamedTuple):
     """What one rule says. `objects` and `unknown` broadcast to (n, T); unknown None = nowhere."""
 
     rule: Rule
@@ -122,35 +129,31 @@ def quote_rule(features: Features, playbook: Playbook, rule: Rule, account: int,
     return RULE_KINDS[rule.kind].quote(features, playbook, own, account, treatment)
 
 
-def judged(features: Features, playbook: Playbook, conditions: Sequence[Condition | None]) -> list[Truth]:
-    """Conditions over all pairs, each broadcastable to (n, T): 1 true, 0 false, -1 unknown. None holds.
+class Conditional(Protocol):
+    """A rule of the playbook that holds where it applies and what it asks for is so."""
 
-    Whom a rule is about mostly follows from the candidate alone, and is then worked out once.
+    @property
+    def when(self) -> Condition:
+        """What is asked for."""
+
+    @property
+    def applies(self) -> Condition | None:
+        """To whom it applies; None = to all."""
+
+
+def program_of(features: FeatureSet, playbook: Playbook, rules: Sequence[Conditional], op: int) -> Program:
+    """One result per rule, of whether it applies and whether what it asks for is so, joined by the step `op`.
+
+    Worked out once for a playbook: whoever judges keeps it with both.
     """
-    fixed = _fixed(features, playbook)
-    columns = fact_columns(features, playbook, [c for c in conditions if c not in fixed])
-    return [_HOLDS if c is None else fixed[c] if c in fixed else c.evaluate(columns) for c in conditions]
-
-
-_HOLDS: Truth = np.ones((1, 1), dtype=np.int8)
-
-
-def _fixed(features: Features, playbook: Playbook) -> Mapping[Condition, Truth]:
-    """The conditions of policies and context weights that read the candidate alone, shape (1, T); kept for
-    the candidates met last."""
-    kept = vars(playbook).get("fixed")
-    if kept is None or kept[0] is not features.treatment:
-        rules: tuple[Policy | ContextWeight, ...] = (*playbook.policies, *playbook.context_weights)
-        alone = [
-            c
-            for rule in rules
-            for c in (rule.when, rule.applies)
-            if c and TREATMENT_FACTS.keys() >= {*c.facts}
+    code = assembler(features, playbook.attributes, fact_names(c for r in rules for c in (r.applies, r.when)))
+    always = code.always(True)
+    return code.program(
+        [
+            code.step(op, always if r.applies is None else r.applies.tree.emit(code), r.when.tree.emit(code))
+            for r in rules
         ]
-        columns = fact_columns(features, playbook, alone)
-        kept = vars(playbook)["fixed"] = (features.treatment, {c: c.evaluate(columns) for c in alone})
-    found: Mapping[Condition, Truth] = kept[1]
-    return found
+    )
 
 
 def fact_columns(

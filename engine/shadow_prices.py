@@ -14,10 +14,11 @@ import numpy as np
 import polars as pl
 
 from engine.arms import team_members
-from engine.features import Features
+from engine.features import Features, FeatureSet
 from engine.playbook import Playbook, Treatment
-from engine.policies import fact_columns, holds
-from engine.records import Floats, History, Moments
+from engine.programs import BOTH, Program
+from engine.records import Floats, History, Moments, kept_for
+from engine.rules import program_of
 
 
 @dataclass(frozen=True)
@@ -77,12 +78,14 @@ def _of_channel(treatment: Treatment, quota: Mapping[str, float]) -> float:
 
 def due_worth(features: Features, playbook: Playbook) -> Floats:
     """What meeting a minimum adds to each pair, in currency; shape (n, T). Unknown = not due."""
-    shape = (len(features.moments), len(playbook.treatments))
-    conditions = [c for minimum in playbook.minimums for c in (minimum.when, minimum.applies)]
-    columns = fact_columns(features, playbook, conditions)
-    worth = np.zeros(shape)
-    for minimum in playbook.minimums:
-        both = (holds(minimum.when, columns, shape) == 1) & (holds(minimum.applies, columns, shape) == 1)
-        both[:, 0] = False
+    due = features.truths(_minimums(features.set, playbook)) == 1
+    due[:, :, 0] = False
+    worth = np.zeros((len(features.moments), len(playbook.treatments)))
+    for minimum, both in zip(playbook.minimums, due, strict=True):
         worth = worth + np.where(both, minimum.worth, 0.0)
     return worth
+
+
+@kept_for
+def _minimums(features: FeatureSet, playbook: Playbook) -> Program:
+    return program_of(features, playbook, playbook.minimums, BOTH)

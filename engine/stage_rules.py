@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from engine.features import Features
+from engine.features import Features, FeatureSet, assembler
 from engine.journey import JourneyStage
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools, kept_with
-from engine.rules import Quoted, Rule, Verdict, fact_columns, holds, rule_kind, which
+from engine.programs import Program
+from engine.records import Bools, kept_for, kept_with
+from engine.rules import Quoted, Verdict, fact_names, rule, rule_kind, which
 
 
 def stage_at(features: Features, playbook: Playbook, account: int) -> JourneyStage | None:
@@ -47,7 +48,7 @@ def meant_for_the_stage(features: Features, playbook: Playbook) -> Iterator[Verd
     """A treatment for some stages of the journey is for no other, nor where no stage is known."""
     if playbook.journey.stages:
         objects, unknown = _by_stage(features, _not_meant(playbook))
-        yield Verdict(Rule("stage", "applicability"), objects, unknown)
+        yield Verdict(rule("stage", "applicability"), objects, unknown)
 
 
 @kept_with
@@ -65,7 +66,7 @@ def _quote_content(features: Features, playbook: Playbook, _: str, account: int,
 def content_of_the_stage(features: Features, playbook: Playbook) -> Iterator[Verdict]:
     """Kind of content or tone does not fit the stage: no prices for those who do not know the product yet."""
     if playbook.journey.stages:
-        yield Verdict(Rule("content", "suitability"), _by_stage(features, _not_fitting(playbook))[0])
+        yield Verdict(rule("content", "suitability"), _by_stage(features, _not_fitting(playbook))[0])
 
 
 @kept_with
@@ -106,7 +107,7 @@ def owner(features: Features, playbook: Playbook) -> Iterator[Verdict]:
         objects, unknown = _by_stage(features, _not_owned(playbook))
     of_topic = _of_other_owners(playbook)
     if strict or topics:
-        yield Verdict(Rule("owner", "eligibility"), objects | of_topic, unknown & ~of_topic)
+        yield Verdict(rule("owner", "eligibility"), objects | of_topic, unknown & ~of_topic)
 
 
 @kept_with
@@ -128,9 +129,13 @@ def qualified(features: Features, playbook: Playbook) -> Bools:
 
     An account that is closed is not handed over.
     """
+    truths = features.truths(_hand_overs(features.set, playbook))[:, :, 0]
+    handed: Bools = (truths.T == 1) & ~features.closed[:, None]
+    return handed
+
+
+@kept_for
+def _hand_overs(features: FeatureSet, playbook: Playbook) -> Program:
     conditions = [rule.qualified_when for rule in playbook.hand_overs]
-    columns, n = fact_columns(features, playbook, conditions), len(features.moments)
-    flags = np.zeros((n, len(conditions)), dtype=bool)
-    for index, condition in enumerate(conditions):
-        flags[:, index] = (holds(condition, columns, (n, 1))[:, 0] == 1) & ~features.closed
-    return flags
+    code = assembler(features, playbook.attributes, fact_names(conditions))
+    return code.program([condition.tree.emit(code) for condition in conditions])
