@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from api import import_commands
 from data.progress import reporting
 from data.settings import Settings
 from data.times import now_micros, parse_time
@@ -33,7 +34,7 @@ AsOfOption = Annotated[
 def register(app: typer.Typer) -> None:
     """Add these commands."""
     imports = typer.Typer(help="Turn a public data set into a folder of the contract.", no_args_is_help=True)
-    imports.command("starbucks")(import_starbucks)
+    import_commands.register(imports)
     app.add_typer(imports, name="import")
     for command in (explain, ingest, world, nightly, serve, token, password, migrate, hand_overs, twins):
         app.command()(command)
@@ -96,18 +97,6 @@ def world(  # noqa: PLR0917 - typer names them all
         f"{accounts:,} accounts written to {out}. Load them: nextbest ingest {out}; "
         f"learn and decide with --playbook {settings.playbook}"
     )
-
-
-def import_starbucks(
-    source: Annotated[Path, typer.Argument(help="Folder with transcript, portfolio and profile.")],
-    out: Annotated[Path, typer.Option(help="Folder to write the tables to.")],
-) -> None:
-    """Map the Starbucks reward log to the contract."""
-    from data.datasets.starbucks import convert
-
-    with reporting() as report:
-        convert(source, out, report)
-    typer.echo(f"Written to {out}. Load it: nextbest ingest {out}; decide with --playbook starbucks")
 
 
 def nightly(

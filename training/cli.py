@@ -1,4 +1,4 @@
-"""The commands of learning: train, release list | promote | rollback, cases."""
+"""The commands of learning: train, release list | promote | rollback, cases, evaluate."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import typer
 
 from data.progress import reporting
 from data.times import now_micros, parse_time
+from training.evaluate_commands import evaluations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.command()(train)
     app.command()(cases)
     app.add_typer(releases, name="release")
+    app.add_typer(evaluations, name="evaluate")
 
 
 def train(  # noqa: PLR0917 - typer names them all

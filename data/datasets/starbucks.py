@@ -14,16 +14,15 @@ from pathlib import Path
 import polars as pl
 
 from data.datasets import DatasetError
+from data.datasets.files import SYSTEM, only_tables, system_tables, write_tables
 from data.progress import Progress, quiet
 from data.whole_folder import refuse_occupied, whole_folder
-from engine.contract import TABLES, WEEKDAYS
 from engine.records import NO_CONTACT
 
 BASE = datetime(2018, 8, 1, tzinfo=UTC)
 """The log counts hours; hour 0 is set to the first midnight after the last person had joined."""
 OFFER_SHARE, NONE_SHARE = 0.75, 0.25
 UNKNOWN_AGE = 118
-SYSTEM = "system"
 
 _EVENTS = ("offer received", "offer viewed", "offer completed", "transaction")
 _TRANSCRIPT = {"person", "event", "time", "offer_id", "amount", "reward"}
@@ -43,7 +42,7 @@ def convert(source: Path, out: Path, progress: Progress = quiet) -> None:
         OccupiedFolderError: `out` holds something else.
         DatasetError: A file is missing, unreadable or not of this data set, or `out` cannot be written.
     """
-    refuse_occupied(out, is_ours=_only_tables, what="a folder of the contract's tables")
+    refuse_occupied(out, is_ours=only_tables, what="a folder of the contract's tables")
     progress("reading", 0, 3)
     offers = _offers(_read(source, "portfolio", _PORTFOLIO))
     profile = _read(source, "profile", _PROFILE)
@@ -142,10 +141,7 @@ def _tables(offers: pl.DataFrame, profile: pl.DataFrame, events: pl.DataFrame) -
     accounts, touchpoints = _accounts(profile), _touchpoints(events)
     return {
         "accounts": accounts,
-        "users": _users(),
-        "account_team": accounts.select(
-            "account_id", "stored_at", role=pl.lit(SYSTEM), user_id=pl.lit(SYSTEM)
-        ),
+        **system_tables(accounts, "Automatic offers"),
         "touchpoints": touchpoints,
         "responses": _responses(events, touchpoints),
         "outcomes": _outcomes(events),
@@ -167,13 +163,6 @@ def _accounts(profile: pl.DataFrame) -> pl.DataFrame:
         member_days=(pl.lit(BASE.date()) - joined).dt.total_days(),
         stored_at=pl.lit(BASE - timedelta(days=1)),
     ).sort("account_id")
-
-
-def _users() -> pl.DataFrame:
-    minutes = {f"{day}_minutes": 0.0 for day in WEEKDAYS}
-    return pl.DataFrame(
-        [{"user_id": SYSTEM, "name": "Automatic offers", "role": SYSTEM, "language": "en"} | minutes]
-    )
 
 
 def _touchpoints(events: pl.DataFrame) -> pl.DataFrame:
@@ -258,16 +247,9 @@ def _decisions(accounts: pl.DataFrame, touchpoints: pl.DataFrame, offers: pl.Dat
     )
 
 
-def _only_tables(folder: Path) -> bool:
-    return all(path.suffix == ".parquet" and path.stem in TABLES for path in folder.iterdir())
-
-
 def _write(tables: dict[str, pl.DataFrame], out: Path) -> None:
     try:
         with whole_folder(out) as building:
-            for name, rows in tables.items():
-                schema = TABLES[name].schema
-                typed = [pl.col(column).cast(schema[column]) for column in rows.columns if column in schema]
-                rows.with_columns(typed).write_parquet(building / f"{name}.parquet")
+            write_tables(tables, building)
     except OSError as error:
         raise DatasetError(f"The tables cannot be written to {out}: {error.strerror}.") from error

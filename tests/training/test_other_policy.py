@@ -1,0 +1,98 @@
+"""The policy of another log, valued in this one: where the truth is known, it comes out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.training.builders import SMALL, LogSettings, cases_of, stored, tables
+from training.cases import Cases, build_cases
+from training.other_policy import ESTIMATORS, OtherLogError, difference, shares_of, value_other
+
+LOG = LogSettings(accounts=600, decisions=2)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Cases:
+    return cases_of(tmp_path_factory.mktemp("log"), LOG)
+
+
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Cases:
+    """Another log of the same world in which most of segment A were visited and most of B written to."""
+    rows = cases_of(tmp_path_factory.mktemp("other"), replace(LOG, seed=1, accounts=2400))
+    segment_a = rows.features.account[:, rows.features.set.account.index("segment")] == 0
+    right = np.where(segment_a, rows.treatments.index("visit_news"), rows.treatments.index("email_news"))
+    draw = np.random.default_rng(0).random(len(rows))
+    return rows.take((rows.action == right) | (draw < 0.1))
+
+
+def test_the_intervals_hold_what_the_policy_earned_where_it_ran(log: Cases, other: Cases) -> None:
+    """Two randomised logs of one world must agree, or the weights are wrong."""
+    found = value_other(log, other, by=("segment",), seed=0)
+
+    assert all(found.holds(name) for name in ESTIMATORS)
+    assert all(gap.low < 0.0 < gap.high for gap in found.gap.values())
+    assert found.there.estimate > found.logged.high
+    assert found.supported == pytest.approx(1.0)
+    assert 100 < found.effective < len(log)
+
+
+def test_a_policy_taken_for_the_same_for_all_misses_what_it_earned(log: Cases, other: Cases) -> None:
+    """It depends on the segment; whoever leaves that out values another policy."""
+    found = value_other(log, other, by=(), seed=0)
+
+    assert not found.holds("doubly robust")
+
+
+def test_shares_are_those_of_the_other_log_among_accounts_alike(log: Cases, other: Cases) -> None:
+    """Levels are numbered by log, so they are compared as texts; what nobody has gets the shares of all."""
+    column = other.features.set.account.index("segment")
+    only_b = other.take(other.features.account[:, column] == 1)
+
+    shares = shares_of(log, only_b, ("segment",))
+
+    in_b = log.features.account[:, log.features.set.account.index("segment")] == 1
+    expected = only_b.counts / len(only_b)
+    assert shares.sum(axis=1) == pytest.approx(1.0)
+    assert np.allclose(shares[in_b], expected)
+    assert np.allclose(shares[~in_b], expected)
+
+
+def test_what_this_log_never_did_is_outside_its_scope(log: Cases, other: Cases) -> None:
+    """Without one visit in the log nothing is known of visits, whatever the estimators say."""
+    without = log.take(log.action != log.treatments.index("visit_news"))
+
+    found = value_other(without, other, by=("segment",), seed=0)
+
+    assert found.verdict.level == "outside scope"
+    assert found.supported < 0.7
+
+
+def test_the_difference_of_independent_logs_has_both_errors(log: Cases, other: Cases) -> None:
+    """What the policy earned in its own log is an estimate too."""
+    found = value_other(log, other, by=("segment",), seed=0)
+    here = found.estimates["self-normalised"]
+
+    gap = difference(here, found.there)
+
+    assert gap.standard_error**2 == pytest.approx(here.standard_error**2 + found.there.standard_error**2)
+    assert gap == found.gap["self-normalised"]
+
+
+def test_an_attribute_that_is_not_there_is_named_with_what_is_near(log: Cases, other: Cases) -> None:
+    """A misspelt attribute would silently value another policy."""
+    with pytest.raises(OtherLogError, match=r"no attribute 'sgment', did you mean 'segment'\?"):
+        value_other(log, other, by=("sgment",), seed=0)
+
+
+def test_logs_under_different_playbooks_are_not_compared(log: Cases, tmp_path: Path) -> None:
+    """Treatments are numbered by the playbook."""
+    fewer = replace(SMALL, treatments=SMALL.treatments[:2] + SMALL.treatments[4:])
+    elsewhere = build_cases(stored(tmp_path, tables(LOG)), fewer)
+
+    with pytest.raises(OtherLogError, match="different playbooks"):
+        value_other(log, elsewhere, by=(), seed=0)

@@ -1,0 +1,83 @@
+"""The commands that ask a history how far its figures can be believed: evaluate policy | ranking."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from data.progress import reporting
+
+if TYPE_CHECKING:
+    from training.cases import Cases
+    from training.other_policy import OtherPolicy
+
+HomeOption = Annotated[Path | None, typer.Option(help="State directory; default NEXTBEST_HOME or ./var.")]
+PlaybookOption = Annotated[str | None, typer.Option(help="Name of a shipped playbook, or a TOML file.")]
+SeedOption = Annotated[int, typer.Option(min=0, help="Of splits, forests and resamples.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
+
+evaluations = typer.Typer(help="Ask the history; nothing is written.", no_args_is_help=True)
+
+
+@evaluations.command("policy")
+def policy(
+    other: Annotated[
+        Path, typer.Argument(help="State directory with the log of the policy that is asked about.")
+    ],
+    *,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Attribute of accounts on which that policy depends; may be repeated."),
+    ] = None,
+    seed: SeedOption = 0,
+    playbook: PlaybookOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What the policy of another log would have earned in this one, beside what it earned there."""
+    from training.evaluate import finite  # noqa: PLC0415 - `nextbest --help` must be quick
+    from training.other_policy import value_other  # noqa: PLC0415
+
+    cases, others = _matured(home, playbook), _matured(other, playbook)
+    found = value_other(cases, others, by=tuple(by or ()), seed=seed)
+    if as_json:
+        typer.echo(json.dumps(finite(asdict(found))))
+        return
+    for line in policy_lines(found, cases.playbook.currency):
+        typer.echo(line)
+
+
+def policy_lines(found: OtherPolicy, currency: str) -> list[str]:
+    """The figures in words."""
+    from training.report import interval_text  # noqa: PLC0415
+
+    lines = [
+        f"{currency} per decision, net of cost; {found.decisions:,} decisions here, as logged worth "
+        f"{interval_text(found.logged)}.",
+        f"The policy asked about earned {interval_text(found.there)} in its own log. What it would have "
+        f"earned here, by weights worth {found.effective:,.0f} decisions, the largest {found.largest:,.1f}:",
+    ]
+    for name, each in found.estimates.items():
+        inside = "holds" if found.holds(name) else "does not hold"
+        lines.append(
+            f"  {name:<19}{interval_text(each)}, half width {each.half_width:,.2f}: {inside} what it earned; "
+            f"difference {interval_text(found.gap[name])}"
+        )
+    lines.append(f"Evidence: {found.verdict.level}. {found.verdict.sentence}")
+    return lines
+
+
+def _matured(home: Path | None, playbook: str | None) -> Cases:
+    from data.playbooks import read_playbook  # noqa: PLC0415
+    from data.settings import Settings  # noqa: PLC0415
+    from training.cases import build_cases  # noqa: PLC0415
+    from training.run import loaded  # noqa: PLC0415
+
+    settings = Settings(home=home, playbook=playbook)
+    with reporting() as report:
+        built = build_cases(loaded(settings.as_home()), read_playbook(settings.playbook), progress=report)
+    return built.take(built.matured)
