@@ -81,9 +81,9 @@ EXPLAINING: dict[str, dict[str, str]] = {
         "fa": "انصراف‌ها در {days} گذشته: {count:number}.",
     },
     "profile": {
-        "en": "About the account: {attribute:id} = {value:any}.",
-        "ar": "عن العميل: {attribute:id} = {value:any}.",
-        "fa": "دربارهٔ مشتری: {attribute:id} = {value:any}.",
+        "en": "About the account: {attribute:column} = {value:any}.",
+        "ar": "عن العميل: {attribute:column} = {value:any}.",
+        "fa": "دربارهٔ مشتری: {attribute:column} = {value:any}.",
     },
     "other_facts": {
         "en": "Other facts of this account, together: {amount:money}.",
@@ -163,9 +163,10 @@ EXPLAINING: dict[str, dict[str, str]] = {
         "fa": "تعیین {role} برای این مشتری این را اول می‌کند: {first:treatment}.",
     },
     "change_attribute": {
-        "en": "{attribute:id} = {value:any} instead of {now:any} would put this first: {first:treatment}.",
-        "ar": "{attribute:id} = {value:any} بدلًا من {now:any} يجعل الأولوية لـ «{first:treatment}».",
-        "fa": "{attribute:id} = {value:any} به جای {now:any} این را اول می‌کند: {first:treatment}.",
+        "en": "{attribute:column} = {value:any} instead of {now:any} would put this first: "
+        "{first:treatment}.",
+        "ar": "{attribute:column} = {value:any} بدلًا من {now:any} يجعل الأولوية لـ «{first:treatment}».",
+        "fa": "{attribute:column} = {value:any} به جای {now:any} این را اول می‌کند: {first:treatment}.",
     },
     "change_value": {
         "en": "{amount:money} more expected of it would put this first: {first:treatment}.",

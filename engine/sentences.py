@@ -379,6 +379,18 @@ COUNTED: dict[str, dict[str, dict[str, str]]] = {
 """Phrases that depend on a number: phrase -> language -> plural category -> text with {n}."""
 
 WORDS: dict[str, dict[str, str]] = {
+    "column_territory": {"en": "territory", "ar": "المنطقة", "fa": "منطقه"},
+    "column_segment": {"en": "segment", "ar": "الشريحة", "fa": "بخش"},
+    "column_size": {"en": "size", "ar": "الحجم", "fa": "اندازه"},
+    "column_industry": {"en": "industry", "ar": "التخصص أو القطاع", "fa": "تخصص یا صنعت"},
+    "column_country": {"en": "country", "ar": "البلد", "fa": "کشور"},
+    "column_language": {"en": "language", "ar": "اللغة", "fa": "زبان"},
+    "column_potential_value": {
+        "en": "potential value",
+        "ar": "القيمة السنوية الممكنة",
+        "fa": "ارزش بالقوهٔ سالانه",
+    },
+    "column_automated": {"en": "automated", "ar": "خدمة آلية", "fa": "خدمت خودکار"},
     "just_now": {"en": "just now", "ar": "للتوّ", "fa": "همین حالا"},
     "this_morning": {"en": "this morning", "ar": "صباح اليوم", "fa": "امروز صبح"},
     "then": {"en": ", then ", "ar": "، ثم ", "fa": " و سپس "},

@@ -24,11 +24,13 @@ _DIGITS = {
     "ar": str.maketrans("0123456789,.", "٠١٢٣٤٥٦٧٨٩٬٫"),
 }
 _ARABIC_INDIC_ZONES = frozenset({
-    "Africa/Cairo", "Egypt", "Africa/Khartoum", "Asia/Baghdad", "Asia/Damascus", "Asia/Amman", "Asia/Beirut",
-    "Asia/Gaza", "Asia/Hebron", "Asia/Aden",
+    "Africa/Cairo", "Egypt", "Africa/Djibouti", "Africa/Khartoum", "Africa/Mogadishu", "Africa/Ndjamena",
+    "Africa/Nouakchott", "Asia/Aden", "Asia/Amman", "Asia/Baghdad", "Asia/Bahrain", "Asia/Beirut",
+    "Asia/Damascus", "Asia/Gaza", "Asia/Hebron", "Asia/Kuwait", "Asia/Muscat", "Asia/Qatar", "Asia/Riyadh",
+    "Indian/Comoro",
 })  # fmt: skip
-"""Where Arabic is written with digits of its own; the Maghreb and the Gulf use 0 to 9 (as do zones that are
-not here)."""
+"""Where Arabic is written with digits of its own, by country as Unicode's CLDR has it (a test compares); the
+Maghreb and the Emirates use 0 to 9, as do zones that are not here."""
 _PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -231,6 +233,12 @@ def _id(value: Value, reader: Reader) -> str:
     return isolated(str(value or "").replace("_", " "), reader.spoken)
 
 
+def _column(value: Value, reader: Reader) -> str:
+    """What people call a column of the accounts; the name of one of the company's own as it stands."""
+    key = f"column_{value}"
+    return word(key, reader) if key in WORDS else _id(value, reader)
+
+
 def _rule(value: Value, reader: Reader) -> str:
     """A rule by what people call its kind, and its own name in the playbook."""
     kind, _, own = str(value).partition(":")
@@ -272,6 +280,7 @@ FORMATS: dict[str, Callable[[Value, Reader], str]] = {
     "reason": lambda value, reader: word(str(value), reader),
     "track": lambda value, reader: word(str(value), reader),
     "id": _id,
+    "column": _column,
     "text": lambda value, _: str(value or ""),
 }
 """How a value is said; the part of a placeholder after its colon."""

@@ -13,11 +13,11 @@ from api.page.days import day_off
 from api.page.plan import open_days, plan_of
 from api.page.rendering import show, words_for
 from api.page.routing import page_router
+from api.page.words import Words
 from api.plan_schemas import DayOut, PlanOut
 from api.routes.suggestions import my_worklist
 from api.schemas import SuggestionOut
 from engine.contract import DISMISS_REASONS
-from engine.playbook import Playbook
 
 router = page_router()
 
@@ -29,7 +29,8 @@ def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
     """Hand-overs first, then suggestions; those of her people for a manager, to read."""
     playbook, listed = service.decider().playbook, my_worklist(user, service, limit=None)
     plan = plan_of(user, service)
-    today = words_for(user, service).now.date()
+    words = words_for(user, service)
+    today = words.now.date()
     # On a day off the list shows what is planned for the next day of work.
     ahead = open_days(plan, today)
     suggestions = [one for one in listed if isinstance(one, SuggestionOut)]
@@ -38,7 +39,7 @@ def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
         hand_overs=[one for one in listed if isinstance(one, HandOverOut)],
         suggestions=suggestions,
         plan_day=ahead[0] if ahead else None,
-        off_today=_off(plan, today, playbook),
+        off_today=_off(plan, today, words),
         move_days=[day.date for day in ahead],
         absence_days=_workdays(plan, today),
         later=[day for day in ahead[1:] if day.planned],
@@ -59,13 +60,13 @@ def _workdays(plan: PlanOut | None, today: date) -> list[DayOut]:
     return [day for day in plan.days if day.date >= today and (day.minutes or day.away)] if plan else []
 
 
-def _off(plan: PlanOut | None, today: date, playbook: Playbook) -> str:
+def _off(plan: PlanOut | None, today: date, words: Words) -> str:
     """Why today has no time for customers: away, no_work (a weekend, a holiday) or no_time; "" = it has."""
     found = next((day for day in plan.days if day.date == today), None) if plan else None
     if plan is None or (found and found.minutes):
         return ""
     if found and found.away:
         return "away"
-    if day_off(playbook, today):
+    if day_off(words, today):
         return "no_work"
     return "no_time" if found else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from api.page.words import Words
+from api.page.words import Words, week_of
 from engine.playbook import Playbook
 
 MONDAY_TO_FRIDAY = frozenset(range(5))
@@ -18,9 +18,14 @@ def working_days(words: Words, country: str | None, count: int = 6) -> list[date
     return open_days[:count]
 
 
-def day_off(playbook: Playbook, day: date) -> bool:
-    """Whether nobody works on a day: the company's weekend or a holiday of it."""
-    works, holidays = _calendar(playbook, None)
+def day_off(words: Words, day: date) -> bool:
+    """Whether nobody works on a day where the reader is: by the playbook's calendar for her country, else
+    by the weekend there and the company's holidays."""
+    playbook, country = words.playbook, words.country
+    works, holidays = _calendar(playbook, country)
+    if country and country.lower() not in {calendar.id for calendar in playbook.calendars}:
+        week = week_of(country)
+        return day in holidays or day.weekday() in range(week.weekend_start, week.weekend_end + 1)
     return day.weekday() not in works or day in holidays
 
 

@@ -1,4 +1,4 @@
-"""For those who lead, or write playbook and releases: the team's load, the rules in words, the reports."""
+"""For those who lead, or write playbook and releases: the rules in words with their effects, the reports."""
 
 from __future__ import annotations
 
@@ -8,48 +8,21 @@ from typing import Annotated
 from fastapi import Path, Request, Response
 from fastapi.responses import HTMLResponse
 
-from api.access import Leading, Office, Serving, SignedIn, may, may_read_all, people_seen
+from api.access import Office, Serving, SignedIn, may, may_read_all, people_seen
 from api.effects import effects_in_use
 from api.experiment_report import kept
-from api.hand_overs import figures
 from api.page.rendering import show
 from api.page.routing import page_router
 from api.problems import HttpProblem
-from api.routes.hand_overs import shown_hand_overs
 from engine.experiments import ARMS, Experiment
 from engine.playbook import Treatment
 
 router = page_router()
 
-_LISTED = 200
 _REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
 )
 """A report brings its own styles and pictures, and runs nothing."""
-
-
-@router.get("/team", dependencies=[may("team")])
-def team(request: Request, user: Leading, service: Serving) -> Response:
-    """What waits for each of her people, by name: load, not achievement."""
-    now, ledger = service.clock(), service.ledger
-    people = []
-    minutes = {t.id: t.minutes for t in service.decider().playbook.treatments}
-    for one in sorted(ledger.managed(user.user_id), key=lambda one: one.name):
-        listed = ledger.worklist(one.user_id, now=now, limit=_LISTED)
-        waiting = ledger.hand_overs_for(one.user_id, one.role)
-        people.append({
-            "user": one, "open": sum(s.state != "accepted" for s in listed),
-            "planned": sum(s.state == "accepted" for s in listed),
-            "minutes": sum(round(minutes.get(s.treatment, 0.0)) for s in listed if s.state == "accepted"),
-            "waiting": len(waiting), "late": sum(h.late(now) for h in waiting),
-        })  # fmt: skip
-    seen = people_seen(service, user)[1]
-    ledger.escalate_late(now=now)
-    late = [h for h in ledger.hand_overs_since(now) if h.late(now) and h.to_role in seen]
-    return show(
-        request, user, service, "team.html",
-        people=people, late=shown_hand_overs(late, user, service), figures=figures(ledger, seen, now),
-    )  # fmt: skip
 
 
 @router.get("/playbook", dependencies=[may("playbook")])

@@ -34,10 +34,10 @@ class Moves:
     settled: bool
 
 
-def plan_of(user: User, service: Service) -> PlanOut | None:
-    """Her days; None where nobody plans them."""
+def plan_of(user: User, service: Service, whose: str | None = None) -> PlanOut | None:
+    """Her days, or those of one of her people; None where nobody plans them or they are not hers to see."""
     try:
-        return plans.my_plan(user, service)
+        return plans.my_plan(user, service, whose)
     except HttpProblem:
         return None
 
@@ -48,8 +48,8 @@ def open_days(plan: PlanOut | None, since: date) -> list[DayOut]:
 
 
 def moves_of(suggestion: Suggestion, user: User, service: Service, today: date) -> Moves | None:
-    """Where a suggestion may go in her own plan; None = it has no place there."""
-    plan = plan_of(user, service) if suggestion.user_id == user.user_id else None
+    """Where a suggestion may go in her own plan, or in that of one of her people; None = in none of these."""
+    plan = plan_of(user, service, suggestion.user_id) if suggestion.user_id else None
     if plan is None:
         return None
     places = {

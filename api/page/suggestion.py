@@ -46,6 +46,7 @@ def one(request: Request, suggestion: ReadableSuggestion, user: SignedIn, servic
     timeline = [timeline_out(e) for e in touchpoints_of(service, account, roles, limit=_TIMELINE)]
     words = words_for(user, service)
     about = about_out(about_account(service, account), {})
+    movable = suggestion.state in ("open", "accepted", "snoozed")
     answers, message = may_answer(suggestion, user, service), message_for(suggestion, user, service)
     return show(
         request, user, service, "suggestion.html",
@@ -57,7 +58,7 @@ def one(request: Request, suggestion: ReadableSuggestion, user: SignedIn, servic
         message=message,
         mailto=mail_address(message, treatment, playbook) if message else None,
         heard=heard_choices(user, service, roles, treatment.topic) if answers else None,
-        moves=moves_of(suggestion, user, service, words.now.date()) if answers else None,
+        moves=moves_of(suggestion, user, service, words.now.date()) if movable else None,
         days=working_days(words, str(about.facts.get("country", ""))),
         snoozes=(1, 3, 7, 14),
         dismiss_reasons=DISMISS_REASONS,

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 
 import jdatetime
-from babel.core import Locale
+from babel.core import Locale, get_global
 from babel.dates import format_date, format_time
 from markupsafe import Markup, escape
 
@@ -57,6 +57,22 @@ class Words:
     def now(self) -> datetime:
         """The moment, in the reader's zone."""
         return self._local(_EPOCH + timedelta(microseconds=self.reader.now))
+
+    # -- place -------------------------------------------------------------------------------------
+    @property
+    def country(self) -> str:
+        """Of the reader's time zone, ISO 3166-1 alpha-2; "" where the zone is of none, such as UTC."""
+        zone = getattr(self.reader.zone, "key", "")
+        found = get_global("zone_territories").get(get_global("zone_aliases").get(zone, zone), "")
+        return "" if found in ("", "ZZ") else str(found)
+
+    def territory(self, code: str) -> Markup:
+        """A country by its name."""
+        return _bdi(Locale.parse(self.language).territories.get(code.upper(), code))
+
+    def week_of(self, day: date) -> date:
+        """The first day of its week, as weeks begin in the reader's country."""
+        return day - timedelta(days=(day.weekday() - week_of(self.country).first_week_day) % 7)
 
     # -- names -------------------------------------------------------------------------------------
     def said(self, kind: str, value: Value) -> Markup:
@@ -115,6 +131,13 @@ class Words:
         pattern = {"en": "EEEE, d MMMM", "ar": "EEEE، d MMMM"}[self.language] + (" y" if year else "")
         return in_digits(format_date(then, pattern, locale=Locale.parse(self.language)), self.reader)
 
+    def weekday(self, day: date) -> str:
+        """A day of the coming ones in few letters: Sun 22."""
+        if self.language == "fa":
+            solar = jdatetime.date.fromgregorian(date=day, locale="fa_IR")
+            return in_digits(f"{solar.strftime('%A')} {solar.day}", self.reader)
+        return in_digits(format_date(day, "EEE d", locale=Locale.parse(self.language)), self.reader)
+
     def day_iso(self, day: str) -> str:
         """The same of a day as text."""
         return self.day(date.fromisoformat(day))
@@ -167,6 +190,11 @@ class Words:
 
     def _local(self, moment: datetime) -> datetime:
         return moment.astimezone(self.reader.zone or UTC)
+
+
+def week_of(country: str) -> Locale:
+    """A locale that knows when weeks and weekends begin in a country; "" = the world's usual ones."""
+    return Locale.parse(f"und_{country}" if country else "en_001")
 
 
 def _bdi(text: str) -> Markup:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pytest
 
 from api.page.cards import Lead, facts_first, lead
-from api.page.days import day_off
 from api.schemas import ReasonOut
 from data.playbooks import read_playbook
 
@@ -70,8 +67,3 @@ def test_the_list_of_reasons_has_facts_first_and_what_speaks_against_it_last() -
     assert [one.code for one in facts_first(given)] == [
         "activity", "last_contact", "profile", "expected_value_here", "purchases",
     ]  # fmt: skip
-
-
-def test_a_weekend_is_no_working_day_and_nobody_is_said_to_be_away() -> None:
-    """Sunday and Monday by the company's own calendar."""
-    assert [day_off(PHARMA, date(2026, 11, day)) for day in (22, 23)] == [True, False]

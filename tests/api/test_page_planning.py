@@ -10,12 +10,15 @@ import pytest
 
 from tests.api.company import Company, served, tables_of
 from tests.api.visitors import Visitor
+from tests.data.files import user
 
 
 @pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    """A night has planned."""
-    with served(tmp_path_factory.mktemp("planning"), tables_of([f"a{n}" for n in range(1, 7)])) as found:
+    """A night has planned; a head leads the account manager."""
+    tables = tables_of([f"a{n}" for n in range(1, 7)], users=[user("boss", name="Boss", role="head")])
+    tables["users"][0]["manager_id"] = "boss"
+    with served(tmp_path_factory.mktemp("planning"), tables) as found:
         found.night()
         yield found
 
@@ -137,3 +140,32 @@ def test_an_objection_of_no_known_kind_is_refused(company: Company, visitor: Vis
 
     assert visitor.said.startswith("Something in the form is missing or cannot be.")
     assert company.get(path)["state"] == "open"
+
+
+def test_a_manager_sees_who_is_there_and_moves_what_is_planned(company: Company) -> None:
+    """Somebody calls in sick at seven; whoever leads sets her days right, and finds no other team's."""
+    suggestion = visit(company, "a6")
+    boss = Visitor(company, "boss")
+    team = boss.get("/team")
+    days = boss.get("/team/am")
+    other = [d["date"] for d in company.get("/plan")["days"] if d["minutes"]][3]
+    boss.get(f"/suggestions/{suggestion['suggestion_id']}")
+    boss.send(f"/suggestions/{suggestion['suggestion_id']}/move", on=other)
+    moved = day_of(company, suggestion)
+    boss.get("/team/am")
+    boss.send("/team/am/absence", away=other)
+    said, away = boss.said, boss.get("/team")
+    boss.get("/team/am")
+    boss.send("/team/am/absence", there=other)
+    back = boss.said
+    boss.get("/team/rs")
+
+    assert "Who is there, and how full the days are Colleague" in team
+    assert " of 6" in team
+    assert "The coming days" in days
+    assert moved == other
+    assert "away" in away
+    assert said.startswith("Away on ")
+    assert back.startswith("There after all on ")
+    assert boss.page.status_code == 404
+    assert Visitor(company, "am").client.get("/team/am").status_code == 403

@@ -9,11 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel.core import Locale, get_global
 from babel.messages.extract import extract_from_dir
 
 import api.page
 from api.page.catalogues import LOCALE, catalogue, languages, translations
-from api.page.days import working_days
+from api.page.days import day_off, working_days
 from api.page.words import Words
 from data.playbooks import read_playbook
 from engine.wording import Reader
@@ -129,11 +130,11 @@ def test_times_are_said_in_the_readers_words_and_digits() -> None:
     ("zone", "time", "day", "amount"),
     [
         ("Africa/Cairo", "١١:٠٥", "٢١ مارس", "١٬٢٣٤٫٥"), ("Asia/Baghdad", "١٢:٠٥", "٢١ مارس", "١٬٢٣٤٫٥"),
-        ("Asia/Riyadh", "12:05", "21 مارس", "1,234.5"), ("Africa/Algiers", "10:05", "21 مارس", "1,234.5"),
+        ("Asia/Dubai", "13:05", "21 مارس", "1,234.5"), ("Africa/Casablanca", "09:05", "21 مارس", "1,234.5"),
     ],
 )  # fmt: skip
 def test_l_arabic_digits_follow_the_country(zone: str, time: str, day: str, amount: str) -> None:
-    """Cairo and Baghdad write ١٢٣; Riyadh and Algiers 123."""
+    """Cairo and Baghdad write ١٢٣; Dubai and Casablanca 123."""
     moment = datetime(2026, 3, 21, 9, 5, tzinfo=UTC)
     arabic = Words(Reader("ar", micros(moment), ZoneInfo(zone), read_playbook("pharma")))
 
@@ -141,6 +142,50 @@ def test_l_arabic_digits_follow_the_country(zone: str, time: str, day: str, amou
     assert arabic.digits == ("arabic-indic" if amount.startswith("١") else "decimal")
     english = Words(Reader("en", micros(moment), ZoneInfo(zone), read_playbook("pharma")))
     assert english.number(12) == "12"
+
+
+ARABIC = "AE BH DJ DZ EG IQ JO KM KW LB LY MA MR OM PS QA SA SD SO SY TD TN YE".split()
+
+
+def test_l_arabic_digits_are_those_of_the_country_in_unicode() -> None:
+    """Nobody has to know by heart what is written in Nouakchott."""
+    zones = [(zone, code) for zone, code in get_global("zone_territories").items() if code in ARABIC]
+    playbook = read_playbook("pharma")
+
+    wrong = [
+        zone for zone, code in zones
+        if (Locale("ar", code).default_numbering_system == "arab")
+        != (Reader("ar", 0, ZoneInfo(zone), playbook).digits == "ar")
+    ]  # fmt: skip
+    assert wrong == []
+    assert {code for _, code in zones} == set(ARABIC)
+
+
+@pytest.mark.parametrize(
+    ("zone", "country", "week", "off"),
+    [
+        ("Europe/Berlin", "DE", 23, [28, 29]), ("Africa/Cairo", "EG", 21, [27, 28]),
+        ("Asia/Tehran", "IR", 21, [26, 27]), ("Asia/Kuwait", "KW", 21, [27, 28]),
+        ("Africa/Casablanca", "MA", 23, [28, 29]), ("Asia/Riyadh", "SA", 22, [27, 28]),
+        ("UTC", "", 23, [28, 29]),
+    ],
+)  # fmt: skip
+def test_l_weeks_and_weekends_are_those_of_the_readers_country(
+    zone: str, country: str, week: int, off: list[int]
+) -> None:
+    """The week of the 25th of November 2026, a Wednesday; Kuwait has no calendar in the playbook."""
+    reader = Words(Reader("en", 0, ZoneInfo(zone), read_playbook("pharma")))
+
+    assert reader.country == country
+    assert reader.week_of(date(2026, 11, 25)) == date(2026, 11, week)
+    assert [day for day in range(24, 30) if day_off(reader, date(2026, 11, day))] == off
+
+
+def test_a_country_is_called_by_its_name() -> None:
+    """AE tells nobody anything."""
+    assert [str(words(one).territory("AE")) for one in ("en", "fa")] == [
+        "<bdi>United Arab Emirates</bdi>", "<bdi>امارات متحدهٔ عربی</bdi>",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
