@@ -129,6 +129,7 @@ def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshn
     night.folder.write_state(dict(night.folder.state() or {}) | {"state": "complete", "summary": summary})
     kept_since = clock() - round(settings.nights_kept_days * DAY_MICROS)
     remove_nights(night.home.nights, before=kept_since, keep=night.run_id)
+    ledger.audit.forget(before=clock() - round(settings.audit_days * DAY_MICROS))
     if as_of is not None and playbook.twins is not None and clock() - as_of < DAY_MICROS:
         # Asked for a moment that is past, the night could not use what is found now; the next one can.
         _renew_twins(settings, ledger, playbook, night.snapshot, report=report, clock=clock)

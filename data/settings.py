@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     nights_kept_days: float = Field(
         30, gt=0, description="A complete night's files are removed after so many days."
     )
+    audit_days: float = Field(
+        730, ge=30, description="The night removes entries of the audit log that are older."
+    )
     host: str = Field("127.0.0.1", description="Address on which `nextbest serve` listens.")
     port: int = Field(8000, ge=0, le=65535, description="Its port; 0 takes a free one.")
     token_days: float = Field(90, gt=0, description="How long a new token lasts.")

@@ -30,7 +30,8 @@ settled_users = Table(
     Column("settled_at", BigInteger, nullable=False),
 )
 
-# Ids and route templates alone. The database itself refuses to change or delete a row.
+# Ids and route templates alone. The database itself refuses to change a row, and to delete one that is to be
+# kept (`audit_kept`, one row).
 audit = Table(
     "audit",
     metadata,
@@ -45,6 +46,13 @@ audit = Table(
     Index("ix_audit_user", "user_id", "at"),
     Index("ix_audit_account", "account_id", "at"),
     sqlite_autoincrement=True,
+)
+
+audit_kept = Table(
+    "audit_kept",
+    metadata,
+    Column("only", Integer, primary_key=True, autoincrement=False),
+    Column("since", BigInteger, nullable=False),
 )
 
 # Who was erased, by a hash of the id; `taken_over_at`: history and the nights' files have lost her too.

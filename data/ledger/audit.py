@@ -1,4 +1,5 @@
-"""Who saw and did what: ids and route templates, only ever appended to (the database refuses all else)."""
+"""Who saw and did what: ids and route templates, only ever appended to, and forgotten once they are old (the
+database refuses all else)."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from dataclasses import asdict, dataclass
 import sqlalchemy as sa
 
 from data.ledger import schema as t
-from data.ledger.access_schema import audit
+from data.ledger.access_schema import audit, audit_kept
 from data.ledger.connection import Database
-from data.ledger.statements import chunks, columns
+from data.ledger.statements import CHUNK, chunks, columns, upsert
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,19 @@ class AuditLog:
         with self._database.writing() as connection:
             for chunk in chunks(rows):
                 connection.execute(sa.insert(audit), [asdict(row) for row in chunk])
+
+    def forget(self, *, before: int) -> int:
+        """Delete what is older than that moment; how many entries."""
+        own = audit.c
+        old = sa.select(own.seq).where(own.at < before).order_by(own.seq).limit(CHUNK)
+        forgotten = 0
+        while True:
+            with self._database.writing() as connection:
+                upsert(connection, audit_kept, [{"only": 1, "since": before}], update=("since",))
+                some = connection.execute(sa.delete(audit).where(own.seq.in_(old))).rowcount
+            forgotten += some
+            if some < CHUNK:
+                return forgotten
 
     def find(
         self, *, user_id: str | None = None, account_id: str | None = None, since: int = 0

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from api.nightly import run_night
 from data.ledger.audit import Seen
 from data.ledger.connection import Database
+from engine.records import DAY_MICROS
 from tests.api.company import Company, served, tables_of
 
 NOTE = "She is afraid of nausea Qzxwv"
@@ -63,6 +65,25 @@ def test_the_log_is_only_appended_to(company: Company) -> None:
     database.close()
 
     assert written(company, user_id="am") == before != []
+
+
+def test_the_night_forgets_what_is_older_than_the_days_of_the_settings(company: Company) -> None:
+    """Kept as long as somebody may ask, and no longer."""
+    company.get("/accounts/a1")
+    first = len(written(company))
+    company.clock.pass_time(days=40)
+    company.get("/accounts/a2")
+    settings = company.settings.model_copy(update={"audit_days": 30.0})
+
+    run_night(settings, clock=company.clock, ignore_freshness=True)
+    with company.ledger() as ledger:
+        left = ledger.audit.find()
+        again = ledger.audit.forget(before=company.clock() - 30 * DAY_MICROS)
+
+    assert first >= 1
+    assert left
+    assert {one.at for one in left} == {company.clock()}
+    assert again == 0
 
 
 def test_logs_name_nobody(company: Company, caplog: pytest.LogCaptureFixture) -> None:
