@@ -12,6 +12,7 @@ from engine.contact_rules import is_automated
 from engine.experiments import CONTROL, NO_LEVERS, PROPENSITY, RANDOM
 from engine.exploration import best_counts, chosen
 from engine.features import Features, FeatureSet
+from engine.numerics import compiled
 from engine.playbook import Playbook, Treatment
 from engine.policies import limit_counts
 from engine.programs import BOTH, Program
@@ -239,7 +240,9 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
     """
     eligible = eligible.copy()
     eligible[:, 0] = True
-    share = np.broadcast_to(np.asarray(share, dtype=np.float64), len(account_ids))
+    share = np.asarray(share, dtype=np.float64)
+    if not share.ndim:
+        share = np.full(len(account_ids), share)
     priority = _shuffled(priority, share, account_ids, day, seed)
     open_ = eligible & (priority > 0.0)
     greedy = _best(priority, open_)
@@ -252,10 +255,13 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
     drawn_at_random, drawn = _draw(eligible, account_ids, day, share, seed)
     first = np.where(drawn_at_random, drawn, usual)
     limits = together or _no_restrictions(len(account_ids), len(treatments))
-    target = np.broadcast_to((share / eligible.sum(axis=1))[:, None], eligible.shape) * eligible  # counts
+    target = (share / eligible.sum(axis=1))[:, None] * eligible  # counts
     target = target + (1.0 - share)[:, None] * believed
+    placed = np.full((len(account_ids), places), -1, dtype=np.int64)
+    placed[:, 0] = first
+    _fill(priority, open_, placed, (limits.room, limits.counts, limits.clash))
     return Ranking(
-        places=_fill(priority, open_, first, places, limits),
+        places=placed,
         probability=target[rows, first],
         greedy=greedy,
         explored=drawn_at_random | (first != greedy),
@@ -395,21 +401,29 @@ def drawn_share(playbook: Playbook) -> float:
     return min(0.9, playbook.exploration_share + (test.share(RANDOM) if test else 0.0))
 
 
-def _fill(priority: Floats, open_: Bools, first: Ints, places: int, together: Together) -> Ints:
-    """Place after place: the best of what is still open and fits beside what has been placed."""
-    moments = len(first)
-    placed = np.full((moments, places), -1, dtype=np.int64)
-    placed[:, 0] = first
-    still, room = open_ & (first > 0)[:, None], together.room.copy()
-    rows = np.arange(moments)
-    for place in range(1, places):
-        chosen = placed[:, place - 1]
-        taken = chosen > 0
-        still[rows[taken], chosen[taken]] = False
-        still[taken] &= ~together.clash[chosen[taken]]
-        room[taken] -= together.counts[chosen[taken]]
-        for limit in range(room.shape[1]):
-            still &= (room[:, limit] > 0)[:, None] | ~together.counts[None, :, limit]
-        best = _best(priority, still)
-        placed[:, place] = np.where(best > 0, best, -1)
-    return placed
+@compiled
+def _fill(priority: Floats, open_: Bools, placed: Ints, limits: tuple[Ints, Bools, Bools]) -> None:
+    """Place after place, the first of which is given: the best of what is still open and fits beside what has
+    been placed; ties by the order of treatments. Limits as of `Together`: room, counts, clash."""
+    room, counts, clash = limits
+    left, still = np.empty(room.shape[1], dtype=np.int64), np.empty(open_.shape[1], dtype=np.bool_)
+    for i in range(placed.shape[0]):
+        left[:], still[:] = room[i], open_[i]
+        for place in range(1, placed.shape[1]):
+            taken = placed[i, place - 1]
+            if taken <= 0:
+                break
+            still[taken] = False
+            for limit in range(left.size):
+                left[limit] -= counts[taken, limit]
+            best, highest = -1, -np.inf
+            for t in range(1, still.size):
+                if not still[t] or clash[taken, t]:
+                    still[t] = False
+                    continue
+                for limit in range(left.size):
+                    if counts[t, limit] and left[limit] <= 0:
+                        still[t] = False
+                if still[t] and priority[i, t] > highest:
+                    best, highest = t, priority[i, t]
+            placed[i, place] = best

@@ -14,7 +14,7 @@ account's part: account (n, A), account x channel (n, C, F), account x topic (n,
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -232,14 +232,10 @@ class Features:
 
     def truths(self, program: Program) -> Truth:
         """What a program of `assembler` says of each pair; shape (K, n, T)."""
-        own = self.set
-        return run(
-            program,
-            Columns(
-                self.account, self.channel, self.topic, self.message, self.treatment, self.journey,
-                self.twins, own.owned, own.channel_of, own.topic_of,
-            ),
+        groups = (
+            self.account, self.channel, self.topic, self.message, self.treatment, self.journey, self.twins,
         )  # fmt: skip
+        return run(program, _columns(self.set, groups))
 
     def known(self) -> pl.DataFrame:
         """Everything that was known at each moment, by name: what a decision keeps of its facts.
@@ -301,10 +297,7 @@ def features_as_of(
     Raises:
         EngineError: The features are those of another playbook.
     """
-    if features.treatments != tuple(treatment.id for treatment in playbook.treatments):
-        raise EngineError(
-            "The features belong to another playbook; make them with FeatureSet.of(playbook, ...)."
-        )
+    candidates = _candidates(features, playbook)
     facts = encode_history(history, moments.account_ids, playbook, features.attributes)
     codes = {account: code for code, account in enumerate(facts.accounts)}
     asked = kernels.Questions(
@@ -313,22 +306,23 @@ def features_as_of(
     )
     consent, web = tallies.permissions(asked, facts, len(features.channels))
     sizes = (len(features.channels), len(features.topics), len(features.treatments))
-    rules = rule_facts(asked, facts, playbook)
+    version = kernels.latest_known(asked, facts.attributes.standing)
+    rules = rule_facts(asked, facts, playbook, version)
     allowed = (web > 0.0) | (not playbook.web_behaviour_needs_consent)
-    account, channel, topic, message = tallies.statistics(asked, facts, sizes, web_allowed=allowed)
-    known = Features(
-        features, moments, account, channel, topic, message,
-        treatment=_candidates(features, playbook),
+    groups = (*tallies.statistics(asked, facts, sizes, version, web_allowed=allowed), candidates)
+    twins = _twins(history, moments, features)
+    return Features(
+        features, moments, *groups,
         consent=consent,
         web_behaviour=web,
         has_role=tallies.roles(asked, facts, len(playbook.roles)),
-        has_timezone=tallies.zones(asked, facts),
-        closed=tallies.closed(asked, facts),
+        has_timezone=facts.attributes.zoned[version],
+        closed=facts.attributes.closed[version],
         limits=tallies.limits(asked, facts, playbook),
         tracked=tallies.pauses(asked, facts, playbook),
         snoozed=tallies.snoozes(asked, facts, len(features.treatments)),
-        journey=np.zeros((len(moments), 0)),
-        twins=_twins(history, moments, features),
+        journey=_journey(features, playbook, (*groups, np.zeros((len(moments), 0)), twins)),
+        twins=twins,
         held=rules.held,
         offered=rules.offered,
         times=rules.times,
@@ -337,7 +331,6 @@ def features_as_of(
         not_before=rules.not_before,
         arm=arms_at(history, moments, playbook),
     )  # fmt: skip
-    return replace(known, journey=_journey(known, playbook)) if features.journey else known
 
 
 def fact_or_unknown(features: Features, attributes: Iterable[Attribute], name: str) -> FactColumn:
@@ -380,10 +373,20 @@ def _twins(history: History, moments: Moments, features: FeatureSet) -> Floats:
     return twin_facts(history, moments, features.levels)
 
 
-def _journey(features: Features, playbook: Playbook) -> Floats:
-    """The stage of each account by what is known of it at that moment alone; shape (n, 3)."""
-    truths = features.truths(_stage_program(features.set, playbook))
+def _journey(features: FeatureSet, playbook: Playbook, groups: _Groups) -> Floats:
+    """The stage of each account by what is known of it at that moment alone; shape (n, 3), or (n, 0)."""
+    if not features.journey:
+        return np.zeros((len(groups[0]), 0))
+    truths = run(_stage_program(features, playbook), _columns(features, groups))
     return playbook.journey.facts_of(playbook.journey.stage_of(truths[:, :, 0]))
+
+
+_Groups = tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]
+
+
+def _columns(features: FeatureSet, groups: _Groups) -> Columns:
+    """The groups account, channel, topic, message, treatment, journey and twins as programs read them."""
+    return Columns(*groups, features.owned, features.channel_of, features.topic_of)
 
 
 @kept_for
@@ -410,6 +413,10 @@ def _candidate_facts(treatments: tuple[Treatment, ...]) -> Mapping[str, list[str
 
 @kept_for
 def _candidates(features: FeatureSet, playbook: Playbook) -> Floats:
+    if features.treatments != tuple(treatment.id for treatment in playbook.treatments):
+        raise EngineError(
+            "The features belong to another playbook; make them with FeatureSet.of(playbook, ...)."
+        )
     levels, treatments = features.levels, playbook.treatments
     columns = [
         [levels[column].index(str(value)) if column in levels else float(value) for value in values]

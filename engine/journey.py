@@ -111,10 +111,17 @@ class Journey:
 
     def facts_of(self, stage: Floats) -> Floats:
         """The facts of `engine.facts.STAGE_FACTS` for these places; shape (n, 3), NaN where it is unknown."""
-        leading = [self.owners.index(each.owners[0]) for each in self.stages]
-        table = np.array([*leading, np.nan])
-        place = np.where(np.isnan(stage), len(leading), stage).astype(np.int64)
-        return np.stack([stage, table[place], stage + 1.0], axis=1)
+        place = np.where(np.isnan(stage), len(self.stages), stage).astype(np.int64)
+        return self._facts[place]
+
+    @cached_property
+    def _facts(self) -> Floats:
+        """The facts of each stage, the last row for no known one; shape (stages + 1, 3)."""
+        rows = [
+            [float(place), float(self.owners.index(stage.owners[0])), place + 1.0]
+            for place, stage in enumerate(self.stages)
+        ]
+        return np.array([*rows, [np.nan] * 3])
 
     def owned(self, roles: Sequence[str]) -> Floats:
         """Whether each role owns each stage: 1 or 0, in a last row NaN; shape (stages + 1, roles).

@@ -8,9 +8,9 @@ import numpy as np
 
 from engine import rule_kernels as loops
 from engine.encoded import EncodedHistory, actor_codes, codes_of
-from engine.kernels import Questions, flag_snoozed, latest_known
+from engine.kernels import Questions, flag_snoozed
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools, Floats, Micros, kept_with
+from engine.records import Bools, Floats, Ints, Micros, kept_with
 from engine.rule_kernels import Candidates, Hands, Same
 from engine.tallies import micros, scope_codes
 from engine.timing import first_moments
@@ -39,8 +39,8 @@ class RuleFacts:
     not_before: Micros
 
 
-def rule_facts(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> RuleFacts:
-    """Row i depends on the facts of account i alone."""
+def rule_facts(questions: Questions, facts: EncodedHistory, playbook: Playbook, version: Ints) -> RuleFacts:
+    """Row i depends on the facts of account i alone; `version` are the places of what is known of it."""
     n, treatments = questions.at.size, len(playbook.treatments)
     candidates = _candidates(playbook)
     held = np.full((n, len(playbook.topics)), np.nan)
@@ -59,8 +59,7 @@ def rule_facts(questions: Questions, facts: EncodedHistory, playbook: Playbook) 
     if facts.offers.time.size:
         loops.highest_offers(questions, facts.offers, candidates, offered)
     versions = facts.attributes
-    place = versions.place[latest_known(questions, versions.standing)]
-    not_before = first_moments(playbook, questions.at, place, versions.places)
+    not_before = first_moments(playbook, questions.at, versions.place[version], versions.places)
     return RuleFacts(held, offered, times, since, equivalent, not_before)
 
 

@@ -11,7 +11,7 @@ from engine import numerics
 from engine.contributions import ConstantTerm, Contributions
 from engine.features import Features
 from engine.playbook import Playbook
-from engine.records import Bools, Floats, Ints
+from engine.records import Bools, Floats, Ints, kept_with
 
 
 @dataclass(frozen=True)
@@ -82,13 +82,12 @@ class StartingScorer:
 
     def score(self, features: Features) -> Scores:
         """The same for all accounts: a starting uplift times a starting value; without contact 0."""
-        own = self.playbook.treatments
         return Scores(
             value=alike(features, starting_values(self.playbook)),
-            response=alike(features, np.array([t.starting_uplift for t in own])),
+            response=alike(features, starting_response(self.playbook)),
             optout=alike(features, starting_optout(self.playbook)),
             followed=alike(features, starting_followed(self.playbook)),
-            evidence=np.zeros(len(own), dtype=np.int64),
+            evidence=np.zeros(len(self.playbook.treatments), dtype=np.int64),
             uncertainty=alike(features, starting_uncertainty(self.playbook)),
         )
 
@@ -102,11 +101,19 @@ class StartingScorer:
         return ConstantTerm(amount).contributions(features, moments)
 
 
+@kept_with
 def starting_values(playbook: Playbook) -> Floats:
     """What each treatment is assumed to cause (a stop: to save), in currency; shape (T,)."""
     return np.array([t.starting_uplift * t.value for t in playbook.treatments], dtype=np.float64)
 
 
+@kept_with
+def starting_response(playbook: Playbook) -> Floats:
+    """P(positive response) that each treatment is assumed to cause; shape (T,)."""
+    return np.array([t.starting_uplift for t in playbook.treatments], dtype=np.float64)
+
+
+@kept_with
 def starting_uncertainty(playbook: Playbook) -> Floats:
     """Standard error of the starting values, in currency; shape (T,); 0 for no contact.
 
@@ -119,12 +126,14 @@ def starting_uncertainty(playbook: Playbook) -> Floats:
     return found
 
 
+@kept_with
 def starting_optout(playbook: Playbook) -> Floats:
     """Added P(opt-out) by one more contact: the channel's fatigue; shape (T,). A stop adds none."""
     fatigue = {channel.id: channel.fatigue for channel in playbook.channels}
     return np.array([fatigue[t.channel] if t.kind == "contact" else 0.0 for t in playbook.treatments])
 
 
+@kept_with
 def starting_followed(playbook: Playbook) -> Floats:
     """P(followed) by the role of each treatment, not below the floor; the system does it; shape (T,)."""
     system = {role.id for role in playbook.roles if role.system}
@@ -140,4 +149,6 @@ def starting_followed(playbook: Playbook) -> Floats:
 
 def alike(features: Features, values: Floats) -> Floats:
     """The same values, shape (T,), for all moments; shape (n, T)."""
-    return np.tile(np.asarray(values, dtype=np.float64), (len(features.moments), 1))
+    rows = np.empty((len(features.moments), len(values)))
+    rows[:] = values
+    return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -12,7 +12,7 @@ import numpy as np
 
 from engine import numerics
 from engine.contributions import ConstantTerm, Contributions, ForestTerm, added, through
-from engine.features import Features
+from engine.features import Features, FeatureSet
 from engine.following import Following
 from engine.forest import parse_forest
 from engine.peers import Peers
@@ -28,7 +28,7 @@ from engine.readers import (
     read_effects,
     value_forest_of,
 )
-from engine.records import NO_CONTACT, Bools, EngineError, Floats, Ints
+from engine.records import NO_CONTACT, Bools, EngineError, Floats, Ints, kept_for
 from engine.scores import (
     Scorer,
     Scores,
@@ -36,6 +36,7 @@ from engine.scores import (
     alike,
     starting_followed,
     starting_optout,
+    starting_response,
     starting_uncertainty,
     starting_values,
 )
@@ -80,9 +81,7 @@ class LearnedScorer:
             response=self._responses(theirs, own, places),
             optout=alike(features, starting_optout(self.playbook)),
             followed=alike(features, self._followed),
-            evidence=np.array(
-                [self.parts.evidence.get(t.id, 0) for t in self.playbook.treatments], dtype=np.int64
-            ),
+            evidence=self._evidence.copy(),
             uncertainty=self._uncertainty(theirs, own, places),
             comparable=self._comparable(theirs, own[own > 0]),
         )
@@ -154,6 +153,23 @@ class LearnedScorer:
         return unsure
 
     @cached_property
+    def _own(self) -> tuple[Ints, Ints]:
+        """Places in the playbook of what the release has learned, and their places in the release."""
+        learned = {treatment: place for place, treatment in enumerate(self.parts.treatments)}
+        own = [
+            place
+            for place, treatment in enumerate(self.playbook.treatments)
+            if treatment.id in learned and treatment.kind != "stop"
+        ]
+        places = [learned[self.playbook.treatments[place].id] for place in own]
+        return np.array(own, dtype=np.int64), np.array(places, dtype=np.int64)
+
+    @cached_property
+    def _evidence(self) -> Ints:
+        found = [self.parts.evidence.get(t.id, 0) for t in self.playbook.treatments]
+        return np.array(found, dtype=np.int64)
+
+    @cached_property
     def _followed(self) -> Floats:
         """As people followed so far, where that is known; shape (T,)."""
         start, learned = starting_followed(self.playbook), self.parts.following
@@ -185,7 +201,7 @@ class LearnedScorer:
         return np.where(contact, worth, start), np.where(contact, left, unsure)
 
     def _responses(self, features: Features, own: Ints, places: Ints) -> Floats:
-        responses = alike(features, np.array([t.starting_uplift for t in self.playbook.treatments]))
+        responses = alike(features, starting_response(self.playbook))
         forest = self.parts.forests.get(RESPONSE_FOREST)
         if forest is None:
             responses[:, own] = self.parts.response[places]
@@ -317,9 +333,26 @@ def _support(arrays: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) 
 
 def _recoded(features: Features, release: ReleaseParts) -> Features:
     """The features with texts as the release codes them; a level that it does not know is NaN."""
-    own = features.set
+    account, treatment = _recoding(release, features.set)
+    if not account and not treatment:
+        return features
+    return replace(
+        features,
+        account=_group_recoded(features.account, account),
+        treatment=_group_recoded(features.treatment, treatment),
+    )
+
+
+_Tables = Sequence[tuple[int, Floats]]
+"""Columns of a group, and what their codes become, the last entry: what is not known."""
+
+
+@kept_for
+def _recoding(release: ReleaseParts, own: FeatureSet) -> tuple[_Tables, _Tables]:
+    """What is coded otherwise in the groups of accounts and treatments. Raises EngineError."""
+    known = frozenset(own.names)
     for name in release.feature_names:
-        if name not in own.names:
+        if name not in known:
             near = get_close_matches(name, own.names, n=1)
             hint = f", near {near[0]!r}" if near else ""
             raise EngineError(
@@ -327,26 +360,22 @@ def _recoded(features: Features, release: ReleaseParts) -> Features:
             )
         if (name in own.levels) != (name in release.levels):
             raise EngineError(f"Feature {name!r} is a text here and a number in the release, or the reverse.")
-    return replace(
-        features,
-        account=_group_recoded(features.account, own.account, own.levels, release.levels),
-        treatment=_group_recoded(features.treatment, own.treatment, own.levels, release.levels),
-    )
+    return _tables(own.account, own, release), _tables(own.treatment, own, release)
 
 
-def _group_recoded(
-    group: Floats,
-    names: tuple[str, ...],
-    own: Mapping[str, tuple[str, ...]],
-    theirs: Mapping[str, tuple[str, ...]],
-) -> Floats:
-    recoded = group
+def _tables(names: tuple[str, ...], own: FeatureSet, release: ReleaseParts) -> _Tables:
+    found = []
     for column, name in enumerate(names):
-        levels = own.get(name, ())
-        if name in theirs and levels != theirs[name]:
-            recoded = recoded.copy() if recoded is group else recoded
-            codes = {level: float(code) for code, level in enumerate(theirs[name])}
-            table = np.array([*(codes.get(level, np.nan) for level in levels), np.nan])
-            place = np.where(np.isnan(group[:, column]), len(levels), group[:, column]).astype(np.int64)
-            recoded[:, column] = table[place]
+        levels = own.levels.get(name, ())
+        if name in release.levels and levels != release.levels[name]:
+            codes = {level: float(code) for code, level in enumerate(release.levels[name])}
+            found.append((column, np.array([*(codes.get(level, np.nan) for level in levels), np.nan])))
+    return found
+
+
+def _group_recoded(group: Floats, tables: _Tables) -> Floats:
+    recoded = group.copy() if tables else group
+    for column, table in tables:
+        place = np.where(np.isnan(group[:, column]), len(table) - 1, group[:, column]).astype(np.int64)
+        recoded[:, column] = table[place]
     return recoded

@@ -78,7 +78,12 @@ def _block(group: Group, questions: Questions, members: int) -> Floats:
 
 
 def statistics(
-    questions: Questions, facts: EncodedHistory, sizes: tuple[int, int, int], *, web_allowed: Bools
+    questions: Questions,
+    facts: EncodedHistory,
+    sizes: tuple[int, int, int],
+    version: Ints,
+    *,
+    web_allowed: Bools,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """The groups account (n, A), channel (n, C, F), topic (n, P, F), message (n, T, F), with attributes.
 
@@ -86,6 +91,7 @@ def statistics(
         questions: Who and when; shape (n,).
         facts: What is known of them.
         sizes: How many channels, topics and treatments there are.
+        version: Places of the attributes that are known of each; shape (n,).
         web_allowed: Whether web behaviour may be used; shape (n,).
     """
     account, channel, topic, message = (
@@ -102,8 +108,7 @@ def statistics(
     kernels.count_occurrences(
         questions, facts.optouts, account, columns[0], (kernels.OPTOUTS, nothing, nothing)
     )
-    known = kernels.latest_known(questions, facts.attributes.standing)
-    attributes = facts.attributes.values[known]
+    attributes = facts.attributes.values[version]
     return np.concatenate([account[:, 0, :], attributes], axis=1), channel, topic, message
 
 
@@ -112,11 +117,6 @@ def permissions(questions: Questions, facts: EncodedHistory, channels: int) -> t
     consent, web = np.zeros((questions.at.size, channels, 2)), np.zeros(questions.at.size)
     kernels.read_permissions(questions, facts.permissions, consent, web)
     return consent, web
-
-
-def zones(questions: Questions, facts: EncodedHistory) -> Bools:
-    """Whether the account's own time zone is known; shape (n,)."""
-    return facts.attributes.zoned[kernels.latest_known(questions, facts.attributes.standing)]
 
 
 def closed(questions: Questions, facts: EncodedHistory) -> Bools:
@@ -171,8 +171,7 @@ def pauses(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> F
         if suppression.scope in ("treatment", "topic", "channel"):
             scopes = getattr(events, suppression.scope)
         else:
-            # What an event does not say itself goes by its treatment; the last code: it has none.
-            scopes = np.append(own, -1)[events.treatment]
+            scopes = own[events.treatment]
         if suppression.channel != "*":
             scopes = np.where(events.channel == channel, scopes, -1)
         pause = Pause(scopes, paused, suppression.count, micros(suppression.window_days), rule)
@@ -182,13 +181,15 @@ def pauses(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> F
 
 @kept_with
 def _paused(playbook: Playbook) -> list[tuple[Suppression, Ints, Ints, int]]:
-    """Each suppression, the code of its scope for every treatment, that of those which it pauses (-1 = it
-    does not), and the code of its channel, -1 = all."""
+    """Each suppression, the code of its scope for every treatment (the last: of what has none), that of those
+    which it pauses (-1 = it does not), and the code of its channel, -1 = all."""
     places, found = _places([c.id for c in playbook.channels]), []
     for suppression in playbook.suppressions:
         own = scope_codes(suppression.scope, playbook)
         through = [suppression.channel in ("*", t.channel) for t in playbook.treatments]
-        found.append((suppression, own, np.where(through, own, -1), places.get(suppression.channel, -1)))
+        found.append(
+            (suppression, np.append(own, -1), np.where(through, own, -1), places.get(suppression.channel, -1))
+        )
     return found
 
 
