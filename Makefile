@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 DEMO ?=
 FULL ?=
+BUDGET ?=
 BENCH := .venv-bench
 TESTS ?= tests
 
@@ -36,8 +37,8 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev  ## speeds as ratios within one run; FULL=1 the large form, which writes docs/speed.md
 	$(BIN)/python -m benchmarks $(if $(FULL),--full --write)
 
-bench-quality: $(VENV)/.dev $(if $(FULL),$(BENCH)/.done)  ## how good: small in minutes, FULL=1 all of it
-	$(BIN)/python -m benchmarks.quality $(if $(FULL),--full --write --runs 400 --peers $(BENCH)/bin/python,--runs 5)
+bench-quality: $(VENV)/.dev $(if $(FULL),$(BENCH)/.done)  ## how good: minutes; BUDGET=1 hours; FULL=1 days
+	$(BIN)/python -m benchmarks.quality $(if $(FULL),--full --write --runs 400 --peers $(BENCH)/bin/python,$(if $(BUDGET),--budget --write --runs 8,--runs 5))
 
 $(BENCH)/.done: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(BENCH)

@@ -1,15 +1,15 @@
-"""The doubly robust learner: one forest of effects, from predictions corrected by what was logged.
+"""The doubly robust learner: one forest of effects over account and treatment, weighted by overlap.
 
-For a case with treatment a, probability p and outcome r, and any treatment t that it could have had,
-
-    mu(t) - mu(none) + 1[a = t] (r - mu(t)) / p - 1[a = none] (r - mu(none)) / p
-
-has the effect of t as its expectation when either the probabilities or the predictions mu are right. mu
-comes from forests that have not seen the account; t is drawn at random among what was eligible, whatever was
-chosen.
+A correction by 1 / p is mostly noise where there are many treatments: of 25, one case in 25 speaks of a given
+one, with 25 times the weight. Weighted by overlap instead, the doubly robust learner becomes the one that
+regresses what is left of the outcome on what is left of the treatment: what would be expected given all that
+was known, and whatever was likely to be chosen, is deducted, and of the rest the treated cases speak with
+weight 1. An error of the prognosis counts only times an error of the effects so far, so both are made twice.
 
 Source:
-    Kennedy (2023), Towards optimal doubly robust estimation of heterogeneous causal effects.
+    Kennedy (2023), Towards optimal doubly robust estimation of heterogeneous causal effects; Nie and Wager
+    (2021), Quasi-oracle estimation of heterogeneous treatment effects; Morzywolek, Decruyenaere and
+    Vansteelandt (2023), On weighted orthogonal learners, for the two being one up to overlap weights.
 """
 
 from __future__ import annotations
@@ -20,70 +20,75 @@ import numpy as np
 
 from engine.linear import INTEGERS, Basis, Linear
 from engine.readers import EFFECT_FOREST, WITHOUT_FOREST, Effects
-from engine.records import Floats, Ints
-from training.boosting import Boosting, grow, raw_scores
+from engine.records import Floats
+from training.boosting import Boosting, Columns, check_names, grow
 from training.cases import Cases
 from training.constants import Constants, constants
 from training.effects import EffectLayers
+from training.prognosis import Prognosis, without_later_luck
 from training.registry import Fitted, learner
-from training.splits import folds_of
 
-FOLDS = 2
-DRAWS = 2
-"""Treatments that are asked about for each case."""
+PASSES = 2
+LEAST_IN_LEAF, MOST_IN_LEAF = 20, 300
 
 
 @learner("doubly_robust", complexity=3)
 def learn_robust(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
-    """A forest of corrected effects over account and treatment; the value without contact by its own."""
+    """A forest of effects beyond each treatment's mean; the value without contact by a forest of its own."""
     known = constants(cases, assignment)
-    usable = np.isin(cases.action, known.learned)
-    own, probability = cases.take(usable), assignment[usable]
-    asked, treatment = _asked(own, known, boosting.seed)
-    of_it, of_none = _predicted(own, asked, treatment, boosting)
-    chosen = own.action[asked]
-    weight = 1.0 / probability[asked]
-    corrected = of_it - of_none
-    corrected += np.where(chosen == treatment, weight * (own.reward[asked] - of_it), 0.0)
-    corrected -= np.where(chosen == 0, weight * (own.reward[asked] - of_none), 0.0)
-    rows = own.take(asked).features.row_matrix(treatment)
-    mean = known.uplift[np.searchsorted(known.learned, treatment)]
-    effect = grow(rows, corrected - mean, own.features.set, boosting)
-    alone = own.take(own.action == 0)
-    without = grow(alone.features.row_matrix(alone.action), alone.reward, own.features.set, boosting)
-    boosters = {WITHOUT_FOREST: without, EFFECT_FOREST: effect}
+    own = cases.take(np.isin(cases.action, known.learned))
+    check_names(own.features.set)
+    mean = known.uplift[np.searchsorted(known.learned, own.action)]
+    forest, effect, outcome = _effects(own, mean, boosting)
+    nobody = own.features.row_matrix(np.zeros(len(own), dtype=np.int64))
+    without = grow(nobody, outcome - effect, own.features.set, boosting)
+    boosters = {WITHOUT_FOREST: without, EFFECT_FOREST: forest}
     effects = _unscaled(known, own.features.set.names)
     return EffectLayers(known, len(cases.treatments), boosters, effects=effects)
 
 
-def _asked(cases: Cases, known: Constants, seed: int) -> tuple[Ints, Ints]:
-    """Pairs of a case and a learned contact that was eligible there, drawn at random."""
-    draw = np.random.Generator(np.random.PCG64(seed))
-    contacts = known.learned[1:]
-    eligible = cases.eligible[:, contacts]
-    among = np.flatnonzero(eligible.any(axis=1))
-    places = []
-    for _ in range(DRAWS):
-        order = np.where(eligible[among], draw.random((len(among), len(contacts))), -1.0)
-        places.append(contacts[order.argmax(axis=1)])
-    return np.tile(among, DRAWS), np.concatenate(places)
+def _effects(own: Cases, mean: Floats, boosting: Boosting) -> tuple[Any, Floats, Floats]:
+    """The forest, the effect of what was chosen, and what followed less later luck; shapes (n,).
+
+    Args:
+        own: Cases of learned treatments.
+        mean: Mean effect of what was chosen; shape (n,).
+        boosting: Size and seed.
+    """
+    prognosis = Prognosis.of(own, boosting)
+    treated = np.flatnonzero(own.action > 0)
+    columns = _columns(own.take(treated))
+    forest, noise, effect, outcome = None, None, mean, own.reward
+    for _ in range(PASSES):
+        expected = prognosis.expected(own.reward - effect, noise)
+        rest = own.reward - effect - expected
+        if noise is None:
+            noise = prognosis.noise(rest)
+        else:
+            outcome = without_later_luck(own, effect, rest, prognosis)
+        label = (outcome - expected - mean)[treated]
+        forest = columns.grow(
+            np.arange(len(treated)), label, _size(boosting, len(treated)), 2 * boosting.rounds,
+            1.0 / noise[treated] ** 2,
+        )  # fmt: skip
+        effect = mean.copy()
+        effect[treated] += forest.predict(columns.rows)
+    return forest, effect, outcome
 
 
-def _predicted(cases: Cases, asked: Ints, treatment: Ints, boosting: Boosting) -> tuple[Floats, Floats]:
-    """What is expected with the treatment asked about and without contact; shapes (len(asked),)."""
-    folds = folds_of(cases.account_ids, FOLDS, seed=boosting.seed)
-    of_it, of_none = np.zeros(len(asked)), np.zeros(len(asked))
-    for fold in range(FOLDS):
-        others, mine = np.flatnonzero(folds != fold), np.flatnonzero(folds[asked] == fold)
-        if not len(others):
-            others = np.arange(len(cases))
-        learned = cases.take(others)
-        rows = learned.features.row_matrix(learned.action)
-        forest = grow(rows, learned.reward, cases.features.set, boosting)
-        features = cases.take(asked[mine]).features
-        of_it[mine] = raw_scores(forest, features.row_matrix(treatment[mine]))
-        of_none[mine] = raw_scores(forest, features.row_matrix(np.zeros(len(mine), dtype=np.int64)))
-    return of_it, of_none
+def _columns(treated: Cases) -> Columns:
+    features = treated.features.set
+    rows = treated.features.row_matrix(treated.action)
+    return Columns(rows, features.names, features.levels)
+
+
+def _size(boosting: Boosting, n: int) -> dict[str, Any]:
+    """Larger trees than for outcomes: what differs between accounts anyway has been deducted."""
+    return boosting.parameters("regression", n) | {
+        "num_leaves": 2 * boosting.leaves + 1,
+        "feature_fraction": 0.5,
+        "min_data_in_leaf": int(np.clip(n / 200, LEAST_IN_LEAF, MOST_IN_LEAF)),
+    }
 
 
 def _unscaled(known: Constants, names: tuple[str, ...]) -> Effects:

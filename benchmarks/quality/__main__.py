@@ -13,7 +13,7 @@ from benchmarks.quality.found import Found
 from benchmarks.quality.peers import PEERS
 from benchmarks.quality.pictures import curves
 from benchmarks.quality.results import ROOT, Cell, Results
-from benchmarks.quality.run import Plan, cells, full, run, small
+from benchmarks.quality.run import Plan, affordable, cells, full, run, small
 from benchmarks.quality.tables import document, put_into
 from benchmarks.quality.worlds import preset
 from data.home import DataError
@@ -59,7 +59,8 @@ def _picture(found: Found) -> str:
 
 
 def _cells(asked: argparse.Namespace) -> set[Cell]:
-    who = tuple(asked.who.split(",")) if asked.who else (*ours.names(), *PEERS)
+    everybody = (*ours.names(), *(PEERS if asked.peers else ()))
+    who = tuple(asked.who.split(",")) if asked.who else everybody
     unknown = set(who) - {*ours.names(), *PEERS}
     if unknown:
         raise DataError(f"The bench does not know {sorted(unknown)}; known are {[*ours.names(), *PEERS]}.")
@@ -67,16 +68,19 @@ def _cells(asked: argparse.Namespace) -> set[Cell]:
         worlds = [preset(name).name for name in asked.worlds.split(",")]
         sizes = [int(size) for size in asked.cases.split(",")]
         return cells(worlds, sizes, range(1, asked.seeds + 1), who)
-    return full(who) if asked.full else small(who)
+    if asked.full:
+        return full(who)
+    return affordable(who) if asked.budget else small(who)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
-    parser.add_argument("--full", action="store_true", help="all worlds, sizes, seeds and peers: many hours")
+    parser.add_argument("--full", action="store_true", help="all worlds, sizes and seeds: days")
+    parser.add_argument("--budget", action="store_true", help="about 2.5 hours of one core; goes on")
     parser.add_argument("--worlds", default="", help="only these, with commas; then --cases and --seeds hold")
     parser.add_argument("--cases", default="20000", help="numbers of cases, with commas")
     parser.add_argument("--seeds", type=int, default=1, help="so many, from 1 on")
-    parser.add_argument("--who", default="", help="learners and peers, with commas; default: all")
+    parser.add_argument("--who", default="", help="with commas; default: ours, and peers with --peers")
     parser.add_argument("--runs", type=int, default=0, help="seeds for false claims and coverage")
     parser.add_argument("--results", type=Path, default=ROOT / "var/quality/results.jsonl")
     parser.add_argument("--peers", type=Path, default=None, help="an interpreter that has the peers")

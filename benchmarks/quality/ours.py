@@ -9,7 +9,7 @@ whoever learned.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
@@ -58,34 +58,51 @@ def assigned(cases: Cases, seed: int) -> Assignment:
 
 
 def choices(
-    cases: Cases, assignment: Assignment, asked: Asked, *, seed: int, progress: Progress = quiet
+    cases: Cases,
+    assignment: Assignment,
+    asked: Asked,
+    who: Collection[str],
+    *,
+    seed: int,
+    progress: Progress = quiet,
 ) -> Iterator[Choice]:
-    """The choices of each learner, of the product and of the yardstick.
+    """The choices of learners, of the product and of the yardstick.
 
     Args:
         cases: To learn from.
         assignment: Of those cases.
         asked: Moments at which to choose.
+        who: Of `names()`; nothing is learned for anybody else. The product selects among all learners and
+            costs several times what they do.
         seed: Of splits, forests and resamples.
         progress: Called with (stage, done, of).
     """
     boosting, learned = Boosting(seed=seed, threads=1), {}
     may = promoted(cases, assignment, asked, seed=seed)
-    for done, (name, learner) in enumerate(LEARNERS.items()):
-        progress("learning", done, len(LEARNERS))
+
+    def of_learner(name: str) -> Choice:
         started = time.process_time()
-        fitted = learner.learn(cases, assignment.probability, boosting)
+        fitted = LEARNERS[name].learn(cases, assignment.probability, boosting)
         values = np.where(may, fitted.predict(asked.features), np.nan)
-        learned[name] = Choice(name, _best(values, cases, asked), time.process_time() - started)
+        return Choice(name, _best(values, cases, asked), time.process_time() - started)
+
+    mine = [name for name in LEARNERS if name in who]
+    for done, name in enumerate(mine):
+        progress("learning", done, len(mine))
+        learned[name] = of_learner(name)
         yield learned[name]
-    progress("learning", len(LEARNERS), len(LEARNERS))
-    started = time.process_time()
-    kept = ~held_out(cases.account_ids, HELD_OUT, seed=seed)
-    found = select(cases.take(kept), assignment.take(kept), boosting, seed=seed, progress=progress)
-    chosen, seconds = learned[found.chosen], time.process_time() - started
-    yield replace(chosen, who=PRODUCT, seconds=seconds + chosen.seconds, note=found.chosen)
-    started = time.process_time()
-    yield Choice(PLAIN, _best(plain_t_learner(cases, asked), cases, asked), time.process_time() - started)
+    progress("learning", len(mine), len(mine))
+    if PRODUCT in who:
+        started = time.process_time()
+        kept = ~held_out(cases.account_ids, HELD_OUT, seed=seed)
+        found = select(cases.take(kept), assignment.take(kept), boosting, seed=seed, progress=progress)
+        seconds = time.process_time() - started
+        chosen = learned.get(found.chosen) or of_learner(found.chosen)
+        yield replace(chosen, who=PRODUCT, seconds=seconds + chosen.seconds, note=found.chosen)
+    if PLAIN in who:
+        started = time.process_time()
+        values = plain_t_learner(cases, asked)
+        yield Choice(PLAIN, _best(values, cases, asked), time.process_time() - started)
 
 
 def promoted(cases: Cases, assignment: Assignment, asked: Asked, *, seed: int) -> Bools:

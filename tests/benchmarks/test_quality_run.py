@@ -117,6 +117,29 @@ def test_the_full_run_pairs_every_peer_with_the_product_in_every_world_by_twenty
     assert max(cell.seed for cell in wanted) == 20
 
 
+def test_the_affordable_run_has_three_seeds_where_shares_are_wanted_and_no_selection_at_200_000() -> None:
+    """What takes days is measured by nobody; seeds for tuning are not among them."""
+    wanted = run.affordable(ours.names())
+
+    for world in run.GOALS:
+        for who, size in (("product", 20_000), ("linear", 200_000)):
+            mine = {cell.seed for cell in wanted if (cell.world, cell.cases, cell.who) == (world, size, who)}
+            assert mine == {1, 2, 3}
+    assert {cell.world for cell in wanted} == set(worlds.presets())
+    assert not [cell for cell in wanted if cell.cases > 20_000 and cell.who == "product"]
+
+
+def test_nothing_is_learned_for_somebody_who_was_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The product's selection takes a quarter of an hour at 200,000 cases."""
+    given = small("randomised", 4_200)
+    monkeypatch.delattr(ours, "select")
+    monkeypatch.delattr(ours, "plain_t_learner")
+
+    asked = ours.choices(given.cases, ours.assigned(given.cases, 1), given.asked, ["best_fixed"], seed=1)
+
+    assert [choice.who for choice in asked] == ["best_fixed"]
+
+
 def test_a_learner_does_not_choose_what_a_release_would_not_promote(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where assignment was estimated, the bench must judge what serving would do."""
     given = small("randomised", 4_200)
@@ -126,9 +149,9 @@ def test_a_learner_does_not_choose_what_a_release_would_not_promote(monkeypatch:
         def comparable(self, features: Features, treatments: int) -> np.ndarray:
             return np.arange(treatments) == np.zeros((len(features.moments), 1))
 
-    free = next(ours.choices(given.cases, known, given.asked, seed=1))
+    free = next(ours.choices(given.cases, known, given.asked, ["best_fixed"], seed=1))
     monkeypatch.setattr(ours, "learn_support", lambda *given, seed: NobodyWasContacted())
-    bound = next(ours.choices(given.cases, known, given.asked, seed=1))
+    bound = next(ours.choices(given.cases, known, given.asked, ["best_fixed"], seed=1))
 
     assert free.choice.any()
     assert not bound.choice.any()
