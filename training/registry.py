@@ -18,6 +18,7 @@ import numpy as np
 from engine.features import Features
 from engine.readers import LEARNERS as READERS
 from engine.records import Floats, Ints
+from training.amounts import steady
 from training.boosting import Boosting
 from training.cases import Cases
 from training.constants import Constants
@@ -80,7 +81,11 @@ class Learner:
 
     name: str
     complexity: float
-    learn: Learn
+    function: Learn
+
+    def learn(self, cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
+        """What it learns from these cases, wild outcomes cut (`training.amounts`)."""
+        return self.function(steady(cases), assignment, boosting)
 
 
 LEARNERS: dict[str, Learner] = {}
@@ -91,7 +96,7 @@ def learner(name: str, *, complexity: float) -> Callable[[Learn], Learn]:
 
     def register(learn: Learn) -> Learn:
         taken = {entry.complexity: other for other, entry in LEARNERS.items() if other != name}
-        if name in LEARNERS and LEARNERS[name].learn is not learn:
+        if name in LEARNERS and LEARNERS[name].function is not learn:
             raise TrainingError(f"Two learners are called {name!r}; rename one.")
         if complexity in taken:
             raise TrainingError(

@@ -18,6 +18,7 @@ from engine.estimation import Interval
 from engine.records import DAY_MICROS, Floats
 from training import pictures
 from training.advice_effects import advice_of
+from training.amounts import cut_of
 from training.behaviour import Assignment
 from training.board import Board, board_of
 from training.cases import Cases
@@ -182,6 +183,13 @@ def notes(findings: Findings) -> list[str]:
         "before that, on accounts that it had not seen.",
         _horizons_note(cases),
     ]
+    cut = cut_of(cases)
+    if cut is not None:
+        said.append(
+            f"Outcomes are very unequal: for learning, worth beyond {cut.cap:,.0f} counts as that much "
+            f"({cut.above:.2%} of the cases), and all is multiplied by {cut.scale:.2f}: the sum stays. "
+            "The figures count what came, uncut."
+        )
     if cases.overlap() > 0:
         said.append(
             f"{cases.overlap():.0%} of the outcome windows begin before the account's earlier one has ended: "

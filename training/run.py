@@ -22,7 +22,7 @@ from training.behaviour import Assignment, assignment_of
 from training.boosting import Boosting
 from training.cases import Cases, build_cases, known_at
 from training.errors import NoHistoryError, TooFewCasesError
-from training.evaluate import Evaluation, Judged, evaluate, evaluate_by_time, finite
+from training.evaluate import Evaluation, Judged, claims_gain, evaluate, evaluate_by_time, finite
 from training.gains import all_json
 from training.gate import judge
 from training.gate_parts import Gate
@@ -242,7 +242,8 @@ def _write(
     release = write_release(home.models, identity, parts.files() | documents, manifest)
     with tempfile.TemporaryDirectory() as scratch:
         figures = _metrics(learned) | _gate_metrics(gate)
-        run = Run(identity, _params(manifest), figures, documents | drawn, settings.made_at)
+        tags = _tags(manifest, learned, gate)
+        run = Run(identity, _params(manifest), tags, figures, documents | drawn, settings.made_at)
         return release, record(home, run, Path(scratch))
 
 
@@ -285,7 +286,23 @@ def _params(manifest: dict[str, Any]) -> dict[str, Any]:
         "accounts",
         "horizon_days",
     )
-    return {name: manifest[name] for name in names}
+    columns = {"leaks": [leak["column"] for leak in manifest["leaks"]], "refused": manifest["refused"]}
+    joined = {name: ", ".join(each) or "none" for name, each in columns.items()}
+    return {name: manifest[name] for name in names} | joined
+
+
+def _tags(manifest: dict[str, Any], learned: _Learned, gate: Gate) -> dict[str, str]:
+    """What somebody looks for among many runs."""
+    value = learned.judged.evaluation.of(learned.selection.chosen)
+    return {
+        "nextbest.release": manifest["release"],
+        "nextbest.learner": manifest["learner"],
+        "nextbest.playbook": manifest["playbook_id"],
+        "nextbest.verdict": value.verdict.level,
+        "nextbest.gain_claimed": str(claims_gain(learned.judged.evaluation, manifest["learner"])).lower(),
+        "nextbest.gate": ", ".join(check.name for check in gate.failed) or "passed",
+        "nextbest.leaks": str(len(learned.leaks)),
+    }
 
 
 def _metrics(learned: _Learned) -> dict[str, float]:

@@ -24,6 +24,7 @@ class Run:
     Attributes:
         name: Id of the release.
         params: Settings, as text.
+        tags: What runs are looked up by, as text.
         metrics: Figures; those that are not finite are left out.
         files: Artifacts: file name -> content.
         started_at: Microseconds UTC.
@@ -31,6 +32,7 @@ class Run:
 
     name: str
     params: Mapping[str, Any]
+    tags: Mapping[str, str]
     metrics: Mapping[str, float]
     files: Mapping[str, bytes]
     started_at: int
@@ -53,6 +55,8 @@ def record(home: Home, run: Run, scratch: Path) -> str:
     ).info.run_id
     for name, value in run.params.items():
         client.log_param(run_id, name, str(value)[:_LONGEST_VALUE])
+    for name, text in run.tags.items():
+        client.set_tag(run_id, name, text[:_LONGEST_VALUE])
     for name, value in run.metrics.items():
         if math.isfinite(value):
             client.log_metric(run_id, name, float(value))

@@ -10,12 +10,12 @@ from scipy.linalg import cholesky
 
 from engine.records import Floats
 from tests.training.builders import QUICK, LogSettings, cases_of
-from training import effects
+from training import effects, robust
 from training.cases import Cases
 from training.interactions import lower_factor
 from training.prognosis import Prognosis, without_later_luck
 
-VISIT = 4
+EMAIL, VISIT = 1, 4
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +86,23 @@ def test_effects_that_grow_by_factors_are_seen_as_such(cases: Cases) -> None:
     middle = np.abs(size[steep.problem.treated]) < 0.3
     assert steep.effect()[steep.problem.treated][middle].mean() == pytest.approx(40.0, abs=12.0)
     assert straight.effect()[straight.problem.treated].mean() == pytest.approx(50.0, abs=3.0)
+
+
+def test_the_doubly_robust_learner_sees_effects_behind_what_would_have_come_anyway(cases: Cases) -> None:
+    """Accounts differ by hundreds whatever is done, and by 30 in what a contact of their kind does."""
+    right = ((cases.action == VISIT) & (trait(cases, "segment") == 0)) | (
+        (cases.action == EMAIL) & (trait(cases, "segment") == 1)
+    )
+    log = with_effect(cases, np.where(right, 30.0, 0.0))
+    log = replace(log, reward=log.reward + 0.5 * trait(cases, "potential_value"))
+
+    predicted = robust.learn_robust(log, log.probability, QUICK).predict(log.features)
+
+    best = np.where(trait(cases, "segment") == 0, VISIT, EMAIL)
+    rows = np.arange(len(log))
+    caused, other = predicted[rows, best] - predicted[:, 0], predicted[rows, VISIT + EMAIL - best]
+    assert caused.mean() == pytest.approx(30.0, abs=12.0)
+    assert (predicted[rows, best] > other).mean() > 0.95
 
 
 def test_what_is_expected_of_an_account_has_not_seen_it(cases: Cases) -> None:

@@ -15,7 +15,7 @@ from data.ledger.ledger import Ledger
 from engine.scoring import learned_scorer
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of, stored, tables
 from training.behaviour import assignment_of
-from training.evaluate import evaluate
+from training.evaluate import claims_gain, evaluate
 from training.gate import judge
 from training.learners import LEARNERS
 from training.release import released_values
@@ -116,9 +116,22 @@ def test_the_run_is_kept_in_mlflow_inside_the_home(trained: tuple[Home, Outcome]
             store.execute("select key, value from metrics where run_uuid = ?", [outcome.mlflow_run])
         )
         name = store.execute("select name from runs where run_uuid = ?", [outcome.mlflow_run]).fetchone()[0]
+        tags, params = (
+            dict(store.execute(f"select key, value from {table} where run_uuid = ?", [outcome.mlflow_run]))
+            for table in ("tags", "params")
+        )
     kept = {path.name for path in (home.root / "mlflow-artifacts").rglob("*.*")}
 
-    assert name == outcome.release.id
+    assert name == tags["nextbest.release"] == outcome.release.id
+    assert tags["nextbest.learner"] == outcome.selection.chosen
+    assert tags["nextbest.gate"] == "passed"
+    assert (
+        tags["nextbest.gain_claimed"]
+        == str(claims_gain(outcome.evaluation, outcome.selection.chosen)).lower()
+    )
+    assert tags["nextbest.leaks"] == str(len(outcome.leaks))
+    assert params["leaks"] == (", ".join(leak.column for leak in outcome.leaks) or "none")
+    assert params["refused"] == "none"
     chosen = outcome.evaluation.of(outcome.selection.chosen)
     assert metrics[f"{outcome.selection.chosen}.doubly_robust"] == chosen.doubly_robust.estimate
     assert kept >= {
