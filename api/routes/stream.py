@@ -20,7 +20,11 @@ router = APIRouter(
 LastEventId = Annotated[str | None, Header(max_length=100, description="Go on after this event.")]
 
 
-@router.get("/stream", response_class=StreamingResponse)
+@router.get(
+    "/stream",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+)
 async def stream(
     request: Request, user: SignedIn, service: Serving, last_event_id: LastEventId = None
 ) -> StreamingResponse:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -75,6 +76,34 @@ def test_whatever_is_sent_the_answer_is_one_that_is_described(company: Company) 
 
     assert failed == {}, "\n\n".join(f"{label}: {why}" for label, why in failed.items())
     assert {200, 403, 404, 422} <= ANSWERS.keys(), ANSWERS
+
+
+PRINTABLE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=120)
+
+
+def test_the_stream_begins_or_refuses_as_described_whatever_event_was_the_last(company: Company) -> None:
+    """It has no end, so only its beginning is read, after all kinds of made-up last events."""
+    described = company.client.get("/openapi.json").json()["paths"]["/v1/stream"]["get"]["responses"]
+    seen: Counter[int] = Counter()
+
+    @given(last=PRINTABLE)
+    @settings(max_examples=EXAMPLES, deadline=None, derandomize=not FULL, database=None,
+              suppress_health_check=list(HealthCheck))  # fmt: skip
+    def begins(last: str) -> None:
+        for known in (company.as_("am"), company.as_("job"), {}):
+            headers = known | {"Last-Event-ID": last}
+            with company.client.stream("GET", "/v1/stream", headers=headers) as answer:
+                seen[answer.status_code] += 1
+                kind = answer.headers["content-type"].partition(";")[0]
+                assert kind in described[str(answer.status_code)]["content"]
+                first = next(
+                    line for line in answer.iter_lines() if answer.is_error or line.startswith("event")
+                )
+                assert answer.is_error or first in ("event: ready", "event: resync")
+
+    begins()
+
+    assert {200, 401, 403} <= seen.keys() <= {200, 401, 403, 422}
 
 
 def test_examples_are_of_the_form_that_is_described(company: Company) -> None:
