@@ -46,7 +46,7 @@ def one(request: Request, suggestion: ReadableSuggestion, user: SignedIn, servic
     timeline = [timeline_out(e) for e in touchpoints_of(service, account, roles, limit=_TIMELINE)]
     words = words_for(user, service)
     about = about_out(about_account(service, account), {})
-    movable = suggestion.state in ("open", "accepted", "snoozed")
+    is_over = over(suggestion, service.clock())
     answers, message = may_answer(suggestion, user, service), message_for(suggestion, user, service)
     return show(
         request, user, service, "suggestion.html",
@@ -58,7 +58,8 @@ def one(request: Request, suggestion: ReadableSuggestion, user: SignedIn, servic
         message=message,
         mailto=mail_address(message, treatment, playbook) if message else None,
         heard=heard_choices(user, service, roles, treatment.topic) if answers else None,
-        moves=moves_of(suggestion, user, service, words.now.date()) if movable else None,
+        is_over=is_over,
+        moves=None if is_over else moves_of(suggestion, user, service, words.now.date()),
         days=working_days(words, str(about.facts.get("country", ""))),
         snoozes=(1, 3, 7, 14),
         dismiss_reasons=DISMISS_REASONS,
@@ -72,7 +73,13 @@ def may_answer(suggestion: Suggestion, user: User, service: Service) -> bool:
     system = {role.id for role in service.decider().playbook.roles if role.system}
     hers = user.role in {role.id for role in service.decider().playbook.roles}
     for_her = suggestion.role == user.role or (hers and suggestion.role in system)
-    return for_her and suggestion.state in ("open", "accepted", "snoozed")
+    return for_her and not over(suggestion, service.clock())
+
+
+def over(suggestion: Suggestion, now: int) -> bool:
+    """Whether there is nothing left to answer: somebody has, or its time has run out."""
+    expired = suggestion.state != "accepted" and suggestion.expires_at <= now
+    return expired or suggestion.state not in ("open", "accepted", "snoozed")
 
 
 def wish_channels(service: Service) -> list[str]:

@@ -70,12 +70,12 @@ function soon() {
   waiting = setTimeout(refresh, 60);
 }
 
+let streaming = false;
 function watch(address) {
   const stream = new EventSource(address);
-  let ready = false;
   for (const kind of ["posted", "changed", "gone", "hand_over", "lists", "resync"]) stream.addEventListener(kind, soon);
   // After a break something may have been missed before the first event ever came.
-  stream.addEventListener("ready", () => { if (ready) soon(); ready = true; });
+  stream.addEventListener("ready", () => { if (streaming) soon(); streaming = true; });
   addEventListener("pagehide", () => stream.close());
 }
 
