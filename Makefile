@@ -7,12 +7,13 @@ DEMO ?=
 FULL ?=
 BUDGET ?=
 BENCH := .venv-bench
+PACKED := .venv-spark
 TESTS ?= tests
 
 # Where cores are shared, OpenMP's busy waiting costs more than it gives.
 export OMP_WAIT_POLICY := passive
 
-.PHONY: demo serve test test-all check format bench bench-quality clean
+.PHONY: demo serve test test-all check format bench bench-quality spark-environment clean
 
 demo: $(VENV)/.run  ## a world of 2,000 accounts: ingest, train, night, serve
 	$(BIN)/nextbest demo $(DEMO)
@@ -22,6 +23,8 @@ test: $(VENV)/.dev  ## core tests, on SQLite and a real PostgreSQL
 
 test-all: test  ## everything; whatever is slow or needs more than Python joins here
 	FULL=1 $(BIN)/python -m pytest tests/api/test_described.py
+	$(PIP) -e '.[train,postgres,dev,spark,spark-test]'
+	FULL=1 $(BIN)/python -m pytest tests/data/test_spark.py tests/api/test_night_spark.py tests/training/test_spark_cases.py
 
 check: $(VENV)/.dev  ## format, lint, types, imports, links, floats
 	$(BIN)/ruff format --check .
@@ -45,8 +48,15 @@ $(BENCH)/.done: pyproject.toml constraints.txt
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[bench]'
 	touch $@
 
+spark-environment:  ## nextbest-spark.tar.gz: Python and packages for Spark's executors (docs/scale.md)
+	rm -rf $(PACKED)
+	$(PYTHON) -m venv --copies $(PACKED)
+	$(PACKED)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[spark-pack]'
+	$(PACKED)/bin/venv-pack --prefix $(PACKED) --force --output nextbest-spark.tar.gz
+	rm -rf $(PACKED)
+
 clean:
-	rm -rf $(VENV) $(BENCH) var .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH) $(PACKED) nextbest-spark.tar.gz var .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nextbest needs Python 3.11 or newer, this is " + sys.version.split()[0])'

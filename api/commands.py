@@ -17,6 +17,7 @@ import typer
 from api import import_commands
 from data.progress import reporting
 from data.settings import Settings
+from data.spark_options import EngineOption, ExchangeOption, MasterOption, PackedOption, spark_options
 from data.times import now_micros, parse_time
 
 HomeOption = Annotated[Path | None, typer.Option("--home", help="State directory (NEXTBEST_HOME).")]
@@ -108,6 +109,10 @@ def nightly(
         bool, typer.Option("--ignore-freshness", help="Decide although a source has not delivered.")
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    engine: EngineOption = "local",
+    master: MasterOption = None,
+    exchange: ExchangeOption = None,
+    packed: PackedOption = None,
     home: HomeOption = None,
     models: ModelsOption = None,
 ) -> None:
@@ -117,8 +122,11 @@ def nightly(
 
     settings = Settings(home=home, models=models, playbook=playbook, processes=processes)
     asked = None if as_of is None else moment(as_of)
+    spark = spark_options(engine, master, exchange, packed)
     with reporting() as report:
-        found = run_night(settings, as_of=asked, ignore_freshness=ignore_freshness, report=report)
+        found = run_night(
+            settings, as_of=asked, ignore_freshness=ignore_freshness, spark=spark, report=report
+        )
     if as_json:
         typer.echo(json.dumps(dict(found.summary) | {"already_complete": found.already}, ensure_ascii=False))
         return

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -19,6 +20,7 @@ from joblib import Parallel, delayed
 from api.decider import Decider, LiveDecider, NoHistoryError, read_decider
 from api.night_bucket import AccountList, Night, decide_bucket, judge_bucket, read_lists
 from api.night_plan import find_prices, make_plan, night_prices, plan_frame
+from api.night_spark import BucketWork, each_on_spark
 from api.night_summary import summarise
 from api.service import Service
 from api.stops import standing_stops
@@ -32,6 +34,8 @@ from data.nights import NightFolder, kept_snapshot, night_folders, remove_nights
 from data.playbook_versions import keep_playbook
 from data.progress import Progress, quiet
 from data.settings import Settings
+from data.spark import connected
+from data.spark_options import SparkOptions
 from data.times import now_micros, to_iso
 from data.twins import remove_twin_sets
 from engine.plan_offers import first_day
@@ -44,6 +48,8 @@ CHUNK = 200
 ONE_PROCESS_ACCOUNTS = 5_000
 """Up to so many accounts are decided sooner than other processes have started."""
 
+Each = Callable[[BucketWork, Night, Sequence[int]], Iterator[int]]
+"""Does work on buckets and gives each as soon as that is done."""
 _HOUR_MICROS = 3_600_000_000
 
 
@@ -69,11 +75,13 @@ class NightReport:
 
 
 def run_night(settings: Settings, *, as_of: int | None = None, ignore_freshness: bool = False,
-              report: Progress = quiet, clock: Callable[[], int] = now_micros) -> NightReport:  # fmt: skip
+              spark: SparkOptions | None = None, report: Progress = quiet,
+              clock: Callable[[], int] = now_micros) -> NightReport:  # fmt: skip
     """Decide all accounts and publish their lists.
 
     Args:
         as_of: Microseconds UTC; None = an interrupted run's moment, else now.
+        spark: The cluster that decides; None = processes of this machine.
         clock: Microseconds UTC.
 
     Raises:
@@ -82,16 +90,17 @@ def run_night(settings: Settings, *, as_of: int | None = None, ignore_freshness:
     home = settings.as_home()
     ledger = Ledger.open(home.ledger_url)
     try:
-        with ledger.exclusive("nightly"):
+        with ledger.exclusive("nightly"), connected(spark, home.root / "spark") as session:
+            each = partial(each_on_spark, session) if session else partial(_in_processes, settings.processes)
             return _run(
-                settings, ledger, as_of, ignore_freshness=ignore_freshness, report=report, clock=clock
+                settings, ledger, as_of, each, ignore_freshness=ignore_freshness, report=report, clock=clock
             )
     finally:
         ledger.close()
 
 
-def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshness: bool, report: Progress,
-         clock: Callable[[], int]) -> NightReport:  # fmt: skip
+def _run(settings: Settings, ledger: Ledger, as_of: int | None, each: Each, *, ignore_freshness: bool,
+         report: Progress, clock: Callable[[], int]) -> NightReport:  # fmt: skip
     started = clock()
     if as_of is not None and as_of > started:
         raise MomentError(
@@ -105,14 +114,14 @@ def _run(settings: Settings, ledger: Ledger, as_of: int | None, *, ignore_freshn
         return NightReport(night.run_id, already=True, summary=run.summary)
     buckets = [b for b in range(night.snapshot.buckets) if night.snapshot.account_ids(b)]
     if playbook.plan is not None:
-        for done, _ in enumerate(_each(judge_bucket, night, buckets, settings.processes), start=1):
+        for done, _ in enumerate(each(judge_bucket, night, buckets), start=1):
             report("judging what could be done", done, len(buckets))
         find_prices(night.folder, ledger, playbook, buckets, first_day(playbook, night.as_of))
         report("planning people's days", 1, 1)
     live = LiveDecider(night.home, ledger, settings.playbook, settings.seed)
     service = Service(ledger, _priced(live, night), clock)
     again = 0
-    for done, bucket in enumerate(_each(decide_bucket, night, buckets, settings.processes), start=1):
+    for done, bucket in enumerate(each(decide_bucket, night, buckets), start=1):
         again += _publish(night, bucket, ledger, service, clock)
         report("deciding and publishing", done, len(buckets))
     if playbook.plan is not None:
@@ -233,8 +242,7 @@ def _priced(live: LiveDecider, night: Night) -> Callable[[], Decider]:
     return lambda: replace(live(), prices=prices, plan=plan)
 
 
-def _each(work: Callable[[Night, int], int], night: Night, buckets: list[int], processes: int
-          ) -> Iterator[int]:  # fmt: skip
+def _in_processes(processes: int, work: BucketWork, night: Night, buckets: Sequence[int]) -> Iterator[int]:
     """The buckets, each as soon as the work on it is done."""
     if processes == 1 or len(buckets) == 1 or night.snapshot.accounts <= ONE_PROCESS_ACCOUNTS:
         for bucket in buckets:

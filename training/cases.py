@@ -7,7 +7,7 @@ followed is counted from the occasion itself, for all arms alike: outcomes in [a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from data.history import Snapshot
 from data.own_decisions import OWN_POLICY
 from data.progress import Progress, quiet
 from data.rewards import rewards
+from data.spark import Spark
 from engine.conditions import near
 from engine.contract import Status
 from engine.features import Features, FeatureSet, features_as_of
@@ -30,6 +31,7 @@ from training.errors import OutputError, RefusedColumnError, TooFewCasesError
 from training.following import followed
 from training.occasions import LandmarkSettings, decided, known, landmarks
 from training.persons import Names, served_by
+from training.spark_cases import parts_on_spark
 
 _COLUMNS = (
     "action", "probability", "eligible", "options", "person", "reward", "within", "responded", "matured",
@@ -216,6 +218,7 @@ def build_cases(
     *,
     at: int | None = None,
     landmark: LandmarkSettings | None = None,
+    spark: Spark | None = None,
     progress: Progress = quiet,
 ) -> Cases:
     """All cases of the history as it was known at a time.
@@ -230,6 +233,7 @@ def build_cases(
         playbook: Treatments, worth of outcomes, horizon, policies.
         at: When the training takes place, microseconds UTC; None = just after the newest row stored.
         landmark: How landmarks are laid.
+        spark: What works on the buckets; None = this process.
         progress: Called with (stage, done, of).
 
     Raises:
@@ -242,9 +246,8 @@ def build_cases(
     features = FeatureSet.of(playbook, snapshot.attributes)
     builder = _Builder(playbook, features, span, at, landmark or LandmarkSettings())
     parts = []
-    for done, (bucket, history) in enumerate(snapshot.histories()):
+    for done, part in enumerate(_parts(builder, snapshot, spark)):
         progress("cases", done, snapshot.buckets)
-        part = builder.of_bucket(history, snapshot.account_ids(bucket))
         if part is not None:
             parts.append(part)
     progress("cases", snapshot.buckets, snapshot.buckets)
@@ -255,6 +258,17 @@ def build_cases(
             "touchpoints or decisions, and outcomes, for the treatments of the playbook."
         )
     return _joined(parts, builder.left_out)
+
+
+def _parts(builder: _Builder, snapshot: Snapshot, spark: Spark | None) -> Iterator[Cases | None]:
+    """Bucket after bucket; what is left out is counted in the builder."""
+    if spark is None:
+        for bucket, history in snapshot.histories():
+            yield builder.of_bucket(history, snapshot.account_ids(bucket))
+        return
+    for part, left_out in parts_on_spark(spark, builder, snapshot):
+        builder.left_out += left_out
+        yield part
 
 
 def check_refused(playbook: Playbook, columns: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from data.progress import reporting
+from data.spark_options import EngineOption, ExchangeOption, MasterOption, PackedOption, spark_options
 from data.times import now_micros, parse_time
 from training.evaluate_commands import evaluations
 
@@ -44,6 +45,10 @@ def train(  # noqa: PLR0917 - typer names them all
     as_of: AsOfOption = None,
     seed: Annotated[int, typer.Option(min=0, help="Of splits, forests and resamples.")] = 0,
     promote: Annotated[bool, typer.Option(help="Put it in use if it passes the gate.")] = True,
+    engine: EngineOption = "local",
+    master: MasterOption = None,
+    exchange: ExchangeOption = None,
+    packed: PackedOption = None,
     home: HomeOption = None,
     models: ModelsOption = None,
 ) -> None:
@@ -56,31 +61,38 @@ def train(  # noqa: PLR0917 - typer names them all
     settings = Settings(home=home, models=models, playbook=playbook)
     chosen = read_playbook(settings.playbook)
     wanted = run.Settings(made_at=now_micros(), at=_micros(as_of), seed=seed, promote=promote)
+    spark = spark_options(engine, master, exchange, packed)
     with reporting() as report:
-        outcome = run.train(settings.as_home(), chosen, wanted, progress=report)
+        outcome = run.train(settings.as_home(), chosen, wanted, spark=spark, progress=report)
     with _Ledger(settings.as_home()) as ledger:
         keep_playbook(ledger, settings.playbook, chosen, now=now_micros())
     _print_outcome(outcome, chosen.currency)
 
 
-def cases(
+def cases(  # noqa: PLR0917 - typer names them all
     out: Annotated[Path, typer.Option(help="File to write: .parquet or .csv.")],
     playbook: PlaybookOption = None,
     as_of: AsOfOption = None,
+    engine: EngineOption = "local",
+    master: MasterOption = None,
+    exchange: ExchangeOption = None,
+    packed: PackedOption = None,
     home: HomeOption = None,
 ) -> None:
     """Write the table that training learns from, immature cases included, for a model of your own."""
     from data.playbooks import read_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
     from data.settings import Settings  # noqa: PLC0415
+    from data.spark import connected  # noqa: PLC0415
     from training.cases import build_cases, check_out, write_cases  # noqa: PLC0415
     from training.run import leaks_of, loaded  # noqa: PLC0415
 
     settings = Settings(home=home, playbook=playbook)
     chosen, at = read_playbook(settings.playbook), _micros(as_of)
     check_out(out)
-    with reporting() as report:
+    spark = spark_options(engine, master, exchange, packed)
+    with reporting() as report, connected(spark, settings.as_home().root / "spark") as session:
         snapshot = loaded(settings.as_home())
-        built = build_cases(snapshot, chosen, at=at, progress=report)
+        built = build_cases(snapshot, chosen, at=at, spark=session, progress=report)
     write_cases(built, out)
     typer.echo(
         f"{len(built):,} cases ({int(built.matured.sum()):,} mature) from {built.basis} written to {out}."

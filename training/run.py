@@ -15,6 +15,8 @@ from data.history import HistoryStore, Snapshot
 from data.home import Home
 from data.ledger.ledger import Ledger
 from data.progress import Progress
+from data.spark import connected
+from data.spark_options import SparkOptions
 from engine.playbook import Playbook
 from training import report
 from training.advice import learn_following
@@ -89,13 +91,15 @@ class _Learned:
     leaks: tuple[Leak, ...] = ()
 
 
-def train(home: Home, playbook: Playbook, settings: Settings, *, progress: Progress) -> Outcome:
+def train(home: Home, playbook: Playbook, settings: Settings, *, spark: SparkOptions | None = None,
+          progress: Progress) -> Outcome:  # fmt: skip
     """Learn from the history, compare, write a release with its report, and put it in use if it may be.
 
     Args:
         home: History, ledger, releases and MLflow.
         playbook: Under which to learn.
         settings: Time, seed and size.
+        spark: The cluster that makes the cases; None = this process.
         progress: Called with (stage, done, of).
 
     Raises:
@@ -108,7 +112,8 @@ def train(home: Home, playbook: Playbook, settings: Settings, *, progress: Progr
     snapshot = loaded(home)
     ledger = Ledger.open(home.ledger_url)
     try:
-        built = build_cases(snapshot, playbook, at=settings.at, progress=progress)
+        with connected(spark, home.root / "spark") as session:
+            built = build_cases(snapshot, playbook, at=settings.at, spark=session, progress=progress)
         ripe = matured(built)
         leaks = leaks_of(ripe, snapshot, settings.at)
         learned = replace(_learn(ripe, settings, progress), leaks=leaks)
