@@ -74,6 +74,13 @@ def read_fairness(tables: Tables) -> tuple[Fairness, ...]:
     return found or (Fairness(),)
 
 
+def read_immature(tables: Tables) -> str:
+    """What happens to occasions whose outcomes are not all known yet: "leave_out" or "weight"."""
+    for table in tables.sections["learning"].values():
+        return str(table["immature"])
+    return "leave_out"
+
+
 def read_refused(tables: Tables) -> tuple[str, ...]:
     """Attributes that are no features. Raises PlaybookError: a rule could read one and would find nothing."""
     for table in tables.sections["learning"].values():

@@ -16,7 +16,14 @@ from engine.dismissals import DISMISSALS, Dismissal, read_dismissals
 from engine.experiments import Experiment, read_experiment
 from engine.facts import Attribute, Fact, FactError, fact_types
 from engine.journey import HandOverRule, Journey, Team, owner_roles, read_hand_overs, read_journey, read_teams
-from engine.learning_settings import Fairness, GateSettings, read_fairness, read_gate, read_refused
+from engine.learning_settings import (
+    Fairness,
+    GateSettings,
+    read_fairness,
+    read_gate,
+    read_immature,
+    read_refused,
+)
 from engine.plan_settings import Minimum, PlanSettings, Quota, read_plan, read_quotas
 from engine.playbook_parts import (
     Channel,
@@ -109,6 +116,8 @@ class Playbook:
         gate: What a new release must keep to be put in use.
         fairness: How alike the categories of attributes must be contacted, by issue.
         refused: Attributes of accounts that are no features.
+        immature: Occasions whose outcomes are not all known yet are left out of learning ("leave_out") or
+            weighted ("weight").
     """
 
     id: str
@@ -166,6 +175,7 @@ class Playbook:
     gate: GateSettings = field(default_factory=GateSettings)
     fairness: tuple[Fairness, ...] = (Fairness(),)
     refused: tuple[str, ...] = ()
+    immature: str = "leave_out"
 
     @cached_property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -237,6 +247,7 @@ def parse_playbook(text: str) -> Playbook:
         gate=read_gate(tables),
         fairness=read_fairness(tables),
         refused=read_refused(tables),
+        immature=read_immature(tables),
         minimums=tuple(Minimum(id=key, **table) for key, table in rules.read("minimums")),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )

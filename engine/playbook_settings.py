@@ -399,5 +399,8 @@ SECTIONS: tuple[Section, ...] = (
     Section("learning", "What is learned from.", (
         Setting("refuse", "list", "Attributes of accounts that are never features, such as those that are"
                 " known only after the outcome.", ()),
+        Setting("immature", "text", "Occasions whose outcomes are not all known yet: leave_out, or weight ="
+                " what came of them so far counts, by the inverse of the share of occasions that are old"
+                " enough to show it.", "leave_out", choices=("leave_out", "weight")),
     ), single=True),
 )  # fmt: skip

@@ -34,13 +34,15 @@ from training.persons import Names, served_by
 from training.spark_cases import parts_on_spark
 
 _COLUMNS = (
-    "action", "probability", "eligible", "options", "person", "reward", "within", "responded", "matured",
-    "followed", "dismissed",
+    "action", "probability", "eligible", "options", "person", "reward", "within", "arrived", "responded",
+    "matured", "followed", "dismissed",
 )  # fmt: skip
 """Of `Cases`: what has a row per occasion."""
 OWN_ENOUGH = 500
 """Mature decisions of the engine's own with a contact, from which on they are learned from."""
 OWN_WAITING = f"decision of the engine's own, of which fewer than {OWN_ENOUGH} with a contact are mature"
+PARTS = 12
+"""Of the longest window, where what has arrived is counted apart."""
 OUT_KINDS = (".parquet", ".csv")
 """Endings of files that the table of cases is written to."""
 _SHARED = frozenset({"set", "treatment"})
@@ -68,12 +70,15 @@ class Cases:
         reward: Worth of the outcomes within the general horizon, in currency, costs not deducted; shape (n,).
             `training.horizons.on_one_clock` puts horizons by issue in its place.
         within: Worth of the outcomes within each of `windows`; shape (n, W).
+        arrived: Where immature cases are weighted, worth of the outcomes within each of `knots`; shape
+            (n, K); else K = 0.
         responded: Whether the treatment had a positive response within the horizon; shape (n,).
         matured: Whether the longest window was known when the cases were made, whatever was chosen: recent
             cases of quick treatments alone would be compared with no contact of other weeks; shape (n,).
         followed: Whether what was chosen was carried out: 1, 0, or NaN where nobody said.
             For learning P(followed) (`training.advice`); shape (n,).
         dismissed: Why it was not, a reason of `DISMISS_REASONS`; "" = it was not dismissed; shape (n,).
+        knots: Days at which `arrived` is counted, ascending, each of `windows` among them.
         windows: Days of the general horizon, then those of issues that have another.
         basis: Where the occasions come from.
         left_out: Why occasions are missing -> how many.
@@ -90,10 +95,12 @@ class Cases:
     person: Names
     reward: Floats
     within: Floats
+    arrived: Floats
     responded: Bools
     matured: Bools
     followed: Floats
     dismissed: Names
+    knots: tuple[float, ...]
     windows: tuple[float, ...]
     basis: str
     left_out: Mapping[str, int]
@@ -336,6 +343,7 @@ class _Builder:
         self.landmark = landmark
         self.index = {treatment.id: place for place, treatment in enumerate(playbook.treatments)}
         self.windows = windows_of(playbook)
+        self.knots = knots_of(self.windows) if playbook.immature == "weight" else ()
         self.horizon = int(self.windows[0] * DAY_MICROS)
         self.left_out: Counter[str] = Counter({OWN_WAITING: span.waiting})
 
@@ -347,7 +355,7 @@ class _Builder:
         moments = Moments(tuple(occasions["account_id"]), occasions["as_of"].to_numpy())
         everything = features_as_of(history, moments, playbook=self.playbook, features=self.features)
         action = occasions["treatment"].replace_strict(self.index, return_dtype=pl.Int64).to_numpy()
-        within = np.stack([self._worth(history, occasions, days) for days in self.windows], axis=1)
+        within, arrived = (self._worth(history, occasions, days) for days in (self.windows, self.knots))
         carried_out, dismissed = followed(history, occasions, at=self.at, horizon=self.horizon)
         return Cases(
             playbook=self.playbook,
@@ -359,10 +367,12 @@ class _Builder:
             person=served_by(history, occasions, self.playbook, at=self.at),
             reward=within[:, 0],
             within=within,
+            arrived=arrived,
             responded=responses(history, occasions, at=self.at, horizon=self.horizon),
             matured=moments.as_of + int(max(self.windows) * DAY_MICROS) <= self.span.outcomes_until,
             followed=carried_out,
             dismissed=dismissed,
+            knots=self.knots,
             windows=self.windows,
             basis="decisions" if self.span.logged else "landmarks",
             left_out={},
@@ -370,8 +380,13 @@ class _Builder:
             known_until=self.span.outcomes_until,
         )
 
-    def _worth(self, history: History, occasions: pl.DataFrame, days: float) -> Floats:
-        return rewards(history, occasions, self.playbook, at=self.at, horizon=int(days * DAY_MICROS))
+    def _worth(self, history: History, occasions: pl.DataFrame, days: tuple[float, ...]) -> Floats:
+        """Of the outcomes within each number of days; shape (n, len(days))."""
+        found = np.empty((occasions.height, len(days)))
+        for place, each in enumerate(days):
+            horizon = int(each * DAY_MICROS)
+            found[:, place] = rewards(history, occasions, self.playbook, at=self.at, horizon=horizon)
+        return found
 
     def _occasions(self, history: History, account_ids: tuple[str, ...]) -> pl.DataFrame:
         if self.span.logged:
@@ -418,6 +433,12 @@ def windows_of(playbook: Playbook) -> tuple[float, ...]:
     general = playbook.horizon("")
     own = {playbook.horizon(t.issue) for t in playbook.treatments if t.kind == "contact"}
     return (general, *sorted(own - {general}))
+
+
+def knots_of(windows: tuple[float, ...]) -> tuple[float, ...]:
+    """Days at which what has arrived is counted: twelfths of the longest window, and every window."""
+    steps = np.linspace(0.0, max(windows), PARTS + 1)[1:]
+    return tuple(sorted({*steps.tolist(), *windows}))
 
 
 def _options(occasions: pl.DataFrame) -> Ints:

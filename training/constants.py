@@ -83,9 +83,11 @@ def constants(cases: Cases, assignment: Floats) -> Constants:
     found = pooled(compared[:, 0], compared[:, 1], [t.channel for t in own], [t.topic for t in own])
     uplift, error = np.append(0.0, found.effect), np.append(0.0, found.error)
     error = np.where(np.isinf(error), cases.reward.std(), error)  # nothing to compare with
-    positive = np.array([cases.responded[cases.action == index].sum() for index in learned])
+    ripe = [(cases.action == index) & cases.matured for index in learned]
+    positive = np.array([cases.responded[own].sum() for own in ripe])
+    asked = np.array([own.sum() for own in ripe])
     evidence = cases.counts[learned]
-    response = np.where(learned == 0, 0.0, (positive + 1.0) / (evidence + 20.0))
+    response = np.where(learned == 0, 0.0, (positive + 1.0) / (asked + 20.0))
     return Constants(learned, none + uplift, uplift, response, evidence, error, found.pool)
 
 

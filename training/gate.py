@@ -163,7 +163,9 @@ def _opponent(judged: Judged, in_use: Release) -> tuple[Bools, Floats, str]:
     same accounts as the new one, stands in for it.
     """
     cases = judged.cases
-    seen = cases.as_of + int(cases.window_days * DAY_MICROS) <= int(in_use.manifest["known_until"])
+    weighted = in_use.manifest.get("immature", {}).get("counted") == "weight"  # then it saw immature ones too
+    reach = 0 if weighted else int(cases.window_days * DAY_MICROS)
+    seen = cases.as_of + reach <= int(in_use.manifest["known_until"])
     fresh = cases.take(~seen)
     if len(fresh) >= LEAST_FRESH and len(set(fresh.account_ids)) >= LEAST_FRESH_ACCOUNTS:
         policy = greedy(released_values(in_use, fresh), fresh.cost, fresh.eligible)

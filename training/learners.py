@@ -44,7 +44,7 @@ LEAST_RESPONSES = 100
 
 def learn_response(cases: Cases, boosting: Boosting) -> str | None:
     """The text of a forest of P(positive response | account, treatment); None = too few responses."""
-    contacts = (cases.action > 0) & np.isin(cases.action, learnable(cases))
+    contacts = (cases.action > 0) & cases.matured & np.isin(cases.action, learnable(cases))
     if min(cases.responded[contacts].sum(), (~cases.responded[contacts]).sum()) < LEAST_RESPONSES:
         return None
     rows = cases.features.row_matrix(cases.action)[contacts]

@@ -156,6 +156,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "gains": findings.judged.gains[findings.selection.chosen],
         "cases": len(findings.cases),
         "accounts": len(set(findings.cases.account_ids)),
+        "ripe": "" if (~findings.cases.matured).any() else "matured ",
         "basis": "logged decisions" if findings.cases.basis == "decisions" else "landmarks over touchpoints",
         "currency": findings.cases.playbook.currency,
         "left_out": findings.cases.left_out,
@@ -183,6 +184,13 @@ def notes(findings: Findings) -> list[str]:
         "before that, on accounts that it had not seen.",
         _horizons_note(cases),
     ]
+    immature = int((~cases.matured).sum())
+    if immature:
+        said.append(
+            f"{immature:,} of the cases are immature: what came of them so far counts, each part of the "
+            "window by the inverse of the share of cases old enough to show it. Means are right if outcomes "
+            "arrive now as they did before."
+        )
     cut = cut_of(cases)
     if cut is not None:
         said.append(

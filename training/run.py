@@ -31,6 +31,7 @@ from training.gate_parts import Gate
 from training.horizons import on_one_clock
 from training.leaks import Leak, find_leaks
 from training.learners import LEARNERS, learnable, load_installed
+from training.maturing import counted
 from training.peers import count_peers
 from training.release import manifest_of, parts_of, release_id, with_following, with_support
 from training.select import Selection, select
@@ -116,7 +117,7 @@ def train(home: Home, playbook: Playbook, settings: Settings, *, spark: SparkOpt
             built = build_cases(snapshot, playbook, at=settings.at, spark=session, progress=progress)
         ripe = matured(built)
         leaks = leaks_of(ripe, snapshot, settings.at)
-        learned = replace(_learn(ripe, settings, progress), leaks=leaks)
+        learned = replace(_learn(counted(built), ripe, settings, progress), leaks=leaks)
         gate = judge(
             learned.judged, learned.selection.chosen, _in_use(home, ledger),
             seed=settings.seed, recent=built.take(~built.matured),
@@ -189,9 +190,12 @@ def matured(cases: Cases) -> Cases:
     return ripe
 
 
-def _learn(cases: Cases, settings: Settings, progress: Progress) -> _Learned:
+def _learn(cases: Cases, ripe: Cases, settings: Settings, progress: Progress) -> _Learned:
+    """From the cases that count (`training.maturing`); `ripe` = the mature ones with what truly came."""
     boosting, seed = settings.boosting, settings.seed
     assignment = assignment_of(cases, boosting, seed=seed, progress=progress)
+    likely = assignment.take(cases.matured)
+    ripe = on_one_clock(ripe, likely, boosting, seed=seed)
     cases = on_one_clock(cases, assignment, boosting, seed=seed)
     held = held_out(cases.account_ids, HELD_OUT, seed=seed)
     train_cases, known = cases.take(~held), assignment.take(~held)
@@ -209,7 +213,7 @@ def _learn(cases: Cases, settings: Settings, progress: Progress) -> _Learned:
     )
     progress("valuing policies on held-out accounts", 1, 1)
     progress("valuing policies on later occasions", 0, 1)
-    by_time = evaluate_by_time(cases, assignment, selection.chosen, boosting, seed=seed)
+    by_time = evaluate_by_time(ripe, likely, selection.chosen, boosting, seed=seed)
     progress("valuing policies on later occasions", 1, 1)
     return _Learned(cases, assignment, selection, judged, by_time)
 
@@ -263,6 +267,8 @@ def _facts(snapshot: Snapshot, learned: _Learned, gate: Gate, settings: Settings
         "cases": len(learned.cases),
         "accounts": len(set(learned.cases.account_ids)),
         "left_out": dict(learned.cases.left_out),
+        "immature": {"counted": learned.cases.playbook.immature,
+                     "cases": int((~learned.cases.matured).sum())},
         "selection": learned.selection.sentence,
         "evaluation": {
             each.name: {"decisions": each.decisions, "accounts": each.accounts, "persons": each.persons,
