@@ -26,6 +26,8 @@ from engine.shadow_prices import ShadowPrices
 
 _DISPLACED_TOLD = 20
 """What has no place and is told of, per person."""
+_UNMET_TOLD = 1_000
+"""Accounts whose minimum is not met that are named; all are counted."""
 _LEAST_VALUE = 1e-6
 """In currency: what was drawn at random is tried whatever it is worth."""
 
@@ -115,7 +117,7 @@ def find_prices(folder: NightFolder, ledger: Ledger, playbook: Playbook, buckets
     ]
     head = {
         "first_day": first, "value": plan.value, "bound": plan.bound, "minute": found[0], "slot": found[1],
-        "quota": found[2], "closed": sorted(found[2]),
+        "quota": found[2], "closed": sorted(found[2]), "unmet": _unmet(offers, contacts, limits, plan),
     }  # fmt: skip
     folder.write_prices(head, given, _displaced(offers, contacts, limits, plan))
 
@@ -136,6 +138,49 @@ def _displaced(offers: pl.DataFrame, contacts: Contacts, limits: Limits, plan: P
     identities = offers.select("account_id", "treatment", "role").rows()
     reasons = [json.dumps(_reason(why, int(i), identities)) for i in told]
     return offers[told].with_columns(pl.Series("why", reasons, dtype=pl.String))
+
+
+def _unmet(offers: pl.DataFrame, contacts: Contacts, limits: Limits, plan: Plan) -> list[dict[str, Any]]:
+    """Each account and minimum without a contact in the plan, and what keeps its best one from a day."""
+    kept = np.unique(contacts.promise[plan.day >= 0])
+    open_ = np.flatnonzero((contacts.promise >= 0) & ~np.isin(contacts.promise, kept))
+    best = open_[np.lexsort((-contacts.value[open_], contacts.days[open_] == 0, contacts.promise[open_]))]
+    told = best[np.unique(contacts.promise[best], return_index=True)[1]]
+    only = np.zeros(len(offers), dtype=bool)
+    only[told] = True
+    # All else would have given way, so nothing but what is settled or due itself stands in the way.
+    first = (contacts.promise >= 0) | (contacts.fixed >= 0)
+    why = displaced(contacts, limits, replace(plan, day=np.where(first, plan.day, -1)), only=only)
+    identities = offers.select("account_id", "treatment", "role").rows()
+    return [
+        {"minimum": offers["due"][int(i)], "account_id": offers["account_id"][int(i)],
+         "user_id": offers["user_id"][int(i)]} | _reason(why, int(i), identities)
+        for i in told
+    ]  # fmt: skip
+
+
+def _minimums(due: pl.DataFrame, items: Sequence[PlanItem], unmet: Sequence[Mapping[str, Any]]
+              ) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Of each minimum without a price: accounts due and met in the plan as it stands, the others with why.
+
+    What had a day when prices were found and has none now lost its place on the account's list, to something
+    drawn at random or newer.
+    """
+    met = {
+        (item.due, item.account_id) for item in items if item.due and (item.day is not None or item.in_plan)
+    }
+    why = {(row["minimum"], row["account_id"]): row for row in unmet}
+    found: dict[str, dict[str, Any]] = {}
+    for minimum, account in due.select("due", "account_id").drop_nulls("due").unique().sort(pl.all()).rows():
+        row = found.setdefault(minimum, {"due": 0, "met": 0, "unmet": []})
+        row["due"] += 1
+        if (minimum, account) in met:
+            row["met"] += 1
+        elif len(row["unmet"]) < _UNMET_TOLD:
+            lost = {"account_id": account, "user_id": None, "code": "not_listed", "by": None}
+            told = why.get((minimum, account), lost)
+            row["unmet"].append({name: told[name] for name in lost})
+    return found
 
 
 def _reason(why: Displaced, i: int, identities: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
@@ -189,6 +234,9 @@ def make_plan(folder: NightFolder, ledger: Ledger, playbook: Playbook, buckets: 
     )
     persons = [PersonDays(user, people.days_of(user)) for user in people.users]
     kept = {name: head[name] for name in ("minute", "slot", "quota", "closed")}
+    if any(minimum.worth is None for minimum in playbook.minimums):
+        judged = pl.concat([folder.read(b, "offers").select("due", "account_id") for b in buckets])
+        kept["minimums"] = _minimums(judged, items, head["unmet"])
     shown = PlanHead(folder.path.name, first, people.minutes.shape[1], head["value"], head["bound"], kept)
     return NightPlan(shown, persons, [*items, *_not_listed(folder.displaced(), items)])
 
@@ -200,7 +248,7 @@ def _not_listed(found: pl.DataFrame, items: Sequence[PlanItem]) -> list[PlanItem
         PlanItem(
             row["account_id"], row["treatment"], row["role"], row["user_id"], False, None, None, False,
             row["priority"], row["value"], row["minutes"], row["days"], row["latitude"], row["longitude"],
-            json.loads(row["why"]), listed=False,
+            json.loads(row["why"]), listed=False, due=row["due"],
         )
         for row in found.iter_rows(named=True)
         if (row["account_id"], row["treatment"], row["role"]) not in listed
@@ -257,6 +305,7 @@ def _items(offers: pl.DataFrame, contacts: Contacts, plan: Plan, why: Displaced,
                 int(place[i]) if place[i] > 0 else None, row["settled"], row["priority"], row["value"],
                 row["minutes"], row["days"],
                 row["latitude"], row["longitude"], None if planned else _reason(why, i, identities),
+                due=row["due"],
             )
         )  # fmt: skip
     return items

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -63,6 +65,7 @@ def _all(ledger: Any) -> dict[str, Any]:
         "bound": head.bound,
         "gap": max(0.0, (head.bound - head.value) / head.bound) if head.bound > 0.0 else 0.0,
         "quota_prices": head.prices["quota"],
+        "minimums": head.prices.get("minimums", {}),
         "people": [
             row | {"price_per_hour": 60.0 * head.prices["minute"].get(user, 0.0)}
             for user, row in people.items()
@@ -119,6 +122,7 @@ def _lines_of_all(shown: dict[str, Any]) -> list[str]:
         f"  worth {shown['value']:,.2f}; no plan is worth more than {shown['bound']:,.2f} "
         f"(gap {shown['gap']:.2%})",
         f"  prices of quotas: {quotas}",
+        *_minimum_lines(shown["minimums"]),
         f"  {'colleague':<20}{'minutes':>9}{'planned':>9}{'contacts':>10}{'waiting':>9}{'price/hour':>12}",
     ]
     return lines + [
@@ -126,6 +130,17 @@ def _lines_of_all(shown: dict[str, Any]) -> list[str]:
         f"{row['waiting']:>9,}{row['price_per_hour']:>12,.2f}"
         for row in shown["people"]
     ]
+
+
+def _minimum_lines(minimums: Mapping[str, Any]) -> Iterator[str]:
+    """Of each minimum that the plan keeps: how many accounts are due, what stands in the way of others."""
+    for name, row in minimums.items():
+        codes = Counter(one["code"] for one in row["unmet"])
+        why = "".join(f", {count:,} {code}" for code, count in sorted(codes.items()))
+        yield f"  minimum {name}: {row['met']:,} of {row['due']:,} due are planned{why}"
+        for one in row["unmet"][:20]:
+            stands = f", {' '.join(one['by'][:2])} stands there" if one["by"] else ""
+            yield f"    {one['account_id']:<16}{one['user_id'] or '-':<16}{one['code']}{stands}"
 
 
 def _lines_of_person(shown: dict[str, Any]) -> list[str]:

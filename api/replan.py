@@ -78,7 +78,7 @@ def _standing_row(item: PlanItem, playbook: Playbook) -> dict[str, object]:
         "account_id": item.account_id, "treatment": item.treatment, "role": item.role,
         "user_id": item.user_id, "channel": "", "about": about(known) if known else item.treatment,
         "priority": item.priority, "value": item.value, "minutes": item.minutes, "days": item.days,
-        "listed": True, "explored": False, "in_plan": item.in_plan,
+        "listed": True, "explored": False, "in_plan": item.in_plan, "due": item.due,
     }  # fmt: skip
 
 
@@ -154,7 +154,7 @@ def _offers(ledger: Ledger, playbook: Playbook, found: PersonPlan, shown: Mappin
                 "user_id": found.person.user_id, "channel": treatment.channel, "about": about(treatment),
                 "priority": item.priority, "value": item.value, "minutes": item.minutes,
                 "days": item.days & ~past, "latitude": item.latitude, "longitude": item.longitude,
-                "listed": True, "explored": False, "in_plan": item.in_plan,
+                "listed": True, "explored": False, "in_plan": item.in_plan, "due": item.due,
             }
         )  # fmt: skip
     return pl.DataFrame(rows, schema=_COLUMNS).sort("account_id", "treatment")
@@ -176,4 +176,5 @@ def _new_item(ledger: Ledger, playbook: Playbook, head: PlanHead, suggestion: Su
         priority=suggestion.priority, value=suggestion.priority + due,
         minutes=whole_minutes(playbook.treatment(suggestion.treatment)), days=int(days[0]) & ~blocked,
         latitude=places["latitude"], longitude=places["longitude"],
+        due=None if before is None else before.due,
     )  # fmt: skip

@@ -37,7 +37,7 @@ def week(people: int, *, accounts: int = 500, treatments: int = 10, days: int = 
             person=np.repeat(np.arange(people), accounts * treatments),
             value=worth * np.sqrt(minutes / 30.0), minutes=minutes.astype(np.int64),
             quota=np.where(channel < len(quotas), channel, -1), days=np.full(n, (1 << days) - 1),
-            fixed=np.full(n, -1),
+            fixed=np.full(n, -1), promise=np.full(n, -1),
         ),
         Limits(np.full((people, days), 300), np.full((people, days), slots),
                np.array(quotas, dtype=np.int64), days),

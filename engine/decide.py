@@ -173,7 +173,7 @@ def judge(history: History, moments: Moments, *, playbook: Playbook, features: F
     priority = prioritise(known, scores, playbook)
     if playbook.minimums:
         asked = (known.arm != PROPENSITY)[:, None]
-        priority = replace(priority, due=due_worth(known, playbook) * asked)
+        priority = replace(priority, due=due_worth(known, playbook, priority.priority) * asked)
     return Judged(moments, known, objections, scores, priority, scorer)
 
 

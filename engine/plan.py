@@ -11,7 +11,7 @@ contact falls on costs nothing: nearness decides it (`engine.plan_route`), never
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,6 +47,8 @@ class Contacts:
         quota: Number of the quota it takes from; -1 = none.
         days: Bit d is set when it may take place on day d.
         fixed: Day that is settled by hand, -1 = free. What is settled is planned whatever the limits say.
+        promise: Number of what it would keep, such as a minimum of its account, -1 = nothing. Of the contacts
+            with the same number one at least is planned if that can be, before anything is maximised.
     """
 
     account: Ints
@@ -57,6 +59,7 @@ class Contacts:
     quota: Ints
     days: Ints
     fixed: Ints
+    promise: Ints
 
     def __len__(self) -> int:
         return len(self.account)
@@ -117,14 +120,56 @@ def solve(contacts: Contacts, limits: Limits, *, prices: Prices | None = None) -
         Lagrangian heuristic: prices by `engine.plan_prices`, repair by `engine.plan_improve`.
     """
     _check(contacts, limits)
-    task = _task(contacts, limits)
+    kept = replace(contacts, fixed=_keeping_promises(contacts, limits))
+    task = _task(kept, limits)
     if prices is None:
         prices, bound, day = _search(task)
     else:
         bound, day = _bound(task.market, prices), _repaired(task, prices)
-    given = contacts.fixed.copy()
+    given = kept.fixed.copy()
     given[task.place] = day
-    return Plan(given, prices, _worth(contacts, given >= 0), bound + _worth(contacts, contacts.fixed >= 0))
+    value = _worth(contacts, given >= 0)
+    bound += _worth(contacts, kept.fixed >= 0)
+    if (kept.fixed != contacts.fixed).any():
+        # What no plan exceeds must hold for those too that keep promises by other contacts or days.
+        bound = max(bound, _bound_of_all(contacts, limits, prices, value))
+    return Plan(given, prices, value, bound)
+
+
+def _keeping_promises(contacts: Contacts, limits: Limits) -> Ints:
+    """`fixed`, and the days of the contacts that keep as many promises as can be found."""
+    settled = contacts.fixed >= 0
+    equivalent = contacts.account * (int(contacts.about.max(initial=0)) + 1) + contacts.about
+    open_ = (contacts.promise >= 0) & ~settled & ~np.isin(contacts.promise, contacts.promise[settled])
+    open_ &= ~np.isin(equivalent, equivalent[settled])
+    if not open_.any():
+        return contacts.fixed
+    # One of each promise: all count the same, and of equally many promises the plan worth most is taken.
+    among = np.flatnonzero(open_ | settled)
+    order = np.argsort(np.argsort(contacts.value[among], kind="stable"), kind="stable")
+    only = replace(
+        _taken(contacts, among),
+        about=np.where(open_[among], contacts.promise[among], -1 - np.arange(len(among))),
+        value=np.where(open_[among], 1.0 + order / (len(among) + 1.0) ** 2, 0.0),
+    )
+    task = _task(only, limits)
+    day = only.fixed.copy()
+    day[task.place] = _search(task)[2]
+    fixed = contacts.fixed.copy()
+    fixed[among] = day
+    # Two promises of an account by equivalent contacts: one of them is enough for both or for neither.
+    new = np.flatnonzero((fixed >= 0) & ~settled)
+    _, first = np.unique(equivalent[new], return_index=True)
+    fixed[np.setdiff1d(new, new[first])] = -1
+    return fixed
+
+
+def _bound_of_all(contacts: Contacts, limits: Limits, prices: Prices, value: float) -> float:
+    """What no plan exceeds, whichever promises it keeps and how."""
+    task, at = _task(contacts, limits), Prices(*(part.copy() for part in prices))
+    settled = _worth(contacts, contacts.fixed >= 0)
+    bound = _bound(task.market, at)
+    return settled + float(refine(task.market, at, bound, value - settled, _usual_minutes(task)))
 
 
 @dataclass(frozen=True)
@@ -278,7 +323,7 @@ def _check(contacts: Contacts, limits: Limits) -> None:
         raise EngineError("All arrays of contacts need one entry per contact.")
     if not np.isfinite(contacts.value).all():
         raise EngineError("Every contact needs a value that is a number.")
-    most_of = {"person": people, "quota": len(limits.quotas), "fixed": horizon}
+    most_of = {"person": people, "quota": len(limits.quotas), "fixed": horizon, "promise": len(contacts)}
     for name, most in most_of.items():
         values = getattr(contacts, name)
         if len(contacts) and (values.min() < -1 or values.max() >= most):

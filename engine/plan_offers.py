@@ -17,7 +17,7 @@ from engine.experiments import RANDOM
 from engine.plan import Contacts
 from engine.playbook import Playbook, Treatment
 from engine.records import DAY_MICROS, History, Ints, Micros, known_rows
-from engine.shadow_prices import whole_minutes
+from engine.shadow_prices import due_minimums, whole_minutes
 from engine.timing import expires_at, local_days
 
 OFFERS: dict[str, pl.DataType] = {
@@ -25,10 +25,11 @@ OFFERS: dict[str, pl.DataType] = {
     "channel": pl.String(), "about": pl.String(), "priority": pl.Float64(),
     "value": pl.Float64(), "minutes": pl.Int64(),
     "days": pl.Int64(), "latitude": pl.Float64(), "longitude": pl.Float64(), "listed": pl.Boolean(),
-    "explored": pl.Boolean(),
+    "explored": pl.Boolean(), "due": pl.String(),
 }  # fmt: skip
 """Columns of offers: `value` is the `priority` and what is due, `days` has bit d set for the plan's day d,
-`about` names what makes two contacts of an account equivalent."""
+`about` names what makes two contacts of an account equivalent, `due` the minimum without a price that it
+would meet, null = none."""
 BOOKINGS: dict[str, pl.DataType] = {
     "user_id": pl.String(), "account_id": pl.String(), "treatment": pl.String(), "channel": pl.String(),
     "at": pl.Int64(), "day": pl.Int64(), "minutes": pl.Int64(),
@@ -78,6 +79,7 @@ def offers_of(decisions: Decisions, history: History, playbook: Playbook, first:
             "days": _days(decisions, playbook, first, rows, index),
             "listed": (placed[rows] == index[:, None]).any(axis=1),
             "explored": decisions.ranking.explored[rows] & (placed[rows, 0] == index),
+            "due": _promised(decisions, playbook, rows, index),
         }
     )
     blocked = _near_contacts(history, as_of, playbook, first)
@@ -118,6 +120,16 @@ def _plannable(decisions: Decisions, playbook: Playbook) -> tuple[Ints, Ints]:
 def _worth(decisions: Decisions) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     due = decisions.priority.due
     return decisions.priority.priority if due is None else decisions.priority.priority + due
+
+
+def _promised(decisions: Decisions, playbook: Playbook, rows: Ints, index: Ints) -> pl.Series:
+    """The first minimum without a price that each pair would meet, null = none."""
+    names, first = [m.id for m in playbook.minimums], np.full(len(rows), -1, dtype=np.int64)
+    asked = np.zeros(0) if decisions.priority.due is None else decisions.priority.due[rows, index]
+    for place, due in enumerate(due_minimums(decisions.features, playbook)):
+        if playbook.minimums[place].worth is None:
+            first = np.where((first < 0) & due[rows, index] & (asked > 0.0), place, first)
+    return pl.Series([*names, None], dtype=pl.String).gather(np.where(first < 0, len(names), first))
 
 
 def _system_roles(playbook: Playbook) -> list[str]:
@@ -222,7 +234,15 @@ def as_contacts(offers: pl.DataFrame, people: Sequence[str], quotas: Sequence[st
         quota=_codes(offers["channel"], {channel: number for number, channel in enumerate(quotas)}),
         days=offers["days"].to_numpy(),
         fixed=fixed,
+        promise=_promises(offers),
     )
+
+
+def _promises(offers: pl.DataFrame) -> Ints:
+    """A number for each account and minimum, -1 where none is due."""
+    number = pl.struct("account_id", "due").rank("dense").cast(pl.Int64) - 1
+    found = offers.select(pl.when(pl.col("due").is_not_null()).then(number).otherwise(-1).alias("number"))
+    return found["number"].to_numpy()
 
 
 def _codes(names: pl.Series, numbers: Mapping[str, int]) -> Ints:

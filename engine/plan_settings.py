@@ -19,18 +19,19 @@ class Quota:
 
 @dataclass(frozen=True)
 class Minimum:
-    """A contact that is due where `when` (and `applies`) hold: it is worth that much more in the ranking.
+    """A contact that is due where `when` (and `applies`) hold.
 
     Attributes:
         when: When an account is due; unknown counts as not.
         applies: Which treatments meet it; None = all.
-        worth: In currency.
+        worth: In currency, added in the ranking; None = it goes before everything and the plan keeps it
+            wherever hours and quotas allow.
     """
 
     id: str
     when: Condition
     applies: Condition | None
-    worth: float
+    worth: float | None
 
 
 @dataclass(frozen=True)

@@ -303,12 +303,13 @@ SECTIONS: tuple[Section, ...] = (
         Setting("channel", "text", "The channel.", refers="channels"),
         Setting("count", "whole", "Contacts at most.", minimum=0),
     )),
-    Section("minimums", "A contact that is due: where the condition holds it is worth more in the ranking, so"
-            " that it is planned even where others would earn more.", (
+    Section("minimums", "A contact that is due: where the condition holds it is planned even where others"
+            " would earn more.", (
         _FOR,
         Setting("applies", "condition", "Which candidates meet it; else all.", None),
         Setting("when", "condition", "When an account is due."),
-        _amount("worth", "What meeting it is worth, in currency."),
+        _amount("worth", "What meeting it is worth, in currency; else it is kept before everything else.",
+                None),
     )),
     Section("feedback", "What a dismissal does; the id is its reason.", (
         _days("cool_down_days", "Days for which what was dismissed is kept away; else as listed below.",

@@ -17,7 +17,7 @@ from engine.arms import team_members
 from engine.features import Features, FeatureSet
 from engine.playbook import Playbook, Treatment
 from engine.programs import BOTH, Program
-from engine.records import Floats, History, Moments, kept_for
+from engine.records import Bools, Floats, History, Moments, kept_for
 from engine.rules import program_of
 
 
@@ -76,16 +76,32 @@ def _of_channel(treatment: Treatment, quota: Mapping[str, float]) -> float:
     return quota.get(treatment.channel, 0.0) if treatment.kind == "contact" else 0.0
 
 
-def due_worth(features: Features, playbook: Playbook) -> Floats:
-    """What meeting a minimum adds to each pair, in currency; shape (n, T). Unknown = not due."""
-    due = features.truths(_minimums(features.set, playbook)) == 1
+def due_minimums(features: Features, playbook: Playbook) -> Bools:
+    """Which pairs would meet each minimum of the playbook; shape (M, n, T). Unknown = not due."""
+    due: Bools = features.truths(_minimums(features.set, playbook)) == 1
     due[:, :, 0] = False
-    worth = np.zeros((len(features.moments), len(playbook.treatments)))
-    for minimum, both in zip(playbook.minimums, due, strict=True):
-        worth = worth + np.where(both, minimum.worth, 0.0)
-    return worth
+    return due
 
 
 @kept_for
 def _minimums(features: FeatureSet, playbook: Playbook) -> Program:
     return program_of(features, playbook, playbook.minimums, BOTH)
+
+
+def due_worth(features: Features, playbook: Playbook, priority: Floats) -> Floats:
+    """What meeting a minimum adds to each pair, in currency; shape (n, T).
+
+    That is its worth. What meets a minimum without a price is lifted above everything else of the account, so
+    that it is worth something and goes first whatever it costs.
+
+    Args:
+        priority: Of each pair; shape (n, T).
+    """
+    worth, lifted = np.zeros(priority.shape), np.zeros(priority.shape, dtype=np.bool_)
+    for minimum, due in zip(playbook.minimums, due_minimums(features, playbook), strict=True):
+        if minimum.worth is None:
+            lifted |= due
+        else:
+            worth = worth + np.where(due, minimum.worth, 0.0)
+    above = (priority + worth).max(axis=1, keepdims=True) + 1.0 - priority
+    return np.where(lifted, above, worth)

@@ -59,6 +59,7 @@ plan_items = Table(
     Column("latitude", Double),
     Column("longitude", Double),
     Column("why", Json),
+    Column("due", Text),
     Index("ix_plan_items_person", "run_id", "user_id"),
 )
 

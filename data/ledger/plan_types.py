@@ -15,7 +15,8 @@ class PlanHead:
         first_day, days: Its first day and how many it has.
         value: Of everything planned, in currency, when it was made.
         bound: What no plan could exceed.
-        prices: minute and slot by user, quota by channel, in currency; closed: channels used up.
+        prices: minute and slot by user, quota by channel, in currency; closed: channels used up; minimums:
+            of each without a price how many accounts were due and met, and what stands in the way of others.
     """
 
     run_id: str
@@ -40,6 +41,7 @@ class PlanItem:
         days: Bit d is set when it may be on the plan's day d.
         why: Of what waits: code, what stands in its place and what it lacks.
         listed: Whether a list has it; False = what was not worth the price of its time, some of it.
+        due: The minimum without a price that it would meet; None = none.
     """
 
     account_id: str
@@ -58,6 +60,7 @@ class PlanItem:
     longitude: float | None = None
     why: Mapping[str, Any] | None = None
     listed: bool = True
+    due: str | None = None
 
     @property
     def identity(self) -> tuple[str, str, str]:

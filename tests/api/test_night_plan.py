@@ -35,6 +35,7 @@ def offer(account: str, user: str | None = "u", **others: Any) -> dict[str, Any]
         "account_id": account, "treatment": "visit_news", "role": "r", "user_id": user, "channel": "visit",
         "about": "topic:news", "priority": 10.0, "value": 10.0, "minutes": 30, "days": (1 << DAYS) - 1,
         "latitude": None, "longitude": None, "listed": True, "explored": False, "in_plan": False,
+        "due": None,
     } | others  # fmt: skip
 
 

@@ -11,7 +11,16 @@ from engine.plan import Contacts, Limits
 
 def contacts(*rows: dict[str, Any]) -> Contacts:
     """Contacts of person 0 that take 30 minutes of any day, each of an account of its own, unless told."""
-    default = {"about": 0, "person": 0, "value": 100.0, "minutes": 30, "quota": -1, "days": -1, "fixed": -1}
+    default = {
+        "about": 0,
+        "person": 0,
+        "value": 100.0,
+        "minutes": 30,
+        "quota": -1,
+        "days": -1,
+        "fixed": -1,
+        "promise": -1,
+    }
     filled = [{"account": number} | default | row for number, row in enumerate(rows)]
     return Contacts(
         **{
@@ -43,10 +52,44 @@ def random_problem(seed: int) -> tuple[Contacts, Limits]:
             value=rng.gamma(1.0, 50.0, n) - 10.0, minutes=np.where(person < 0, 0, minutes),
             quota=rng.integers(-1, quotas, n) if quotas else np.full(n, -1),
             days=np.where(rng.random(n) < 0.7, (1 << days) - 1, some), fixed=np.full(n, -1),
+            promise=np.full(n, -1),
         ),
         Limits(rng.integers(0, 300, (people, days)), rng.integers(0, 6, (people, days)),
                rng.integers(0, 8, quotas), int(rng.integers(1, days + 2)), int(rng.integers(1, 4))),
     )  # fmt: skip
+
+
+def promising(seed: int) -> tuple[Contacts, Limits]:
+    """Promises that can all be kept: time and quotas are those of a plan that keeps them, and a little more.
+
+    Each may be kept by any of up to three contacts; beside them stand others that are worth more.
+    """
+    rng = np.random.default_rng(seed)
+    people, days, promises = int(rng.integers(1, 4)), int(rng.integers(1, 5)), int(rng.integers(1, 13))
+    spacing, rows = int(rng.integers(1, 3)), []
+    minutes, slots = np.zeros((people, days), dtype=np.int64), np.zeros((people, days), dtype=np.int64)
+    quotas = np.zeros(2, dtype=np.int64)
+    for promise in range(promises):
+        person, day, length = int(rng.integers(people)), int(rng.integers(days)), 15 * int(rng.integers(1, 4))
+        quota = int(rng.integers(-1, 2))
+        own = {"account": promise, "promise": promise, "value": float(rng.uniform(-5.0, 5.0))}
+        rows.append(own | {"person": person, "minutes": length, "quota": quota, "about": 0,
+                           "days": (1 << day) | int(rng.integers(0, 1 << days))})  # fmt: skip
+        rows += [
+            own | {"person": int(rng.integers(people)), "minutes": 15 * int(rng.integers(1, 5)),
+                   "about": k + 1, "quota": int(rng.integers(-1, 2)), "days": int(rng.integers(0, 1 << days))}
+            for k in range(int(rng.integers(0, 3)))
+        ]  # fmt: skip
+        minutes[person, day] += length
+        slots[person, day] += 1
+        quotas[quota] += quota >= 0
+    for _ in range(int(rng.integers(0, 30))):
+        rows.append({"account": int(rng.integers(promises + 5)), "about": int(rng.integers(9)),
+                     "person": int(rng.integers(people)), "minutes": 15 * int(rng.integers(1, 4)),
+                     "value": float(rng.uniform(20.0, 90.0)), "quota": int(rng.integers(-1, 2)),
+                     "days": int(rng.integers(0, 1 << days))})  # fmt: skip
+    more = int(rng.integers(0, 2)) * 15
+    return contacts(*rows), Limits(minutes + more, slots, quotas, spacing, int(rng.integers(1, 3)))
 
 
 def broken(task: Contacts, limits: Limits, day: np.ndarray) -> list[str]:

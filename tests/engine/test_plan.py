@@ -14,7 +14,7 @@ from engine.plan import Contacts, solve
 from engine.plan_route import in_order, near_together
 from engine.plan_why import DISPLACED, displaced
 from engine.records import EngineError
-from tests.engine.plans import broken, contacts, limits, random_problem
+from tests.engine.plans import broken, contacts, limits, promising, random_problem
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -38,6 +38,43 @@ def test_a_small_plan_is_as_good_as_that_of_highs(seed: int) -> None:
 
     assert plan.value >= 0.995 * best
     assert plan.value - 1e-6 <= best <= plan.bound + 1e-6 * max(best, 1.0)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=150, deadline=None)
+def test_a_promise_that_can_be_kept_is_kept(seed: int) -> None:
+    """At least once a quarter means at least: whatever else is worth more has to wait."""
+    task, room = promising(seed)
+
+    plan = solve(task, room)
+
+    kept = {int(number) for number in task.promise[plan.day >= 0]}
+    assert {int(number) for number in task.promise} <= kept | {-1}
+    assert broken(task, room, plan.day) == []
+    assert plan.value <= plan.bound + 1e-9
+
+
+def test_a_promise_takes_no_more_than_it_needs_and_the_bound_knows_of_it() -> None:
+    """One visit keeps it, the cheapest that does; the hour that is left goes to what is worth most."""
+    due = {"account": 0, "promise": 0, "value": -20.0}
+    task = contacts(due | {"about": 0, "minutes": 60}, due | {"about": 1, "minutes": 30},
+                    {"value": 100.0}, {"value": 90.0})  # fmt: skip
+
+    plan = solve(task, limits(((60,),)))
+
+    assert (plan.day >= 0).tolist() == [False, True, True, False]
+    assert plan.value == 80.0
+    assert plan.bound >= 190.0 - 1e-9, "without the promise two visits would be worth 190"
+
+
+def test_what_is_settled_keeps_a_promise_already() -> None:
+    """Her own appointment with the account is the contact that was due."""
+    due = {"account": 0, "promise": 0, "value": 1.0}
+    task = contacts(due | {"about": 0, "fixed": 0}, due | {"about": 1}, {"value": 100.0})
+
+    plan = solve(task, limits(((60,),)))
+
+    assert (plan.day >= 0).tolist() == [True, False, True]
 
 
 def test_a_week_of_people_with_shared_quotas_is_proven_to_be_nearly_the_best() -> None:

@@ -28,7 +28,7 @@ from tests.engine.builders import (
     team,
     touchpoint,
 )
-from tests.engine.deciding import READY, FixedScorer, condition, index, listed
+from tests.engine.deciding import READY, FixedScorer, condition, decided, index, listed
 from tests.engine.example_playbook import TEXT
 
 WORTH = {"visit_news": 300.0, "email_news": 60.0}
@@ -110,6 +110,20 @@ def test_a_contact_that_is_due_goes_first_and_one_that_is_not_does_not() -> None
 
     assert listed(priced(history(*READY), None, **others))[0] in ("visit_safety", "email_safety")
     assert listed(priced(lately, None, **others))[0] == "visit_news"
+
+
+@pytest.mark.parametrize("worth", [1.0, None])
+def test_a_minimum_without_a_price_goes_before_everything_of_its_account(worth: float | None) -> None:
+    """At least means at least: even a visit that costs more than it earns is listed, and first."""
+    due = Minimum("seen", condition("days_since_visit is null"), condition("topic = 'safety'"), worth)
+    poor = FixedScorer({"visit_safety": -50.0, "email_safety": -60.0, "visit_news": 300.0})
+
+    book = playbook(minimums=(due,), suppressions=())
+    first = decided(history(*READY), moments(), rules=book, scorer=poor)
+
+    names = [first.treatments[place] for place in first.ranking.places[0] if place > 0]
+    assert ("visit_safety" in names) == (worth is None)
+    assert (names[0] in ("visit_safety", "email_safety")) == (worth is None)
 
 
 def test_what_is_due_pays_a_price() -> None:
