@@ -14,7 +14,9 @@ from data.ledger.types import LoggedDecision
 
 _COLUMNS = ("decision_id", "account_id", "decided_at", "treatment", "probability", "explored", "playbook",
             "release", "seed", "trigger", "record")  # fmt: skip
-_OF_NIGHT = sa.type_coerce(t.decisions.c.record, sa.Text).like('{"night":%')
+_TEXT = sa.type_coerce(t.decisions.c.record, sa.Text)
+_OF_NIGHT = sa.or_(*(_TEXT.like(begin) for begin in ('{"night":%', '{"eligible":"%', '{"arm":"%')))
+"""Keys are stored sorted, so one of these comes first; in a record that is kept whole it is a list."""
 _TRIGGER = "night:"
 LAST = {"account_id": pl.String(), "decided_at": pl.Int64(), "treatment": pl.String(),
         "probability": pl.Float64()}  # fmt: skip
