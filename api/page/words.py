@@ -27,6 +27,9 @@ _ICONS = (
 """Part of a channel's id -> its picture."""
 
 
+_AMOUNTS = frozenset({"money", "percent", "days"})
+
+
 class Words:
     """For one reader at one moment; given to every template as `w`."""
 
@@ -77,7 +80,11 @@ class Words:
     # -- names -------------------------------------------------------------------------------------
     def said(self, kind: str, value: Value) -> Markup:
         """A value in one of the sentences' formats (channel, topic, role, treatment, stage, money ...)."""
-        return _bdi(FORMATS[kind](value, self.reader))
+        text = FORMATS[kind](value, self.reader)
+        # The mark before a negative amount would turn it around, were its direction guessed from it.
+        return (
+            Markup('<bdi dir="{}">{}</bdi>').format(self.direction, text) if kind in _AMOUNTS else _bdi(text)
+        )
 
     def called(self, kind: str, value: Value) -> str:
         """The same for places that take no mark-up."""

@@ -200,3 +200,9 @@ def test_l_the_next_days_are_working_days_of_the_country(country: str | None, da
 def test_a_name_cannot_bring_mark_up_along() -> None:
     """Names come from other systems."""
     assert str(words("ar").name("<b>Dr</b>")) == "<bdi>&lt;b&gt;Dr&lt;/b&gt;</bdi>"
+
+
+@pytest.mark.parametrize(("language", "direction"), [("en", "ltr"), ("ar", "rtl"), ("fa", "rtl")])
+def test_an_amount_runs_as_the_page_does(language: str, direction: str) -> None:
+    """Of an amount whose direction is guessed the sign of a loss stood behind the currency."""
+    assert str(words(language).money(-96)).startswith(f'<bdi dir="{direction}">')
