@@ -18,6 +18,8 @@ def register(app: typer.Typer) -> None:
     """Add a command for each data set."""
     app.command("starbucks")(import_starbucks)
     app.command("obd")(import_obd)
+    app.command("bank")(import_bank)
+    app.command("olist")(import_olist)
 
 
 def import_starbucks(
@@ -44,3 +46,29 @@ def import_obd(
         convert(source, out, campaign, report)
     homes = " and ".join(f"{out / policy} --home {out}-{policy}" for policy in POLICIES)
     typer.echo(f"Written to {out}. Load {homes}, then evaluate with --playbook {out / PLAYBOOK_FILE}")
+
+
+def import_bank(
+    source: Annotated[Path, typer.Argument(help="Folder with bank-additional-full.csv, or .csv.gz.")],
+    out: OutOption,
+) -> None:
+    """Map the bank marketing data to the contract."""
+    from data.datasets.bank import convert
+
+    with reporting() as report:
+        convert(source, out, report)
+    typer.echo(f"Written to {out}. Load it: nextbest ingest {out}; evaluate with --playbook bank")
+
+
+def import_olist(
+    source: Annotated[
+        Path, typer.Argument(help="Folder with the leads and the closed deals, CSV or .csv.gz.")
+    ],
+    out: OutOption,
+) -> None:
+    """Map the Olist marketing funnel to the contract."""
+    from data.datasets.olist import convert
+
+    with reporting() as report:
+        convert(source, out, report)
+    typer.echo(f"Written to {out}. Load it: nextbest ingest {out}; evaluate with --playbook olist")

@@ -51,6 +51,34 @@ def policy(
         typer.echo(line)
 
 
+@evaluations.command("ranking")
+def ranking(
+    *,
+    seed: SeedOption = 0,
+    playbook: PlaybookOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How well it can be foretold of whom something comes: learned from earlier cases, seen in later ones."""
+    from training.boosting import Boosting  # noqa: PLC0415
+    from training.errors import TooFewCasesError  # noqa: PLC0415
+    from training.ranking import LEAST_OF_EACH, rank_by_time  # noqa: PLC0415
+
+    cases = _matured(home, playbook)
+    found = rank_by_time(cases, Boosting(), seed=seed)
+    if found is None:
+        raise TooFewCasesError(
+            f"Got {len(cases):,} matured cases, {int((cases.reward > 0.0).sum()):,} with an outcome: need "
+            f"{LEAST_OF_EACH} with and without one among the earlier and among the later ones."
+        )
+    if as_json:
+        typer.echo(json.dumps(found.as_json()))
+        return
+    typer.echo(found.sentence)
+    for place, tenth in enumerate(found.tenths, start=1):
+        typer.echo(f"  {place:>2}. tenth: {tenth.expected:.1%} expected, {tenth.came:.1%} came")
+
+
 def policy_lines(found: OtherPolicy, currency: str) -> list[str]:
     """The figures in words."""
     from training.report import interval_text  # noqa: PLC0415

@@ -27,6 +27,7 @@ from training.gate_parts import Gate
 from training.leaks import Leak
 from training.learners import Fitted
 from training.occasions import known
+from training.ranking import Ranking
 from training.segments import SegmentEffect, segment_effects
 from training.select import Selection
 
@@ -49,6 +50,7 @@ class Findings:
         at: When the training took place, microseconds UTC.
         not_known_as_of: Attributes that were loaded without saying since when they hold.
         leaks: Columns that look like leaks.
+        ranking: How well it can be foretold who will buy, where there are enough cases.
     """
 
     manifest: Mapping[str, Any]
@@ -63,6 +65,7 @@ class Findings:
     at: int
     not_known_as_of: tuple[str, ...] = ()
     leaks: tuple[Leak, ...] = ()
+    ranking: Ranking | None = None
 
 
 def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
@@ -164,6 +167,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "claim": claim(findings.judged.evaluation, findings.selection.chosen),
         "notes": notes(findings),
         "leaks": findings.leaks,
+        "ranking": findings.ranking,
     }
 
 

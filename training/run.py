@@ -33,6 +33,7 @@ from training.leaks import Leak, find_leaks
 from training.learners import LEARNERS, learnable, load_installed
 from training.maturing import counted
 from training.peers import count_peers
+from training.ranking import Ranking, rank_by_time
 from training.release import manifest_of, parts_of, release_id, with_following, with_support
 from training.select import Selection, select
 from training.splits import held_out
@@ -89,6 +90,7 @@ class _Learned:
     selection: Selection
     judged: Judged
     by_time: Evaluation | None
+    ranking: Ranking | None
     leaks: tuple[Leak, ...] = ()
 
 
@@ -215,7 +217,8 @@ def _learn(cases: Cases, ripe: Cases, settings: Settings, progress: Progress) ->
     progress("valuing policies on later occasions", 0, 1)
     by_time = evaluate_by_time(ripe, likely, selection.chosen, boosting, seed=seed)
     progress("valuing policies on later occasions", 1, 1)
-    return _Learned(cases, assignment, selection, judged, by_time)
+    ranking = rank_by_time(cases, boosting, seed=seed)
+    return _Learned(cases, assignment, selection, judged, by_time, ranking)
 
 
 def _in_use(home: Home, ledger: Ledger) -> Release | None:
@@ -246,6 +249,7 @@ def _write(
     findings = report.Findings(
         manifest, selection, learned.judged, learned.by_time, gate, cases, learned.assignment, fitted,
         report.arrival_days(snapshot, cases, at), at, report.not_known_as_of(snapshot), learned.leaks,
+        learned.ranking,
     )  # fmt: skip
     documents, drawn = report.files_of(findings)
     release = write_release(home.models, identity, parts.files() | documents, manifest)
@@ -279,6 +283,7 @@ def _facts(snapshot: Snapshot, learned: _Learned, gate: Gate, settings: Settings
         "overlap": [finite(asdict(row)) for row in learned.judged.overlap],
         "peers": count_peers(snapshot, at).as_json(),
         "leaks": [leak.as_json() for leak in learned.leaks],
+        "ranking": None if learned.ranking is None else learned.ranking.as_json(),
         "refused": list(learned.cases.playbook.refused),
         "gate": [check.as_json() for check in gate.checks],
         "versions": {name: version(name) for name in ("lightgbm", "numpy", "polars", "numba")},
@@ -318,6 +323,8 @@ def _tags(manifest: dict[str, Any], learned: _Learned, gate: Gate) -> dict[str, 
 
 def _metrics(learned: _Learned) -> dict[str, float]:
     metrics = {"cases": float(len(learned.cases))}
+    if learned.ranking is not None:
+        metrics["ranking.area"] = learned.ranking.area.estimate
     for value in learned.judged.evaluation.policies:
         name = value.policy.replace(" ", "_")
         interval = value.doubly_robust

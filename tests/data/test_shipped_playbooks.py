@@ -31,7 +31,9 @@ from tests.engine.builders import (
 
 ROOT = Path(__file__).parents[2]
 ACCOUNTS = tuple(f"a{number:03}" for number in range(600))
-INVENTED_FOR_A_BUSINESS = tuple(name for name in shipped() if name != "starbucks")
+PUBLIC = {"bank", "detailing", "olist", "starbucks"}
+"""Those of public data sets."""
+INVENTED_FOR_A_BUSINESS = tuple(name for name in shipped() if name not in PUBLIC)
 
 
 def text_of(name: str) -> str:

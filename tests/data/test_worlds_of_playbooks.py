@@ -63,7 +63,7 @@ def test_the_default_world_stays_as_it_was(seed: str) -> None:
 
 def test_every_playbook_of_a_business_has_a_world() -> None:
     """A playbook without one cannot be tried before there are customers."""
-    assert set(PLAYBOOKS) == set(shipped()) - {"starbucks"}
+    assert set(PLAYBOOKS) == set(shipped()) - {"bank", "detailing", "olist", "starbucks"}
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
