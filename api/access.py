@@ -261,21 +261,25 @@ Office = Annotated[User, Depends(_office)]
 """Who writes the playbook and the releases, or leads colleagues."""
 
 
-def gets(found: HandOver, user: User) -> bool:
-    """Whether it is hers to do."""
-    return found.to_user == user.user_id or (found.to_user is None and found.to_role == user.role)
+def gets(found: HandOver, user: User, service: Service) -> bool:
+    """Whether it is hers to do, also in somebody's place."""
+    if found.to_user is None:
+        return found.to_role == user.role
+    return found.to_user == user.user_id or found.to_user in service.ledger.stand_ins.stands_in_for(
+        user.user_id
+    )
 
 
 def gave(found: HandOver, user: User, service: Service) -> bool:
-    """Hers to take back: she asked, or a rule did in the name of her place in the account's team."""
-    if found.by_user is not None:
-        return found.by_user == user.user_id
-    return service.ledger.team(found.account_id).get(found.by_role) == user.user_id
+    """Hers to take back: she asked, or a rule did in the name of her place in the account's team; or who does
+    in whose place she is."""
+    by = found.by_user or service.ledger.team(found.account_id).get(found.by_role)
+    return by == user.user_id or by in service.ledger.stand_ins.stands_in_for(user.user_id)
 
 
 def may_see_hand_over(found: HandOver, user: User, service: Service) -> bool:
     """Receiver, giver, the manager to whom it was escalated, and colleagues who see the receiving role."""
-    if gets(found, user) or gave(found, user, service) or found.escalated_to == user.user_id:
+    if gets(found, user, service) or gave(found, user, service) or found.escalated_to == user.user_id:
         return True
     serves = service.ledger.serves(user.user_id, found.account_id)
     return serves and found.to_role in roles_seen(service, user, found.account_id)

@@ -28,6 +28,7 @@ from api.routes import (
     plan,
     preferences,
     releases,
+    stand_ins,
     stops,
     stream,
     suggestions,
@@ -113,6 +114,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         releases,
         plan,
         twins,
+        stand_ins,
         stream,
     ):
         app.include_router(part.router, prefix="/v1")

@@ -17,7 +17,7 @@ from data.ledger.audit import AuditLog, Seen
 from data.ledger.types import User
 
 EVERY_SECONDS = 1.0
-_SUBJECTS = ("suggestion_id", "hand_over_id", "touchpoint_id", "release_id", "stop_id")
+_SUBJECTS = ("suggestion_id", "hand_over_id", "touchpoint_id", "release_id", "stop_id", "stand_in_id")
 _log = logging.getLogger("nextbest.audit")
 
 

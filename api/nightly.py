@@ -128,6 +128,7 @@ def _run(settings: Settings, ledger: Ledger, as_of: int | None, each: Each, *, i
         plan = make_plan(night.folder, ledger, playbook, buckets)
         night.folder.write_plan(plan_frame(plan))
         ledger.plans.store(plan)
+    ledger.stand_ins.sweep(now=clock())
     ledger.escalate_late(now=clock())
     previous = ledger.current_run()
     before = None if previous is None else NightFolder(night.home.nights / previous.run_id)

@@ -52,6 +52,8 @@ def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
         answers=user.role in {role.id for role in playbook.roles},
         reads_others=len(people_seen(service, user)[0]) > 1,
         dismiss_reasons=DISMISS_REASONS,
+        covered=next((one for one in service.ledger.stand_ins.current()
+                      if one.user_id == user.user_id and one.state == "in_force"), None),
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ def one(request: Request, found: hand_overs.ReadableHandOver, user: SignedIn, se
     return show(
         request, user, service, "hand_over.html",
         one=detail,
-        receives=gets(found, user),
+        receives=gets(found, user, service),
         gave=gave(found, user, service),
         serves=service.ledger.serves(user.user_id, found.account_id),
         reasons=REJECT_REASONS,

@@ -9,8 +9,9 @@ from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Path, Request, Response
+from pydantic import ValidationError
 
-from api.access import Leading, Serving, may, people_seen
+from api.access import Leading, Serving, SignedIn, may, people_seen
 from api.day_plan import DayPlan, day_plan
 from api.hand_overs import figures
 from api.page.forms import Short, day_of
@@ -21,8 +22,10 @@ from api.people_time import date_of
 from api.plan_schemas import AbsenceIn
 from api.problems import HttpProblem
 from api.routes import plan as plans
+from api.routes import stand_ins
 from api.routes.hand_overs import shown_hand_overs
 from api.service import Service
+from api.stand_in_schemas import StandInIn
 from data.ledger.types import User
 
 router = page_router()
@@ -65,6 +68,7 @@ class Load:
 def team(request: Request, user: Leading, service: Serving) -> Response:
     """What waits for each of her people, by name; and what nobody does in time."""
     now, ledger = service.clock(), service.ledger
+    ledger.stand_ins.sweep(now=now)
     people = [_load(one, service, now) for one in sorted(ledger.managed(user.user_id), key=lambda u: u.name)]
     seen = people_seen(service, user)[1]
     ledger.escalate_late(now=now)
@@ -72,6 +76,8 @@ def team(request: Request, user: Leading, service: Serving) -> Response:
     return show(
         request, user, service, "team.html",
         people=people,
+        away=stand_ins.of_mine(user, service),
+        names={one.user.user_id: one.user.name for one in people},
         days=next((one.days for one in people if one.days), ()),
         late=shown_hand_overs(late, user, service),
         figures=figures(ledger, seen, now),
@@ -141,6 +147,32 @@ def absence(
     body = AbsenceIn.model_validate({"from": day, "absent": bool(away)})
     plans.be_away(body, user, service, found.user_id)
     return back(request, {"did": "away_other" if away else "there_other", "on": day.isoformat()})
+
+
+@router.post("/team/stand-ins", dependencies=[may("team")])
+def set_stand_in(
+    request: Request, *, user: Leading, service: Serving, user_id: Short = "", stand_in: Short = "",
+    first: Short = "", until: Short = "", with_team: Short = "",
+) -> Response:  # fmt: skip
+    """A colleague has the tasks of who is away."""
+    days = {"from": day_of(first), "until": day_of(until)}
+    try:
+        body = StandInIn.model_validate(
+            {"user_id": user_id, "stand_in": stand_in, "with_team": bool(with_team), **days}
+        )
+    except ValidationError:
+        raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, "Say who, and until when.") from None
+    stand_ins.set_stand_in(body, user, service)
+    return back(request, {"did": "stand_in"}, "/team")
+
+
+@router.post("/team/stand-ins/{stand_in_id}/end", dependencies=[may("own")])
+def end_stand_in(
+    request: Request, user: SignedIn, service: Serving, stand_in_id: stand_ins.StandInId
+) -> Response:
+    """She is back."""
+    stand_ins.end_stand_in(stand_in_id, user, service)
+    return back(request, {"did": "is_back"})
 
 
 def _of_hers(user: User, service: Service, user_id: str) -> User:

@@ -179,6 +179,11 @@ class Words:
         """The same of a moment as text."""
         return self.when(datetime.fromisoformat(moment))
 
+    @staticmethod
+    def at(micros: int) -> datetime:
+        """A moment of the ledger."""
+        return _EPOCH + timedelta(microseconds=micros)
+
     def since(self, micros: int) -> str:
         """The same of microseconds UTC."""
         return self.when(_EPOCH + timedelta(microseconds=micros))

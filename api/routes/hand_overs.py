@@ -107,6 +107,7 @@ def mine(
 
 def waiting_for(user: User, service: Service) -> list[HandOverOut]:
     """What waits for a person, for her list."""
+    service.ledger.stand_ins.sweep(now=service.clock())
     service.ledger.escalate_late(now=service.clock())
     return shown_hand_overs(service.ledger.hand_overs_for(user.user_id, user.role), user, service)
 
@@ -123,7 +124,7 @@ def how_it_goes(user: SignedIn, service: Serving) -> list[FiguresOut]:
 def one(found: ReadableHandOver, user: SignedIn, service: Serving) -> HandOverDetailOut:
     """A hand-over with what was said with the account before, as far as my role may see it."""
     playbook = service.decider().playbook
-    roles = _for_reports(people_seen(service, user)[1], found, user)
+    roles = _for_reports(people_seen(service, user)[1], found, user, service)
     told = service.ledger.told([found.account_id], after=0)
     history = history_of(service.ledger.account_state(found.account_id))
     # Stored times grow even while the clock stands.
@@ -138,16 +139,16 @@ def one(found: ReadableHandOver, user: SignedIn, service: Serving) -> HandOverDe
     )
 
 
-def _for_reports(roles: tuple[str, ...], found: HandOver, user: User) -> tuple[str, ...]:
+def _for_reports(roles: tuple[str, ...], found: HandOver, user: User, service: Service) -> tuple[str, ...]:
     """Whoever gets a report reads it, also when a colleague of another role wrote it down."""
-    return (*roles, found.by_role) if found.kind == "safety" and gets(found, user) else roles
+    return (*roles, found.by_role) if found.kind == "safety" and gets(found, user, service) else roles
 
 
 @router.post("/hand-overs/{hand_over_id}/answer", dependencies=[may("hand_overs"), ONCE])
 def answer(found: ReadableHandOver, body: ReplyIn, user: SignedIn, service: Serving) -> HandOverOut:
     """Accept, do, send back with a reason; or, when it came back, close it or ask again."""
     takes_back = body.verb in ("close", "ask_again")
-    if not (gave(found, user, service) if takes_back else gets(found, user)):
+    if not (gave(found, user, service) if takes_back else gets(found, user, service)):
         whose = "the one who handed it over" if takes_back else f"{found.to_role} who has it"
         raise HttpProblem(HTTPStatus.FORBIDDEN, f"Only {whose} can answer with {body.verb!r}.")
     return shown_hand_overs([reply(service, found, body.reply(), user)], user, service)[0]
@@ -173,7 +174,8 @@ def shown_hand_overs(found: Iterable[HandOver], user: User, service: Service) ->
     language, zone = language_of(user, playbook), zone_of(user, playbook)
     return [
         hand_over_out(
-            each, names=names, sees_answer=gets(each, user) or each.to_role in seen, language=language,
+            each, names=names, language=language,
+            sees_answer=each.to_role in seen or gets(each, user, service),
             zone=zone, now=now, playbook=playbook,
         )
         for each in listed

@@ -87,6 +87,7 @@ def my_worklist(user: SignedIn, service: Serving, limit: PageSize) -> list[HandO
     today's plan in its order; with a limit more beyond it, by priority. Where there is no plan: by priority.
     For a manager without a role of the playbook: what is for her people, to read."""
     playbook, now = service.decider().playbook, service.clock()
+    service.ledger.stand_ins.sweep(now=now)
     people, seen = people_seen(service, user)
     most = limit or playbook.per_person_per_day
     plan = day_plan(service.ledger, playbook, user.user_id, now=now) if people == (user.user_id,) else None

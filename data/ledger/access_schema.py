@@ -3,7 +3,7 @@ colleagues, and who saw and did what."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, ForeignKey, Index, Integer, Table, Text
 
 from data.ledger.schema import Json, counter, metadata
 
@@ -95,4 +95,21 @@ provider_sessions = Table(
     Column("checked_at", BigInteger, nullable=False),
     Column("claimed_at", BigInteger, nullable=False),
     Column("refresh", Text),
+)
+
+# Who has the tasks of somebody on leave: planned, in force, over. Nothing is moved; whoever reads looks here.
+stand_ins = Table(
+    "stand_ins",
+    metadata,
+    Column("stand_in_id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("stand_in", Text, nullable=False),
+    Column("begins_at", BigInteger, nullable=False),
+    Column("ends_at", BigInteger, nullable=False),
+    Column("with_team", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("set_at", BigInteger, nullable=False),
+    Column("ended_by", Text),
+    Index("ix_stand_ins_state", "state"),
 )

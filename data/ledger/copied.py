@@ -19,7 +19,7 @@ from data.times import to_iso
 
 _USER_COLUMNS = frozenset({
     "user_id", "manager_id", "by_user", "to_user", "answered_by", "escalated_to", "stopped_by", "resumed_by",
-    "settled_by", "moved_by", "set_by", "promoted_by",
+    "settled_by", "stand_in", "ended_by", "moved_by", "set_by", "promoted_by",
 })  # fmt: skip
 _APART = frozenset({"blocks", "tail", "changes"})
 """Blocks and live rows are handed over as the facts that they hold; changes are news about other rows."""

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from data.ledger import schema as t
 from data.ledger.changes import note_hand_over
 from data.ledger.facts import HAS_NAME, append, join_appends, lock_accounts, name_of
+from data.ledger.standing_in import whose_tasks
 from data.ledger.statements import named, upsert
 from data.ledger.types import (
     ConflictError,
@@ -191,19 +192,20 @@ def of_account(connection: sa.Connection, account_id: str) -> list[HandOver]:
 def for_person(connection: sa.Connection, user_id: str, role: str) -> list[HandOver]:
     """What waits for a person, the one that is due first on top.
 
-    Handed to her or to her role, returned to her or to her place in the account's team, escalated to her.
+    Handed to her or to her role, returned to her or to her place in the account's team, escalated to her; to
+    whom she stands in for as to her.
     """
-    own = t.hand_overs.c
-    hers = sa.or_(own.to_user == user_id, sa.and_(own.to_user.is_(None), own.to_role == role))
-    place = sa.select(t.team.c.account_id).where(t.team.c.user_id == user_id, t.team.c.role == role)
+    own, whose = t.hand_overs.c, whose_tasks(connection, [user_id])
+    hers = sa.or_(own.to_user.in_(whose), sa.and_(own.to_user.is_(None), own.to_role == role))
+    place = sa.select(t.team.c.account_id).where(t.team.c.user_id.in_(whose), t.team.c.role == role)
     returned = sa.or_(
-        own.by_user == user_id,
+        own.by_user.in_(whose),
         sa.and_(own.by_user.is_(None), own.by_role == role, own.account_id.in_(place)),
     )
     waits = sa.or_(
         sa.and_(own.state.in_(WAITING), hers),
         sa.and_(own.state == "returned", returned),
-        sa.and_(own.state == "escalated", own.escalated_to == user_id),
+        sa.and_(own.state == "escalated", own.escalated_to.in_(whose)),
     )
     return _by_due(connection, waits)
 

@@ -40,6 +40,7 @@ from data.ledger.people_kept import PeopleKept
 from data.ledger.plan_store import PlanStore
 from data.ledger.provider_links import ProviderLinks
 from data.ledger.sign_in import SignIns
+from data.ledger.stand_ins import StandIns
 from data.ledger.types import (
     AccountState,
     DismissalCount,
@@ -84,6 +85,7 @@ class Ledger(PeopleActs, PeopleKept):
         self.keys = ApiKeys(database)
         self.audit = AuditLog(database)
         self.links = ProviderLinks(database)
+        self.stand_ins = StandIns(database)
         self.erasures = Erasures(database)
         self.person_rows = PersonRows(database)
         self.logged = DecisionLog(database)

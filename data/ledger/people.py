@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from data.ledger import schema as t
 from data.ledger.access_schema import settled_users
 from data.ledger.facts import HAS_NAME, name_of
+from data.ledger.standing_in import standing_in, teams_taken_over
 from data.ledger.statements import chunks, columns, upsert
 from data.ledger.types import ConflictError, UnknownError, User
 
@@ -99,8 +100,11 @@ def _hash(token: str) -> str:
 
 
 def serves(connection: sa.Connection, user_id: str, account_id: str) -> bool:
-    """Whether the user is on the account's team or above somebody who is, at any distance."""
-    above = sa.select(t.team.c.user_id).where(t.team.c.account_id == account_id).cte("above", recursive=True)
+    """Whether the user is on the account's team, stands in there, or is above somebody who is or does, at any
+    distance."""
+    own_team = sa.select(t.team.c.user_id).where(t.team.c.account_id == account_id)
+    serving = own_team.union(standing_in(account_id)).cte("serving")
+    above = sa.select(serving.c.user_id).cte("above", recursive=True)
     # UNION, not UNION ALL: two who manage each other must not run for ever.
     above = above.union(sa.select(t.users.c.manager_id).join(above, above.c.user_id == t.users.c.user_id))
     return connection.scalar(sa.select(above.c.user_id).where(above.c.user_id == user_id)) is not None
@@ -124,7 +128,9 @@ def team(connection: sa.Connection, account_id: str) -> dict[str, str]:
 def accounts_served(connection: sa.Connection, user_id: str) -> list[tuple[str, str]]:
     """Id and name of every account for which `serves` is true, by name."""
     below = [one.user_id for one in managed(connection, user_id)]
-    whose = sa.select(t.team.c.account_id).where(t.team.c.user_id.in_([user_id, *below]))
+    serving = [user_id, *below]
+    places = sa.or_(t.team.c.user_id.in_(serving), t.team.c.user_id.in_(teams_taken_over(serving)))
+    whose = sa.select(t.team.c.account_id).where(places)
     query = (
         sa.select(t.accounts.c.account_id, t.personal.c.content)
         .outerjoin(t.personal, HAS_NAME)

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from data.ledger import schema as t
 from data.ledger.facts import HAS_NAME, name_of
 from data.ledger.runs import SHOWN_RUN
+from data.ledger.standing_in import whose_tasks
 from data.ledger.statements import columns, named
 from data.ledger.types import LoggedDecision, Suggestion, UnknownError
 
@@ -89,8 +90,9 @@ def of_account(
 def of_people(
     connection: sa.Connection, user_ids: Sequence[str], *, now: int, limit: int
 ) -> list[Suggestion]:
-    """What is for these people over all their accounts."""
-    found = connection.execute(_OF_PEOPLE, {"now": now, "whose": list(user_ids), "limit": limit})
+    """What is for these people over all their accounts, and for whom they stand in."""
+    whose = whose_tasks(connection, user_ids)
+    found = connection.execute(_OF_PEOPLE, {"now": now, "whose": whose, "limit": limit})
     return [_suggestion(row) for row in found]
 
 
