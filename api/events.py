@@ -48,9 +48,12 @@ def check_event(
             raise EventError(f"Event {event_id!r}: {_unknown(f'column of {table}', name, columns)}")
     given = _with_defaults(event_id, table, account_id, row, now)
     content = {name: _value(event_id, column, given.get(name)) for name, column in columns.items()}
+    sent = dict(content)
+    if (own_time := TABLES[table].time) is not None and row.get(own_time) is None:
+        sent[own_time] = None  # filled in by arrival: the same event sent again arrives later
     _check_time(event_id, table, content, now)
     _check_words(event_id, content, playbook)
-    return TailRow(event_id=event_id, table=table, account_id=account_id, content=content)
+    return TailRow(event_id, table, account_id, content, sent=sent)
 
 
 def _with_defaults(

@@ -248,8 +248,10 @@ def join_appends(connection: sa.Connection) -> None:
 
 
 def content_hash(row: TailRow) -> str:
-    """What tells a repetition from a contradiction."""
-    return hashlib.sha256(t.dumps([row.table, row.account_id, row.content]).encode()).hexdigest()
+    """What tells a repetition from a contradiction: of the content, and of what was sent where it differs."""
+    said = [row.content] if row.sent in (None, row.content) else [row.content, row.sent]
+    texts = (t.dumps([row.table, row.account_id, one]) for one in said)
+    return " ".join(hashlib.sha256(text.encode()).hexdigest() for text in texts)
 
 
 def _require_table(table: str) -> None:
@@ -272,8 +274,9 @@ def _known_events(connection: sa.Connection, event_ids: Sequence[str]) -> dict[s
 def _is_known(row: TailRow, known: Mapping[str, tuple[str, int, int]]) -> bool:
     if row.event_id not in known:
         return False
+    before = known[row.event_id][0]
     # Of what was erased not even the hash is left: it may be sent again, and nothing comes of it.
-    if known[row.event_id][0] not in ("", content_hash(row)):
+    if before and not set(before.split()) & set(content_hash(row).split()):
         raise ConflictError(
             f"Event {row.event_id!r} was stored before with other content; a correction needs its own id."
         )
@@ -321,7 +324,7 @@ def _impersonal(row: TailRow) -> dict[str, Any]:
 
 
 def _as_stored(row: TailRow, stored_at: int, seq: int) -> TailRow:
-    return replace(row, content=_impersonal(row), stored_at=stored_at, seq=seq)
+    return replace(row, content=_impersonal(row), stored_at=stored_at, seq=seq, sent=None)
 
 
 def _stamp(connection: sa.Connection, stored: Mapping[str, int]) -> None:

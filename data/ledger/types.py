@@ -95,6 +95,8 @@ class TailRow:
         content: The row by the contract (times as microseconds UTC), without stored_at.
         stored_at: Microseconds UTC; set by the ledger, strictly later than any other row of the account.
         seq: Grows over all rows; set by the ledger.
+        sent: The content as it was sent, where a time was filled in: either tells a repetition. None = the
+            same.
     """
 
     event_id: str
@@ -103,6 +105,7 @@ class TailRow:
     content: Mapping[str, Any]
     stored_at: int = 0
     seq: int = 0
+    sent: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,22 @@ def test_the_same_event_twice_is_one(company: Company) -> None:
     assert stored_events(company).count("twice") == 1
 
 
+@pytest.mark.parametrize("ahead", [None, 30.0])
+def test_an_event_without_its_own_time_is_the_same_when_it_is_sent_again_later(
+    company: Company, ahead: float | None
+) -> None:
+    """The time that we fill in, or hold back to our clock, is ours: a sender cannot know it."""
+    name = f"later-{ahead}"
+    sent = event(name) if ahead is None else event(name, occurred_at=company.clock.iso(seconds=ahead))
+    first = company.post("/events", sent)["stored"][0]
+    company.clock.pass_time(minutes=5)
+    again = company.post("/events", sent)["stored"][0]
+
+    assert again["stored_at"] == first["stored_at"]
+    assert stored_events(company).count(name) == 1
+    assert name in refused(company, event(name, occurred_at=company.clock.iso(hours=-1)), 409)
+
+
 def test_the_same_id_with_other_content_is_refused(company: Company) -> None:
     """Somebody's ids are not unique: better said than guessed which one is true."""
     company.post("/events", event("clash"))
