@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from data.ledger.types import TailRow
@@ -32,9 +33,16 @@ class Sent:
 
 
 def ended_by(rows: Iterable[TailRow], playbook: Playbook) -> Ended:
-    """What these new preferences end."""
+    """What these new preferences end, and for a while these rests."""
     channels = [channel.id for channel in playbook.channels]
-    return frozenset(
+    rests = {t.id: t.stops for t in playbook.treatments if t.days is not None}
+    resting = (
+        ended
+        for row in rows
+        if row.table == "feedback" and row.content["verb"] == "complete"
+        for ended in rests.get(row.content["treatment"], ())
+    )
+    return frozenset(resting) | frozenset(
         (channel, str(row.content["purpose"]))
         for row in rows
         if row.table == "preferences"
@@ -43,12 +51,15 @@ def ended_by(rows: Iterable[TailRow], playbook: Playbook) -> Ended:
     )
 
 
-def ended_in(decisions: Decisions, row: int) -> Ended:
-    """What is ended for an account as a decision knew it."""
+def ended_in(decisions: Decisions, row: int, playbook: Playbook) -> Ended:
+    """What is ended for an account, for good or for a while, as a decision knew it."""
+    resting = np.flatnonzero(decisions.features.resting[row] > 0.0)
+    own = [playbook.treatments[place] for place in resting]
+    rested = frozenset((t.channel, t.purpose) for t in own if t.kind == "contact")
     consent = decisions.features.consent[row]
     if not (consent < 0).any():
-        return frozenset()
-    return frozenset(
+        return rested
+    return rested | frozenset(
         (channel, purpose)
         for c, channel in enumerate(decisions.features.set.channels)
         for p, purpose in enumerate(PURPOSES)

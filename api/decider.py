@@ -117,7 +117,7 @@ class Decider:
         placed = decisions.ranking.places[row]
         doubled = self.same_thing[placed[placed > 0]].any(axis=0)
         over = {t.id for t, twice in zip(self.playbook.treatments, doubled, strict=True) if twice}
-        return sorted(over | set(ended_treatments(ended_in(decisions, row), self.playbook)))
+        return sorted(over | set(ended_treatments(ended_in(decisions, row, self.playbook), self.playbook)))
 
 
 def read_scorer(home: Home, in_use: ReleaseInUse | None, playbook: Playbook) -> Scorer:

@@ -80,8 +80,10 @@ def as_meant(answer: Answer, treatment: Treatment) -> Answer:
     return answer
 
 
-def ends_at(answer: Answer, playbook: Playbook, now: int) -> int | None:
-    """Until when the treatment is kept away; None = not at all."""
+def ends_at(answer: Answer, treatment: Treatment, playbook: Playbook, now: int) -> int | None:
+    """Until when the treatment is kept away, and what an account then rests from; None = not at all."""
+    if answer.verb == "complete" and treatment.days is not None:
+        return now + round(treatment.days * DAY_MICROS)
     if answer.verb == "snooze":
         return answer.until
     if answer.verb == "dismiss" and answer.reason is not None:
@@ -100,9 +102,11 @@ def facts_of(
     """
     treatment = playbook.treatment(suggestion.treatment)
     records = playbook.dismissals[answer.reason].records if answer.reason is not None else ""
-    rows = [_feedback(answer, suggestion, user, now, until=ends_at(answer, playbook, now), attempt=attempt)]
+    until = ends_at(answer, treatment, playbook, now)
+    rows = [_feedback(answer, suggestion, user, now, until=until, attempt=attempt)]
     if treatment.kind == "stop":
-        if answer.verb == "complete":
+        # What rests comes back by itself, so no permission is taken away.
+        if answer.verb == "complete" and treatment.days is None:
             wishes = tuple(Wish(channel, purpose, "opt_out") for channel, purpose in treatment.stops)
             rows += wish_rows(
                 wishes, suggestion.account_id, f"stop:{suggestion.suggestion_id}:{attempt}", now

@@ -196,7 +196,7 @@ def _against_consent(decider: Decider, history: History, decisions: Decisions, a
     rows = {account: row for row, account in enumerate(decisions.moments.account_ids)}
     found = set()
     for (account,), plans in planned.partition_by("account_id", as_dict=True).items():
-        ended = ended_in(decisions, rows[account]) if account in rows else frozenset()
+        ended = ended_in(decisions, rows[account], decider.playbook) if account in rows else frozenset()
         if cancellations(History({"touchpoints": plans}), ended, decider.playbook, as_of):
             found.add(str(account))
     return frozenset(found)

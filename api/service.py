@@ -157,7 +157,7 @@ class Service:
             states = [self.ledger.account_state(account) for account in left]
             lives = decide_live(decider, states, triggers=triggers, not_before=not_before, stops=stops)
             for live, state in zip(lives, states, strict=True):
-                ended = ended_in(live.decisions, live.row)
+                ended = ended_in(live.decisions, live.row, decider.playbook)
                 rows = cancellations(live.history, ended, decider.playbook, live.logged.decided_at)
                 if rows:
                     self.ledger.append(rows, now=live.logged.decided_at)
@@ -180,7 +180,8 @@ class Service:
         """
         now, playbook = self.clock(), self.decider().playbook
         check_answer(answer, now)
-        answer = as_meant(answer, playbook.treatment(suggestion.treatment))
+        treatment = playbook.treatment(suggestion.treatment)
+        answer = as_meant(answer, treatment)
         state = self.ledger.account_state(suggestion.account_id)
         facts = facts_of(answer, suggestion, user, playbook, now, attempt=state.version)
         dismissed = dismissed_by(answer, suggestion, user, playbook, now)
@@ -188,7 +189,7 @@ class Service:
         cancelled = cancellations(history, ended, playbook, after_all(history, now))
         answered = self.ledger.answer(
             suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],
-            until=ends_at(answer, playbook, now), now=now, dismissed=dismissed, subject=subject,
+            until=ends_at(answer, treatment, playbook, now), now=now, dismissed=dismissed, subject=subject,
             check=check,
         )  # fmt: skip
         if dismissed is not None:

@@ -23,10 +23,12 @@ from engine.scoring import Scores
 
 LEFT_OUT: tuple[str, ...] = (
     "below_no_contact", "exploration", "no_room_together", "outranked", "not_comparable", "below_price",
+    "not_proven",
 )  # fmt: skip
 """Why an eligible treatment has no place: worth no more than no contact; place 1 was drawn at random and
 left it out; limits leave no room beside what is placed above; others are worth more; accounts like this
-one hardly ever got it, so that its value cannot be judged; the time or quota it takes is worth more."""
+one hardly ever got it, so that its value cannot be judged; the time or quota it takes is worth more; a stop
+of which chance alone explains that it saves anything."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Priority:
         uncertainty: Standard error of the priority by what is not known of the value caused.
         held: Whether the priority was held at 0 because the value cannot be judged; shape (n, T); None =
             nowhere.
+        unproven: Of `held`, the stops: what they save is known, but may be chance; None = nowhere.
         due: What meeting a minimum adds in the ranking; None = there are no minimums.
         charge: What is charged in the ranking for people's time and quotas; None = nothing.
     """
@@ -59,6 +62,7 @@ class Priority:
     followed: Floats
     uncertainty: Floats
     held: Bools | None = None
+    unproven: Bools | None = None
     due: Floats | None = None
     charge: Floats | None = None
 
@@ -147,7 +151,10 @@ def weigh(scores: Scores, weight: Floats, active: Bools, playbook: Playbook, arm
     held = None if scores.comparable is None else ~scores.comparable & (priority > 0.0) & ~alone
     if held is not None:
         priority, unsure = np.where(held, 0.0, priority), np.where(held, 0.0, unsure)
-    return Priority(caused, cost.copy(), fatigue, weight, lever, priority, active, followed, unsure, held)
+    unproven = None if held is None else held & _stops(playbook)
+    return Priority(
+        caused, cost.copy(), fatigue, weight, lever, priority, active, followed, unsure, held, unproven
+    )
 
 
 def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Bools]:
@@ -272,7 +279,7 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
 
 def left_out(
     priority: Floats, eligible: Bools, ranking: Ranking, held: Bools | None = None,
-    charge: Floats | None = None,
+    charge: Floats | None = None, *, unproven: Bools | None = None,
 ) -> npt.NDArray[np.int8]:  # fmt: skip
     """Why each eligible pair has no place: index into LEFT_OUT; -1 = placed or not eligible; shape (n, T).
 
@@ -298,6 +305,8 @@ def left_out(
         reason[priced_out] = LEFT_OUT.index("below_price")
     if held is not None:
         reason[held] = LEFT_OUT.index("not_comparable")
+    if unproven is not None:
+        reason[unproven] = LEFT_OUT.index("not_proven")
     none_reason = np.where(ranking.explored, LEFT_OUT.index("exploration"), LEFT_OUT.index("outranked"))
     reason[:, 0] = none_reason
     reason[placed | ~eligible] = -1
@@ -334,6 +343,12 @@ def _own_amounts(playbook: Playbook) -> tuple[Floats, Floats, Bools]:
         np.array([_lever(t, playbook) for t in playbook.treatments]),
         np.array([t.kind != "none" and t.role not in system for t in playbook.treatments]),
     )
+
+
+@kept_with
+def _stops(playbook: Playbook) -> Bools:
+    """Which treatments are stops; shape (T,)."""
+    return np.array([t.kind == "stop" for t in playbook.treatments])
 
 
 def _lever(treatment: Treatment, playbook: Playbook) -> float:

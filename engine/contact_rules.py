@@ -45,6 +45,19 @@ def stops_contact(stop: ContactStop, treatment: Treatment) -> bool:
     return stop.level == "all" or own == stop.of
 
 
+# -- rest ---------------------------------------------------------------------------------------------
+
+
+def _quote_rest(features: Features, _: Playbook, __: str, account: int, treatment: int) -> Quoted:
+    return {"days_left": float(features.resting[account, treatment])}
+
+
+@rule_kind("resting", _quote_rest)
+def resting(features: Features, _: Playbook) -> Iterator[Verdict]:
+    """The account is left to rest from such contacts; it is not asked to rest once more meanwhile."""
+    yield Verdict(rule("resting", "contact_policy"), features.resting > 0.0)
+
+
 # -- validity ---------------------------------------------------------------------------------------
 
 

@@ -75,6 +75,11 @@ class ForestTerm:
         return Contributions(found.constant * self.scale, by_feature)
 
 
+def whole(features: Features, amounts: Floats) -> Contributions:
+    """Amounts of some moments, shape (m,), that are not told apart by feature."""
+    return Contributions(amounts, np.zeros((len(amounts), len(features.set.names))))
+
+
 def added(terms: tuple[Term, ...], features: Features, moments: Ints) -> Contributions:
     """The contributions of several terms, added up in their order."""
     constant, by_feature = np.zeros(len(moments)), np.zeros((len(moments), len(features.set.names)))

@@ -31,8 +31,9 @@ from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import STAGES, Objections, object_to
 from engine.records import DAY_MICROS, Bools, EngineError, Floats, History, Moments
-from engine.scoring import Scorer, Scores
+from engine.scoring import LearnedScorer, Scorer, Scores
 from engine.shadow_prices import ShadowPrices, charges, due_worth
+from engine.stopping import StopWorth
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,20 @@ class Decisions:
         """Facts looked up for explanations, kept: a night explains every list of its bucket."""
         return {}
 
+    def stop_worth(self, treatment: int) -> StopWorth | None:
+        """What the worth of a stop is made of, for all moments; None = the scorer has not learned it."""
+        if treatment not in self._stops:
+            scorer = self.scorer
+            found = None
+            if isinstance(scorer, LearnedScorer):
+                found = scorer.stop_worth(self.features, self.scores, treatment)
+            self._stops[treatment] = found
+        return self._stops[treatment]
+
+    @cached_property
+    def _stops(self) -> dict[int, StopWorth | None]:
+        return {}
+
     def funnel(self) -> pl.DataFrame:
         """Where candidates drop: columns stage, rule, removed, remaining.
 
@@ -71,7 +86,12 @@ class Decisions:
         first = self.objections.first_rule
         priority = self.priority
         left = left_out(
-            priority.ranked, self.objections.eligible, self.ranking, priority.held, priority.charge
+            priority.ranked,
+            self.objections.eligible,
+            self.ranking,
+            priority.held,
+            priority.charge,
+            unproven=priority.unproven,
         )
         rules = self.objections.rules
         removed = [(rule.stage, rule.id, _count(first == i)) for i, rule in enumerate(rules)]

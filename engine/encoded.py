@@ -24,7 +24,7 @@ RESPONSE_TRACKS: Mapping[Track, str] = {
 
 DIRECTIONS = numbered(("inbound", "outbound"))
 STATUSES = numbered(("done", "planned"))
-VERBS = numbered(("dismiss", "snooze"))
+VERBS = numbered(("dismiss", "snooze", "complete"))
 RESPONSES = numbered(
     (
         *sorted(POSITIVE_RESPONSES),
@@ -58,7 +58,7 @@ class EncodedHistory:
 
     `put_off_until` is `snoozed_until` without dismissals; `products` are those that the playbook offers, and
     their places the codes. `pauses` are of treatments that a dismissal of another one keeps away, each until
-    `paused_until`.
+    `paused_until`; `rests` of those that an account rests from, each until `rested_until`.
     """
 
     accounts: tuple[str, ...]
@@ -76,6 +76,8 @@ class EncodedHistory:
     products: tuple[str, ...]
     pauses: Occurrences
     paused_until: Micros
+    rests: Occurrences
+    rested_until: Micros
 
 
 class Codes(NamedTuple):

@@ -39,7 +39,7 @@ from engine.kernels import (
     Standing,
     Touchpoints,
 )  # fmt: skip
-from engine.pauses import pause_reasons, widened
+from engine.pauses import pause_reasons, resting, widened
 from engine.playbook import Playbook, Track
 from engine.records import Bools, History, Ints, Micros
 from engine.rows import ALWAYS, NEVER, Rows, in_order, numbered, starts
@@ -143,6 +143,7 @@ class _Encoder:
         wishes = self._wishes(contacts, answers)
         feedback, verb, reason, until = self._feedback()
         paused, away = widened(self.playbook, np.where(verb == 0, reason, -1), feedback.treatment)
+        rested, from_ = resting(self.playbook, np.where(verb == 2, feedback.treatment, -1))
         optouts = self._optouts(wishes)
         tracked: dict[Track, Occurrences] = {
             "contacts": self._of_contacts(contacts, np.flatnonzero(contacts.event == OUTBOUND_DONE)),
@@ -159,13 +160,15 @@ class _Encoder:
             self._permissions(wishes),
             self._team(),
             feedback,
-            until,
+            np.where(verb == 2, ALWAYS, until),
             self._attributes(attributes),
             np.where(verb == 1, until, ALWAYS),
             self._offers(),
             tuple(self.codes.products),
             self._some(feedback, paused)._replace(treatment=away),
             until[paused],
+            self._some(feedback, rested)._replace(treatment=from_),
+            until[rested],
         )
 
     def _rows(self, table: str, *, tombstones: bool = False) -> Rows:

@@ -119,6 +119,11 @@ EXPLAINING: dict[str, dict[str, str]] = {
         "ar": "نادرًا ما جُرّب مع عملاء مشابهين، فلا يمكن الحكم على هذه القيمة ({amount:money}) ولا تُحتسب.",
         "fa": "برای مشتریان مشابه به‌ندرت آزموده شده؛ این {amount:money} قابل داوری نیست و به حساب نمی‌آید.",
     },
+    "unproven_at_zero": {
+        "en": "That it saves {amount:money} may be chance, so it does not count.",
+        "ar": "قد تكون هذه القيمة ({amount:money}) مصادفة، فلا تُحتسب.",
+        "fa": "این {amount:money} شاید اتفاقی باشد و به حساب نمی‌آید.",
+    },
     # -- what would change it
     "change_days": {
         "en": "In {days}, with nothing new known, this goes first: {first:treatment}.",
@@ -205,6 +210,7 @@ RULE_NAMES: dict[str, dict[str, str]] = {
     "no_timezone": {"en": "time zone", "ar": "المنطقة الزمنية", "fa": "منطقهٔ زمانی"},
     "consent": {"en": "permission", "ar": "الموافقة", "fa": "رضایت"},
     "nothing_to_stop": {"en": "something to stop", "ar": "وجود ما يُوقف", "fa": "چیزی برای توقف"},
+    "resting": {"en": "no rest", "ar": "لا توجد فترة راحة", "fa": "دورهٔ استراحت نیست"},
     "snoozed": {"en": "not put off", "ar": "غير مؤجل", "fa": "به بعد موکول نشده"},
     "placed": {"en": "a place on the list", "ar": "مكان في القائمة", "fa": "جایی در فهرست"},
     "limit": {"en": "contact limit", "ar": "حد التواصل", "fa": "سقف تماس"},

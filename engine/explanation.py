@@ -212,7 +212,9 @@ def _left_out(
     """Why an eligible treatment has no place; nothing for one that has."""
     ranking, priority = decisions.ranking, decisions.priority
     ranked, charge = priority.ranked, priority.charge
-    left = left_out(ranked, decisions.objections.eligible, ranking, priority.held, charge)
+    left = left_out(
+        ranked, decisions.objections.eligible, ranking, priority.held, charge, unproven=priority.unproven
+    )
     code = int(left[account, treatment])
     if code < 0:
         return ()
@@ -235,7 +237,7 @@ def _left_out(
 
 def _in_its_way(decisions: Decisions, account: int, treatment: int, playbook: Playbook, code: str) -> int:
     """The placed treatment that an eligible one had to give way to; 0 = no contact."""
-    if code in ("below_no_contact", "not_comparable"):
+    if code in ("below_no_contact", "not_comparable", "not_proven"):
         return 0
     placed = decisions.ranking.places[account]
     placed = placed[placed >= 0]

@@ -171,6 +171,7 @@ class Features:
         has_timezone: Shape (n,): whether the account's own time zone is known.
         closed: Shape (n,): whether the account has been deleted or merged into another.
         snoozed: Shape (n, T): whether a snooze or cool-down of feedback on the treatment still lasts.
+        resting: Shape (n, T): for how many days the account still rests from the treatment; 0 = it does not.
         journey: Shape (n, len(set.journey)): stage, its leading owner and its place; NaN = no stage is known.
         twins: Shape (n, len(set.twins)): what the last night found of similar accounts; NaN = no night did.
         held, offered, times, since, equivalent, not_before: What only rules read; see `engine.rule_facts`.
@@ -192,6 +193,7 @@ class Features:
     limits: Floats
     tracked: Floats
     snoozed: Floats
+    resting: Floats
     journey: Floats
     twins: Floats
     held: Floats
@@ -321,6 +323,7 @@ def features_as_of(
         limits=tallies.limits(asked, facts, playbook),
         tracked=tallies.pauses(asked, facts, playbook),
         snoozed=tallies.snoozes(asked, facts, len(features.treatments)),
+        resting=tallies.rests(asked, facts, len(features.treatments)),
         journey=_journey(features, playbook, (*groups, np.zeros((len(moments), 0)), twins)),
         twins=twins,
         held=rules.held,

@@ -334,6 +334,18 @@ def flag_paused(questions: Questions, pauses: Occurrences, until: Micros, snooze
 
 
 @compiled
+def days_rested(questions: Questions, rests: Occurrences, until: Micros, left: Floats) -> None:
+    """For how many days an account still rests from each treatment; the longest rest counts."""
+    for i in range(questions.at.size):
+        at, owner = questions.at[i], questions.account[i]
+        for row in range(rests.start[owner], rests.start[owner + 1]):
+            known = rests.valid_from[row] < at <= rests.valid_to[row]
+            if known and rests.time[row] < at < until[row]:
+                days = (until[row] - at) / DAY_MICROS
+                left[i, rests.treatment[row]] = max(left[i, rests.treatment[row]], days)
+
+
+@compiled
 def count_limits(questions: Questions, touchpoints: Touchpoints, limits: Limits, used: Floats) -> None:
     """Contacts done less than `days` before and planned less than `days` ahead, by limit."""
     for i in range(questions.at.size):

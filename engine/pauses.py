@@ -1,4 +1,5 @@
-"""Treatments that the dismissal of another one keeps away: those of its topic, or of its channel."""
+"""Treatments that an answer to another one keeps away: those of a dismissed one's topic or channel, and all
+that an account rests from."""
 
 from __future__ import annotations
 
@@ -29,6 +30,34 @@ def widened(playbook: Playbook, reason: Ints, treatment: Ints) -> tuple[Ints, In
     ]
     found = np.array(pairs, dtype=np.int64).reshape(len(pairs), 2)
     return found[:, 0], found[:, 1]
+
+
+def resting(playbook: Playbook, treatment: Ints) -> tuple[Ints, Ints]:
+    """What completed treatments let an account rest from.
+
+    Args:
+        treatment: Of each answer, its place in the playbook; -1 = it was not completed; shape (n,).
+
+    Returns:
+        Places of answers, ascending, and of the treatments that they keep away; a pair each.
+    """
+    rests = _rests(playbook)
+    pairs = [(place, other) for place, one in enumerate(treatment.tolist()) for other in rests.get(one, ())]
+    found = np.array(pairs, dtype=np.int64).reshape(len(pairs), 2)
+    return found[:, 0], found[:, 1]
+
+
+@kept_with
+def _rests(playbook: Playbook) -> Mapping[int, tuple[int, ...]]:
+    """Stops that end by themselves -> the contacts that they stop, and themselves."""
+    own = list(enumerate(playbook.treatments))
+    return {
+        index: tuple(
+            other for other, theirs in own
+            if other == index or (theirs.kind == "contact" and (theirs.channel, theirs.purpose) in one.stops)
+        )
+        for index, one in own if one.days is not None
+    }  # fmt: skip
 
 
 @kept_with

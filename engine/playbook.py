@@ -314,6 +314,8 @@ def _contact(key: str, table: dict[str, Any], tables: Tables, where: str) -> Tre
     channel, role = tables.sections["channels"][table["channel"]], tables.sections["roles"][table["role"]]
     if table["stops"]:
         raise PlaybookError(f'{where}.stops: only a treatment of kind = "stop" ends something.')
+    if table["days"] is not None:
+        raise PlaybookError(f'{where}.days: only a treatment of kind = "stop" lets the account rest.')
     if table["starting_uplift"] is None:
         raise PlaybookError(
             f"{where}.starting_uplift: missing. A contact needs a starting value, such as 0.02."

@@ -108,6 +108,7 @@ class Treatment:
         subject, message: Text ready to send to the account, by language, with {name} and {sender} to fill in;
             {} = there is none.
         stops: Purposes and channels that a stop ends: ("email", "marketing"); empty for contacts.
+        days: For how many days a stop lets the account rest; None = it lasts until it is taken back.
         stages: Stages of the journey that it is meant for; () = all.
         content, tone: Kind of content and tone; "" = fits every stage.
         valid_from, valid_until: Microseconds UTC; suggested from the first, before the second; None = open.
@@ -147,6 +148,7 @@ class Treatment:
     product: str = ""
     subject: Texts = field(default_factory=dict)
     message: Texts = field(default_factory=dict)
+    days: float | None = None
 
 
 @dataclass(frozen=True)

@@ -205,7 +205,9 @@ SECTIONS: tuple[Section, ...] = (
         Setting("subject", "message", "Subject of the message.", {}),
         Setting("message", "message", "Text ready to send to the account, in its own language; {name} and"
                 " {sender} are filled in.", {}),
-        Setting("stops", "stops", "Of a stop: what it ends, such as [\"email:marketing\"].", ()),
+        Setting("stops", "stops", "Of a stop: what it ends, such as [\"email:marketing\"]; * = all channels.",
+                ()),
+        _days("days", "Of a stop: the account rests for so many days; else until it is taken back.", None),
         Setting("stages", "list", "Stages of the journey that it is meant for; empty = all.", (),
                 refers="journey"),
         Setting("content", "id", "What kind of content it is, such as educational, case_study, demo, price;"

@@ -346,14 +346,15 @@ def _stops(raw: Any, where: str, context: _Context) -> tuple[tuple[str, str], ..
     stops = []
     for item in _list(raw, where):
         channel, _, purpose = item.partition(":")
-        if channel not in context.ids["channels"]:
+        every = channel == "*"
+        if not every and channel not in context.ids["channels"]:
             raise PlaybookError(
                 f"{where}: unknown channel {channel!r}{near(channel, context.ids['channels']) or '.'}"
             )
         if purpose not in {"marketing", "service"}:
             raise _wrong(item, where, 'channel:purpose, such as "email:marketing"')
-        stops.append((channel, purpose))
-    return tuple(sorted(stops))
+        stops += [(each, purpose) for each in (context.ids["channels"] if every else [channel])]
+    return tuple(sorted(set(stops)))
 
 
 KINDS: Mapping[str, Callable[[Any, str, _Context], Any]] = {

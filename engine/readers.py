@@ -21,6 +21,7 @@ from engine.peers import Peers
 from engine.pooling import Pool
 from engine.records import NO_CONTACT, Bools, EngineError, Floats, Ints
 from engine.scores import alike
+from engine.stopping import Stopping
 
 VALUE_FOREST = "value.forest.txt"
 WITHOUT_FOREST = "without.forest.txt"
@@ -105,6 +106,7 @@ class ReleaseParts:
         effects: What its learner adds to the value without contact; None = it predicts values.
         following: How often people do what is suggested; None = nobody has said so far.
         estimand: One of `ESTIMANDS`: of what value, uplift, pool and forests are the effects.
+        stopping: What further contacts cost in opt-outs; None = nothing was learned of it.
     """
 
     id: str
@@ -124,6 +126,7 @@ class ReleaseParts:
     effects: Effects | None = None
     following: Following | None = None
     estimand: str = DOING
+    stopping: Stopping | None = None
 
 
 Values = Callable[[ReleaseParts, Features, Ints, Ints], Floats]

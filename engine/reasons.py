@@ -205,7 +205,12 @@ def context_weight(case: Case) -> Iterator[Reason]:
 
 
 @reason_kind(
-    "expected_value", "expected_value_here", "starting_value", "expected_saving", "expected_response"
+    "expected_value",
+    "expected_value_here",
+    "starting_value",
+    "expected_saving",
+    "stop_saving",
+    "expected_response",
 )
 def expected_value(case: Case) -> Iterator[Reason]:
     """What it is expected to be worth before context weights, and on how much experience that rests; its
@@ -226,17 +231,34 @@ def expected_value(case: Case) -> Iterator[Reason]:
             "response": float(scores.response[at]), "value": case.treatment.value,
         }  # fmt: skip
     elif case.treatment.kind == "stop":
-        code = "expected_saving"
+        code, more = _saving(case)
+        facts = facts | more
     elif amounts.drivers and factor:
         code, facts = "expected_value_here", facts | {"general": amounts.general / factor}
     yield Reason(code, facts, amounts.general + amounts.cost + amounts.fatigue)
 
 
-@reason_kind("held_at_zero")
+def _saving(case: Case) -> tuple[str, Quoted]:
+    """What a stop saves: by what would follow, where that was learned."""
+    found = case.decisions.stop_worth(case.index)
+    if found is None:
+        return "expected_saving", {}
+    at = case.account
+    return "stop_saving", {
+        "contacts": max(1, round(float(found.contacts[at]))), "coming": float(found.contacts[at]),
+        "days": found.days, "risk": float(found.risk[at]), "lost": float(found.caused[at]),
+        "spent": float(found.cost[at]), "avoided": float(found.avoided[at]),
+        "low": float(found.low[at]), "high": float(found.high[at]),
+    }  # fmt: skip
+
+
+@reason_kind("held_at_zero", "unproven_at_zero")
 def held_at_zero(case: Case) -> Iterator[Reason]:
-    """What it would bring cannot be judged, because such accounts hardly ever got it: it counts nothing."""
+    """What it would bring cannot be judged, because such accounts hardly ever got it, or what a stop saves
+    may be chance: it counts nothing."""
     if case.amounts.held:
-        yield Reason("held_at_zero", {"amount": -case.amounts.held}, case.amounts.held)
+        code = "unproven_at_zero" if case.treatment.kind == "stop" else "held_at_zero"
+        yield Reason(code, {"amount": -case.amounts.held}, case.amounts.held)
 
 
 @reason_kind(*(d.code for d in DRIVERS if d.code not in ("last_contact", "response_history")), PROFILE,

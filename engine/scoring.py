@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from engine import numerics
-from engine.contributions import ConstantTerm, Contributions, ForestTerm, added, through
+from engine.contributions import ConstantTerm, Contributions, ForestTerm, added, through, whole
 from engine.features import Features, FeatureSet
 from engine.following import Following
 from engine.forest import parse_forest
@@ -40,6 +40,7 @@ from engine.scores import (
     starting_uncertainty,
     starting_values,
 )
+from engine.stopping import COMING_FOREST, Ends, Going, Stopping, StopWorth, going_on, worth_of_stops
 
 __all__ = [
     "FORMAT", "LEARNERS", "RESPONSE_FOREST", "SUPPORT_FOREST", "VALUE_FOREST", "LearnedScorer",
@@ -76,7 +77,7 @@ class LearnedScorer:
         kinds = [(t.id in learned and t.kind != "stop") for t in self.playbook.treatments]
         own = np.flatnonzero(kinds)
         places = np.array([learned[self.playbook.treatments[t].id] for t in own], dtype=np.int64)
-        return Scores(
+        scores = Scores(
             value=_of_doing(self._values(theirs, own, places), share),
             response=self._responses(theirs, own, places),
             optout=alike(features, starting_optout(self.playbook)),
@@ -85,11 +86,22 @@ class LearnedScorer:
             uncertainty=self._uncertainty(theirs, own, places),
             comparable=self._comparable(theirs, own[own > 0]),
         )
+        return self._with_stops(scores, theirs)
+
+    def stop_worth(self, features: Features, scores: Scores, treatment: int) -> StopWorth | None:
+        """What the worth of a stop is made of, given these features' scores; None = it was not learned."""
+        if self.parts.stopping is None or treatment not in self._ends.stops:
+            return None
+        found = self._worth_of_stops(self._going(_recoded(features, self.parts)), scores)
+        return found[self._ends.stops.index(treatment)]
 
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
         """Of the release's value of the treatment less that of no contact; what it has not learned is
         one amount, to which no feature adds. Raises as `score` does."""
         asked = self.playbook.treatments[treatment]
+        if asked.kind == "stop" and self.parts.stopping is not None:
+            values = self.score(features).value[moments]
+            return whole(features, values[:, treatment] - values[:, 0])
         if asked.id not in self.parts.treatments or asked.kind == "stop":
             amount = float(self._unlearned[0][treatment])
             return ConstantTerm(amount).contributions(features, moments)
@@ -105,6 +117,8 @@ class LearnedScorer:
         they add up from the probability of the mean account to that of this one."""
         asked = self.playbook.treatments[treatment]
         forest = self.parts.forests.get(RESPONSE_FOREST)
+        if asked.kind == "stop" and self.parts.stopping is not None:
+            return whole(features, self.score(features).response[moments, treatment])
         if asked.id not in self.parts.treatments or asked.kind != "contact":
             amount = 0.0 if asked.kind == "none" else asked.starting_uplift
             return ConstantTerm(amount).contributions(features, moments)
@@ -135,6 +149,40 @@ class LearnedScorer:
         values = learned[:, :1] + self._unlearned[0][None, :]
         values[:, own] = learned
         return values
+
+    def _with_stops(self, scores: Scores, features: Features) -> Scores:
+        """With opt-outs as learned, and stops worth what they save; what is not proven is not promoted."""
+        if self.parts.stopping is None:
+            return scores
+        going = self._going(features)
+        for column, members in enumerate(self._ends.through):
+            scores.optout[:, list(members)] = going.rates[:, column : column + 1]
+        judged = np.ones(scores.value.shape, dtype=np.bool_)
+        comparable = judged if scores.comparable is None else scores.comparable
+        for place, found in zip(self._ends.stops, self._worth_of_stops(going, scores), strict=True):
+            usual = self.playbook.treatments[place].starting_uplift
+            scores.value[:, place] = scores.value[:, 0] + found.worth
+            scores.response[:, place] = np.where(found.proven, usual, 0.0)
+            scores.uncertainty[:, place], comparable[:, place] = found.error, found.proven
+        return replace(scores, comparable=comparable)
+
+    def _going(self, features: Features) -> Going:
+        return going_on(self._stopping, self._ends, self.parts.forests, features)
+
+    def _worth_of_stops(self, going: Going, scores: Scores) -> tuple[StopWorth, ...]:
+        return worth_of_stops(
+            going, self._ends, self._stopping, caused=scores.value - scores.value[:, :1],
+            uncertainty=scores.uncertainty, loss=self.playbook.optout_loss,
+        )  # fmt: skip
+
+    @property
+    def _stopping(self) -> Stopping:
+        assert self.parts.stopping is not None
+        return self.parts.stopping
+
+    @cached_property
+    def _ends(self) -> Ends:
+        return Ends.of(self._stopping, self.playbook, self.parts.treatments)
 
     def _comparable(self, features: Features, contacts: Ints) -> Bools | None:
         """Where the log had decisions like it; what was not learned rests on starting values anyway."""
@@ -222,11 +270,12 @@ def learned_scorer(
     Args:
         manifest: format 2, learner, reader (how it is read; else as its learner), release, treatments ("none"
             among them), feature_names, levels, evidence, pool (channels and topics), followed (names of the
-            arrays of `engine.following`; optional), estimand (one of `ESTIMANDS`; absent = doing).
+            arrays of `engine.following`; optional), estimand (one of `ESTIMANDS`; absent = doing), stopping
+            (channels of `engine.stopping`; optional), horizon_days (with stopping).
         texts: File -> forest text: value.forest.txt (S-learner), value.<treatment>.forest.txt (T-learner;
             a treatment without one has no contact's value plus its uplift), response.forest.txt (optional),
-            support.forest.txt (only with the array "support"); of learners that have effects
-            without.forest.txt and effect.forest.txt.
+            support.forest.txt (only with the array "support"), optout.forest.txt (optional); of learners that
+            have effects without.forest.txt and effect.forest.txt.
         arrays: "values" -> value, uplift, response, error: an entry per treatment of the release;
             pool_effect, pool_error: by channel and topic; and, where past assignment was estimated, support:
             the least score of a comparable pair, shape (1,); of learners that have effects those of
@@ -264,7 +313,10 @@ def learned_scorer(
         peers=Peers.of(manifest),
         following=Following.of(manifest, own),
         estimand=_estimand(manifest),
+        stopping=Stopping.of(manifest, own),
     )
+    if parts.stopping is not None and COMING_FOREST not in parts.forests:
+        raise EngineError(f"The release has learned of opt-outs, but has no {COMING_FOREST!r}.")
     if NO_CONTACT not in treatments:
         raise EngineError("The release has not learned no contact ('none'), so it cannot say what is caused.")
     return LearnedScorer(parts, playbook)

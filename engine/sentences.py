@@ -87,6 +87,17 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "القيمة المتوقعة للإيقاف: {caused:money}، التكلفة: {cost:money} ({evidence:cases}).",
         "fa": "ارزش مورد انتظار توقف: {caused:money}؛ هزینه: {cost:money} ({evidence:cases}).",
     },
+    "stop_saving": {
+        "en": "Within {days:days} about {contacts} would follow: they would bring {lost:money} and cost "
+              "{spent:money}; the risk of an opt-out ({risk:percent}) costs {avoided:money}. Stopping saves "
+              "{caused:money} (from {low:money} to {high:money}).",
+        "ar": "خلال {days:days} يُتوقع {contacts}: القيمة {lost:money}، التكلفة {spent:money}، وكلفة خطر "
+              "إلغاء الاشتراك ({risk:percent}) {avoided:money}. ما يوفّره الإيقاف: {caused:money} "
+              "(من {low:money} إلى {high:money}).",
+        "fa": "در {days:days} آینده حدود {contacts} در پیش است: ارزش {lost:money}، هزینه {spent:money} و "
+              "زیان خطر انصراف ({risk:percent}) {avoided:money}. صرفه‌جویی توقف: {caused:money} "
+              "(از {low:money} تا {high:money}).",
+    },
     "expected_response": {
         "en": "{response:percent} chance of a positive response worth {value:money} ({evidence:cases}).",
         "ar": "احتمال استجابة إيجابية {response:percent} بقيمة {value:money} ({evidence:cases}).",
@@ -193,6 +204,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "سبق تأجيل هذا المقترح أو استبعاده أو استبعاد ما يشبهه، ولم تنتهِ المهلة بعد.",
         "fa": "این پیشنهاد یا مورد مشابه آن به بعد موکول یا رد شده و مهلت آن هنوز تمام نشده است.",
     },
+    "resting": {
+        "en": "This account is left in peace for now; {days_left:days} left.",
+        "ar": "هذا العميل في فترة راحة من التواصل؛ المدة المتبقية: {days_left:days}.",
+        "fa": "فعلاً با این مشتری تماسی گرفته نمی‌شود؛ {days_left:days} باقی مانده است.",
+    },
     "limit": {
         "en": "{count:number} of at most {limit:number} contacts within {days} are used ({channel}).",
         "ar": "استُخدم {count:number} من حد أقصاه {limit:number} خلال {days} ({channel}).",
@@ -277,6 +293,11 @@ SENTENCES: dict[str, dict[str, str]] = {
         "ar": "لا يمكن الحكم عليه: نادرًا ما قُدّم لعملاء مشابهين. لا يُجرَّب إلا عشوائيًا.",
         "fa": "قابل داوری نیست: برای مشتریانی مانند این به‌ندرت انجام شده است. "
               "تنها به‌طور تصادفی آزموده می‌شود.",
+    },
+    "not_proven": {
+        "en": "Stopping would save {caused:money}, but that may be chance; it waits for more evidence.",
+        "ar": "قد يوفّر الإيقاف {caused:money}، لكن ذلك قد يكون مصادفة؛ البيانات المتاحة لا تكفي للحكم.",
+        "fa": "توقف {caused:money} صرفه‌جویی می‌کند، اما شاید اتفاقی باشد؛ داده‌های موجود هنوز کافی نیست.",
     },
     "exploration": {
         "en": "Place 1 was drawn at random today, to learn what works.",

@@ -139,6 +139,13 @@ def snoozes(questions: Questions, facts: EncodedHistory, treatments: int) -> Flo
     return flags
 
 
+def rests(questions: Questions, facts: EncodedHistory, treatments: int) -> Floats:
+    """Days for which the account still rests from each treatment, 0 = it does not; shape (n, T)."""
+    left = np.zeros((questions.at.size, treatments))
+    kernels.days_rested(questions, facts.rests, facts.rested_until, left)
+    return left
+
+
 def limits(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> Floats:
     """Contacts that count against each contact limit; shape (n, L)."""
     used = np.zeros((questions.at.size, len(playbook.contact_limits)))

@@ -150,6 +150,17 @@ def _allows(kinds: tuple[str, ...], kind: str) -> bool:
     return not kinds or not kind or kind in kinds
 
 
+@check_kind(stops_nothing=("warning", "A stop that ends no contact of the playbook."))
+def idle_stops(playbook: Playbook, _: int) -> Iterator[Finding]:
+    """Stops against contacts."""
+    sent = {(t.channel, t.purpose) for t in playbook.treatments if t.kind == "contact"}
+    for treatment in playbook.treatments:
+        if treatment.kind == "stop" and not sent & set(treatment.stops):
+            yield Finding("stops_nothing", "warning", f"treatments.{treatment.id}.stops",
+                          "No contact goes through such a channel for such a purpose: it saves nothing.",
+                          "Name channels and purposes of contacts, or leave it out.")  # fmt: skip
+
+
 @check_kind(
     few_options=("note", "Fewer than 7 treatments: an account has little choice."),
     channel_unused=("note", "An outbound channel that no treatment uses."),

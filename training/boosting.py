@@ -97,8 +97,9 @@ def grow_named(
     parameters: Mapping[str, Any],
     rounds: int,
     seen_by: tuple[Floats, Floats] | None = None,
+    weight: Floats | None = None,
 ) -> Any:
-    """The same over columns of any names with any parameters.
+    """The same over columns of any names with any parameters; rows may have weights.
 
     With `seen_by`, rows and label that the forest does not learn from, it stops growing when it has not
     predicted them better for `PATIENCE` rounds; `best_iteration` says how many rounds were best.
@@ -110,6 +111,7 @@ def grow_named(
     data = lightgbm.Dataset(
         rows,
         label=label,
+        weight=weight,
         feature_name=list(names),
         categorical_feature=[name for name in names if name in categories],
         params=dict(loading),

@@ -47,8 +47,8 @@ OUT_KINDS = (".parquet", ".csv")
 """Endings of files that the table of cases is written to."""
 _SHARED = frozenset({"set", "treatment"})
 _GATES = (
-    "consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed", "held", "offered", "times",
-    "since", "equivalent", "not_before",
+    "consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed", "resting", "held", "offered",
+    "times", "since", "equivalent", "not_before",
 )  # fmt: skip
 """What policies read of `Features` and learners do not."""
 

@@ -19,9 +19,11 @@ from engine.following import Following
 from engine.readers import DOING, SUGGESTING
 from engine.records import Floats, Ints
 from engine.scoring import SUPPORT_FOREST, learned_scorer
+from engine.stopping import COMING_FOREST, OPTOUT_FOREST
 from training.boosting import Boosting
 from training.cases import Cases
 from training.learners import Fitted, learn_response, reader_of
+from training.stopping import Learned as LearnedStopping
 from training.support import Support
 
 FORMAT = 2
@@ -75,6 +77,16 @@ def with_support(parts: Parts, support: Support | None) -> Parts:
 def with_following(parts: Parts, following: Following | None) -> Parts:
     """The same with how often people follow, where anybody has said so; names are in the manifest."""
     return parts if following is None else Parts(parts.texts, {**parts.arrays, **following.arrays()})
+
+
+def with_stopping(parts: Parts, learned: LearnedStopping | None) -> Parts:
+    """The same with what contacts cost in opt-outs, where that was learned; names are in the manifest."""
+    if learned is None:
+        return parts
+    texts = {**parts.texts, COMING_FOREST: learned.coming.model_to_string()}
+    if learned.booster is not None:
+        texts[OPTOUT_FOREST] = learned.booster.model_to_string()
+    return Parts(texts, {**parts.arrays, **learned.stopping.arrays()})
 
 
 def release_id(made_at: int, parts: Parts) -> str:

@@ -34,9 +34,10 @@ from training.learners import LEARNERS, learnable, load_installed
 from training.maturing import counted
 from training.peers import count_peers
 from training.ranking import Ranking, rank_by_time
-from training.release import manifest_of, parts_of, release_id, with_following, with_support
+from training.release import manifest_of, parts_of, release_id, with_following, with_stopping, with_support
 from training.select import Selection, select
 from training.splits import held_out
+from training.stopping import learn_stopping
 from training.support import learn_support
 from training.tracking import Run, record
 
@@ -240,12 +241,15 @@ def _write(
     support = learn_support(cases, learned.assignment, settings.boosting, seed=settings.seed)
     at = known_at(snapshot, settings.at)
     following = learn_following(snapshot, cases, at=at)
+    stopping = learn_stopping(snapshot, cases, fitted, settings.boosting, at=at, seed=settings.seed)
     parts = with_following(with_support(parts_of(fitted, cases, settings.boosting), support), following)
+    parts = with_stopping(parts, stopping)
     identity = release_id(settings.made_at, parts)
     manifest = manifest_of(
         selection.chosen, fitted, cases, identity, _facts(snapshot, learned, gate, settings, at)
     )
     manifest |= {} if following is None else {"followed": following.names()}
+    manifest |= {} if stopping is None else {"stopping": stopping.as_json()}
     findings = report.Findings(
         manifest, selection, learned.judged, learned.by_time, gate, cases, learned.assignment, fitted,
         report.arrival_days(snapshot, cases, at), at, report.not_known_as_of(snapshot), learned.leaks,

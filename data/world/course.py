@@ -7,7 +7,7 @@ decision do not depend on it, and the truth about it can be stated exactly (`dat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -138,14 +138,41 @@ def run_course(scene: Scene) -> Course:
     return course
 
 
-def _leave_the_newsletter(course: Course, k: int, scene: Scene) -> None:
+def continued(course: Course, scene: Scene, since: int, *, again: int) -> Course:
+    """The same world until a moment (microseconds UTC), with other luck from then on.
+
+    What is decided, done and answered after it is drawn anew; when decisions are due and when the website is
+    visited stays. `again` is the number of the draw.
+    """
+    late = OPT_OUT_HOURS * HOUR_MICROS + DAY_MICROS // 4  # an opt-out by what was decided before
+    optout_at = np.where(course.optout_at >= since + late, NEVER, course.optout_at)
+    drawn = [name for name in _DRAWN if name != "optout_at"]
+    other = replace(course, optout_at=optout_at, **{name: getattr(course, name).copy() for name in drawn})
+    for k in np.flatnonzero((course.decided_at >= since).any(axis=0)).tolist():
+        past = course.decided_at[:, k] < since
+        before = other.optout_at.copy()
+        if len(course.newsletters):
+            _leave_the_newsletter(other, k, scene, f" again {again}")
+        _decide(other, k, scene, f" again {again}")
+        for name in drawn:
+            getattr(other, name)[past, k] = getattr(course, name)[past, k]
+        other.optout_at[past] = before[past]
+    return other
+
+
+_DRAWN = ("choice", "probability", "eligible", "done", "touched_at", "caused", "unfaded", "same", "emails",
+          "optout", "affinity", "optout_at")  # fmt: skip
+"""Of `Course`: what a decision writes."""
+
+
+def _leave_the_newsletter(course: Course, k: int, scene: Scene, luck: str = "") -> None:
     """Opt-outs by newsletters since the decision before, as many as that many e-mails bring."""
     now = course.decided_at[:, k]
     since = course.decided_at[:, k - 1] if k else np.full_like(now, scene.settings.start_micros)
     emails = _earlier_contacts(course, k, scene.catalogue)[:, scene.catalogue.email].sum(axis=1)
     emails += course.newsletters.before(now, course.optout_at)
     chance = optout_probability(scene.nature.tires, emails)
-    rng = scene.settings.generator(f"newsletters {k}")
+    rng = scene.settings.generator(f"newsletters {k}{luck}")
     course.newsletters.leave(since, now, chance, course.optout_at, rng)
 
 
@@ -189,11 +216,11 @@ def _brought_forward(visits: Visits, slot: Micros, earliest: Micros, rng: np.ran
     return at
 
 
-def _decide(course: Course, k: int, scene: Scene) -> None:
+def _decide(course: Course, k: int, scene: Scene, luck: str = "") -> None:
     """Take decision k of every account and write it down."""
     settings, catalogue, nature = scene.settings, scene.catalogue, scene.nature
     now, rows = course.decided_at[:, k], np.arange(len(scene.people))
-    rng = settings.generator(f"decision {k}")
+    rng = settings.generator(f"decision {k}{luck}")
     counts = _earlier_contacts(course, k, catalogue)
     emails = counts[:, catalogue.email].sum(axis=1) + course.newsletters.before(now, course.optout_at)
     fade = repetition_fade(settings, counts)

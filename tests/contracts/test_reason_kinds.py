@@ -27,7 +27,7 @@ from tests.engine.builders import (
     twins,
 )
 from tests.engine.deciding import READY, FixedScorer, decided, index, policy, weight
-from tests.engine.releases import known_of, scorer
+from tests.engine.releases import known_of, scorer, stopping_scorer
 
 WORTH = FixedScorer({"visit_safety": 300.0, "stop_email": 40.0})
 CALM = playbook(suppressions=())
@@ -81,6 +81,8 @@ SCENES: dict[str, Scene] = {
     "expected_value": Scene(),
     "starting_value": Scene(scorer=replace(WORTH, evidence=0)),
     "expected_saving": Scene("stop_email"),
+    "stop_saving": Scene("stop_email", (*READY, *MAILS), scorer=stopping_scorer(known_of())),
+    "unproven_at_zero": Scene("stop_email", (*READY, *MAILS), scorer=stopping_scorer(known_of(), error=0.1)),
     "expected_response": Scene(rules=replace(CALM, priority="leaders")),
     "nothing_better": Scene("none", scorer=FixedScorer()),
     "nothing_allowed": Scene("none", rules=replace(CALM, policies=(policy("p", "1 = 0"),))),

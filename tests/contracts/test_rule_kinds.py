@@ -81,6 +81,8 @@ SCENES: dict[str, Scene] = {
     "policy": Scene("visit_news", rules=playbook(policies=(policy("p", "days_since_visit > 3"),))),
     "consent": Scene("email_news", (team(), permission(-1.0, "opt_out", "email"))),
     "nothing_to_stop": Scene("stop_email", (team(), permission(-1.0, "opt_out", "email"))),
+    "resting": Scene("email_news", (*READY, answer(-1.0, "complete", "stop_email", until=3.0)),
+                     changed("stop_email", days=4.0)),
     "snoozed": Scene("visit_news", (*READY, answer(-1.0, "snooze", "visit_news", until=3.0))),
     "limit": Scene("visit_news", (*READY, touchpoint(-1.0)),
                    playbook(contact_limits=(ContactLimit("l", "*", "", 1, 7.0),))),

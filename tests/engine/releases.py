@@ -77,6 +77,26 @@ def texts_of(learner: str, known: Features) -> dict[str, str]:
     return {name: grown(known, seed=place) for place, name in enumerate(LEARNERS[learner].forests)}
 
 
+def everybody_gets(known: Features, contacts: float) -> str:
+    """A forest of contacts to come that says the same of all accounts and channels."""
+    names = known.set.names
+    data = lightgbm.Dataset(np.zeros((50, len(names))), np.full(50, contacts), feature_name=list(names))
+    parameters = {"objective": "regression", "verbosity": -1, "num_threads": 1}
+    return lightgbm.train(parameters, data, num_boost_round=1).model_to_string()
+
+
+def stopping_scorer(known: Features, rules: Playbook | None = None, *, rate: float = 0.1, error: float = 0.01,
+                    spread: float = 0.0, coming: float = 4.0) -> LearnedScorer:  # fmt: skip
+    """A release whose e-mails end in opt-outs at a rate, all accounts being alike; visits never do."""
+    own = {
+        "optout_edges": [], "optout_rate": [rate], "optout_error": [error], "coming_share": [0.0, 1.0, 1.0],
+        "coming_spread": [spread],
+    }  # fmt: skip
+    texts = {"coming.forest.txt": everybody_gets(known, coming)}
+    said = manifest(known, stopping={"channels": ["email"]}, horizon_days=60.0)
+    return learned_scorer(said, texts, arrays(**own), rules or playbook())
+
+
 def scorer(
     known: Features, learner: str = "best_fixed", rules: Playbook | None = None, **values: Any
 ) -> LearnedScorer:

@@ -72,6 +72,8 @@ CASES = {
     "pause never": (TEXT + '[suppressions.visited]\ntrack = "contacts"\nscope = "channel"\ncount = 3\n'
                     'window_days = 30\nsuppress_days = 9\nchannel = "visit"\n',
                     "pause_never_starts", "suppressions.visited"),
+    "stop of nothing": (changed('stops = ["email:marketing"]', 'stops = ["visit:service"]'),
+                        "stops_nothing", "treatments.stop_email.stops"),
     "inbound": (changed('[channels.visit]', '[channels.visit]\noutbound = false'),
                 "channel_inbound", "treatments.visit_dosing"),
     "approval over": (changed("2027-12-31", "2025-12-30"), "approval_over", "treatments.visit_dosing"),
