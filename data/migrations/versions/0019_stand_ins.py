@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018_stand_ins"
-down_revision = "0017_audit_kept"
+revision = "0019_stand_ins"
+down_revision = "0018_plan_due"
 
 
 def _text(name: str, *, null: bool = False) -> sa.Column[str]:
