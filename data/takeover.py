@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+from joblib import Parallel, cpu_count, delayed
 
 from data.blocks import pack, split
 from data.erasing import NOBODY, Erased
@@ -26,6 +28,10 @@ from data.progress import Progress, quiet
 from data.versions import newest
 
 _MARKER = "LEDGER_AT"
+ONE_PROCESS_ACCOUNTS = 5_000
+"""Up to so many accounts are packed sooner than other processes have started."""
+_AHEAD = 4
+"""Buckets per process that are packed while the ledger writes."""
 _DECISIONS = "DECISIONS_AT"
 
 
@@ -118,21 +124,47 @@ def refresh_blocks(
         by_bucket.setdefault(bucket_of(account, snapshot.buckets), []).append(account)
     done = 0
     progress("blocks", 0, len(accounts))
-    for bucket, ids in sorted(by_bucket.items()):
-        history = snapshot.read(bucket)
-        wanted = pl.col("account_id").is_in(ids)
-        columns = ["account_id", "language", "timezone", "territory"]
-        held = newest(history["accounts"]).filter(wanted)
-        ledger.put_accounts(held.select(columns))
-        blocks = ((account, pack(facts)) for account, facts in split(history, ids))
-        ledger.replace_blocks(blocks, watermark=snapshot.tail_watermark)
+    for packed in _packed(snapshot, sorted(by_bucket.items())):
+        held = packed.held
+        ledger.put_accounts(held.select("account_id", "language", "timezone", "territory"))
+        ledger.replace_blocks(packed.blocks, watermark=snapshot.tail_watermark)
         over = pl.col("deleted").fill_null(value=False) | pl.col("merged_into").is_not_null()
         closed = held.filter(over).get_column("account_id").to_list()
         without = pl.col("deleted").fill_null(value=False) | pl.col("account_id").is_in(closed)
-        ledger.put_team(newest(history["account_team"]).filter(wanted).with_columns(without.alias("deleted")))
+        ledger.put_team(packed.team.with_columns(without.alias("deleted")))
         ledger.withdraw(closed, now=now)
-        done += len(ids)
+        done += len(packed.blocks)
         progress("blocks", done, len(accounts))
+
+
+@dataclass(frozen=True)
+class _Packed:
+    """What the ledger keeps of some accounts of a bucket."""
+
+    held: pl.DataFrame
+    team: pl.DataFrame
+    blocks: list[tuple[str, bytes]]
+
+
+def _packed(snapshot: Snapshot, by_bucket: Sequence[tuple[int, list[str]]]) -> Iterator[_Packed]:
+    """Bucket after bucket; of a large book in processes, never many more of them ahead of the ledger."""
+    if sum(len(ids) for _, ids in by_bucket) <= ONE_PROCESS_ACCOUNTS:
+        for bucket, ids in by_bucket:
+            yield _pack(snapshot, bucket, ids)
+        return
+    processes = cpu_count()
+    with Parallel(n_jobs=processes, return_as="generator") as pool:
+        for start in range(0, len(by_bucket), _AHEAD * processes):
+            some = by_bucket[start : start + _AHEAD * processes]
+            yield from pool(delayed(_pack)(snapshot, bucket, ids) for bucket, ids in some)
+
+
+def _pack(snapshot: Snapshot, bucket: int, ids: list[str]) -> _Packed:
+    history = snapshot.read(bucket)
+    wanted = pl.col("account_id").is_in(ids)
+    held = newest(history["accounts"]).filter(wanted)
+    team = newest(history["account_team"]).filter(wanted)
+    return _Packed(held, team, [(account, pack(facts)) for account, facts in split(history, ids)])
 
 
 def _stale(home: Home, ledger: Ledger, snapshot: Snapshot) -> set[str]:

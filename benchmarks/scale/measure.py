@@ -20,10 +20,12 @@ class Peak:
     Attributes:
         memory: Bytes, proportional set size of this process and its children together.
         disk: Bytes below the watched folder.
+        processor: Seconds of processor time of all of them, since the watching began.
     """
 
     memory: int = 0
     disk: int = 0
+    processor: float = 0.0
 
 
 def peak_megabytes() -> float:
@@ -35,19 +37,28 @@ def peak_megabytes() -> float:
 def watched(folder: Path) -> Iterator[Peak]:
     """Look at memory and at a folder four times a second while something runs."""
     peak, over = Peak(), threading.Event()
+    begun = _processor(_family())
+    spent: dict[int, float] = {}
 
     def look() -> None:
-        while not over.wait(_EVERY_SECONDS):
-            peak.memory = max(peak.memory, sum(map(_proportional, _family())))
-            peak.disk = max(peak.disk, size_of(folder))
+        family = _family()
+        peak.memory = max(peak.memory, sum(map(_proportional, family)))
+        peak.disk = max(peak.disk, size_of(folder))
+        spent.update(_processor(family))
 
-    watching = threading.Thread(target=look, daemon=True)
+    def watch() -> None:
+        while not over.wait(_EVERY_SECONDS):
+            look()
+
+    watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     try:
         yield peak
     finally:
         over.set()
         watching.join()
+        look()
+        peak.processor = sum(spent.values()) - sum(begun.values())
 
 
 def size_of(folder: Path) -> int:
@@ -86,3 +97,15 @@ def _proportional(process: int) -> int:
     except OSError:
         return 0
     return sum(int(line.split()[1]) * 1024 for line in text.splitlines() if line.startswith("Pss:"))
+
+
+def _processor(processes: list[int]) -> dict[int, float]:
+    """Seconds of processor time of each process that is there."""
+    found = {}
+    for process in processes:
+        try:
+            fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        found[process] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
