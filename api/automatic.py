@@ -15,7 +15,7 @@ from data.times import micros
 from engine.contract import TIME
 from engine.decide import Decisions
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, Bools, History, known_rows
+from engine.records import DAY_MICROS, FEW, Bools, History, known_rows
 from engine.service_levels import due_at
 from engine.stage_rules import qualified, stage_at
 
@@ -116,11 +116,12 @@ def report_id(touchpoint_id: str) -> str:
 def reported(history: History, playbook: Playbook, as_of: int) -> list[Report]:
     """Side effects that accounts reported and our side learned of lately, as known at that moment."""
     topics = [topic.id for topic in playbook.topics if topic.safety]
-    if not topics:
+    touchpoints = history["touchpoints"]
+    if not topics or (len(touchpoints) <= FEW and not {*topics} & {*touchpoints["topic"].to_list()}):
         return []
     after = pl.lit(as_of - round(REPORT_DAYS * DAY_MICROS)).cast(TIME)
     about = pl.col("topic").is_in(topics) & (pl.col("direction") == "inbound") & (pl.col("status") == "done")
-    rows = known_rows(history["touchpoints"].filter(about & (pl.col("stored_at") > after)), as_of)
+    rows = known_rows(touchpoints.filter(about & (pl.col("stored_at") > after)), as_of)
     return [
         Report(row["touchpoint_id"], row["account_id"], row["topic"], micros(row["stored_at"]),
                row["role"] or "", row["user_id"])

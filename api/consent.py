@@ -14,7 +14,7 @@ from data.times import micros
 from engine.contract import TABLES, TIME, Kind, Status
 from engine.decide import Decisions
 from engine.playbook import Playbook
-from engine.records import DAY_MICROS, History, known_rows
+from engine.records import DAY_MICROS, FEW, History, known_rows
 
 PURPOSES = ("marketing", "service")
 """In the order of `Features.consent`."""
@@ -75,8 +75,11 @@ def ended_treatments(ended: Ended, playbook: Playbook) -> list[str]:
 
 def cancellations(history: History, ended: Ended, playbook: Playbook, now: int) -> list[TailRow]:
     """A cancelled version of every plan that is ahead of `now` and not allowed any more."""
+    if not ended:
+        return []
     ahead = pl.col("occurred_at") >= pl.lit(now).cast(TIME)
-    plans = _outbound(history, Status.PLANNED, now).filter(ahead)
+    plans = _outbound(history, Status.PLANNED, now)
+    plans = plans.filter(ahead) if len(plans) else plans
     rows = [plan for plan in plans.iter_rows(named=True) if _is_ended(plan, ended, playbook)]
     return [
         TailRow(
@@ -104,6 +107,9 @@ def already_sent(history: History, ended: Ended, playbook: Playbook, now: int) -
 
 def _outbound(history: History, status: Status, now: int) -> pl.DataFrame:
     rows = known_rows(history["touchpoints"], now)
+    if len(rows) <= FEW:
+        pairs = zip(rows["direction"].to_list(), rows["status"].to_list(), strict=True)
+        return rows[[place for place, pair in enumerate(pairs) if pair == ("outbound", status.value)]]
     return rows.filter((pl.col("direction") == "outbound") & (pl.col("status") == status.value))
 
 

@@ -29,6 +29,7 @@ from data.playbooks import read_playbook
 from data.times import now_micros
 from data.versions import newest
 from engine.changes import Situation
+from engine.contract import TIME
 from engine.decide import Decisions, decide, judge, place
 from engine.explanation import why
 from engine.features import FeatureSet
@@ -314,7 +315,12 @@ def decide_live(
     joined = join(histories)
     decisions = decider.decide(joined, Moments(tuple(s.account_id for s in states), as_of, stops))
     automatic = Automatic.of(decisions, joined, decider.playbook, decider.zones)
-    records = decisions.record().partition_by("account_id", as_dict=True)
+    record = decisions.record()
+    records = (
+        {(states[0].account_id,): record}
+        if len(states) == 1
+        else (record.partition_by("account_id", as_dict=True))
+    )
     result = []
     for row, (state, history) in enumerate(zip(states, histories, strict=True)):
         account = state.account_id
@@ -322,7 +328,7 @@ def decide_live(
         facts = decider.layout.kept(decisions.features, row)
         proposals = proposals_of(decisions, row, decider.playbook, team)
         reasons = {proposal.treatment: proposal.reasons for proposal in proposals}
-        record = {
+        kept = {
             **as_json(records[(account,)]), "facts": facts, "reasons": reasons, "made_by": made_by(),
         }  # fmt: skip
         result.append(
@@ -335,7 +341,7 @@ def decide_live(
                     row,
                     decider,
                     trigger=triggers[account],
-                    record=record,
+                    record=kept,
                     hand_overs=automatic.for_row(row, team),
                 ),
                 proposals,
@@ -346,5 +352,6 @@ def decide_live(
 
 def as_json(record: pl.DataFrame) -> Mapping[str, Any]:
     """The full record of one account as JSON values: column -> values, times as microseconds UTC."""
-    columns = record.with_columns(pl.col(pl.Datetime).to_physical())
-    return columns.to_dict(as_series=False)
+    return {
+        column.name: (column.to_physical() if column.dtype == TIME else column).to_list() for column in record
+    }

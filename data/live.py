@@ -12,7 +12,7 @@ from data.home import Home
 from data.ledger.types import AccountState, TailRow
 from data.twins import twins_row
 from engine.contract import HISTORY_TABLES, TABLES, TIME, Kind
-from engine.records import History, known_rows
+from engine.records import FEW, History, known_rows
 
 
 def history_of(state: AccountState) -> History:
@@ -55,11 +55,17 @@ def current_team(history: History, as_of: int) -> Mapping[str, Mapping[str, str]
     """Account -> role -> user_id, as known at that moment (microseconds UTC)."""
     rows = known_rows(history["account_team"], as_of)
     teams: dict[str, dict[str, str]] = {}
-    for account, role, user in rows.sort("account_id", "role", "user_id").select(
-        "account_id", "role", "user_id"
-    ).iter_rows():  # fmt: skip
+    names = ("account_id", "role", "user_id")
+    if len(rows) > FEW:
+        rows = rows.sort(names)
+    said = zip(*(rows[name].to_list() for name in names), strict=True)
+    for account, role, user in said if len(rows) > FEW else sorted(said, key=_nulls_first):
         teams.setdefault(account, {})[role] = user
     return teams
+
+
+def _nulls_first(row: tuple[str | None, ...]) -> tuple[tuple[bool, str], ...]:
+    return tuple((text is not None, text or "") for text in row)
 
 
 def _record(row: TailRow) -> dict[str, Any]:
@@ -77,13 +83,10 @@ def _frame(table: str, records: list[dict[str, Any]]) -> pl.DataFrame:
         name: dtype for name, dtype in TABLES[table].schema.items() if name in kept
     }
     times = {c.name for c in TABLES[table].columns if c.kind is Kind.TIME} | {"stored_at"}
-    columns = {
-        name: pl.Series(
-            name,
-            [record.get(name) for record in records],
-            dtype=pl.Int64() if name in times else dtype,
-            strict=False,
-        ).cast(dtype)
+    columns = [
+        pl.Series(name, [record.get(name) for record in records], dtype=pl.Int64()).cast(dtype)
+        if name in times
+        else pl.Series(name, [record.get(name) for record in records], dtype=dtype, strict=False)
         for name, dtype in schema.items()
-    }
-    return pl.DataFrame(columns).with_columns(pl.lit(None).cast(TIME).alias("superseded_at"))
+    ]
+    return pl.DataFrame([*columns, pl.Series("superseded_at", [None] * len(records), dtype=TIME)])

@@ -30,7 +30,7 @@ from engine.experiments import ARMS, PROPENSITY
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import STAGES, Objections, object_to
-from engine.records import DAY_MICROS, Bools, EngineError, Floats, History, Moments
+from engine.records import DAY_MICROS, FEW, Bools, EngineError, Floats, History, Ints, Moments
 from engine.scoring import LearnedScorer, Scorer, Scores
 from engine.shadow_prices import ShadowPrices, charges, due_worth
 from engine.stopping import StopWorth
@@ -129,7 +129,7 @@ class Decisions:
                 "account_id": _each(self.moments.account_ids, np.repeat(np.arange(moments), treatments)),
                 "decided_at": pl.Series(np.repeat(self.moments.as_of, treatments)).cast(TIME),
                 "treatment": _each(self.treatments, np.tile(np.arange(treatments), moments)),
-                "place": pl.Series(place).replace(0, None),
+                "place": _placed(place),
                 "probability": np.repeat(self.ranking.probability, treatments),
                 "explored": np.repeat(self.ranking.explored, treatments),
                 "stage": _each((*STAGES, None), np.where(stage < 0, len(STAGES), stage)),
@@ -137,12 +137,11 @@ class Decisions:
                 "comparable": _comparable(self.scores),
                 **{name: np.ascontiguousarray(values).ravel() for name, values in floats.items()},
                 "room": _each(_rooms(self.ranking), np.repeat(np.arange(moments), treatments)),
+                "playbook": _each((self.playbook,), np.zeros(moments * treatments, dtype=np.int64)),
+                "release": _each((self.release,), np.zeros(moments * treatments, dtype=np.int64)),
+                "seed": np.full(moments * treatments, self.seed, dtype=np.int64),
+                "arm": _each((*ARMS, None), np.repeat(self.features.arm, treatments)),
             }
-        ).with_columns(
-            pl.lit(self.playbook).alias("playbook"),
-            pl.lit(self.release).alias("release"),
-            pl.lit(self.seed, pl.Int64).alias("seed"),
-            _each((*ARMS, None), np.repeat(self.features.arm, treatments)).alias("arm"),
         )
 
 
@@ -250,8 +249,16 @@ def _count(flags: Bools) -> int:
     return int(np.count_nonzero(flags))
 
 
+def _placed(place: Ints) -> pl.Series:
+    """Places, null where there is none."""
+    found = pl.Series(place)
+    return found if place.all() else found.set(found == 0, None)
+
+
 def _each(names: tuple[str | None, ...], index: np.typing.NDArray[np.integer]) -> pl.Series:
-    """names[index] without a Python object per row."""
+    """names[index], of many rows without a Python object per row."""
+    if len(index) <= FEW:
+        return pl.Series([names[place] for place in index.tolist()], dtype=pl.String)
     return pl.Series(names, dtype=pl.String).gather(index)
 
 

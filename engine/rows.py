@@ -14,14 +14,12 @@ import polars as pl
 
 from engine.contract import TIME
 from engine.numerics import compiled
-from engine.records import Bools, Floats, Ints, Micros
+from engine.records import FEW, Bools, Floats, Ints, Micros
 
 ALWAYS = np.iinfo(np.int64).min
 """Also how NumPy writes a time that is not given."""
 NEVER = np.iinfo(np.int64).max
 Values = TypeVar("Values", bound=np.ndarray[Any, Any])
-FEW = 1_000
-"""Up to so many rows a loop in Python is faster than an operation on a frame."""
 
 
 class Rows:

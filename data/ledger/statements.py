@@ -34,6 +34,8 @@ def upsert(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, update: Sequence[str]
 ) -> None:
     """Insert rows; where the primary key is known, set the columns of `update` (none: leave the row)."""
+    if not rows:
+        return
     insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     key = [column.name for column in table.primary_key.columns]
     # The same key twice in one statement is an error on PostgreSQL; the later row holds.
