@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import deciding, touchpoints
+from benchmarks import deciding, learners, touchpoints
 from benchmarks.material import forest, world
 from benchmarks.speed_page import write
 
@@ -25,6 +25,7 @@ def main() -> None:
     found = []
     for each in (
         *deciding.comparisons(material, accounts=sizes["accounts"], pairs=sizes["pairs"]),
+        *learners.comparisons(material, deciding.tiled(material.known(), sizes["accounts"] // 4)),
         *touchpoints.comparisons(sizes["touchpoints"], sizes["decisions"]),
     ):
         print(each.line(), flush=True)

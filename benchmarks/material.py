@@ -57,9 +57,9 @@ def _material(snapshot: Snapshot) -> Material:
     )
 
 
-def forest(known: Features, *, trees: int, leaves: int) -> lightgbm.Booster:
+def forest(known: Features, *, trees: int, leaves: int, seed: int = 7) -> lightgbm.Booster:
     """A regression forest on the world's own features and a made-up target that uses all groups."""
-    rng = np.random.Generator(np.random.PCG64(7))
+    rng = np.random.Generator(np.random.PCG64(seed))
     n, t = len(known.moments), len(known.set.treatments)
     rows = np.concatenate([known.row_matrix(rng.integers(0, t, n)) for _ in range(20)])
     filled = np.nan_to_num(rows)

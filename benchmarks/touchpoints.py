@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 import polars as pl
 
 from benchmarks.harness import Comparison, compare
@@ -235,6 +236,64 @@ def as_of_against_duckdb(given: Log) -> Comparison:
     )  # fmt: skip
 
 
+def as_of_against_pandas(given: Log) -> Comparison:
+    """Each decision at its own moment: cumulative counts, looked up at the moment and at each window's begin.
+
+    Texts are coded and rows sorted before the clock starts.
+    """
+    done = given.touchpoints.filter(pl.col("status") == "done")
+    codes = {name: done[name].cast(pl.Categorical).to_physical().cast(pl.Int64) for name in SCOPES[1:]}
+    rows = pd.DataFrame(
+        {name: code.fill_null(-1).to_numpy() for name, code in codes.items()}
+        | {
+            "account": done["account_id"].cast(pl.Int64).to_numpy(),
+            "inbound": (done["direction"] == "inbound").to_numpy(),
+            "t": done["occurred_at"].to_physical().to_numpy(),
+        }
+    ).sort_values("t")
+    asked = pd.DataFrame(
+        {
+            "account": given.decisions["account_id"].cast(pl.Int64).to_numpy(),
+            "at": given.decisions["as_of"].to_numpy(),
+        }
+    )
+
+    def theirs() -> dict[str, list[float]]:
+        return {scope: _cumulated(rows, asked, scope) for scope in SCOPES}
+
+    return compare(
+        _said(given, f"features as of {len(given.decisions):,} decisions"), "pandas, merge_asof",
+        lambda: ours_as_of(given), theirs, same=lambda a, b: agree(checksums(a), b),
+    )  # fmt: skip
+
+
+def _cumulated(rows: pd.DataFrame, asked: pd.DataFrame, scope: str) -> list[float]:
+    """Sums of a scope's columns over all decisions and members."""
+    by = ["account"] if scope == "any" else ["account", scope]
+    pairs = asked
+    if scope != "any":
+        rows = rows[rows[scope] >= 0]
+        pairs = asked.merge(rows[by].drop_duplicates(), on="account")
+    pairs = pairs.sort_values("at")
+    counts, days = [], []
+    for inbound in (False, True) if scope != "treatment" else (False,):
+        own = rows[rows["inbound"] == inbound]
+        own = own[[*by, "t"]].assign(n=own.groupby(by).cumcount() + 1)
+        found = [_looked_up(pairs, own, by, window * DAY_MICROS) for window in (0, *WINDOWS)]
+        total = found[0]["n"].fillna(0)
+        counts += [float((total - before["n"].fillna(0)).sum()) for before in found[1:]]
+        days.append(float(((found[0]["at"] - found[0]["t"]) / DAY_MICROS).sum()))
+    return [*counts, *days]
+
+
+def _looked_up(pairs: pd.DataFrame, own: pd.DataFrame, by: list[str], before: int) -> pd.DataFrame:
+    """The latest row strictly before a time that lies so long before each moment."""
+    return pd.merge_asof(
+        pairs.assign(at=pairs["at"] - before), own, left_on="at", right_on="t", by=by,
+        allow_exact_matches=False,
+    )  # fmt: skip
+
+
 def _said(given: Log, what: str) -> str:
     return f"{what}, {len(given.touchpoints):,} touchpoints"
 
@@ -244,3 +303,4 @@ def comparisons(touchpoints: int, decisions: int) -> Iterator[Comparison]:
     yield snapshot_against_duckdb(log(touchpoints, decisions))
     yield snapshot_against_polars(log(touchpoints, decisions))
     yield as_of_against_duckdb(log(touchpoints, decisions))
+    yield as_of_against_pandas(log(touchpoints, decisions))
