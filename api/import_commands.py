@@ -20,6 +20,7 @@ def register(app: typer.Typer) -> None:
     app.command("obd")(import_obd)
     app.command("bank")(import_bank)
     app.command("olist")(import_olist)
+    app.command("detailing")(import_detailing)
 
 
 def import_starbucks(
@@ -72,3 +73,15 @@ def import_olist(
     with reporting() as report:
         convert(source, out, report)
     typer.echo(f"Written to {out}. Load it: nextbest ingest {out}; evaluate with --playbook olist")
+
+
+def import_detailing(
+    source: Annotated[Path, typer.Argument(help="Folder with counts.csv and demo.csv, or .csv.gz.")],
+    out: OutOption,
+) -> None:
+    """Map the calls on physicians and their prescriptions to the contract."""
+    from data.datasets.detailing import convert
+
+    with reporting() as report:
+        convert(source, out, report)
+    typer.echo(f"Written to {out}. Load it: nextbest ingest {out}; evaluate with --playbook detailing")

@@ -43,6 +43,10 @@ class Overlap:
         effect: Doubly robust mean of what it causes among cases that could have had it and no contact,
             where probabilities were estimated by how well they could; worth in currency before cost; None =
             there are none.
+        plain: Mean reward of those given it minus that of those left alone, as they are, among the same
+            cases: what a table of means shows. None = there are none of either.
+        apart: Why the two differ: features in which those given it differ most from those left alone, with
+            standardised differences before weighting, largest first.
     """
 
     treatment: str
@@ -54,6 +58,8 @@ class Overlap:
     after: float
     worst: tuple[tuple[str, float, float], ...]
     effect: Interval | None
+    plain: Interval | None = None
+    apart: tuple[tuple[str, float], ...] = ()
 
     @property
     def judged(self) -> bool:
@@ -86,6 +92,8 @@ def overlap(
         before = _differences(known, own, among[looked], np.ones(len(looked)), scale)
         after = _differences(known, own, among[looked], weight[looked], scale)
         eligible = cases.eligible[:, index]
+        inside = among & assignment.comparable[:, 0]
+        treated, alone = inside & given, inside & (cases.action == 0)
         rows.append(
             Overlap(
                 treatment=cases.treatments[index],
@@ -97,6 +105,8 @@ def overlap(
                 after=_largest(after),
                 worst=_worst(names, before, after),
                 effect=None if index == 0 else _effect(cases, assignment, model, uncertainty, int(index)),
+                plain=None if index == 0 else _plain(cases, treated, alone, uncertainty),
+                apart=() if index == 0 else _apart(names, known, treated[looked], alone[looked], scale),
             )
         )
     return tuple(rows)
@@ -107,6 +117,24 @@ def _effect(
 ) -> Interval | None:
     terms = effect_terms(cases, assignment, model, index)
     return None if terms is None else uncertainty.interval(terms)
+
+
+def _plain(cases: Cases, treated: Bools, alone: Bools, uncertainty: Uncertainty) -> Interval | None:
+    if not treated.any() or not alone.any():
+        return None
+    with_it, without = (Terms(cases.reward * among, among.astype(np.float64)) for among in (treated, alone))
+    return uncertainty.difference(with_it, without)
+
+
+def _apart(
+    names: tuple[str, ...], known: Floats, treated: Bools, alone: Bools, scale: Floats
+) -> tuple[tuple[str, float], ...]:
+    if not treated.any() or not alone.any():
+        return ()
+    found = _differences(known, treated, alone, np.ones(len(known)), scale)
+    size = np.where(np.isfinite(found), np.abs(found), 0.0)
+    order = np.argsort(-size, kind="stable")[:LARGEST_DIFFERENCES]
+    return tuple((names[i], float(found[i])) for i in order if size[i] > BALANCED)
 
 
 def effect_terms(cases: Cases, assignment: Assignment, model: Floats, index: int) -> Terms | None:

@@ -79,6 +79,31 @@ def ranking(
         typer.echo(f"  {place:>2}. tenth: {tenth.expected:.1%} expected, {tenth.came:.1%} came")
 
 
+@evaluations.command("effects")
+def effects(
+    *,
+    seed: SeedOption = 0,
+    playbook: PlaybookOption = None,
+    home: HomeOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """What each treatment causes beside what a table of means shows, and why the two differ."""
+    from training.boosting import Boosting  # noqa: PLC0415
+    from training.effects_beside import effects_beside  # noqa: PLC0415
+    from training.evaluate import finite  # noqa: PLC0415
+
+    cases = _matured(home, playbook)
+    with reporting() as report:
+        found = effects_beside(cases, Boosting(), seed=seed, progress=report)
+    if as_json:
+        typer.echo(json.dumps(finite([asdict(each) for each in found])))
+        return
+    typer.echo(f"{cases.playbook.currency} per decision before cost, {len(cases):,} matured cases:")
+    for each in found:
+        for line in each.lines():
+            typer.echo(line)
+
+
 def policy_lines(found: OtherPolicy, currency: str) -> list[str]:
     """The figures in words."""
     from training.report import interval_text  # noqa: PLC0415

@@ -1,0 +1,79 @@
+"""The plain difference and the effect stand side by side, with what explains the gap."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tests.training.builders import QUICK, LogSettings, cases_of
+from tests.training.test_behaviour import segment_a, targeted
+from training.cases import Cases
+from training.effects_beside import Beside, effects_beside
+
+
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory: pytest.TempPathFactory) -> Cases:
+    return cases_of(tmp_path_factory.mktemp("log"), LogSettings(accounts=1_500))
+
+
+@pytest.fixture(scope="module")
+def found(logged: Cases) -> dict[str, Beside]:
+    """A is worth 200 more and visited six times as often; no probability was logged."""
+    cases = targeted(logged)
+    cases = replace(
+        cases,
+        reward=cases.reward + 200.0 * segment_a(cases),
+        probability=np.full(len(cases), np.nan),
+    )
+    return {each.row.treatment: each for each in effects_beside(cases, QUICK, seed=0)}
+
+
+def test_the_slope_is_far_above_the_effect_where_the_rich_are_visited(found: dict[str, Beside]) -> None:
+    """A visit causes 40 for A and costs B 10; the table of means says more than 100."""
+    visit = found["visit_news"].row
+
+    assert visit.plain is not None
+    assert visit.effect is not None
+    assert visit.plain.low > 100.0
+    assert 0.0 < visit.effect.estimate < 50.0
+    assert visit.effect.high < visit.plain.low
+
+
+def test_what_sets_apart_those_who_were_visited_is_named(found: dict[str, Beside]) -> None:
+    """Without the reason, people believe the larger figure."""
+    names = dict(found["visit_news"].row.apart)
+    said = "\n".join(found["visit_news"].lines())
+
+    assert names["segment = A"] > 0.5
+    assert "segment = A +" in said
+    assert "They differ because of whom it was given" in said
+
+
+def test_how_much_unseen_would_explain_the_effect_is_said(found: dict[str, Beside]) -> None:
+    """An effect that a trifle would overturn is not to be sold."""
+    strength = found["visit_news"].strength
+
+    assert strength is not None
+    assert strength > 1.0
+    assert f"factor of {strength:.2f}" in "\n".join(found["visit_news"].lines())
+
+
+def test_with_logged_probabilities_nothing_unseen_can_explain_it(logged: Cases) -> None:
+    """A randomised log needs no sensitivity, and plain and adjusted agree."""
+    rows = {each.row.treatment: each for each in effects_beside(logged, QUICK, seed=0)}
+    visit = rows["visit_news"].row
+
+    assert rows["visit_news"].strength is None
+    assert visit.plain is not None
+    assert visit.effect is not None
+    assert visit.plain.low < visit.effect.estimate < visit.plain.high
+    assert "segment = A" not in dict(visit.apart)
+
+
+def test_a_treatment_without_overlap_cannot_be_judged(found: dict[str, Beside]) -> None:
+    """Said in one line, with nothing that looks like a figure."""
+    row = replace(found["visit_news"].row, effect=None)
+
+    assert Beside(row, None).lines() == [f"visit_news: {row.cases:,} cases; cannot be judged."]
