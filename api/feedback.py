@@ -153,9 +153,21 @@ def _feedback(
 def _touchpoint(status: str, at: int, suggestion: Suggestion, treatment: Treatment, user: User,
                 *, attempt: int, details: str | None = None) -> TailRow:  # fmt: skip
     """The contact that the suggestion led to: planned when accepted, done when completed; one id for both."""
-    content: dict[str, Any] = {
+    content = {
         "touchpoint_id": _touchpoint_id(suggestion),
         "account_id": suggestion.account_id,
+        **_contact(treatment, user, at, status),
+        "decision_id": suggestion.decision_id or None,
+    }
+    if details is not None:
+        content["details"] = details
+    event_id = f"{_touchpoint_id(suggestion)}:{attempt}:{status}"
+    return TailRow(event_id, "touchpoints", suggestion.account_id, content)
+
+
+def _contact(treatment: Treatment, user: User, at: int, status: str) -> dict[str, Any]:
+    """What a touchpoint says of a contact by a colleague."""
+    return {
         "occurred_at": at,
         "direction": "outbound",
         "channel": treatment.channel,
@@ -164,12 +176,7 @@ def _touchpoint(status: str, at: int, suggestion: Suggestion, treatment: Treatme
         "role": treatment.role,
         "user_id": user.user_id,
         "status": status,
-        "decision_id": suggestion.decision_id or None,
     }
-    if details is not None:
-        content["details"] = details
-    event_id = f"{_touchpoint_id(suggestion)}:{attempt}:{status}"
-    return TailRow(event_id, "touchpoints", suggestion.account_id, content)
 
 
 def details_text(note: str | None, heard: Mapping[str, Any]) -> str | None:
@@ -185,14 +192,7 @@ def planned_touchpoint(
     content = {
         "touchpoint_id": f"of-{suggestion_id}",
         "account_id": account_id,
-        "occurred_at": at,
-        "direction": "outbound",
-        "channel": treatment.channel,
-        "treatment": treatment.id,
-        "topic": treatment.topic or None,
-        "role": treatment.role,
-        "user_id": user.user_id,
-        "status": "planned",
+        **_contact(treatment, user, at, "planned"),
     }
     return TailRow(f"of-{suggestion_id}:own:planned", "touchpoints", account_id, content)
 

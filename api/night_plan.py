@@ -97,6 +97,38 @@ class People:
         ]
 
 
+@dataclass(frozen=True)
+class Solved:
+    """The best plan of all that could be done, before lists are made of it."""
+
+    people: People
+    channels: tuple[str, ...]
+    contacts: Contacts
+    limits: Limits
+    plan: Plan
+
+    @classmethod
+    def of(
+        cls, offers: pl.DataFrame, people: People, playbook: Playbook, moves: Sequence[PlanMove]
+    ) -> Solved:
+        """Of offers (columns `OFFERS`) beside what people have settled."""
+        channels = tuple(quota.channel for quota in playbook.quotas)
+        settled = settled_days(offers, moves, people.first, people.minutes.shape[1])
+        contacts = as_contacts(offers, people.users, channels, settled)
+        limits = people.limits(playbook, share=drawn_share(playbook))
+        return cls(people, channels, contacts, limits, solve(contacts, limits))
+
+    @property
+    def prices(self) -> dict[str, Any]:
+        """By name, in currency: minute, slot, quota; closed = the channels that are used up."""
+        names = (self.people.users, self.people.users, self.channels)
+        minute, slot, quota = (
+            {name: float(amount) for name, amount in zip(of, amounts, strict=True) if amount > 0.0}
+            for of, amounts in zip(names, self.plan.prices, strict=True)
+        )
+        return {"minute": minute, "slot": slot, "quota": quota, "closed": sorted(quota)}
+
+
 def find_prices(folder: NightFolder, ledger: Ledger, playbook: Playbook, buckets: Sequence[int], first: int
                 ) -> None:  # fmt: skip
     """Solve the plan over all that could be done and write its prices; nothing where that is done."""
@@ -104,22 +136,12 @@ def find_prices(folder: NightFolder, ledger: Ledger, playbook: Playbook, buckets
         return
     offers = pl.concat([pl.DataFrame(schema=OFFERS), *(folder.read(b, "offers") for b in buckets)])
     people = People.of(ledger, playbook, offers, _bookings(folder, buckets), first)
-    channels = [quota.channel for quota in playbook.quotas]
-    settled = settled_days(offers, ledger.plans.moves(from_day=first), first, people.minutes.shape[1])
-    contacts = as_contacts(offers, people.users, channels, settled)
-    limits = people.limits(playbook, share=drawn_share(playbook))
-    plan = solve(contacts, limits)
-    given = offers.filter(pl.Series(plan.day >= 0)).select("account_id", "treatment")
-    names = (people.users, people.users, channels)
-    found = [
-        {name: float(amount) for name, amount in zip(of, amounts, strict=True) if amount > 0.0}
-        for of, amounts in zip(names, plan.prices, strict=True)
-    ]
-    head = {
-        "first_day": first, "value": plan.value, "bound": plan.bound, "minute": found[0], "slot": found[1],
-        "quota": found[2], "closed": sorted(found[2]), "unmet": _unmet(offers, contacts, limits, plan),
-    }  # fmt: skip
-    folder.write_prices(head, given, _displaced(offers, contacts, limits, plan))
+    found = Solved.of(offers, people, playbook, ledger.plans.moves(from_day=first))
+    given = offers.filter(pl.Series(found.plan.day >= 0)).select("account_id", "treatment")
+    told = offers, found.contacts, found.limits, found.plan
+    head = {"first_day": first, "value": found.plan.value, "bound": found.plan.bound, **found.prices,
+            "unmet": _unmet(*told)}  # fmt: skip
+    folder.write_prices(head, given, _displaced(*told))
 
 
 def _displaced(offers: pl.DataFrame, contacts: Contacts, limits: Limits, plan: Plan) -> pl.DataFrame:
@@ -197,7 +219,11 @@ def night_prices(folder: NightFolder) -> ShadowPrices | None:
     found = folder.prices()
     if found is None:
         return None
-    head, given = found
+    return shadow_prices(*found)
+
+
+def shadow_prices(head: Mapping[str, Any], given: pl.DataFrame) -> ShadowPrices:
+    """Prices by name as an account goes by them; `given` = account_id and treatment of what is planned."""
     planned = given.group_by("account_id").agg("treatment")
     return ShadowPrices(
         head["minute"], head["slot"], head["quota"], frozenset(head["closed"]),

@@ -5,14 +5,16 @@ Several playbooks are tried side by side on the same facts, so that what differs
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 from joblib import Parallel, delayed
 
 from api.decider import Decider, NoHistoryError, read_scorer
+from api.night_plan import People, Solved, shadow_prices
 from api.nightly import ONE_PROCESS_ACCOUNTS
 from api.stops import standing_stops
 from data.history import HistoryStore, Snapshot
@@ -27,8 +29,10 @@ from data.settings import Settings
 from data.twins import found_before, twins_known
 from engine.decide import Decisions
 from engine.features import FeatureSet
-from engine.playbook import Treatment
+from engine.plan_offers import bookings_of, first_day, offers_of
+from engine.playbook import Playbook, Treatment
 from engine.records import DAY_MICROS, ContactStop, History, Moments, known_rows
+from engine.shadow_prices import ShadowPrices
 
 STAGE, SEGMENT = "stage", "segment"
 
@@ -42,6 +46,7 @@ class Trial:
         as_of: Microseconds UTC: what is stored strictly before it is known.
         tail: Live rows that the history has not taken over.
         logged: Decisions of the past: account_id, decided_at, treatment, probability.
+        prices: Of the plan of each playbook, None = it makes none; found before anything is listed.
     """
 
     home: Home
@@ -53,6 +58,7 @@ class Trial:
     stops: tuple[ContactStop, ...]
     tail: Mapping[str, pl.DataFrame]
     logged: pl.DataFrame
+    prices: tuple[ShadowPrices | None, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,14 +71,18 @@ class Tried:
         listed: A row per suggestion: account_id, place, treatment, channel, role, issue (of a contact; null
             for a stop), user_id, minutes, worth, stage, segment.
         funnel: Pairs removed by stage and rule.
-        target: Of each row of `Trial.logged` kept in `past`: P(what was chosen then) under this playbook, and
-            how much of what it would choose the log has at all (supported).
+        target: Of each row of `Trial.logged` kept in `past`: P(what was chosen then) under this playbook,
+            how much of what it would choose the log has at all (supported), and what the release expects to
+            be earned by what it would choose (expected) and by what was chosen (predicted), in currency.
+        planned: A row per person with time in the plan of all people: role, user_id, minutes (hers, less what
+            is booked), planned_minutes, contacts; None = it makes no plan.
     """
 
     accounts: pl.DataFrame
     listed: pl.DataFrame
     funnel: pl.DataFrame
     target: pl.DataFrame
+    planned: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -92,17 +102,92 @@ def simulate(settings: Settings, texts: Sequence[str], as_of: int, *, report: Pr
     """
     trial = _begin(settings, tuple(texts), as_of)
     buckets = [bucket for bucket in range(trial.snapshot.buckets) if trial.snapshot.account_ids(bucket)]
-    found = []
-    one = settings.processes == 1 or trial.snapshot.accounts <= ONE_PROCESS_ACCOUNTS
-    jobs = Parallel(n_jobs=1 if one else settings.processes, return_as="generator")(
-        delayed(try_bucket)(trial, bucket) for bucket in buckets
+    plans = _plans(settings, trial, buckets, report)
+    trial = replace(trial, prices=tuple(None if plan is None else plan[0] for plan in plans))
+    found = list(_each(trial, try_bucket, buckets, "simulating", settings=settings, report=report))
+    sides = (_together([part[0][side] for part in found]) for side in range(len(texts)))
+    tried = tuple(
+        replace(side, planned=None if plan is None else plan[1])
+        for side, plan in zip(sides, plans, strict=True)
     )
-    for done, part in enumerate(jobs, start=1):
-        found.append(part)
-        report("simulating", done, len(buckets))
-    tried = tuple(_together([part[0][side] for part in found]) for side in range(len(texts)))
     release = trial.release.release_id if trial.release else "starting-values"
     return Simulation(trial, release, tried, pl.concat([part[1] for part in found]))
+
+
+_Part = TypeVar("_Part")
+
+
+def _each(trial: Trial, work: Callable[[Trial, int], _Part], buckets: Sequence[int], said: str, *,
+          settings: Settings, report: Progress) -> Iterator[_Part]:  # fmt: skip
+    one = settings.processes == 1 or trial.snapshot.accounts <= ONE_PROCESS_ACCOUNTS
+    jobs = Parallel(n_jobs=1 if one else settings.processes, return_as="generator")(
+        delayed(work)(trial, bucket) for bucket in buckets
+    )
+    for done, part in enumerate(jobs, start=1):
+        yield part
+        report(said, done, len(buckets))
+
+
+def _plans(settings: Settings, trial: Trial, buckets: Sequence[int], report: Progress
+           ) -> list[tuple[ShadowPrices, pl.DataFrame] | None]:  # fmt: skip
+    """Of each playbook the prices of the plan that its night would make, and everybody's load in it."""
+    books = [playbook_of(text) for text in trial.texts]
+    if all(playbook.plan is None for playbook in books):
+        return [None for _ in books]
+    said = "judging what could be done"
+    parts = list(_each(trial, offer_bucket, buckets, said, settings=settings, report=report))
+    ledger = Ledger.open(trial.home.ledger_url)
+    try:
+        return [
+            None if playbook.plan is None else _plan(ledger, playbook, trial, [part[side] for part in parts])
+            for side, playbook in enumerate(books)
+        ]
+    finally:
+        ledger.close()
+
+
+def _plan(ledger: Ledger, playbook: Playbook, trial: Trial, parts: Sequence[tuple[pl.DataFrame, pl.DataFrame]]
+          ) -> tuple[ShadowPrices, pl.DataFrame]:  # fmt: skip
+    first = first_day(playbook, trial.as_of)
+    offers, booked = (pl.concat([part[kind] for part in parts]) for kind in (0, 1))
+    people = People.of(ledger, playbook, offers, booked, first)
+    solved = Solved.of(offers, people, playbook, ledger.plans.moves(from_day=first))
+    given = offers.filter(pl.Series(solved.plan.day >= 0))
+    used = given.group_by("user_id").agg(pl.col("minutes").sum().alias("planned_minutes"),
+                                         pl.len().cast(pl.Int64).alias("contacts"))  # fmt: skip
+    free = np.maximum(people.limits(playbook).minutes, 0).sum(axis=1)  # counts
+    roles = {user.user_id: user.role for user in ledger.users()}
+    load = pl.DataFrame(
+        {"role": [roles.get(user, "") for user in people.users], "user_id": people.users, "minutes": free},
+        schema={"role": pl.String(), "user_id": pl.String(), "minutes": pl.Int64()},
+    )
+    load = load.join(used, on="user_id", how="left").with_columns(
+        pl.col("planned_minutes", "contacts").fill_null(0)
+    )
+    return shadow_prices(solved.prices, given.select("account_id", "treatment")), load.sort("role", "user_id")
+
+
+def offer_bucket(trial: Trial, bucket: int) -> list[tuple[pl.DataFrame, pl.DataFrame]]:
+    """What a bucket's accounts bring to the plan of each playbook: offers, and what is booked."""
+    accounts = trial.snapshot.account_ids(bucket)
+    history = _facts(trial, bucket, accounts)
+    found = []
+    for text in trial.texts:
+        decider = _decider(trial, text, None)
+        decisions = decider.decide(history, Moments.at(accounts, trial.as_of, trial.stops))
+        first = first_day(decider.playbook, trial.as_of)
+        found.append(
+            (offers_of(decisions, history, decider.playbook, first),
+             bookings_of(history, trial.as_of, decider.playbook, first))
+        )  # fmt: skip
+    return found
+
+
+def _decider(trial: Trial, text: str, prices: ShadowPrices | None) -> Decider:
+    playbook = playbook_of(text)
+    features = FeatureSet.of(playbook, trial.snapshot.attributes)
+    scorer = read_scorer(trial.home, trial.release, playbook)
+    return Decider(playbook, features, scorer, trial.seed, prices=prices)
 
 
 def _begin(settings: Settings, texts: tuple[str, ...], as_of: int) -> Trial:
@@ -131,11 +216,12 @@ def try_bucket(trial: Trial, bucket: int) -> tuple[list[Tried], pl.DataFrame]:
     asked = past.select("account_id", as_of="decided_at")
     reward = rewards(history, asked, first, at=trial.as_of, horizon=round(first.horizon("") * DAY_MICROS))
     tried = []
-    for text in trial.texts:
-        playbook = playbook_of(text)
-        features = FeatureSet.of(playbook, trial.snapshot.attributes)
-        decider = Decider(playbook, features, read_scorer(trial.home, trial.release, playbook), trial.seed)
+    for text, prices in zip(trial.texts, trial.prices, strict=True):
+        decider = _decider(trial, text, prices)
         decisions = decider.decide(history, Moments.at(accounts, trial.as_of, trial.stops))
+        if prices is not None:
+            # What is planned now, and what is used up, was not so then.
+            decider = replace(decider, prices=replace(prices, planned={}, closed=frozenset()))
         tried.append(_tried(decider, history, decisions, _target(decider, history, past)))
     return tried, past.select("account_id", "probability", reward=pl.Series(reward, dtype=pl.Float64))
 
@@ -166,7 +252,9 @@ def _past(trial: Trial, history: History, accounts: tuple[str, ...], horizon: in
 def _target(decider: Decider, history: History, past: pl.DataFrame) -> pl.DataFrame:
     """How likely this playbook would have chosen what was chosen, on what was known then."""
     if past.is_empty():
-        return pl.DataFrame(schema={"target": pl.Float64(), "supported": pl.Float64()})
+        return pl.DataFrame(
+            schema=dict.fromkeys(("target", "supported", "expected", "predicted"), pl.Float64())
+        )
     moments = Moments(tuple(past["account_id"]), past["decided_at"].to_numpy())
     decisions = decider.decide(history, moments)
     places = {treatment: place for place, treatment in enumerate(decisions.treatments)}
@@ -174,7 +262,17 @@ def _target(decider: Decider, history: History, past: pl.DataFrame) -> pl.DataFr
     target = decisions.ranking.target
     own = np.where(chosen >= 0, target[np.arange(len(chosen)), chosen], 0.0)
     logged = np.isin(np.arange(target.shape[1]), chosen)
-    return pl.DataFrame({"target": own, "supported": target[:, logged].sum(axis=1)})
+    value, followed = decisions.scores.value, decisions.scores.followed
+    earned = value[:, :1] + (value - value[:, :1]) * followed
+    predicted = np.where(chosen >= 0, earned[np.arange(len(chosen)), chosen], 0.0)
+    return pl.DataFrame(
+        {
+            "target": own,
+            "supported": target[:, logged].sum(axis=1),  # probabilities
+            "expected": (target * earned).sum(axis=1),
+            "predicted": predicted,
+        }
+    )
 
 
 def _tried(decider: Decider, history: History, decisions: Decisions, target: pl.DataFrame) -> Tried:

@@ -19,6 +19,7 @@ from engine.estimation import (
     Logged,
     Resamples,
     Terms,
+    doubly_robust_terms,
     effective_sample_size,
     logged_terms,
     snips_terms,
@@ -26,6 +27,7 @@ from engine.estimation import (
 )  # fmt: skip
 from engine.findings import Finding, Severity
 from engine.playbook import Playbook
+from engine.records import Floats
 
 BY = ("channel", "role", STAGE, SEGMENT, "treatment")
 """What volume is counted by."""
@@ -87,6 +89,7 @@ def _side(simulation: Simulation, playbook: Playbook, tried: Tried) -> dict[str,
         "optionality": _mean(accounts["options"]),
         "volume": {name: _counts(listed[name]) for name in BY},
         "load": _load(simulation, playbook, listed),
+        "planned": _planned(tried.planned),
         "expected_value": {
             "of_first_places": _total(accounts["worth"]),
             "per_account": _mean(accounts["worth"]),
@@ -123,6 +126,23 @@ def _load(simulation: Simulation, playbook: Playbook, listed: pl.DataFrame) -> l
             "over_a_week": int((own["minutes"] > own["week"]).fill_null(value=False).sum()),
         }
         for (role,), own in persons.partition_by("role", as_dict=True, maintain_order=True).items()
+    ]
+
+
+def _planned(load: pl.DataFrame | None) -> list[dict[str, Any]] | None:
+    """By role: people and what the plan of the coming days gives them to do; None = there is no plan."""
+    if load is None:
+        return None
+    return [
+        {
+            "role": role,
+            "people": own.height,
+            "minutes": int(own["minutes"].sum()),
+            "planned_minutes": int(own["planned_minutes"].sum()),
+            "contacts": int(own["contacts"].sum()),
+            "minutes_most": max(own["planned_minutes"].to_list()),
+        }
+        for (role,), own in load.partition_by("role", as_dict=True, maintain_order=True).items()
     ]
 
 
@@ -204,8 +224,9 @@ def concentration(values: np.typing.NDArray[np.float64], contacted: np.typing.ND
 def _off_policy(simulation: Simulation) -> dict[str, Any] | None:
     """What these playbooks would have earned per decision on what was logged; None where nothing was.
 
-    Self-normalised importance weights of each account's latest decision of which all outcomes are known,
-    accounts resampled, both playbooks and what was logged on the same draws.
+    Each account's latest decision of which all outcomes are known, accounts resampled, both playbooks and
+    what was logged on the same draws. With a release doubly robust: what it expects, corrected by what was
+    earned, self-normalised weights beside it. Without one those weights alone.
     """
     past = simulation.past
     if past.is_empty():
@@ -215,15 +236,18 @@ def _off_policy(simulation: Simulation) -> dict[str, Any] | None:
         np.arange(past.height),
     )  # fmt: skip
     draws = Resamples.of(logged.cluster, seed=simulation.trial.seed, resamples=RESAMPLES)
-    earned = logged_terms(logged)
+    earned, released = logged_terms(logged), simulation.trial.release is not None
     sides = []
     for tried in simulation.tried:
         target = np.clip(tried.target["target"].to_numpy(), 0.0, 1.0)[:, None]
-        sides.append((snips_terms(logged, target), logged.weights(target), _mean(tried.target["supported"])))
+        weighted = snips_terms(logged, target)
+        terms = robust_terms(logged, target[:, 0], tried.target) if released else weighted
+        sides.append((terms, logged.weights(target), _mean(tried.target["supported"]), weighted))
     told = [_estimate(side, logged, draws, earned) for side in sides]
     difference = draws.difference(sides[0][0], sides[1][0]) if len(sides) > 1 else None
     return {
         "decisions": past.height,
+        "estimator": "doubly robust" if released else "SNIPS",
         "logged": earned.value,
         "new": told[0],
         "old": told[1] if len(told) > 1 else None,
@@ -231,10 +255,18 @@ def _off_policy(simulation: Simulation) -> dict[str, Any] | None:
     }
 
 
+def robust_terms(logged: Logged, chosen: Floats, expected: pl.DataFrame) -> Terms:
+    """`doubly_robust_terms` of what was chosen against all else, taken together as one treatment."""
+    predicted, rest = expected["predicted"].to_numpy(), 1.0 - chosen
+    others = np.where(rest > 0.0, expected["expected"].to_numpy() - chosen * predicted, 0.0)
+    model = np.stack([predicted, others / np.where(rest > 0.0, rest, 1.0)], axis=1)
+    return doubly_robust_terms(logged, np.stack([chosen, rest], axis=1), model)
+
+
 def _estimate(
-    side: tuple[Terms, np.typing.NDArray[np.float64], float], logged: Logged, draws: Resamples, earned: Terms
+    side: tuple[Terms, Floats, float, Terms], logged: Logged, draws: Resamples, earned: Terms
 ) -> dict[str, Any]:
-    terms, weights, supported = side
+    terms, weights, supported, weighted = side
     interval, effective = draws.interval(terms), effective_sample_size(weights)
     judged = verdict(
         interval, effective=effective, clusters=draws.clusters, supported=supported,
@@ -242,7 +274,7 @@ def _estimate(
     )  # fmt: skip
     return _interval(interval) | {
         "effective_sample_size": effective, "supported": supported, "verdict": judged.level,
-        "because": judged.sentence,
+        "because": judged.sentence, "snips": _interval(draws.interval(weighted)),
     }  # fmt: skip
 
 

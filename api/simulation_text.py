@@ -25,6 +25,7 @@ def lines(told: Mapping[str, Any]) -> Iterator[str]:
     for by in BY:
         yield from _volume(by, new, old)
     yield from _load(new, old)
+    yield from _planned(new["planned"], old)
     yield from _value(told)
     yield from _fairness(new["fairness"])
     for found in told["findings"]:
@@ -67,6 +68,17 @@ def _load(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> Iterator[str
         )
 
 
+def _planned(rows: Sequence[Mapping[str, Any]] | None, old: Mapping[str, Any] | None) -> Iterator[str]:
+    before = {} if old is None else {row["role"]: row for row in old["planned"] or ()}
+    for row in rows or ():
+        was = before.get(row["role"])
+        earlier = "" if was is None else f" (before {was['planned_minutes']:,} with {was['contacts']:,})"
+        yield (
+            f"  after the plan  {row['role']:<28}{row['planned_minutes']:,} of {row['minutes']:,} minutes "
+            f"with {row['contacts']:,} contacts{earlier}, most {row['minutes_most']:,} for one"
+        )
+
+
 def _value(told: Mapping[str, Any]) -> Iterator[str]:
     new, old, currency = told["new"], told["old"], told["currency"]
     expected = new["expected_value"]
@@ -83,7 +95,11 @@ def _value(told: Mapping[str, Any]) -> Iterator[str]:
     yield f"  value earned    {earned:,.2f} {currency} a decision, on {decisions:,} that were logged"
     for name, side in (("new", logged["new"]), ("old", logged["old"])):
         if side is not None:
-            yield f"  value estimated {name}: {_between(side)}; {side['verdict']}: {side['because']}"
+            beside = f", SNIPS {_between(side['snips'])}" if logged["estimator"] != "SNIPS" else ""
+            yield (
+                f"  value estimated {name}: {_between(side)} {logged['estimator']}{beside}; "
+                f"{side['verdict']}: {side['because']}"
+            )
     if logged["difference"] is not None:
         yield f"  value estimated new - old: {_between(logged['difference'])}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -17,10 +18,11 @@ from typer.testing import CliRunner
 
 from api.cli import assemble
 from api.simulation import simulate
-from api.simulation_figures import SIMULATED, concentration, figures, findings
+from api.simulation_figures import SIMULATED, concentration, figures, findings, robust_terms
 from data.nights import NightFolder
 from data.playbooks import playbook_of, playbook_text
 from data.times import to_datetime, to_iso
+from engine.estimation import Logged, doubly_robust_terms
 from engine.records import DAY_MICROS
 from tests.api.company import NOW, Company, load, served, tables_of
 from tests.data.files import iso, outcome
@@ -103,6 +105,41 @@ def test_two_playbooks_are_told_side_by_side_on_the_same_accounts(company: Compa
     minutes = {side: sum(row["minutes_median"] for row in told[side]["load"]) for side in ("new", "old")}
     assert minutes["new"] < minutes["old"]
     assert all(row["people"] == 1 for row in old["load"])
+
+
+def test_people_have_after_the_plan_what_the_night_plans(company: Company) -> None:
+    """What a list holds is not what a day holds: the load is told as it is when hours are shared out."""
+    night = NightFolder(next(iter(company.settings.as_home().nights.iterdir())))
+    prices = night.prices()
+    assert prices is not None
+    role_of = {treatment.id: treatment.role for treatment in playbook_of(PHARMA).treatments}
+    planned = Counter(role_of[treatment] for treatment in prices[1]["treatment"])
+
+    told = told_of(company, ONE_PLACE, PHARMA, as_of=NOW)
+
+    rows = {row["role"]: row for row in told["old"]["planned"]}
+    assert {role: row["contacts"] for role, row in rows.items() if row["contacts"]} == {
+        role: count for role, count in planned.items() if role != "system"
+    }
+    assert all(row["planned_minutes"] <= row["minutes"] for row in rows.values())
+    assert told["new"]["planned"] is not None
+
+
+def test_what_is_chosen_against_all_else_is_the_doubly_robust_estimate() -> None:
+    """Playbooks have treatments of their own: two columns must say what the whole table says."""
+    rng = np.random.default_rng(3)
+    n, treatments = 50, 4
+    target = rng.dirichlet(np.ones(treatments), n)
+    target[0] = [1.0, 0.0, 0.0, 0.0]
+    model, action = rng.normal(10.0, 5.0, (n, treatments)), rng.integers(0, treatments, n)
+    logged = Logged(rng.normal(10.0, 5.0, n), action, rng.uniform(0.1, 0.9, n), np.arange(n))
+    rows = np.arange(n)
+    told = pl.DataFrame({"expected": (target * model).sum(axis=1), "predicted": model[rows, action]})
+
+    alone = replace(logged, action=np.zeros(n, dtype=np.int64))
+    found = robust_terms(alone, target[rows, action], told)
+
+    assert found.value == pytest.approx(doubly_robust_terms(logged, target, model).value, rel=1e-12)
 
 
 def test_what_happened_live_is_known_before_the_history_has_it(company: Company) -> None:
