@@ -18,7 +18,7 @@ import numpy as np
 from engine import numerics
 from engine.plan_days import Room, fill, needless, put, settle
 from engine.plan_improve import improve
-from engine.plan_prices import Market, Prices, Use, dual, price, refine
+from engine.plan_prices import Market, Prices, Use, dual, most_of, price, refine
 from engine.plan_search import search
 from engine.records import Bools, EngineError, Floats, Ints
 
@@ -219,10 +219,20 @@ def _market(contacts: Contacts, room: Room, spacing: int, at_most: int, settled:
         start=start, account=account, about=contacts.about, person=contacts.person, value=contacts.value,
         minutes=contacts.minutes, quota=contacts.quota, days=contacts.days, spacing=spacing,
         at_most=at_most, settled=beside,
+        most=most_of(start, contacts.days, spacing, at_most - beside, room.minutes.shape[1]),
         hours=np.where(room.slots > 0, room.minutes, 0).sum(axis=1),  # counts
-        slots=room.slots.sum(axis=1), quotas=room.quotas.copy(),  # counts
+        slots=_usable(contacts, room).sum(axis=1), quotas=room.quotas.copy(),  # counts
         first_of=first, accounts=pairs % len(start),
     )  # fmt: skip
+
+
+def _usable(contacts: Contacts, room: Room) -> Ints:
+    """Contacts that each person and day has room for: no more than the shortest ones fill its minutes."""
+    mine = contacts.person >= 0
+    shortest = np.full((len(room.slots), 1), np.iinfo(np.int64).max)
+    np.minimum.at(shortest[:, 0], contacts.person[mine], contacts.minutes[mine])
+    fitting = np.where(shortest > 0, room.minutes // np.maximum(shortest, 1), room.slots)
+    return np.minimum(room.slots, fitting)
 
 
 def _search(task: _Task) -> tuple[Prices, float, Ints]:

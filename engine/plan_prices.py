@@ -44,6 +44,8 @@ class Market(NamedTuple):
         spacing: Days between two contacts of an account at least.
         at_most: Contacts that one account may have in the plan.
         settled: How many of them each account has beside these; shape (A,).
+        most: Contacts that each account can have of these: what is left of `at_most`, at most one on each of
+            its days that lie far enough apart; shape (A,).
         hours: Minutes of each person over all days; shape (P,).
         slots: Contacts of each person over all days; shape (P,).
         quotas: Contacts of each quota; shape (Q,).
@@ -62,6 +64,7 @@ class Market(NamedTuple):
     spacing: int
     at_most: int
     settled: Ints
+    most: Ints
     hours: Ints
     slots: Ints
     quotas: Ints
@@ -95,6 +98,7 @@ class _Offers(NamedTuple):
         value: In currency, less what is not being priced.
         minutes, slots: What each takes of the time that is being priced.
         about_ends, account_ends: Whether it is the last of its `about`, of its account.
+        most: Contacts that its account can have.
     """
 
     value: Floats
@@ -102,6 +106,22 @@ class _Offers(NamedTuple):
     slots: Floats
     about_ends: Bools
     account_ends: Bools
+    most: Ints
+
+
+@compiled
+def most_of(start: Ints, days: Ints, spacing: int, left: Ints, horizon: int) -> Ints:
+    """How many contacts each account can have: at most `left`, on days that lie far enough apart."""
+    most = np.zeros(len(start) - 1, np.int64)
+    for account in range(len(most)):
+        any_ = 0
+        for i in range(start[account], start[account + 1]):
+            any_ |= days[i]
+        last = -spacing
+        for day in range(horizon):
+            if (any_ >> day) & 1 and day - last >= spacing and most[account] < left[account]:
+                most[account], last = most[account] + 1, day
+    return most
 
 
 @compiled
@@ -120,6 +140,8 @@ def price_of(market: Market, prices: Prices, i: int) -> float:
 def _keep(best: Ints, net: Floats, count: int, i: int, worth: float) -> int:
     """Keep contact i among the best so far, best first; returns how many are kept."""
     most = len(best)
+    if most == 0:
+        return 0
     if count == most and worth <= net[count - 1]:
         return count
     place = count if count < most else count - 1
@@ -157,7 +179,7 @@ def dual(market: Market, prices: Prices, use: Use) -> float:
                 top, top_worth = i, worth
             if i + 1 == market.start[account + 1] or about[i + 1] != about[i]:
                 if top >= 0:
-                    count = _keep(best, net, count, top, top_worth)
+                    count = _keep(best[: market.most[account]], net, count, top, top_worth)
                 top, top_worth = -1, 0.0
         for k in range(count):
             i = best[k]
@@ -177,7 +199,7 @@ def _offers(market: Market, prices: Prices, person: int) -> _Offers:
     for a in range(market.first_of[person], market.first_of[person + 1]):
         size += market.start[market.accounts[a] + 1] - market.start[market.accounts[a]]
     offers = _Offers(np.empty(size), np.zeros(size), np.zeros(size), np.ones(size, np.bool_),
-                     np.zeros(size, np.bool_))  # fmt: skip
+                     np.zeros(size, np.bool_), np.zeros(size, np.int64))  # fmt: skip
     k = 0
     for a in range(market.first_of[person], market.first_of[person + 1]):
         end = market.start[market.accounts[a] + 1]
@@ -189,6 +211,7 @@ def _offers(market: Market, prices: Prices, person: int) -> _Offers:
                 offers.minutes[k], offers.slots[k] = market.minutes[i], 1.0
             offers.about_ends[k] = i + 1 == end or market.about[i + 1] != market.about[i]
             offers.account_ends[k] = i + 1 == end
+            offers.most[k] = market.most[market.accounts[a]]
             k += 1
     return offers
 
@@ -207,7 +230,7 @@ def _chosen(offers: _Offers, at_most: int, minute: float, slot: float) -> tuple[
             top, top_worth = k, here
         if about_ends[k]:
             if top >= 0:
-                count = _keep(best, net, count, top, top_worth)
+                count = _keep(best[: offers.most[k]], net, count, top, top_worth)
             top, top_worth = -1, 0.0
         if account_ends[k]:
             for c in range(count):

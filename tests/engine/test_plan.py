@@ -77,6 +77,26 @@ def test_what_is_settled_keeps_a_promise_already() -> None:
     assert (plan.day >= 0).tolist() == [True, False, True]
 
 
+def test_the_bound_knows_that_contacts_of_an_account_keep_their_distance() -> None:
+    """Two contacts that expire tomorrow are one where they must be two days apart; that leaves no gap."""
+    both = {"account": 0, "days": 0b11}
+    task = contacts(both | {"about": 0, "value": 100.0}, both | {"about": 1, "value": 90.0})
+
+    plan = solve(task, limits(((600, 600, 600, 600),), spacing=2))
+
+    assert (plan.value, plan.bound) == (100.0, 100.0)
+
+
+def test_the_bound_knows_that_a_place_on_a_day_off_is_no_place() -> None:
+    """Ten visits would find a place over the weekend if nobody looked at the minutes of those days."""
+    task = contacts(*({"value": 100.0 + number} for number in range(10)))
+
+    plan = solve(task, limits(((600, 0, 0, 40),), slots=3))
+
+    assert (plan.day >= 0).sum() == 4
+    assert plan.bound == pytest.approx(plan.value, rel=0.01)
+
+
 def test_a_week_of_people_with_shared_quotas_is_proven_to_be_nearly_the_best() -> None:
     """What no solver finishes in time must come with a proof of what it may lack."""
     task, room = week(6, accounts=150, quotas=(60, 40))
