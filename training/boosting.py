@@ -16,10 +16,9 @@ import numpy as np
 from engine.features import Features, FeatureSet
 from engine.records import Floats, Ints
 from training.errors import TrainingError
+from training.model_rows import AT_ONCE, ModelRows
 
 PATIENCE = 10
-CHUNK_ROWS = 100_000
-"""Rows of a model's matrix made at a time."""
 _UNUSABLE = frozenset('"[]{},:')
 """What LightGBM does not take in the name of a column."""
 
@@ -62,12 +61,17 @@ class Boosting:
 
 
 def grow(
-    rows: Floats, label: Floats, features: FeatureSet, boosting: Boosting, *, objective: str = "regression"
+    rows: Floats | ModelRows,
+    label: Floats,
+    features: FeatureSet,
+    boosting: Boosting,
+    *,
+    objective: str = "regression",
 ) -> Any:
     """A forest over model rows; a `lightgbm.Booster`.
 
     Args:
-        rows: Shape (n, len(features.names)).
+        rows: Shape (n, len(features.names)); `ModelRows` are never all in memory.
         label: Shape (n,).
         features: Names and levels of the columns.
         boosting: Size and seed.
@@ -89,7 +93,7 @@ def grow(
 
 
 def grow_named(
-    rows: Floats,
+    rows: Floats | ModelRows,
     label: Floats,
     *,
     names: Sequence[str],
@@ -109,7 +113,7 @@ def grow_named(
 
     loading = {"feature_pre_filter": False, "verbosity": -1}
     data = lightgbm.Dataset(
-        rows,
+        _given(rows),
         label=label,
         weight=weight,
         feature_name=list(names),
@@ -125,21 +129,42 @@ def grow_named(
     )
 
 
+def _given(rows: Floats | ModelRows) -> Any:
+    """Rows as LightGBM takes them; made some at a time, the forest is the same up to 200,000 rows. Of more,
+    LightGBM looks at others of them to find where to split."""
+    if not isinstance(rows, ModelRows):
+        return rows
+    import lightgbm  # noqa: PLC0415 - slow to import, and only training needs it
+
+    class InParts(lightgbm.Sequence):
+        """Rows that LightGBM asks for."""
+
+        batch_size = AT_ONCE
+
+        def __len__(self) -> int:
+            return len(rows)
+
+        def __getitem__(self, asked: Any) -> Any:
+            return rows[np.array([asked])][0] if isinstance(asked, int | np.integer) else rows[asked]
+
+    return InParts()
+
+
 class Columns:
     """Rows that several forests with different labels are grown from, read once.
 
     Attributes:
-        rows: Shape (n, columns).
+        rows: Shape (n, columns); `ModelRows` are never all in memory.
     """
 
-    def __init__(self, rows: Any, names: Sequence[str], categories: Collection[str]) -> None:
+    def __init__(self, rows: Floats | ModelRows, names: Sequence[str], categories: Collection[str]) -> None:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         import lightgbm  # noqa: PLC0415 - slow to import, and only training needs it
 
         self.rows = rows
         self._lightgbm = lightgbm
         self._data = lightgbm.Dataset(
-            rows,
+            _given(rows),
             label=np.zeros(len(rows)),
             feature_name=list(names),
             categorical_feature=[name for name in names if name in categories],
@@ -168,15 +193,15 @@ def each_pair(booster: Any, features: Features, treatments: Ints) -> Floats:
     n = len(features.moments)
     scores = np.empty((n, len(treatments)))
     for column, treatment in enumerate(treatments):
-        scores[:, column] = raw_scores(booster, features.row_matrix(np.full(n, treatment, dtype=np.int64)))
+        scores[:, column] = raw_scores(booster, ModelRows.of(features, int(treatment)))
     return scores
 
 
-def raw_scores(booster: Any, rows: Floats) -> Floats:
+def raw_scores(booster: Any, rows: Floats | ModelRows) -> Floats:
     """Raw score of model rows; shape (n,)."""
     parts = [
-        booster.predict(rows[start : start + CHUNK_ROWS], raw_score=True)
-        for start in range(0, len(rows), CHUNK_ROWS)
+        booster.predict(rows[start : start + AT_ONCE], raw_score=True)
+        for start in range(0, len(rows), AT_ONCE)
     ]
     return np.concatenate(parts) if parts else np.empty(0)
 

@@ -31,6 +31,7 @@ from training.errors import OutputError, RefusedColumnError, TooFewCasesError
 from training.following import followed
 from training.occasions import LandmarkSettings, decided, known, landmarks
 from training.persons import Names, served_by
+from training.room import check_room, size_of
 from training.spark_cases import parts_on_spark
 
 _COLUMNS = (
@@ -246,17 +247,20 @@ def build_cases(
     Raises:
         TooFewCasesError: There is neither a decision nor a touchpoint to learn from.
         RefusedColumnError: The playbook refuses a column that accounts do not have.
+        TooManyCasesError: There is no memory for all of them.
     """
     check_refused(playbook, [attribute.name for attribute in snapshot.attributes])
     at = known_at(snapshot, at)
     span = _span(snapshot, playbook, at)
     features = FeatureSet.of(playbook, snapshot.attributes)
     builder = _Builder(playbook, features, span, at, landmark or LandmarkSettings())
-    parts = []
+    parts, held = [], 0
     for done, part in enumerate(_parts(builder, snapshot, spark)):
         progress("cases", done, snapshot.buckets)
         if part is not None:
             parts.append(part)
+            held += size_of(part.features)
+            check_room(sum(map(len, parts)), held, min(1.0, (done + 1) / snapshot.buckets))
     progress("cases", snapshot.buckets, snapshot.buckets)
     if not parts:
         reasons = "; ".join(f"{count:,} {reason}" for reason, count in builder.left_out.items() if count)

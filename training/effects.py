@@ -33,6 +33,7 @@ from training.interactions import (
     scores,
     with_likeliest_widths,
 )  # fmt: skip
+from training.model_rows import ModelRows
 from training.pairs import with_clear_pairs
 from training.prognosis import Prognosis, without_later_luck
 from training.registry import Fitted, learner
@@ -147,7 +148,7 @@ def _everybody(problem: Problem, of_treated: Floats) -> Floats:
 def _layers(found: _Found, boosting: Boosting) -> Fitted:
     """With the forest of what follows without contact, grown from everybody less the effects."""
     own, effect = found.cases, found.effect()
-    nobody = own.features.row_matrix(np.zeros(len(effect), dtype=np.int64))
+    nobody = ModelRows.of(own.features, 0)
     without = grow(nobody, found.outcome - effect, own.features.set, boosting)
     return EffectLayers(
         found.known, len(own.treatments), {WITHOUT_FOREST: without},

@@ -37,3 +37,9 @@ class RefusedColumnError(TrainingError):
     """The playbook refuses to learn from a column that accounts do not have."""
 
     exit_code = 2
+
+
+class TooManyCasesError(TrainingError):
+    """There are more cases than this machine has memory for."""
+
+    exit_code = 8

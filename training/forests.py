@@ -15,6 +15,7 @@ from engine.records import Floats
 from training.boosting import Boosting, each_pair, grow
 from training.cases import Cases
 from training.constants import constants
+from training.model_rows import ModelRows
 from training.registry import Fitted, learner
 
 LEAST_FOR_FOREST = 300
@@ -35,7 +36,7 @@ def learn_together(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitt
     """One regression of what followed on account and treatment."""
     known = constants(cases, assignment)
     usable = np.isin(cases.action, known.learned)
-    rows = cases.features.row_matrix(cases.action)[usable]
+    rows = ModelRows.of(cases.features, cases.action, np.flatnonzero(usable))
     booster = grow(rows, cases.reward[usable], cases.features.set, boosting)
     return OneForest(known, len(cases.treatments), {"value.forest.txt": booster})
 
@@ -62,9 +63,10 @@ def learn_apart(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
     boosters = {}
     for index, evidence in zip(known.learned, known.evidence, strict=True):
         if index == 0 or evidence >= LEAST_FOR_FOREST:
-            mine = cases.take(np.flatnonzero(cases.action == index))
-            rows = mine.features.row_matrix(mine.action)
-            boosters[_own_file(cases.treatments[index])] = grow(rows, mine.reward, cases.features.set, small)
+            mine = np.flatnonzero(cases.action == index)
+            rows = ModelRows.of(cases.features, cases.action, mine)
+            booster = grow(rows, cases.reward[mine], cases.features.set, small)
+            boosters[_own_file(cases.treatments[index])] = booster
     return ForestEach(known, len(cases.treatments), boosters)
 
 

@@ -17,6 +17,7 @@ from training.behaviour import Assignment
 from training.boosting import Boosting, grow, raw_scores
 from training.cases import Cases
 from training.learners import LEAST_CASES
+from training.model_rows import ModelRows
 from training.splits import folds_of
 
 FOLDS = 3
@@ -73,11 +74,10 @@ def _left_alone(  # noqa: PLR0917 - one step of the above
             learned = alone
         if not asked.any() or not learned.any():
             continue
-        none = np.zeros(len(cases), dtype=np.int64)
-        rows = cases.features.row_matrix(none)
+        rows = ModelRows.of(cases.features, 0, np.flatnonzero(learned))
         size = replace(boosting, **SMALL)  # type: ignore[arg-type]
-        booster = grow(rows[learned], gap[learned], cases.features.set, size)
-        expected[asked] = raw_scores(booster, rows[asked])
+        booster = grow(rows, gap[learned], cases.features.set, size)
+        expected[asked] = raw_scores(booster, ModelRows.of(cases.features, 0, np.flatnonzero(asked)))
     weight = alone / probability
     shift = float(((gap - expected) * weight).sum() / max(weight.sum(), 1e-12))
     found: Floats = expected + shift

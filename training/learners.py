@@ -17,6 +17,7 @@ from training import effects, forests, robust
 from training.boosting import Boosting, grow
 from training.cases import Cases
 from training.constants import LEAST_CASES, Constants, constants, learnable
+from training.model_rows import ModelRows
 from training.registry import LEARNERS, Fitted, Learn, Learner, learner, load_installed, reader_of
 
 __all__ = [
@@ -47,7 +48,7 @@ def learn_response(cases: Cases, boosting: Boosting) -> str | None:
     contacts = (cases.action > 0) & cases.matured & np.isin(cases.action, learnable(cases))
     if min(cases.responded[contacts].sum(), (~cases.responded[contacts]).sum()) < LEAST_RESPONSES:
         return None
-    rows = cases.features.row_matrix(cases.action)[contacts]
+    rows = ModelRows.of(cases.features, cases.action, np.flatnonzero(contacts))
     label = cases.responded[contacts].astype(np.float64)
     booster = grow(rows, label, cases.features.set, boosting, objective="binary")
     text: str = booster.model_to_string()

@@ -20,11 +20,12 @@ import numpy as np
 
 from engine.linear import INTEGERS, Basis, Linear
 from engine.readers import EFFECT_FOREST, WITHOUT_FOREST, Effects
-from engine.records import Floats
-from training.boosting import Boosting, Columns, check_names, grow
+from engine.records import Floats, Ints
+from training.boosting import Boosting, Columns, check_names, grow, raw_scores
 from training.cases import Cases
 from training.constants import Constants, constants
 from training.effects import EffectLayers
+from training.model_rows import ModelRows
 from training.prognosis import Prognosis, without_later_luck
 from training.registry import Fitted, learner
 
@@ -40,7 +41,7 @@ def learn_robust(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted
     check_names(own.features.set)
     mean = known.uplift[np.searchsorted(known.learned, own.action)]
     forest, effect, outcome = _effects(own, mean, boosting)
-    nobody = own.features.row_matrix(np.zeros(len(own), dtype=np.int64))
+    nobody = ModelRows.of(own.features, 0)
     without = grow(nobody, outcome - effect, own.features.set, boosting)
     boosters = {WITHOUT_FOREST: without, EFFECT_FOREST: forest}
     effects = _unscaled(known, own.features.set.names)
@@ -57,7 +58,7 @@ def _effects(own: Cases, mean: Floats, boosting: Boosting) -> tuple[Any, Floats,
     """
     prognosis = Prognosis.of(own, boosting)
     treated = np.flatnonzero(own.action > 0)
-    columns = _columns(own.take(treated))
+    columns = _columns(own, treated)
     forest, noise, effect, outcome = None, None, mean, own.reward
     for _ in range(PASSES):
         expected = prognosis.expected(own.reward - effect, noise)
@@ -72,14 +73,13 @@ def _effects(own: Cases, mean: Floats, boosting: Boosting) -> tuple[Any, Floats,
             1.0 / noise[treated] ** 2,
         )  # fmt: skip
         effect = mean.copy()
-        effect[treated] += forest.predict(columns.rows)
+        effect[treated] += raw_scores(forest, columns.rows)
     return forest, effect, outcome
 
 
-def _columns(treated: Cases) -> Columns:
-    features = treated.features.set
-    rows = treated.features.row_matrix(treated.action)
-    return Columns(rows, features.names, features.levels)
+def _columns(own: Cases, treated: Ints) -> Columns:
+    features = own.features.set
+    return Columns(ModelRows.of(own.features, own.action, treated), features.names, features.levels)
 
 
 def _size(boosting: Boosting, n: int) -> dict[str, Any]:

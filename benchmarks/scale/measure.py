@@ -34,8 +34,8 @@ def peak_megabytes() -> float:
 
 
 @contextmanager
-def watched(folder: Path) -> Iterator[Peak]:
-    """Look at memory and at a folder four times a second while something runs."""
+def watched(folder: Path | None) -> Iterator[Peak]:
+    """Look at memory and, where one is given, at a folder four times a second while something runs."""
     peak, over = Peak(), threading.Event()
     begun = _processor(_family())
     spent: dict[int, float] = {}
@@ -43,7 +43,7 @@ def watched(folder: Path) -> Iterator[Peak]:
     def look() -> None:
         family = _family()
         peak.memory = max(peak.memory, sum(map(_proportional, family)))
-        peak.disk = max(peak.disk, size_of(folder))
+        peak.disk = max(peak.disk, size_of(folder) if folder else 0)
         spent.update(_processor(family))
 
     def watch() -> None:
