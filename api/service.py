@@ -211,7 +211,8 @@ class Service:
         if playbook.plan is None:
             return
         identity = suggestion.account_id, suggestion.treatment, suggestion.role
-        person, at = suggestion.user_id or user.user_id, planned_for(answer, now)
+        person = self.ledger.stand_ins.who_has(suggestion.user_id or user.user_id)
+        at = planned_for(answer, now)
         if answer.verb == "complete":
             at = now if answer.at is None else answer.at
         day, spacing = int(day_of(playbook, np.array([at]))[0]), playbook.plan.spacing_days

@@ -53,7 +53,9 @@ def one(request: Request, account: ReadableAccount, user: SignedIn, service: Ser
         suggestions=found,
         shared_answers=answers_of(found),
         heard=heard_choices(user, service, roles_seen(service, user, account)) if own else None,
-        hand_overs=hand_overs.of_account(account, user, service),
+        hand_overs=hand_overs.shown_hand_overs(
+            hand_overs.seen_of_account(account, user, service), user, service
+        ),
         timeline=timeline,
         picture=picture(timeline, about.outcomes, words),
         twins=twins.twins(account, user, service) if playbook.twins else None,

@@ -37,7 +37,7 @@ class Moves:
 def plan_of(user: User, service: Service, whose: str | None = None) -> PlanOut | None:
     """Her days, or those of one of her people; None where nobody plans them or they are not hers to see."""
     try:
-        return plans.my_plan(user, service, whose)
+        return plans.plan_of(user, service, whose)
     except HttpProblem:
         return None
 
@@ -65,7 +65,7 @@ def move(
 ) -> Response:
     """To a day of the plan; without one as the plan likes."""
     day = day_of(on) if on else None
-    plans.move_suggestion(MoveIn(suggestion_id=suggestion.suggestion_id, date=day, time=None), user, service)
+    plans.settle_move(MoveIn(suggestion_id=suggestion.suggestion_id, date=day, time=None), user, service)
     return back(request, {"did": "move", "on": day.isoformat() if day else ""})
 
 
@@ -75,5 +75,5 @@ def absence(
 ) -> Response:
     """Away on a day, or there after all."""
     day = day_of(away or there)
-    plans.be_away(AbsenceIn.model_validate({"from": day, "absent": bool(away)}), user, service)
+    plans.settle_absence(AbsenceIn.model_validate({"from": day, "absent": bool(away)}), user, service)
     return back(request, {"did": "away" if away else "there", "on": day.isoformat()})

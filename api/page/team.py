@@ -125,7 +125,7 @@ def _covered(plan: DayPlan) -> set[str]:
 @router.get("/team/{user_id}", dependencies=[may("team", "plan")])
 def person(request: Request, user: Leading, service: Serving, user_id: Colleague) -> Response:
     """The days of one of her people, to move what is planned and to say that she is away."""
-    plan, found = plans.my_plan(user, service, user_id), _of_hers(user, service, user_id)
+    plan, found = plans.plan_of(user, service, user_id), _of_hers(user, service, user_id)
     today = words_for(user, service).now.date()
     ahead = open_days(plan, today)
     return show(
@@ -145,7 +145,7 @@ def absence(
     """One of her people is away on a day, or there after all."""
     found, day = _of_hers(user, service, user_id), day_of(away or there)
     body = AbsenceIn.model_validate({"from": day, "absent": bool(away)})
-    plans.be_away(body, user, service, found.user_id)
+    plans.settle_absence(body, user, service, found.user_id)
     return back(request, {"did": "away_other" if away else "there_other", "on": day.isoformat()})
 
 

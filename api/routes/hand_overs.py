@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Path, Query
 
 from api.access import (
+    PageSize,
     ReadableAccount,
     ReportableAccount,
     Serving,
@@ -32,6 +33,7 @@ from api.hand_over_schemas import (
 )  # fmt: skip
 from api.hand_overs import figures, hand_over, reply, report_adverse_event
 from api.once import ONCE
+from api.paging import LINK, Pages
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
 from api.schemas import form_answers_out
@@ -86,30 +88,53 @@ def _check_suggestion(suggestion_id: str, account: str, user: User, service: Ser
         raise missing
 
 
-@router.get("/accounts/{account_id}/hand-overs", dependencies=[may("hand_overs")])
-def of_account(account: ReadableAccount, user: SignedIn, service: Serving) -> list[HandOverOut]:
-    """All hand-overs of an account that I may see, the latest first."""
-    service.ledger.escalate_late(now=service.clock())
-    found = [one for one in service.ledger.hand_overs_of(account) if may_see_hand_over(one, user, service)]
-    return shown_hand_overs(found, user, service)
-
-
-@router.get("/hand-overs", dependencies=[may("hand_overs")])
-def mine(
-    user: SignedIn, service: Serving, box: Annotated[Literal["received", "sent"], Query()] = "received"
+@router.get("/accounts/{account_id}/hand-overs", dependencies=[may("hand_overs")], responses=LINK)
+def of_account(
+    account: ReadableAccount, user: SignedIn, service: Serving, pages: Pages, limit: PageSize
 ) -> list[HandOverOut]:
-    """What waits for me, the first that is due on top; or what I asked others for and is not closed."""
+    """All hand-overs of an account that I may see, the latest first; 100 a page unless asked for more."""
+    found = seen_of_account(account, user, service)
+    return shown_hand_overs(pages.of(found, _latest_first, limit or 100), user, service)
+
+
+@router.get("/hand-overs", dependencies=[may("hand_overs")], responses=LINK)
+def mine(
+    user: SignedIn, service: Serving, pages: Pages, limit: PageSize,
+    box: Annotated[Literal["received", "sent"], Query()] = "received",
+) -> list[HandOverOut]:  # fmt: skip
+    """What waits for me, the first that is due on top; or what I asked others for and is not closed. 100 a
+    page unless asked for more."""
     if box == "received":
-        return waiting_for(user, service)
+        found = _waiting_for(user, service)
+    else:
+        service.ledger.escalate_late(now=service.clock())
+        found = service.ledger.hand_overs_by(user.user_id)
+    return shown_hand_overs(pages.of(found, _first_due_first, limit or 100), user, service)
+
+
+def seen_of_account(account_id: str, user: User, service: Service) -> list[HandOver]:
+    """All hand-overs of an account that the user may see, the latest first."""
     service.ledger.escalate_late(now=service.clock())
-    return shown_hand_overs(service.ledger.hand_overs_by(user.user_id), user, service)
+    return [one for one in service.ledger.hand_overs_of(account_id) if may_see_hand_over(one, user, service)]
+
+
+def _latest_first(found: HandOver) -> list[str | int]:
+    return [-found.asked_at, found.hand_over_id]
+
+
+def _first_due_first(found: HandOver) -> list[str | int]:
+    return [int(found.due_at is None), found.due_at or 0, found.asked_at, found.hand_over_id]
 
 
 def waiting_for(user: User, service: Service) -> list[HandOverOut]:
     """What waits for a person, for her list."""
+    return shown_hand_overs(_waiting_for(user, service), user, service)
+
+
+def _waiting_for(user: User, service: Service) -> list[HandOver]:
     service.ledger.stand_ins.sweep(now=service.clock())
     service.ledger.escalate_late(now=service.clock())
-    return shown_hand_overs(service.ledger.hand_overs_for(user.user_id, user.role), user, service)
+    return service.ledger.hand_overs_for(user.user_id, user.role)
 
 
 @router.get("/hand-overs/figures", dependencies=[may("hand_overs")])

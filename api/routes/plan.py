@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from api.access import Serving, SignedIn, may, people_seen, roles_seen
 from api.day_plan import DayPlan, day_plan
 from api.once import ONCE
 from api.people_time import day_number
-from api.plan_actions import PlanError, away, move
+from api.plan_actions import PlanError, away, move, plan_tag
 from api.plan_schemas import AbsenceIn, MoveIn, PlanOut, plan_out
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
 from api.routes.hand_overs import waiting_for
 from api.routes.suggestions import shown_to
 from api.service import Service
+from api.tags import TAGGED, IfMatch
 from data.ledger.types import Suggestion, UnknownError, User
 from engine.wording import Reader
 
@@ -27,39 +28,68 @@ router = APIRouter(
     responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)},
 )
 
+EDITED: dict[int | str, dict[str, Any]] = {412: {"model": Problem}, **TAGGED}
 Whose = Annotated[
     str | None, Query(min_length=1, max_length=200, description="One of her people, for a manager.")
 ]
 
 
-@router.get("/plan")
-def my_plan(user: SignedIn, service: Serving, user_id: Whose = None) -> PlanOut:
+@router.get("/plan", responses=TAGGED)
+def my_plan(user: SignedIn, service: Serving, response: Response, user_id: Whose = None) -> PlanOut:
     """My days in order, with the time they have, and why the rest waits; a manager reads her people's."""
-    return _out(service, user, _person(service, user, user_id))
+    return plan_of(user, service, user_id, response)
 
 
-@router.post("/plan/moves", dependencies=[ONCE])
-def move_suggestion(body: MoveIn, user: SignedIn, service: Serving) -> PlanOut:
+def plan_of(user: User, service: Service, user_id: str | None, response: Response | None = None) -> PlanOut:
+    """One's own days, or of somebody below; the header ETag is of what people have settled of them."""
+    person = _person(service, user, user_id)
+    if response is not None:
+        response.headers["ETag"] = plan_tag(service, person)
+    return _out(service, user, person)
+
+
+@router.post("/plan/moves", dependencies=[ONCE], responses=EDITED)
+def move_suggestion(
+    body: MoveIn, user: SignedIn, service: Serving, response: Response, if_match: IfMatch = None
+) -> PlanOut:
     """Settle the day of a suggestion by hand; the rest of that person's days is planned again."""
+    return settle_move(body, user, service, response, if_match)
+
+
+def settle_move(
+    body: MoveIn, user: User, service: Service, response: Response | None = None, if_match: str | None = None
+) -> PlanOut:
+    """The day that somebody settles, and the plan that follows."""
     suggestion = _suggestion(service, user, body.suggestion_id)
-    person = _person(service, user, suggestion.user_id)
+    person = _person(service, user, service.ledger.stand_ins.who_has(suggestion.user_id or user.user_id))
     day = None if body.date is None else day_number(body.date)
     try:
-        move(service, suggestion, user, day, body.time)
+        move(service, suggestion, user, day, body.time, if_match=if_match)
     except PlanError as error:
         raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
-    return _out(service, user, person)
+    return plan_of(user, service, person, response)
 
 
-@router.post("/plan/absences", dependencies=[ONCE])
-def be_away(body: AbsenceIn, user: SignedIn, service: Serving, user_id: Whose = None) -> PlanOut:
+@router.post("/plan/absences", dependencies=[ONCE], responses=EDITED)
+def be_away(
+    body: AbsenceIn, user: SignedIn, service: Serving, *, response: Response, user_id: Whose = None,
+    if_match: IfMatch = None,
+) -> PlanOut:  # fmt: skip
     """Say on which days I am away (or there after all); my days are planned again."""
-    person = _person(service, user, user_id)
+    return settle_absence(body, user, service, user_id, response=response, if_match=if_match)
+
+
+def settle_absence(
+    body: AbsenceIn, user: User, service: Service, user_id: str | None = None, *,
+    response: Response | None = None, if_match: str | None = None,
+) -> PlanOut:  # fmt: skip
+    """The days on which somebody is away, and the plan that follows."""
+    person, days = _person(service, user, user_id), [day_number(day) for day in body.days()]
     try:
-        away(service, person, [day_number(day) for day in body.days()], absent=body.absent, by=user)
+        away(service, person, days, absent=body.absent, by=user, if_match=if_match)
     except PlanError as error:
         raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
-    return _out(service, user, person)
+    return plan_of(user, service, person, response)
 
 
 def _person(service: Service, user: User, user_id: str | None) -> str:

@@ -65,14 +65,24 @@ class PlanStore:
         with self._database.writing() as connection:
             plans.give_way(connection, account_id, user_id, days)
 
-    def settle_day(self, move: PlanMove) -> None:
-        """Settle the day of something by hand; it stays settled over the nights."""
+    def settled(self, user_id: str) -> list[Any]:
+        """All that people have settled of a person's days, as JSON values."""
+        with self._database.reading() as connection:
+            return plans.settled(connection, user_id)
+
+    def settle_day(self, move: PlanMove, *, check: plans.Check | None = None) -> None:
+        """Settle the day of something by hand; it stays settled over the nights. `check` may refuse what is
+        settled in that transaction."""
         with self._database.writing() as connection:
+            plans.unless_changed(connection, move.user_id, check)
             plans.move(connection, move)
 
-    def free_day(self, identity: tuple[str, str, str], user_id: str) -> None:
-        """Leave the day of something (account, treatment, role) to the plan again."""
+    def free_day(
+        self, identity: tuple[str, str, str], user_id: str, *, check: plans.Check | None = None
+    ) -> None:
+        """Leave the day of something (account, treatment, role) to the plan again; `check` as above."""
         with self._database.writing() as connection:
+            plans.unless_changed(connection, user_id, check)
             plans.free(connection, identity, user_id)
 
     def moves(self, *, from_day: int, user_id: str | None = None) -> list[PlanMove]:
@@ -80,9 +90,13 @@ class PlanStore:
         with self._database.reading() as connection:
             return plans.moves(connection, from_day=from_day, user_id=user_id)
 
-    def set_absence(self, user_id: str, days: Sequence[int], *, absent: bool, by: str, now: int) -> None:
-        """Say that a person is away on some days, or take that back."""
+    def set_absence(
+        self, user_id: str, days: Sequence[int], *, absent: bool, by: str, now: int,
+        check: plans.Check | None = None,
+    ) -> None:  # fmt: skip
+        """Say that a person is away on some days, or take that back; `check` as above."""
         with self._database.writing() as connection:
+            plans.unless_changed(connection, user_id, check)
             plans.set_absence(connection, user_id, days, absent=absent, by=by, now=now)
 
     def absences(self) -> Mapping[str, frozenset[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -15,6 +15,8 @@ from data.ledger.runs import SHOWN_RUN
 from data.ledger.statements import chunks, columns, named, upsert
 from data.ledger.types import ConflictError
 
+Check = Callable[[list[Any]], None]
+"""Raises where what people have settled is not what was read."""
 _ITEM = tuple(field.name for field in fields(PlanItem))
 _HEAD = tuple(field.name for field in fields(PlanHead))
 _PERSON = tuple(field.name for field in fields(PersonDays))
@@ -149,6 +151,21 @@ def free(connection: sa.Connection, identity: tuple[str, str, str], user_id: str
     key = zip((own.account_id, own.treatment, own.role), identity, strict=True)
     connection.execute(sa.delete(p.plan_moves).where(*(column == value for column, value in key)))
     _stale(connection, user_id)
+
+
+def settled(connection: sa.Connection, user_id: str) -> list[Any]:
+    """All that people have settled of a person's days, as JSON values: what tells one state from another."""
+    own = p.plan_absences.c
+    days = connection.scalars(sa.select(own.day).where(own.user_id == user_id).order_by(own.day))
+    places = [[*one.identity, one.day, one.at] for one in moves(connection, from_day=0, user_id=user_id)]
+    return [user_id, places, list(days)]
+
+
+def unless_changed(connection: sa.Connection, user_id: str, check: Check | None) -> None:
+    """Have what is settled checked by who is about to settle more; others wait meanwhile."""
+    if check is not None:
+        _stale(connection, user_id)  # holds the rows of her days
+        check(settled(connection, user_id))
 
 
 def give_way(connection: sa.Connection, account_id: str, user_id: str, days: Sequence[int]) -> None:

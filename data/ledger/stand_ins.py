@@ -104,6 +104,12 @@ class StandIns:
                 connection.scalars(sa.select(own.user_id).where(own.stand_in == user_id, IN_FORCE))
             )
 
+    def who_has(self, user_id: str) -> str:
+        """Who has somebody's tasks now: she, or who stands in for her."""
+        query = sa.select(stand_ins.c.stand_in).where(stand_ins.c.user_id == user_id, IN_FORCE)
+        with self._database.reading() as connection:
+            return connection.scalar(query) or user_id
+
     def sweep(self, *, now: int) -> None:
         """Begin and end what is due; writes nothing where nothing is."""
         with self._database.reading() as connection:

@@ -317,3 +317,24 @@ def test_a_commercial_colleague_never_learns_what_medical_has_planned(company: C
     named = [one["displaced_by"]["role"] for one in plan["waiting"] if one["displaced_by"]]
     shown = [one["suggestion"]["role"] for one in planned(plan)] + [one["role"] for one in plan["waiting"]]
     assert "medical_liaison" not in {*named, *shown}
+
+
+def test_of_two_who_settle_the_same_day_the_second_is_told(company: Company) -> None:
+    """A leader and her colleague move at the same time: nobody overwrites what she has not seen."""
+    found = company.client.get("/v1/plan", headers=company.as_("am"))
+    one = planned(found.json())[0]["suggestion"]["suggestion_id"]
+    tag, body = found.headers["etag"], {"suggestion_id": one, "date": (TODAY + timedelta(4)).isoformat()}
+
+    def moves(who: str, if_match: str) -> tuple[int, str]:
+        headers = company.as_(who) | {"If-Match": if_match}
+        answer = company.client.post("/v1/plan/moves", headers=headers, json=body)
+        return answer.status_code, answer.headers.get("etag", "")
+
+    first, second = moves("boss", tag), moves("am", tag)
+    away = company.client.post(
+        "/v1/plan/absences", headers=company.as_("am") | {"If-Match": tag}, json={"from": TODAY.isoformat()}
+    )
+    seen = moves("am", first[1])
+
+    assert (first[0], second[0], away.status_code, seen[0]) == (200, 412, 412, 200)
+    assert first[1] not in ("", tag)
