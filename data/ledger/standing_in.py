@@ -28,7 +28,7 @@ def whose_tasks(connection: sa.Connection, user_ids: Sequence[str]) -> list[str]
     return sorted({*(one for one in user_ids if one not in away), *covered})
 
 
-def standing_in(account_id: str) -> sa.Select[tuple[str]]:
+def standing_in(account_id: sa.BindParameter[str]) -> sa.Select[tuple[str]]:
     """Who may see an account because she stands in for somebody who serves it, or has open tasks there."""
     own = stand_ins.c
     in_team = sa.exists().where(t.team.c.account_id == account_id, t.team.c.user_id == own.user_id)
