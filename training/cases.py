@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from engine.playbook import Playbook
 from engine.policies import object_to
 from engine.records import DAY_MICROS, NO_CONTACT, Bools, Floats, History, Ints, Micros, Moments
 from training.consequences import responses
-from training.errors import OutputError, RefusedColumnError, TooFewCasesError
+from training.errors import RefusedColumnError, TooFewCasesError
 from training.following import followed
 from training.occasions import LandmarkSettings, decided, known, landmarks
 from training.persons import Names, served_by
@@ -44,8 +43,6 @@ OWN_ENOUGH = 500
 OWN_WAITING = f"decision of the engine's own, of which fewer than {OWN_ENOUGH} with a contact are mature"
 PARTS = 12
 """Of the longest window, where what has arrived is counted apart."""
-OUT_KINDS = (".parquet", ".csv")
-"""Endings of files that the table of cases is written to."""
 _SHARED = frozenset({"set", "treatment"})
 _GATES = (
     "consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed", "resting", "held", "offered",
@@ -458,34 +455,3 @@ def _joined(parts: Sequence[Cases], left_out: Counter[str]) -> Cases:
     }
     reasons = {reason: count for reason, count in sorted(left_out.items()) if count}
     return replace(parts[0], features=stack([part.features for part in parts]), left_out=reasons, **stacked)
-
-
-def check_out(out: Path) -> None:
-    """Say before any work that a file cannot be written there. Raises OutputError."""
-    if out.is_dir():
-        raise OutputError(
-            f"{out} is a folder; give the name of a Parquet or CSV file, such as {out / 'cases.parquet'}."
-        )
-    if out.suffix.lower() not in OUT_KINDS:
-        raise OutputError(
-            f"Got {out.name!r}, need a name that ends in {' or '.join(OUT_KINDS)}: the ending says how the "
-            "table is written."
-        )
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out} cannot be written: {error.strerror}.") from error
-
-
-def write_cases(cases: Cases, out: Path) -> None:
-    """Write the cases as one Parquet or CSV file, by its ending, complete or not at all.
-
-    In CSV times are ISO 8601 with zone and what is not known is empty. Raises OutputError.
-    """
-    check_out(out)
-    unfinished = out.with_name(out.name + ".tmp")
-    if out.suffix.lower() == ".csv":
-        cases.frame().write_csv(unfinished, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z")
-    else:
-        cases.frame().write_parquet(unfinished)
-    unfinished.replace(out)

@@ -83,7 +83,8 @@ def cases(  # noqa: PLR0917 - typer names them all
     from data.playbooks import read_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
     from data.settings import Settings  # noqa: PLC0415
     from data.spark import connected  # noqa: PLC0415
-    from training.cases import build_cases, check_out, write_cases  # noqa: PLC0415
+    from training.case_file import check_out, write_cases  # noqa: PLC0415
+    from training.cases import build_cases  # noqa: PLC0415
     from training.run import leaks_of, loaded  # noqa: PLC0415
 
     settings = Settings(home=home, playbook=playbook)

@@ -19,7 +19,11 @@ KNOWING = (
 )  # fmt: skip
 """What decides which cases there are and what is known of them."""
 LEARNING = ("training/*.py", "engine/estimation.py", "engine/numerics.py", "benchmarks/quality/ours.py")
-NOT_LEARNING = frozenset({"cli.py", "errors.py", "pictures.py", "release.py", "report.py", "tracking.py"})
+NOT_LEARNING = frozenset(
+    {"case_file.py", "cli.py", "errors.py", "pictures.py", "release.py", "report.py", "tracking.py"}
+)
+    {"case_file.py", "cli.py", "errors.py", "pictures.py", "release.py", "report.py", "tracking.py"}
+)
 PEERS = ("benchmarks/quality/handover.py", "benchmarks/quality/peers/*.py", "training/behaviour.py")
 
 

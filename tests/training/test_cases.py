@@ -14,7 +14,8 @@ from engine.features import FeatureSet, features_as_of
 from engine.records import Moments
 from tests.engine.builders import NOW, at, history, outcome, playbook, response, touchpoint
 from tests.training.builders import SMALL, LogSettings, cases_of, stored, tables
-from training.cases import build_cases, stack, take, write_cases
+from training.case_file import write_cases
+from training.cases import build_cases, stack, take
 from training.consequences import responses
 from training.errors import TooFewCasesError
 

@@ -259,6 +259,22 @@ def test_few_accounts_with_many_cases_are_too_few(tmp_path: Path) -> None:
         matured(cases_of(tmp_path, LogSettings(accounts=10, decisions=40)))
 
 
+def test_fewer_accounts_than_folds_still_have_probabilities_and_a_learner(personal: Cases) -> None:
+    """Two accounts for three folds: a fold without accounts is passed over; training itself asks for 20."""
+    first = sorted(set(personal.account_ids))[:2]
+    rows = np.flatnonzero(np.isin(np.array(personal.account_ids, dtype=object), first))
+    few = personal.take(np.tile(rows, 60))
+    unlogged = replace(few, probability=np.full(len(few), np.nan))
+
+    found = estimate(unlogged, QUICK, seed=0)
+    chosen = select(few, given(few), QUICK, seed=0, learners={"best_fixed": LEARNERS["best_fixed"]}).chosen
+
+    assert found.sum(axis=1) == pytest.approx(np.ones(len(few)))
+    assert chosen == "best_fixed"
+    with pytest.raises(TooFewCasesError, match="of 2 accounts"):
+        matured(few)
+
+
 def test_what_can_be_learned_is_none_and_contacts_with_cases(personal: Cases) -> None:
     """In the playbook's order, "none" first."""
     assert learnable(personal).tolist() == [0, 1, 4]
