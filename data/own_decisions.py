@@ -32,14 +32,11 @@ NOTHING_YET: Until = (-1, "")
 
 def own_decisions(ledger: Ledger, after: Until, *, now: int) -> tuple[pl.DataFrame, Until]:
     """Decisions behind `after` and before `now` (microseconds UTC) as facts, and how far that went."""
-    found: list[dict[str, Any]] = []
-    while True:
-        page = ledger.logged.every(after=after, until=now, limit=PAGE)
-        found += [_row(each) for each in page if _taken(each)]
-        if page:
-            after = (page[-1].decided_at, page[-1].decision_id)
-        if len(page) < PAGE:
-            return _frame(found), after
+    found = [_frame([])]
+    while page := ledger.logged.every(after=after, until=now, limit=PAGE):
+        found.append(_frame([_row(each) for each in page if _taken(each)]))
+        after = (page[-1].decided_at, page[-1].decision_id)
+    return pl.concat(found), after
 
 
 def _taken(decision: LoggedDecision) -> bool:

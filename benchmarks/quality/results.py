@@ -22,8 +22,6 @@ LEARNING = ("training/*.py", "engine/estimation.py", "engine/numerics.py", "benc
 NOT_LEARNING = frozenset(
     {"case_file.py", "cli.py", "errors.py", "pictures.py", "release.py", "report.py", "tracking.py"}
 )
-    {"case_file.py", "cli.py", "errors.py", "pictures.py", "release.py", "report.py", "tracking.py"}
-)
 PEERS = ("benchmarks/quality/handover.py", "benchmarks/quality/peers/*.py", "training/behaviour.py")
 
 

@@ -248,6 +248,7 @@ decisions = Table(
     Column("seed", BigInteger, nullable=False),
     Column("trigger", Text, nullable=False),
     Column("record", Json, nullable=False),
+    Index("ix_decisions_time", "decided_at", "decision_id"),
 )
 
 
