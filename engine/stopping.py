@@ -217,8 +217,9 @@ def worth_of_stops(
     """What each stop is worth, in the order of `Ends.stops`.
 
     With n contacts to come and the probability r that each ends in an opt-out, they come to one with
-    probability 1 - (1 - r)^n, after (1 - (1 - r)^n) / r contacts on average. Channels err together, so that
-    their errors add up; effects and rates do not, so that their squares do.
+    probability 1 - (1 - r)^n, after (1 - (1 - r)^n) / r contacts on average. That contacts would bring less
+    than nothing is not believed: most effects below 0 are noise, and no stop shall rest on it. Channels err
+    together, so that their errors add up; effects and rates do not, so that their squares do.
 
     Args:
         caused: Worth caused by one contact of each treatment, in currency; shape (n, T).
@@ -255,6 +256,7 @@ def _add_up(
                     error += own * uncertainty[i, t]
                 if share == 0.0:
                     continue
+                brings = max(brings, 0.0)
                 coming, rate = going.coming[i, c] * share * length[s], going.rates[i, c]
                 risk = 1.0 - exp_one(coming * log_one(1.0 - rate))
                 sent = risk / rate / share

@@ -121,6 +121,18 @@ def test_deciding_together_equals_deciding_one_by_one() -> None:
         assert one.stop_worth(STOP).error[0] == together.stop_worth(STOP).error[row]  # type: ignore[union-attr]
 
 
+def test_contacts_are_never_reckoned_to_bring_less_than_nothing() -> None:
+    """Of thousands of accounts some have an unlucky estimate; that alone must not end a conversation."""
+    release = stopping_scorer(KNOWN)
+    scores = release.score(KNOWN)
+    scores.value[:, 1] = scores.value[:, 0] - 100.0
+
+    found = release.stop_worth(KNOWN, scores, STOP)
+
+    assert found is not None
+    assert not found.caused.any()
+
+
 def test_a_channel_that_the_playbook_gave_up_is_left_out() -> None:
     """An old release must not keep a company from deciding."""
     kept = tuple(t for t in TREATMENTS if t.channel != "email")
