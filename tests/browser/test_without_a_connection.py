@@ -41,7 +41,7 @@ def until_kept(page: Page, *paths: str) -> None:
     """Pages are kept in the background."""
     missing = set(paths)
     for _ in range(300):
-        kept = page.evaluate("caches.open('pages').then((pages) => pages.keys())"
+        kept = page.evaluate("caches.open('pages:am').then((pages) => pages.keys())"
                              ".then((all) => all.map((one) => new URL(one.url).pathname))")  # fmt: skip
         missing -= set(kept)
         if not missing:
@@ -114,6 +114,18 @@ def test_the_page_opens_without_a_connection_and_says_how_old_it_is(
     assert elsewhere.endswith("/day"), "What was not kept leads to her day."
 
 
+def test_what_was_kept_for_one_user_is_gone_with_the_next_ones_first_page(
+    company: Company, tablet: BrowserContext
+) -> None:
+    """Also where her tablet was never told that she had signed out."""
+    page = sign_in(tablet, company)
+    page.evaluate("caches.open('pages:boss').then((all) => all.put('/day', new Response('of the boss')))")
+    page.reload()
+    until_kept(page, "/day")
+
+    assert [name for name in page.evaluate("caches.keys()") if name.startswith("pages")] == ["pages:am"]
+
+
 def test_nothing_is_kept_after_signing_out(company: Company, tablet: BrowserContext) -> None:
     """The next colleague with this tablet finds the door."""
     page = sign_in(tablet, company)
@@ -122,4 +134,4 @@ def test_nothing_is_kept_after_signing_out(company: Company, tablet: BrowserCont
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
-    assert page.evaluate("caches.has('pages')") is False
+    assert page.evaluate("caches.has('pages:am')") is False

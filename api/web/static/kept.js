@@ -110,7 +110,7 @@ document.addEventListener("submit", (event) => {
   const form = event.target;
   if (event.defaultPrevented || form.method !== "post" || (navigator.onLine && !keptAt)) return;
   event.preventDefault();
-  if (new URL(form.action).pathname === "/sign-out") caches.delete("pages");
+  if (new URL(form.action).pathname === "/sign-out") caches.delete(`pages:${who}`);
   const answer = answerOf(form, event.submitter);
   if (!answer) { say(texts.offline); return; }
   keep(answer).then(() => { say(texts.kept); mark(answer); }, () => say(texts.lost));

@@ -3,7 +3,7 @@
 // or has on her list. Pages are kept for one user only and go when she signs out, or has to sign in again.
 
 const SHELL = "shell";
-const PAGES = "pages";
+const PAGES = "pages:"; // and the user's id
 const KEPT = /^\/(day|suggestions\/[^/]+|accounts\/[^/]+|hand-overs\/[^/]+)$/;
 const MOST_PAGES = 60;
 const FRESH_MS = 10 * 60_000;
@@ -17,7 +17,7 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (url.origin !== location.origin) return;
   if (request.method !== "GET") {
-    if (url.pathname === "/sign-out") event.waitUntil(caches.delete(PAGES));
+    if (url.pathname === "/sign-out") event.waitUntil(forgetPages());
   } else if (url.pathname.startsWith("/static/")) event.respondWith(fileOf(request));
   else if (request.mode === "navigate") event.respondWith(pageOf(request, url));
   else if (request.headers.has("X-Refresh")) event.respondWith(fetch(request).then((answer) => keep(url, answer)));
@@ -55,18 +55,29 @@ async function pageOf(request, url) {
 }
 
 async function keptPage(path) {
-  const kept = await (await caches.open(PAGES)).match(path);
-  return kept && ageOf(kept) < LONGEST_MS ? kept : undefined;
+  for (const name of await pageCaches()) {
+    const kept = await (await caches.open(name)).match(path);
+    if (kept && ageOf(kept) < LONGEST_MS) return kept;
+  }
+}
+
+const pageCaches = async () => (await caches.keys()).filter((name) => name.startsWith(PAGES));
+
+async function forgetPages(butOf) {
+  for (const name of await pageCaches()) if (name !== butOf) await caches.delete(name);
 }
 
 const ageOf = (kept) => Date.now() - Number(kept.headers.get("X-Kept-At"));
 
 async function keep(url, answer) {
   if (url.pathname === "/sign-in" || new URL(answer.url || url).pathname === "/sign-in") {
-    await caches.delete(PAGES);
+    await forgetPages();
   } else if (answer.ok && !answer.redirected && KEPT.test(url.pathname)) {
-    const pages = await caches.open(PAGES);
-    await pages.put(url.pathname, await withoutSecrets(answer.clone()));
+    const text = await answer.clone().text();
+    const own = PAGES + (/<body [^>]*data-user="([^"]*)"/.exec(text)?.[1] ?? "");
+    await forgetPages(own);
+    const pages = await caches.open(own);
+    await pages.put(url.pathname, withoutSecrets(text, answer.headers));
     const known = await pages.keys();
     for (const old of known.slice(0, Math.max(0, known.length - MOST_PAGES))) await pages.delete(old);
   }
@@ -74,14 +85,13 @@ async function keep(url, answer) {
 }
 
 // The session's token stays out of it, and so does what was told once; when it was kept stands in it.
-async function withoutSecrets(answer) {
-  const text = await answer.text();
+function withoutSecrets(text, headers) {
   const token = /<meta name="csrf" content="([^"]+)">/.exec(text)?.[1];
   const kept = (token ? text.replaceAll(token, "") : text)
     .replace(/<div class="told[\s\S]*?<\/div>/, "")
     .replace("<body", `<body data-kept-at="${Date.now()}"`);
   return new Response(kept, { headers: { "Content-Type": "text/html; charset=utf-8", "X-Kept-At": `${Date.now()}`,
-    "Content-Security-Policy": answer.headers.get("Content-Security-Policy") } });
+    "Content-Security-Policy": headers.get("Content-Security-Policy") } });
 }
 
 async function keepAll(addresses, files) {
@@ -89,9 +99,8 @@ async function keepAll(addresses, files) {
   for (const file of files) {
     if (!await shell.match(file)) await putFile(shell, file, await fetch(file));
   }
-  const pages = await caches.open(PAGES);
-  for (const address of addresses) {
-    const before = await pages.match(address);
+  for (const address of addresses.filter((each) => KEPT.test(each))) {
+    const before = await keptPage(address);
     if (before && ageOf(before) < FRESH_MS) continue;
     await keep(new URL(address, location.origin), await fetch(address, { headers: { "X-Refresh": "1" } }));
   }
