@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.api.company import Company, served, tables_of
 from tests.api.visitors import PASSWORD, give_password
@@ -17,6 +17,8 @@ from tests.data.files import user
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
              "--disable-sync", "--no-first-run"]  # fmt: skip
+expect.set_options(timeout=30_000)
+"""What is awaited may take its time on a busy machine; how long it takes is printed where it matters."""
 TABLET = {"width": 820, "height": 1180}
 
 
