@@ -6,7 +6,7 @@ to anybody, and the best fixed action.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -374,11 +374,15 @@ def time_split(cases: Cases, *, share: float = 0.7) -> tuple[Bools, Bools]:
 
 
 def evaluate_by_time(
-    cases: Cases, assignment: Assignment, chosen: str, boosting: Boosting, *, seed: int
+    cases: Cases, assignment: Assignment, learners: Collection[str], boosting: Boosting, *, seed: int
 ) -> Evaluation | None:
-    """Learn from the earlier cases, value on the later; None = too few on either side."""
+    """Learn from the earlier cases, value on the later; None = too few on either side.
+
+    Args:
+        learners: Names of those that are valued beside the best fixed action.
+    """
     before, after = time_split(cases)
-    names = dict.fromkeys(("best_fixed", chosen))
+    names = dict.fromkeys(("best_fixed", *learners))
     if min(before.sum(), after.sum()) < LEAST_IN_TIME_SPLIT or len(np.unique(cases.action[before])) < 2:
         return None
     earlier, known = cases.take(before), assignment.take(before)

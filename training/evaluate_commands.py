@@ -67,8 +67,9 @@ def ranking(
     cases = _matured(home, playbook)
     found = rank_by_time(cases, Boosting(), seed=seed)
     if found is None:
+        some = int((cases.within[:, 0] > 0.0).sum())
         raise TooFewCasesError(
-            f"Got {len(cases):,} matured cases, {int((cases.reward > 0.0).sum()):,} with an outcome: need "
+            f"Got {len(cases):,} matured cases, {some:,} with an outcome: need "
             f"{LEAST_OF_EACH} with and without one among the earlier and among the later ones."
         )
     if as_json:

@@ -85,7 +85,7 @@ def rank_by_time(cases: Cases, boosting: Boosting, *, seed: int) -> Ranking | No
         None = too few cases with or without an outcome on either side.
     """
     before, after = time_split(cases)
-    came = cases.reward > 0.0
+    came = cases.within[:, 0] > 0.0  # the reward may hold what is expected of later days
     if min(min(came[side].sum(), (~came[side]).sum()) for side in (before, after)) < LEAST_OF_EACH:
         return None
     earlier = np.flatnonzero(before)

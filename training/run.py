@@ -216,9 +216,9 @@ def _learn(cases: Cases, ripe: Cases, settings: Settings, progress: Progress) ->
     )
     progress("valuing policies on held-out accounts", 1, 1)
     progress("valuing policies on later occasions", 0, 1)
-    by_time = evaluate_by_time(ripe, likely, selection.chosen, boosting, seed=seed)
+    by_time = evaluate_by_time(ripe, likely, selection.shown, boosting, seed=seed)
     progress("valuing policies on later occasions", 1, 1)
-    ranking = rank_by_time(cases, boosting, seed=seed)
+    ranking = rank_by_time(ripe, boosting, seed=seed)
     return _Learned(cases, assignment, selection, judged, by_time, ranking)
 
 

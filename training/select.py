@@ -42,6 +42,13 @@ class Selection:
     behind: Mapping[str, Interval]
     sentence: str
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The learner that was chosen, and the personalising one that earned most: what was passed over."""
+        personal = [name for name in self.values if name != "best_fixed"]
+        best = max(personal, key=lambda name: self.values[name].estimate, default=self.chosen)
+        return tuple(dict.fromkeys((self.chosen, best)))
+
 
 def greedy(values: Floats, cost: Floats, eligible: Bools) -> Floats:
     """The policy that takes the eligible treatment worth most net of cost; ties to the first.

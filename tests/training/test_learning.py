@@ -182,14 +182,16 @@ def test_the_time_split_learns_from_what_was_known_before_the_cut(personal: Case
     before, after = time_split(personal)
 
     assert (personal.as_of[before] + 30 * 86_400_000_000).max() <= personal.as_of[after].min()
-    assert evaluate_by_time(personal, given(personal), "s_learner", QUICK, seed=0) is not None
+    found = evaluate_by_time(personal, given(personal), ("s_learner",), QUICK, seed=0)
+    assert found is not None
+    assert {"best_fixed", "s_learner"} <= {value.policy for value in found.policies}
 
 
 def test_a_time_split_with_too_little_on_one_side_is_left_out(personal: Cases) -> None:
     """No figure is better than one from nothing."""
     last = personal.take(personal.as_of == personal.as_of.max())
 
-    assert evaluate_by_time(last, given(last), "s_learner", QUICK, seed=0) is None
+    assert evaluate_by_time(last, given(last), ("s_learner",), QUICK, seed=0) is None
 
 
 def test_estimated_probabilities_come_near_the_true_ones(personal: Cases) -> None:

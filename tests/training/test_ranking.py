@@ -24,7 +24,9 @@ def cases(tmp_path_factory: pytest.TempPathFactory) -> Cases:
     found = cases_of(tmp_path_factory.mktemp("log"), LogSettings(accounts=700, decisions=4))
     in_a = found.features.account[:, found.features.set.account.index("segment")] == 0
     draw = np.random.default_rng(1).random(len(found))
-    return replace(found, reward=(draw < np.where(in_a, 0.6, 0.2)).astype(np.float64))
+    came = draw < np.where(in_a, 0.6, 0.2)
+    # The reward is more than that where issues have horizons of their own: it is not what is foretold.
+    return replace(found, within=came.astype(np.float64)[:, None], reward=np.ones(len(found)))
 
 
 def ids(n: int) -> tuple[str, ...]:
@@ -53,7 +55,7 @@ def test_what_the_earlier_cases_teach_is_seen_in_the_later_ones(cases: Cases) ->
 def test_later_cases_teach_nothing(cases: Cases) -> None:
     """If what came later were turned round, the same ranking would be as wrong as it was right."""
     _, after = time_split(cases)
-    turned = replace(cases, reward=np.where(after, 1.0 - cases.reward, cases.reward))
+    turned = replace(cases, within=np.where(after[:, None], 1.0 - cases.within, cases.within))
 
     right, wrong = (rank_by_time(each, QUICK, seed=0) for each in (cases, turned))
 
@@ -102,7 +104,7 @@ def test_accounts_with_many_cases_are_drawn_whole() -> None:
 
 def test_with_too_few_outcomes_nothing_is_said(cases: Cases) -> None:
     """An area of three outcomes is a number without a meaning."""
-    few = replace(cases, reward=np.where(np.arange(len(cases)) < 40, cases.reward, 0.0))
+    few = replace(cases, within=np.where(np.arange(len(cases))[:, None] < 40, cases.within, 0.0))
 
     assert rank_by_time(few, QUICK, seed=0) is None
 
