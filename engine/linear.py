@@ -193,15 +193,22 @@ def _score(
     own: tuple[Ints, Ints, Ints],
     learned: tuple[Floats, Floats],
 ) -> Floats:
-    """An account's rows are laid out for its candidates; columns are added in their order."""
+    """An account's rows are laid out for its candidates; columns are added in their order. One that reads the
+    account alone is the same for all of them and is worked out once."""
     constant, weights = learned
     scores = np.empty((groups[0].shape[0], own[2].size))
-    rows = np.empty((own[2].size, sources.group.size))
+    rows, said = np.empty((own[2].size, sources.group.size)), np.empty(basis.kind.size)
+    alike = np.empty(basis.kind.size, dtype=np.bool_)
+    for j in range(alike.size):
+        first, second = basis.first[j], basis.second[j]
+        alike[j] = sources.group[first] == 0 and (second < 0 or sources.group[second] == 0)
     for i in range(scores.shape[0]):
         lay_out(i, sources, groups, own, rows)
         for k in range(own[2].size):
             added = constant[k]
             for j in range(basis.kind.size):
-                added += _one(basis, rows[k], j) * weights[k, j]
+                if k == 0 or not alike[j]:
+                    said[j] = _one(basis, rows[k], j)
+                added += said[j] * weights[k, j]
             scores[i, k] = added
     return scores
