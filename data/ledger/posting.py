@@ -17,7 +17,7 @@ from data.ledger import acts, contact_stops, hand_overs, runs
 from data.ledger import schema as t
 from data.ledger.changes import note_suggestions
 from data.ledger.facts import append, join_appends, lock_accounts
-from data.ledger.statements import chunks, columns, upsert
+from data.ledger.statements import chunks, columns, insert_many, upsert
 from data.ledger.types import ConflictError, LoggedDecision, OwnSuggestion, Proposal
 
 Identity = tuple[str, str, str]
@@ -192,8 +192,7 @@ def _identify(
         }
         for one in missing
     ]
-    if rows:
-        connection.execute(sa.insert(t.suggestions), rows)
+    insert_many(connection, t.suggestions, rows)
     return {one.identity: made.get(one.identity) or live[one.identity].suggestion_id for one in wanted}
 
 
@@ -317,8 +316,7 @@ def _list(
         }
         for one in wanted
     ]
-    if rows:
-        connection.execute(sa.insert(t.listings), rows)
+    insert_many(connection, t.listings, rows)
 
 
 def _publish(connection: sa.Connection, run_ids: Sequence[str], account_ids: Sequence[str]) -> None:

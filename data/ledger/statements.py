@@ -13,6 +13,9 @@ T = TypeVar("T")
 CHUNK = 1000
 """Values in one IN (...) and rows in one upsert: well below what either database takes."""
 
+_COPIED = 50
+"""So many rows are sooner copied than inserted."""
+
 
 def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
     """Slices of at most `size`."""
@@ -48,3 +51,26 @@ def upsert(
         statement = statement.on_conflict_do_nothing(index_elements=key)
     for chunk in chunks(sorted(distinct, key=lambda row: tuple(row[name] for name in key))):
         connection.execute(statement, [dict(row) for row in chunk])
+
+
+def insert_many(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert many new rows, all with the same columns: by COPY on PostgreSQL, else some at a time."""
+    if connection.dialect.name != "postgresql" or len(rows) < _COPIED:
+        for chunk in chunks(rows, CHUNK):
+            connection.execute(sa.insert(table), [dict(row) for row in chunk])
+        return
+    names = list(rows[0])
+    kept = [table.c[name].type.bind_processor(connection.dialect) for name in names]
+    statement = "COPY {} ({}) FROM STDIN".format(table.name, ", ".join(f'"{name}"' for name in names))
+    driver: Any = connection.connection.driver_connection
+    module: Any = connection.dialect.loaded_dbapi
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as copy:
+            for row in rows:
+                values = zip(kept, (row[name] for name in names), strict=True)
+                copy.write_row([keep(value) if keep else value for keep, value in values])
+    except module.Error as error:
+        # As SQLAlchemy would have said it: callers know its errors.
+        raise sa.exc.DBAPIError.instance(
+            statement, None, error, module.Error, hide_parameters=True, dialect=connection.dialect
+        ) from error

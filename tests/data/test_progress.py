@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from data.progress import reporting
+from data.progress import _lines, reporting
 
 
 def test_away_from_a_terminal_a_stage_is_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,3 +38,22 @@ def test_on_a_terminal_it_is_a_bar(
     assert "history" in said.err
     assert "50%" in said.err
     assert not said.out
+
+
+def test_a_stage_that_lasts_says_every_minute_how_fast_it_goes_and_how_long_it_will(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever waits for a night wants to know whether it ends before the morning."""
+    now = 0.0
+    report = _lines(lambda: now)
+    for done in range(0, 2_001, 5):
+        now = done / 10
+        report("deciding", done, 2_000)
+
+    assert capsys.readouterr().err.splitlines() == [
+        "deciding: 0 of 2,000",
+        "deciding: 600 of 2,000, 10 a second, 2 min left",
+        "deciding: 1,200 of 2,000, 10 a second, 80 s left",
+        "deciding: 1,800 of 2,000, 10 a second, 20 s left",
+        "deciding: 2,000 of 2,000",
+    ]
