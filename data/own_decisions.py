@@ -24,6 +24,7 @@ from engine.records import DAY_MICROS
 OWN_POLICY = "nextbest"
 """The `policy` of the engine's own decisions."""
 DAYS_APART = 7
+AGAIN = 2 * DAY_MICROS
 PAGE = 5_000
 Until = tuple[int, str]
 """Moment and id of the last decision that was taken over."""
@@ -31,12 +32,16 @@ NOTHING_YET: Until = (-1, "")
 
 
 def own_decisions(ledger: Ledger, after: Until, *, now: int) -> tuple[pl.DataFrame, Until]:
-    """Decisions behind `after` and before `now` (microseconds UTC) as facts, and how far that went."""
-    found = [_frame([])]
-    while page := ledger.logged.every(after=after, until=now, limit=PAGE):
+    """Decisions behind `after` and before `now` (microseconds UTC) as facts, and how far that went.
+
+    Those of the `AGAIN` before `after` come once more: a night that was interrupted posts decisions of the
+    moment at which it began. What was taken over before is found unchanged.
+    """
+    found, behind = [_frame([])], (max(after[0] - AGAIN, -1), "")
+    while page := ledger.logged.every(after=behind, until=now, limit=PAGE):
         found.append(_frame([_row(each) for each in page if _taken(each)]))
-        after = (page[-1].decided_at, page[-1].decision_id)
-    return pl.concat(found), after
+        behind = (page[-1].decided_at, page[-1].decision_id)
+    return pl.concat(found), max(after, behind)
 
 
 def _taken(decision: LoggedDecision) -> bool:

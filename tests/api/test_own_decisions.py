@@ -10,7 +10,7 @@ import pytest
 import training.cases
 from data.history import HistoryStore, Snapshot
 from data.nights import NightFolder
-from data.own_decisions import OWN_POLICY
+from data.own_decisions import OWN_POLICY, own_decisions
 from data.playbooks import read_playbook
 from engine.records import DAY_MICROS
 from tests.api.company import Company, served, tables_of
@@ -111,3 +111,12 @@ def test_a_third_night_takes_nothing_over_twice(company: Company) -> None:
     assert after.filter(pl.col("superseded_at").is_not_null()).is_empty()
     assert after["decision_id"].is_unique().all()
     assert set(before["decision_id"]) <= set(after["decision_id"])
+
+
+def test_what_an_interrupted_night_posts_late_is_not_passed_over(company: Company) -> None:
+    """It decides as of its beginning; by then decisions of the day after may have been taken over."""
+    with company.ledger() as ledger:
+        found, until = own_decisions(ledger, (company.clock(), "~"), now=company.clock() + 1)
+
+    assert found.height > 0
+    assert until == (company.clock(), "~")
