@@ -66,7 +66,8 @@ class Arriving:
         files = _files(folder, self._old)
         accounts = self._accounts()
         self._known = known_ids(accounts, self._old)
-        self.placing = Placing(store.base(0 if accounts is None else _count(accounts)), bins, accounts)
+        count = 0 if accounts is None else accounts.get_column("account_id").n_unique()
+        self.placing = Placing(store.base(count), bins, accounts)
         self._answered = KeyFilter() if "responses" in files else None
         done, total = 0, sum(map(len, files.values()))
         # Which touchpoints are asked for is known once the responses are read.
@@ -189,7 +190,3 @@ def _files(folder: Path, old: Snapshot | None) -> dict[str, list[Path]]:
     if not files:
         raise ContractError(f"{folder} holds no table of the contract ({', '.join(TABLES)}).")
     return files
-
-
-def _count(accounts: pl.DataFrame) -> int:
-    return accounts.get_column("account_id").n_unique()

@@ -219,7 +219,7 @@ def _in_force(accounts: pl.DataFrame) -> pl.DataFrame:
 
 
 def place_all(base: Snapshot, bins: Bins, rows: Mapping[str, pl.DataFrame]) -> Placing:
-    """Rows that are at hand, placed. Raises nothing."""
+    """Rows that are at hand, placed."""
     placing = Placing(base, bins, rows.get("accounts"))
     for table, frame in rows.items():
         if table != "accounts":

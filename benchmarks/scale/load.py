@@ -20,6 +20,7 @@ class Load:
     accounts: int
     rows: int
     seconds: dict[str, float]
+    processor: float
     memory: int
     input: int
     disk_peak: int
@@ -34,6 +35,7 @@ class Load:
             f"| accounts; rows of all tables | {self.accounts:,}; {self.rows:,} |",
             f"| time; rows/s | {total:,.0f} s; {self.rows / total:,.0f} |",
             f"| of it | {stages} |",
+            f"| processor time of all processes | {self.processor:,.0f} s |",
             f"| memory at most, all processes (PSS) | {self.memory / 1e9:.2f} GB |",
             f"| given as Parquet | {self.input / 1e9:.2f} GB |",
             f"| disk at most; kept: history, ledger | {self.disk_peak / 1e9:.2f} GB; "
@@ -63,4 +65,14 @@ def measure_load(home: Path, accounts: int, per_account: int = 50) -> Load:
         with watched(home) as peak:
             ingest(export, place, loaded_at=AS_OF, progress=stages)
     ledger = sum(path.stat().st_blocks * 512 for path in home.glob("ledger.sqlite*"))
-    return Load(accounts, rows, stages.seconds, peak.memory, given, peak.disk, size_of(place.history), ledger)
+    return Load(
+        accounts,
+        rows,
+        stages.seconds,
+        peak.processor,
+        peak.memory,
+        given,
+        peak.disk,
+        size_of(place.history),
+        ledger,
+    )
