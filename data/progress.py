@@ -70,7 +70,8 @@ def _lines(clock: Callable[[], float]) -> Progress:
         elif not known.ended and of > 1 and now - known.told >= _EVERY_SECONDS and done > known.done_at_first:
             known.told = now
             rate = (done - known.done_at_first) / (now - known.begun)
-            _tell(f"{stage}: {done:,} of {of:,}, {rate:,.3g} a second, {_shown((of - done) / rate)} left")
+            pace = f"{rate:,.3g} a second" if rate >= 1.0 else f"{_shown(1.0 / rate)} each"
+            _tell(f"{stage}: {done:,} of {of:,}, {pace}, {_shown((of - done) / rate)} left")
 
     return report
 

@@ -57,3 +57,18 @@ def test_a_stage_that_lasts_says_every_minute_how_fast_it_goes_and_how_long_it_w
         "deciding: 1,800 of 2,000, 10 a second, 20 s left",
         "deciding: 2,000 of 2,000",
     ]
+
+
+def test_steps_that_take_minutes_say_how_long_each_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    """A rate of 0.005 a second tells nobody anything."""
+    now = 0.0
+    report = _lines(lambda: now)
+    for done in range(4):
+        now = done * 200.0
+        report("comparing learners", done, 5)
+
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "comparing learners: 1 of 5, 3 min each, 13 min left",
+        "comparing learners: 2 of 5, 3 min each, 10 min left",
+        "comparing learners: 3 of 5, 3 min each, 7 min left",
+    ]
