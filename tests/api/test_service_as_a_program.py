@@ -153,6 +153,8 @@ def test_the_api_describes_itself(company: Company) -> None:
         "/v1/stream",
         "/v1/suggestions/{suggestion_id}/feedback",
         "/v1/suggestions/{suggestion_id}/undo",
+        "/v1/team/stand-ins",
+        "/v1/team/stand-ins/{stand_in_id}/end",
         "/v1/worklist",
     }
     assert company.client.get("/docs").status_code == 404

@@ -33,9 +33,9 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
-    """A company with people who read English, Arabic and Persian."""
+    """A company with people who read three languages; a day shows eight visits, so each file has its own."""
     names = {"a7": "دكتورة ألفت", "a8": "دکتر الفت"}
     tables = tables_of(
         [*(f"a{n}" for n in range(1, 12)), *(f"b{n}" for n in range(1, 6))],
