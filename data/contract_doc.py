@@ -33,11 +33,8 @@ What `nextbest ingest FOLDER` reads. This page is generated from the definition 
 - A table in another form (`touchpoints.csv.gz`, `touchpoints.xlsx`, a folder named `touchpoints.parquet`)
   stops the load; files that are no tables may lie beside them.
 
-A folder is loaded completely or not at all, and is held in memory while it is checked: 20,000 accounts with
-0.4 million touchpoints and 1.9 million outcomes (50 MB of Parquet) took 1.5 GB and one minute on two busy
-cores. Where that is too much, load a longer history in several folders, the oldest first: accounts, users
-and teams with the first one, then touchpoints, responses and outcomes by period, each row with its
-`stored_at`.
+A folder is loaded completely or not at all. Files are read in portions, so that memory follows the number of
+accounts and not the number of touchpoints ([scale.md](scale.md)).
 
 ## Facts change and arrive late
 Every table may carry two more columns:

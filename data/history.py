@@ -156,9 +156,9 @@ class HistoryStore:
                 shutil.rmtree(building.folder)
                 return old, building.counts, frozenset()
             snapshot = building.finish(watermark)
-            progress("putting the new history in place", 0, 1)
+            progress("swap", 0, 1)
             self._swap(snapshot)
-            progress("putting the new history in place", 1, 1)
+            progress("swap", 1, 1)
             return snapshot, building.counts, frozenset(building.accounts)
 
     def forget_parent(self) -> None:
