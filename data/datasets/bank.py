@@ -17,15 +17,13 @@ import polars as pl
 from data.datasets import DatasetError
 from data.datasets.files import (
     SYSTEM,
+    convert_to,
     find,
-    only_tables,
     read_csv,
     system_tables,
     with_numbers,
-    write_tables,
 )
 from data.progress import Progress, quiet
-from data.whole_folder import refuse_occupied, whole_folder
 
 FIRST_YEAR = 2008
 NEVER_CALLED = 999
@@ -54,17 +52,12 @@ def convert(source: Path, out: Path, progress: Progress = quiet) -> None:
         OccupiedFolderError: `out` holds something else.
         DatasetError: The file is missing, unreadable or not of this data set, or `out` cannot be written.
     """
-    refuse_occupied(out, is_ours=only_tables, what="a folder of the contract's tables")
-    progress("reading", 0, 2)
+    convert_to(out, lambda: _tables(_calls_of(source)), progress)
+
+
+def _calls_of(source: Path) -> pl.DataFrame:
     path = find(source, _FILES)
-    calls = _calls(with_numbers(read_csv(path, _COLUMNS, what=_NAME, separator=";"), _NUMBERS, path), path)
-    progress("writing", 1, 2)
-    try:
-        with whole_folder(out) as building:
-            write_tables(_tables(calls), building)
-    except OSError as error:
-        raise DatasetError(f"The tables cannot be written to {out}: {error.strerror}.") from error
-    progress("writing", 2, 2)
+    return _calls(with_numbers(read_csv(path, _COLUMNS, what=_NAME, separator=";"), _NUMBERS, path), path)
 
 
 def _calls(rows: pl.DataFrame, path: Path) -> pl.DataFrame:

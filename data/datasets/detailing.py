@@ -17,15 +17,13 @@ import polars as pl
 from data.datasets import DatasetError
 from data.datasets.files import (
     SYSTEM,
+    convert_to,
     find,
-    only_tables,
     read_csv,
     system_tables,
     with_numbers,
-    write_tables,
 )
 from data.progress import Progress, quiet
-from data.whole_folder import refuse_occupied, whole_folder
 from engine.records import NO_CONTACT
 
 FIRST_MONTH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -51,19 +49,15 @@ def convert(source: Path, out: Path, progress: Progress = quiet) -> None:
         OccupiedFolderError: `out` holds something else.
         DatasetError: A file is missing, unreadable or not of this data set, or `out` cannot be written.
     """
-    refuse_occupied(out, is_ours=only_tables, what="a folder of the contract's tables")
-    progress("reading", 0, 2)
-    months, physicians = _months(source), _physicians(source)
-    strange = months.join(physicians, on="account_id", how="anti")
-    if len(strange):
-        raise DatasetError(f"demo.csv has no physician {strange['account_id'][0]!r} of counts.csv.")
-    progress("writing", 1, 2)
-    try:
-        with whole_folder(out) as building:
-            write_tables(_tables(months, physicians), building)
-    except OSError as error:
-        raise DatasetError(f"The tables cannot be written to {out}: {error.strerror}.") from error
-    progress("writing", 2, 2)
+
+    def tables() -> dict[str, pl.DataFrame]:
+        months, physicians = _months(source), _physicians(source)
+        strange = months.join(physicians, on="account_id", how="anti")
+        if len(strange):
+            raise DatasetError(f"demo.csv has no physician {strange['account_id'][0]!r} of counts.csv.")
+        return _tables(months, physicians)
+
+    convert_to(out, tables, progress)
 
 
 def _months(source: Path) -> pl.DataFrame:

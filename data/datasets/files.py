@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from data.datasets import DatasetError
+from data.progress import Progress
+from data.whole_folder import refuse_occupied, whole_folder
 from engine.contract import TABLES, WEEKDAYS
 
 SYSTEM = "system"
@@ -97,3 +99,22 @@ def write_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
         schema = TABLES[name].schema
         typed = [pl.col(column).cast(schema[column]) for column in rows.columns if column in schema]
         rows.with_columns(typed).write_parquet(folder / f"{name}.parquet")
+
+
+def convert_to(out: Path, tables: Callable[[], Mapping[str, pl.DataFrame]], progress: Progress) -> None:
+    """Make the tables and write them to a folder that comes to be whole or not at all.
+
+    Raises:
+        OccupiedFolderError: `out` holds something else than tables of the contract.
+        DatasetError: As `tables` does, or `out` cannot be written.
+    """
+    refuse_occupied(out, is_ours=only_tables, what="a folder of the contract's tables")
+    progress("reading", 0, 2)
+    made = tables()
+    progress("writing", 1, 2)
+    try:
+        with whole_folder(out) as building:
+            write_tables(made, building)
+    except OSError as error:
+        raise DatasetError(f"The tables cannot be written to {out}: {error.strerror}.") from error
+    progress("writing", 2, 2)

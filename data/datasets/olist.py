@@ -13,16 +13,14 @@ import polars as pl
 from data.datasets import DatasetError
 from data.datasets.files import (
     SYSTEM,
+    convert_to,
     find,
-    only_tables,
     read_csv,
     system_tables,
     with_numbers,
     with_times,
-    write_tables,
 )
 from data.progress import Progress, quiet
-from data.whole_folder import refuse_occupied, whole_folder
 
 TEXTS_OF_DEALS = (
     "business_segment", "lead_type", "lead_behaviour_profile", "has_company", "has_gtin", "average_stock",
@@ -50,18 +48,13 @@ def convert(source: Path, out: Path, progress: Progress = quiet) -> None:
         OccupiedFolderError: `out` holds something else.
         DatasetError: A file is missing, unreadable or not of this data set, or `out` cannot be written.
     """
-    refuse_occupied(out, is_ours=only_tables, what="a folder of the contract's tables")
-    progress("reading", 0, 2)
-    path = find(source, ("olist_marketing_qualified_leads_dataset.csv",))
-    leads = with_times(read_csv(path, _LEADS, what=_NAME), "first_contact_date", path)
-    deals = _deals(source, leads)
-    progress("writing", 1, 2)
-    try:
-        with whole_folder(out) as building:
-            write_tables(_tables(leads, deals), building)
-    except OSError as error:
-        raise DatasetError(f"The tables cannot be written to {out}: {error.strerror}.") from error
-    progress("writing", 2, 2)
+
+    def tables() -> dict[str, pl.DataFrame]:
+        path = find(source, ("olist_marketing_qualified_leads_dataset.csv",))
+        leads = with_times(read_csv(path, _LEADS, what=_NAME), "first_contact_date", path)
+        return _tables(leads, _deals(source, leads))
+
+    convert_to(out, tables, progress)
 
 
 def _deals(source: Path, leads: pl.DataFrame) -> pl.DataFrame:
