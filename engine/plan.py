@@ -333,8 +333,8 @@ def _check(contacts: Contacts, limits: Limits) -> None:
         raise EngineError("All arrays of contacts need one entry per contact.")
     if not np.isfinite(contacts.value).all():
         raise EngineError("Every contact needs a value that is a number.")
-    most_of = {"person": people, "quota": len(limits.quotas), "fixed": horizon, "promise": len(contacts)}
-    for name, most in most_of.items():
+    below = {"person": people, "quota": len(limits.quotas), "fixed": horizon, "promise": len(contacts)}
+    for name, most in below.items():
         values = getattr(contacts, name)
         if len(contacts) and (values.min() < -1 or values.max() >= most):
             raise EngineError(f"{name}: got {values.min()} to {values.max()}, need -1 to {most - 1}.")
