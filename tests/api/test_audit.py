@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,11 +27,12 @@ def company(tmp_path: Path, ledger_url: str) -> Iterator[Company]:
 
 def written(company: Company, **chosen: str) -> list[Seen]:
     """What the log has, once the last request is in it: it is noted after its answer has gone out."""
-    company.client.get("/v1/hand-overs/last", headers=company.as_("rs"))
+    last = uuid.uuid4().hex
+    company.client.get(f"/v1/hand-overs/{last}", headers=company.as_("rs"))
     for _ in range(1000):
         company.app.state.trail.write()
         with company.ledger() as ledger:
-            if any(one.subject == "last" for one in ledger.audit.find(user_id="rs")):
+            if any(one.subject == last for one in ledger.audit.find(user_id="rs")):
                 return ledger.audit.find(**chosen)  # type: ignore[arg-type]
     raise AssertionError("The last request is not in the log.")
 
@@ -73,6 +75,7 @@ def test_the_night_forgets_what_is_older_than_the_days_of_the_settings(company: 
     first = len(written(company))
     company.clock.pass_time(days=40)
     company.get("/accounts/a2")
+    assert "a2" in {one.account_id for one in written(company)}
     settings = company.settings.model_copy(update={"audit_days": 30.0})
 
     run_night(settings, clock=company.clock, ignore_freshness=True)
