@@ -12,7 +12,7 @@ from benchmarks.quality import certainty, ours
 from benchmarks.quality.found import Found
 from benchmarks.quality.peers import PEERS
 from benchmarks.quality.pictures import curves
-from benchmarks.quality.results import ROOT, Cell, Results
+from benchmarks.quality.results import ROOT, TRACKED, Cell, Results
 from benchmarks.quality.run import Plan, affordable, cells, full, run, small
 from benchmarks.quality.tables import document, put_into
 from benchmarks.quality.worlds import preset
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     python = asked.peers if asked.peers and asked.peers.exists() else None
     if asked.peers and python is None:
         print(f"Without peers: {asked.peers} is not there.", file=sys.stderr)
-    results = Results(asked.results)
+    results = Results(asked.results, asked.tracked)
     try:
         wanted = _cells(asked)
         with reporting() as progress:
@@ -43,8 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = Found.of(results)
     text = document(found, datetime.now(UTC), "make bench-quality")
     if asked.write:
+        results.keep()
         put_into(PAGE, text + _picture(found))
-        print(f"Written: {PAGE.relative_to(ROOT)}")
+        print(f"Written: {PAGE.relative_to(ROOT)} and {asked.tracked}")
     else:
         print(text)
     return 0
@@ -83,8 +84,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--who", default="", help="with commas; default: ours, and peers with --peers")
     parser.add_argument("--runs", type=int, default=0, help="seeds for false claims and coverage")
     parser.add_argument("--results", type=Path, default=ROOT / "var/quality/results.jsonl")
+    parser.add_argument("--tracked", type=Path, default=TRACKED, help="what tables were made from")
     parser.add_argument("--peers", type=Path, default=None, help="an interpreter that has the peers")
-    parser.add_argument("--write", action="store_true", help="into docs/method.md, instead of printing")
+    parser.add_argument(
+        "--write", action="store_true", help="tables into docs/method.md, cells into --tracked"
+    )
     return parser
 
 

@@ -83,7 +83,7 @@ def measure(
     what: str, worlds: Iterable[str], seeds: Iterable[int], results: Results, progress: Progress
 ) -> None:
     """Append what is missing of "claim" or "coverage" to the results."""
-    code = code_of("certainty", peer=False)
+    code = code_of("certainty")
     there = {(line["world"], line["seed"]) for line in results.lines(what) if line["code"] == code}
     wanted = [(world, seed) for seed in seeds for world in worlds]
     for done, (world, seed) in enumerate(wanted):

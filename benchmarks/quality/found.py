@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from benchmarks.quality.ours import PLAIN, PRODUCT
 from benchmarks.quality.peers import PEERS
-from benchmarks.quality.results import Cell, Result, Results
+from benchmarks.quality.results import Cell, Result, Results, code_of
 from benchmarks.quality.statistics import Mean
 
+T = TypeVar("T")
 TITLES = {PRODUCT: "**product**", PLAIN: "LightGBM T-learner"} | {
     name: peer.title for name, peer in PEERS.items()
 }
@@ -19,20 +22,39 @@ TITLES = {PRODUCT: "**product**", PLAIN: "LightGBM T-learner"} | {
 
 @dataclass(frozen=True)
 class Found:
-    """All results, and who and what is among them in the order of the tables."""
+    """What the tables show, and who and what is among it in the order of the tables.
+
+    A figure over seeds is of one code: this checkout's where any seed was measured with it, else the most
+    frequent.
+
+    Attributes:
+        cells: What is shown.
+        older: Cells that are not, because others of their figure are of newer code.
+        claims, coverage: Lines of `certainty`, of each world those of one code.
+    """
 
     cells: Mapping[Cell, Result]
     claims: Sequence[Mapping[str, object]]
     coverage: Sequence[Mapping[str, object]]
+    older: Sequence[Cell] = ()
 
     @classmethod
     def of(cls, results: Results) -> Found:
-        """Everything in a file, the newest of each."""
-        newest = {
-            kind: list({(line["world"], line["seed"]): line for line in results.lines(kind)}.values())
-            for kind in ("claim", "coverage")
-        }
-        return cls(results.cells(), newest["claim"], newest["coverage"])
+        """Of everything that was measured."""
+        every = list(results.cells().values())
+        today = {result.code for result in every if result.of_today}
+        cells = _of_one_code(
+            every, lambda r: (r.cell.world, r.cell.cases, r.cell.who), lambda r: r.code, today
+        )
+        certainty = [
+            _of_one_code(
+                results.certainty(what), lambda line: line["world"], lambda line: str(line["code"]),
+                {code_of("certainty")},
+            )
+            for what in ("claim", "coverage")
+        ]  # fmt: skip
+        shown = {result.cell: result for result in cells}
+        return cls(shown, *certainty, [r.cell for r in every if r.cell not in shown])
 
     @property
     def who(self) -> list[str]:
@@ -67,6 +89,21 @@ class Found:
             if np.isfinite(first[seed].share - second[seed].share)
         ]  # fmt: skip
         return Mean.of(gaps) if gaps else None
+
+
+def _of_one_code(
+    given: Sequence[T], figure: Callable[[T], object], code: Callable[[T], str], today: Container[str]
+) -> list[T]:
+    """Of each figure those of today's code, or of the code that most of it was measured with."""
+    found: dict[object, list[T]] = defaultdict(list)
+    for each in given:
+        found[figure(each)].append(each)
+    kept = []
+    for group in found.values():
+        counts = Counter(code(each) for each in group)
+        best = max(counts, key=lambda one: (one in today, counts[one], one))
+        kept += [each for each in group if code(each) == best]
+    return kept
 
 
 def title(who: str) -> str:

@@ -1,4 +1,8 @@
-"""Finished cells as lines of a JSONL file: whatever was interrupted goes on where it stopped."""
+"""Finished cells as lines of JSONL files: whatever was interrupted goes on where it stopped, elsewhere too.
+
+New lines go into a file of this checkout (`var/quality`); what the tables were made from is tracked
+(`measured.jsonl`), so that another machine measures only what is missing.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,10 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 
+from benchmarks.quality.peers import PEERS
+
 ROOT = Path(__file__).parents[2]
+TRACKED = Path(__file__).with_name("measured.jsonl")
 KNOWING = (
     "data/world/*.py", "data/playbooks/pharma.toml", "benchmarks/quality/worlds.*", "engine/features.py",
     "engine/facts.py", "engine/kernels.py", "engine/tallies.py", "engine/encoding.py", "training/cases.py",
@@ -20,9 +27,14 @@ KNOWING = (
 """What decides which cases there are and what is known of them."""
 LEARNING = ("training/*.py", "engine/estimation.py", "engine/numerics.py", "benchmarks/quality/ours.py")
 NOT_LEARNING = frozenset(
-    {"case_file.py", "cli.py", "errors.py", "pictures.py", "release.py", "report.py", "tracking.py"}
-)
-PEERS = ("benchmarks/quality/handover.py", "benchmarks/quality/peers/*.py", "training/behaviour.py")
+    {
+        "advice_effects.py", "board.py", "case_file.py", "cli.py", "effects_beside.py", "errors.py",
+        "evaluate_commands.py", "gate.py", "gate_parts.py", "leaks.py", "optouts.py", "other_policy.py",
+        "pictures.py", "ranking.py", "release.py", "report.py", "segments.py", "stopping.py", "tracking.py",
+    }
+)  # fmt: skip
+"""Of `training`, what no figure of the bench depends on."""
+OF_PEERS = ("benchmarks/quality/handover.py", "benchmarks/quality/peers/*.py", "training/behaviour.py")
 
 
 @dataclass(frozen=True, order=True)
@@ -64,6 +76,11 @@ class Result:
     versions: dict[str, str] = field(default_factory=dict)
 
     @property
+    def of_today(self) -> bool:
+        """Whether the files that the figure depends on are those of this checkout."""
+        return self.code == code_of(self.cell.who)
+
+    @property
     def gain(self) -> float:
         """The oracle's gain over the best fixed action, in currency per decision."""
         return self.oracle - self.best_fixed
@@ -77,10 +94,15 @@ class Result:
 
 
 class Results:
-    """Lines of a file, newest last; safe to append to from several processes."""
+    """Lines of a file, newest last, after those of a tracked one; safe to append to from several processes.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Args:
+        path: Where new lines go.
+        tracked: Read before it, written by `keep` alone; None = there is no such file.
+    """
+
+    def __init__(self, path: Path, tracked: Path | None = None) -> None:
+        self.path, self.tracked = path, tracked
 
     def add(self, kind: str, line: dict[str, object]) -> None:
         """Append a line at once."""
@@ -94,35 +116,57 @@ class Results:
 
     def lines(self, kind: str) -> Iterator[dict[str, object]]:
         """Lines of a kind; one that was cut short by a crash is not one."""
-        if not self.path.exists():
-            return
-        for text in self.path.read_text(encoding="utf-8").splitlines():
-            try:
-                line = json.loads(text)
-            except json.JSONDecodeError:
+        for path in (self.tracked, self.path):
+            if path is None or not path.exists():
                 continue
-            if line.pop("kind") == kind:
-                yield line
+            for text in path.read_text(encoding="utf-8").splitlines():
+                try:
+                    line = json.loads(text)
+                except json.JSONDecodeError:
+                    continue
+                if line.pop("kind") == kind:
+                    yield line
 
     def add_cell(self, result: Result) -> None:
         """Append a finished cell."""
         self.add("cell", asdict(result))
 
     def cells(self) -> dict[Cell, Result]:
-        """The newest result of every cell."""
-        found = (Result(**{**line, "cell": Cell(**line["cell"])}) for line in self.lines("cell"))  # type: ignore[arg-type]
-        return {result.cell: result for result in found}
+        """The newest result of every cell, one of today's code before any other."""
+        lines = (Result(**{**line, "cell": Cell(**line["cell"])}) for line in self.lines("cell"))  # type: ignore[arg-type]
+        return {result.cell: result for result in sorted(lines, key=lambda result: result.of_today)}
+
+    def certainty(self, what: str) -> list[dict[str, object]]:
+        """The newest "claim" or "coverage" of every world and seed, one of today's code before any other."""
+        today = code_of("certainty")
+        lines = sorted(self.lines(what), key=lambda line: line["code"] == today)
+        return list({(line["world"], line["seed"]): line for line in lines}.values())
 
     def missing(self, wanted: Iterable[Cell], code: dict[str, str]) -> list[Cell]:
         """Cells that nobody has measured with this code."""
         there = self.cells()
         return [cell for cell in wanted if cell not in there or there[cell].code != code[cell.who]]
 
+    def keep(self) -> None:
+        """Write what is newest of everything into the tracked file, in an order that makes small changes."""
+        assert self.tracked is not None
+        cells = [{"kind": "cell", **asdict(result)} for _, result in sorted(self.cells().items())]
+        others = [
+            {"kind": what, **line}
+            for what in ("claim", "coverage")
+            for line in sorted(self.certainty(what), key=lambda line: (str(line["world"]), line["seed"]))
+        ]
+        text = "".join(json.dumps(line, sort_keys=True) + "\n" for line in cells + others)
+        beside = self.tracked.with_suffix(".new")
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(self.tracked)
+
 
 @cache
-def code_of(who: str, *, peer: bool) -> str:
+def code_of(who: str) -> str:
     """Fingerprint of the files that a figure of ours, or of a peer, depends on."""
-    patterns = KNOWING + (PEERS if peer else LEARNING)
+    peer = who in PEERS
+    patterns = KNOWING + (OF_PEERS if peer else LEARNING)
     paths = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
     digest = hashlib.sha256(who.encode() if peer else b"")
     for path in paths:

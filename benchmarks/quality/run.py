@@ -87,7 +87,7 @@ def small(who: tuple[str, ...]) -> set[Cell]:
 def run(plan: Plan, results: Results, progress: Progress) -> None:
     """Measure what is missing, world by world and seed by seed, so that a world is simulated once."""
     everybody = {cell.who for cell in plan.cells if plan.python or cell.who not in PEERS}
-    code = {who: code_of(who, peer=who in PEERS) for who in everybody}
+    code = {who: code_of(who) for who in everybody}
     wanted = sorted(cell for cell in plan.cells if cell.who in everybody)
     left = results.missing(wanted, code)
     done = len(wanted) - len(left)

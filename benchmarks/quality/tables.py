@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 from benchmarks.quality.found import Found, percent, plain, ranges, table, title
 from benchmarks.quality.handover import BUDGET_SECONDS
 from benchmarks.quality.peers import PEERS
+from benchmarks.quality.results import Cell
 from benchmarks.quality.statistics import Mean
 from benchmarks.quality.verdicts import certainty_table, goals_table, peer_table
 from benchmarks.quality.worlds import presets
@@ -48,8 +51,27 @@ def _header(found: Found, now: datetime, command: str) -> str:
     return (
         f"Written {now.astimezone(UTC):%Y-%m-%d} by `{command}` from {len(results):,} cells, seeds "
         f"{ranges({result.cell.seed for result in results})}, one thread each. "
-        f"Commits: {', '.join(commits) or 'unknown'}. Versions: {named}."
+        f"Commits: {', '.join(commits) or 'unknown'}. Versions: {named}.{_other_code(found)}"
     )
+
+
+def _other_code(found: Found) -> str:
+    """Which figures are not of the code of this checkout, and what was left out so that none is of two."""
+    others = [result for result in found.cells.values() if not result.of_today]
+    said = ""
+    for commit in sorted({result.commit for result in others}):
+        mine = [result.cell for result in others if result.commit == commit]
+        said += f"\n\nOf other code than this checkout's, commit {commit or 'unknown'}: {_named(mine)}."
+    if found.older:
+        said += f"\n\nNot shown, because other seeds were measured with newer code: {_named(found.older)}."
+    return said
+
+
+def _named(cells: Sequence[Cell]) -> str:
+    """By world and size."""
+    counts = Counter((cell.world, cell.cases) for cell in cells)
+    each = ", ".join(f"`{world}` {size:,} ({count})" for (world, size), count in sorted(counts.items()))
+    return f"{len(cells):,} cells ({each})"
 
 
 def _share_table(found: Found, size: int) -> str:

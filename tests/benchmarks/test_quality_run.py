@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from dataclasses import replace
@@ -18,7 +19,7 @@ from benchmarks.quality.found import Found
 from benchmarks.quality.peers import PEERS
 from benchmarks.quality.peers.problem import Problem
 from benchmarks.quality.pictures import curves
-from benchmarks.quality.results import Cell, Result, Results, code_of
+from benchmarks.quality.results import NOT_LEARNING, ROOT, Cell, Result, Results, code_of
 from benchmarks.quality.run import Plan, cells
 from benchmarks.quality.tables import BEGIN, END, document, put_into
 from data.home import DataError
@@ -36,7 +37,7 @@ def result(who: str = "product", world: str = "randomised", cases: int = 20_000,
     zero = world.startswith("zero")
     return Result(
         Cell(world, cases, seed, who), value, 0.0 if zero else 300.0, 0.0 if zero else 100.0, 20.0, 7.0, "",
-        code_of(who, peer=who in PEERS), "abc", {"numpy": "2"},
+        code_of(who), "abc", {"numpy": "2"},
     )  # fmt: skip
 
 
@@ -59,7 +60,7 @@ def test_a_cell_is_measured_again_only_when_its_code_has_changed(tmp_path: Path)
     """A run of days goes on where it stopped, and never mixes old code's figures with new ones unseen."""
     results = Results(tmp_path / "results.jsonl")
     results.add_cell(result())
-    code = {"product": code_of("product", peer=False)}
+    code = {"product": code_of("product")}
 
     done = results.missing([result().cell], code)
     changed = results.missing([result().cell], {"product": "other"})
@@ -76,6 +77,72 @@ def test_a_line_that_a_crash_cut_short_is_measured_again(tmp_path: Path) -> None
         file.write('{"kind": "cell", "cell": {"wor')
 
     assert list(results.cells()) == [result().cell]
+
+
+def test_what_the_tables_were_made_from_goes_on_on_another_machine(tmp_path: Path) -> None:
+    """A measurement of days outlives the machine: there, only what is missing is measured."""
+    tracked = tmp_path / "measured.jsonl"
+    here = Results(tmp_path / "here.jsonl", tracked)
+    here.add_cell(result(value=120.0))
+    here.add("claim", {"world": "zero", "seed": 1, "code": "a", "claimed": False})
+    here.keep()
+    kept = tracked.read_text(encoding="utf-8")
+    there = Results(tmp_path / "there.jsonl", tracked)
+    there.add_cell(result(seed=2))
+    there.add_cell(replace(result(), value=99.0, code="older"))
+
+    left = there.missing([result(seed=s).cell for s in (1, 2, 3)], {"product": code_of("product")})
+    there.keep()
+
+    assert left == [result(seed=3).cell]
+    assert there.cells()[result().cell].value == 120.0
+    assert tracked.read_text(encoding="utf-8").splitlines()[:1] == kept.splitlines()[:1]
+    assert len(tracked.read_text(encoding="utf-8").splitlines()) == 3
+
+
+def test_no_figure_is_a_mean_over_two_codes_and_what_is_of_other_code_is_named(tmp_path: Path) -> None:
+    """Otherwise a figure after a change would be partly one of before it."""
+    old = [replace(result(seed=seed, value=300.0), code="old", commit="0ld") for seed in (1, 2, 3)]
+    alone = replace(result("best_fixed", world="hidden"), code="old", commit="0ld")
+    found = found_of(tmp_path, *old, result(seed=4, value=120.0), alone)
+
+    text = document(found, NOW, "make bench-quality")
+
+    assert "| `randomised` | 4 | 200 | 10.0 | - |" in text
+    assert "Of other code than this checkout's, commit 0ld: 1 cells (`hidden` 20,000 (1))." in text
+    assert "measured with newer code: 3 cells (`randomised` 20,000 (3))." in text
+
+
+def test_written_tables_leave_their_cells_in_the_tracked_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the command itself, with nothing left to measure."""
+    page, tracked = tmp_path / "page.md", tmp_path / "measured.jsonl"
+    page.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
+    monkeypatch.setattr("benchmarks.quality.__main__.PAGE", page)
+    monkeypatch.setattr("benchmarks.quality.__main__.ROOT", tmp_path)
+    Results(tmp_path / "results.jsonl").add_cell(result())
+    asked = ["--worlds", "randomised", "--who", "product", "--write", "--tracked", str(tracked)]
+
+    done = main([*asked, "--results", str(tmp_path / "results.jsonl")])
+
+    assert done == 0
+    assert "| `randomised` | 1 | 200 | 25.0 |" in page.read_text(encoding="utf-8")
+    assert Results(tmp_path / "none.jsonl", tracked).cells() == {result().cell: result()}
+
+
+def test_no_figure_depends_on_what_its_fingerprint_leaves_out() -> None:
+    """A file that is left out by mistake could change and old figures would pass for new ones."""
+    found, open_ = set(), [ROOT / f"benchmarks/quality/{name}.py" for name in ("ours", "certainty")]
+    while open_:
+        for node in ast.walk(ast.parse(open_.pop().read_text(encoding="utf-8"))):
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            path = ROOT / (module.replace(".", "/") + ".py")
+            if module.startswith("training.") and path not in found:
+                found.add(path)
+                open_ += [path] if module != "training.run" else []  # which imports every report
+
+    assert not {path.name for path in found} & (NOT_LEARNING - {"errors.py"})
 
 
 def test_every_learner_of_a_small_world_gets_a_cell_and_nothing_is_done_twice(
@@ -275,8 +342,10 @@ def test_false_claims_and_coverage_are_counted_by_seed(tmp_path: Path) -> None:
     """A seed that was measured twice counts once, with its newest result."""
     results = Results(tmp_path / "results.jsonl")
     for seed, hit in ((1, True), (1, False), (2, True), (3, False), (4, False)):
-        results.add("claim", {"world": "zero", "seed": seed, "claimed": hit})
-        results.add("coverage", {"world": "randomised", "seed": seed, "covered": {"a call": not hit}})
+        results.add("claim", {"world": "zero", "seed": seed, "code": "a", "claimed": hit})
+        results.add(
+            "coverage", {"world": "randomised", "seed": seed, "code": "a", "covered": {"a call": not hit}}
+        )
 
     text = document(Found.of(results), NOW, "make bench-quality")
 
@@ -371,6 +440,6 @@ def test_results_are_plain_json_lines(tmp_path: Path) -> None:
 
 def test_the_fingerprint_of_ours_does_not_depend_on_the_peers() -> None:
     """A change of a peer's adapter must not throw the product's figures away, and the reverse."""
-    assert code_of("product", peer=False) == code_of("s_learner", peer=False)
-    assert code_of("vw", peer=True) != code_of("product", peer=False)
+    assert code_of("product") == code_of("s_learner")
+    assert code_of("vw") != code_of("product")
     assert worlds.WORLDS_FILE.exists()
