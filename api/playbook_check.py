@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from data.history import HistoryStore
 from data.home import DataError, Home
 from data.ledger.ledger import Ledger
 from engine.findings import Finding, Severity
 from engine.playbook import Playbook
+from engine.treatment_checks import unnamed_columns
 
 MOST_WITHOUT_ACTION = 0.30
 LEAST_OPTIONALITY = 7.0
@@ -47,7 +49,14 @@ def measured(home: Home, playbook: Playbook) -> list[Finding]:
         raise NotMeasuredError(
             f"No night to measure the playbook {wanted} on: {last}. Run: nextbest nightly --playbook ..."
         )
-    return list(_of_summary(run.summary))
+    return [*_of_summary(run.summary), *_undeclared(home, playbook)]
+
+
+def _undeclared(home: Home, playbook: Playbook) -> Iterator[Finding]:
+    """Columns that accounts have, and people are shown, though no rule names them."""
+    current = HistoryStore(home.history).current()
+    declared = {attribute.name for attribute in playbook.attributes}
+    return unnamed_columns(playbook, sorted(set(current.extra) - declared) if current else ())
 
 
 def _of_summary(summary: Mapping[str, Any]) -> Iterator[Finding]:

@@ -118,6 +118,7 @@ class Playbook:
         refused: Attributes of accounts that are no features.
         immature: Occasions whose outcomes are not all known yet are left out of learning ("leave_out") or
             weighted ("weight").
+        columns: Column of accounts or field of a form -> what people call it.
     """
 
     id: str
@@ -176,6 +177,7 @@ class Playbook:
     fairness: tuple[Fairness, ...] = (Fairness(),)
     refused: tuple[str, ...] = ()
     immature: str = "leave_out"
+    columns: Mapping[str, Texts] = field(default_factory=dict)
 
     @cached_property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -248,6 +250,7 @@ def parse_playbook(text: str) -> Playbook:
         fairness=read_fairness(tables),
         refused=read_refused(tables),
         immature=read_immature(tables),
+        columns={key: table["name"] for key, table in of["columns"].items()},
         minimums=tuple(Minimum(id=key, **table) for key, table in rules.read("minimums")),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )

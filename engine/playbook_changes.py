@@ -92,7 +92,7 @@ SECTION_WORDS: Mapping[str, str] = {
     "suppressions": "pause", "context_weights": "context weight", "journey": "stage",
     "hand_overs": "hand-over rule", "service_levels": "service level", "calendars": "calendar",
     "equivalents": "group of equal contacts", "actions": "action", "levers": "lever", "quotas": "quota",
-    "minimums": "minimum", "experiment": "standing test",
+    "minimums": "minimum", "experiment": "standing test", "columns": "column",
 }  # fmt: skip
 """Section -> what one of it is called; a section that is not here is called by its name."""
 

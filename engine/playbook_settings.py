@@ -44,13 +44,15 @@ class Setting:
 @dataclass(frozen=True)
 class Section:
     """Settings that stand together. `name` "" = the top of the file; else one table per id beneath it, or
-    where it is `single` the table of that name itself, which is read under the id ""."""
+    where it is `single` the table of that name itself, which is read under the id "". With `any_id` the ids
+    are names from the data, which may be written in any way."""
 
     name: str
     meaning: str
     settings: tuple[Setting, ...]
     required: bool = False
     single: bool = False
+    any_id: bool = False
 
 
 def _amount(name: str, meaning: str, default: Any = REQUIRED) -> Setting:
@@ -406,4 +408,8 @@ SECTIONS: tuple[Section, ...] = (
                 " what came of them so far counts, by the inverse of the share of occasions that are old"
                 " enough to show it.", "leave_out", choices=("leave_out", "weight")),
     ), single=True),
+    Section("columns", "What people call a column of your accounts, or a field of your forms; the id is its"
+            " name in the data.", (
+        Setting("name", "texts", "What people call it."),
+    ), any_id=True),
 )  # fmt: skip

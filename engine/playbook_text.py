@@ -95,7 +95,8 @@ def _ids(section: Section, raw: Mapping[str, Any]) -> dict[str, Mapping[str, Any
     if section.required and not tables:
         raise PlaybookError(f"{section.name}: missing; need at least one, such as [{section.name}.some_id].")
     for key, table in tables.items():
-        _id(key, f"{section.name}.{key}")
+        if not section.any_id:
+            _id(key, f"{section.name}.{key}")
         _table(table, f"{section.name}.{key}")
     return tables
 

@@ -4,14 +4,14 @@ missing."""
 from __future__ import annotations
 
 import string
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from engine.findings import Finding, check_kind, listed
 from engine.journey import JourneyStage
 from engine.playbook import ContactLimit, Playbook, Suppression, Texts, Treatment
 from engine.policies import limit_counts
 from engine.records import DAY_MICROS
-from engine.sentences import LANGUAGES
+from engine.sentences import LANGUAGES, WORDS
 
 SOON_DAYS = 30
 """An approval that ends within so many days is worth a word."""
@@ -220,3 +220,22 @@ def _compared(treatment: Treatment, where: str) -> Iterator[Finding]:
 
 def _filled_in(said: Texts) -> set[str]:
     return {name for text in said.values() for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@check_kind(
+    column_unnamed=("warning", "A column that people are shown under the name that it has in the data.")
+)
+def columns_without_name(playbook: Playbook, _: int) -> Iterator[Finding]:
+    """Columns that the playbook declares."""
+    yield from unnamed_columns(playbook, (attribute.name for attribute in playbook.attributes))
+
+
+def unnamed_columns(playbook: Playbook, columns: Iterable[str]) -> Iterator[Finding]:
+    """Those of the columns that lack a language of the playbook. Their names in the data pass for English."""
+    for column in columns:
+        has = playbook.columns.get(column) or WORDS.get(f"column_{column}", {})
+        missing = [language for language in playbook.languages if language not in {*has, "en"}]
+        if missing:
+            yield Finding("column_unnamed", "warning", f"columns.{column}",
+                          f"In {listed(missing)} it is shown under the name that it has in the data.",
+                          "Say in [columns] what people call it.")  # fmt: skip

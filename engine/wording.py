@@ -234,7 +234,9 @@ def _id(value: Value, reader: Reader) -> str:
 
 
 def _column(value: Value, reader: Reader) -> str:
-    """What people call a column of the accounts; the name of one of the company's own as it stands."""
+    """What people call a column of the accounts: as the playbook says, else its own name as it stands."""
+    if named := reader.playbook.columns.get(str(value)):
+        return text_in(named, reader.language, str(value))
     key = f"column_{value}"
     return word(key, reader) if key in WORDS else _id(value, reader)
 

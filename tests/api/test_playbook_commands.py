@@ -53,7 +53,10 @@ def test_a_check_as_json_has_all_that_the_lines_have(tmp_path):
 
 def test_a_night_shows_what_a_text_cannot(tmp_path):
     """Which rules did nothing, and for how many nothing was left, is seen on accounts alone."""
-    load(tmp_path, tables_of(["a1", "a2"]))
+    tables = tables_of(["a1", "a2"])
+    for row in tables["accounts"]:
+        row |= {"age_group": "50 to 59", "shoe_size": "44"}
+    load(tmp_path, tables)
     settings = settings_of(tmp_path)
     night = run_night(settings, clock=Clock())
 
@@ -63,6 +66,7 @@ def test_a_night_shows_what_a_text_cannot(tmp_path):
     told = {each.where for each in found if each.code == "removed_nothing"}
     assert told
     assert told == {rule for rule in idle if rule.startswith(("policy:", "limit:", "suppression:"))}
+    assert {each.where for each in found if each.code == "column_unnamed"} == {"columns.shoe_size"}
     with pytest.raises(NotMeasuredError, match="the last one had pharma"):
         measured(settings.as_home(), read_playbook("clinic"))
 

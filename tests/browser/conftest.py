@@ -44,6 +44,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     tables["users"][0]["manager_id"] = "boss"
     for row in tables["accounts"]:
         row["name"] = names.get(row["account_id"], row["name"])
+        row |= {"age_group": "50 to 59", "online_hours": "5"}
     with served(tmp_path_factory.mktemp("browser"), tables) as found:
         for user_id in ("am", "ml", "boss"):
             give_password(found, user_id)

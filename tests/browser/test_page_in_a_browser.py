@@ -136,9 +136,12 @@ def test_l_the_page_speaks_her_language_in_her_direction(
 
 
 def latin(page: Page) -> set[str]:
-    """Latin words that are read on a page, outside names and codes, which are isolated."""
+    """Latin words that are read on a page, outside names and codes, which are isolated; what a column of an
+    account is called is neither."""
     text: str = page.evaluate("""() => {
       const copy = document.body.cloneNode(true);
+      for (const name of copy.querySelectorAll('.facts-of dt'))
+        name.replaceWith(name.textContent.replace(/[\\u2068\\u2069]/g, '') + ' ');
       const apart = 'bdi, script, style, template, svg, .brand, [lang]';
       for (const part of copy.querySelectorAll(apart)) part.remove();
       const texts = [copy.textContent];

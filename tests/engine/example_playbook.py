@@ -100,6 +100,9 @@ suppress_days = 30
 [context_weights.asked]
 when = "days_since_inbound_same_topic < 1"
 weight = 2
+
+[columns]
+city.name = { en = "town", fa = "شهر" }
 """
 
 

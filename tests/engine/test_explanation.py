@@ -395,6 +395,23 @@ def test_a_name_in_a_right_to_left_sentence_is_isolated() -> None:
     assert line == "زيارة \u2068Dr Olfat\u2069."
 
 
+def test_a_column_is_called_as_the_playbook_calls_it() -> None:
+    """A company's own columns are named in one language in the data and read in three."""
+    rules = playbook(columns={"online_hours": {"en": "hours online", "ar": "ساعات الاتصال"}})
+    facts = {"attribute": "online_hours", "value": 5.0}
+
+    said = {one: words(Reason("profile", facts), language=one, now=NOW, playbook=rules)
+            for one in ("en", "ar", "fa")}  # fmt: skip
+    unnamed = words(Reason("profile", facts), language="ar", now=NOW, playbook=playbook())
+
+    assert said == {
+        "en": "About the account: hours online = 5.",
+        "ar": "عن العميل: ساعات الاتصال = 5.",
+        "fa": "دربارهٔ مشتری: hours online = ۵.",
+    }
+    assert unnamed == "عن العميل: \u2068online hours\u2069 = 5."
+
+
 def test_a_policy_speaks_in_the_language_of_its_playbook_and_survives_its_removal() -> None:
     """An objection stored under yesterday's playbook may name a policy that is gone."""
     objection = Objection("policy:gone_one", "suitability", True, {"days_since_visit": None})

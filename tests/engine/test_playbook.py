@@ -1,6 +1,7 @@
 """Reading a playbook: what the text becomes."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -140,3 +141,12 @@ def test_a_playbook_is_read_from_a_path_and_its_absence_said_with_a_hint(tmp_pat
         read_playbook(str(tmp_path / "latin.toml"))
     with pytest.raises(PlaybookError, match="default_timezone: 'Europe/Berlino' is no IANA time zone"):
         read_playbook(str(tmp_path / "zone.toml"))
+
+
+def test_what_columns_are_called_changes_nothing_else():
+    """Names are for people: nobody has to fear for decisions who adds one."""
+    renamed = parse_playbook(changed('city.name = { en = "town"', '"Über uns".name = { en = "about us"'))
+    own = parse_playbook(TEXT)
+
+    assert renamed.columns == {"Über uns": {"en": "about us", "fa": "شهر"}}
+    assert replace(renamed, version=own.version, columns=own.columns) == own

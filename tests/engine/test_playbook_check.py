@@ -8,12 +8,15 @@ import pytest
 from api.playbook_check import MEASURED
 from api.simulation_figures import SIMULATED
 from data.playbooks import read_playbook, shipped
+from data.world.business import business as business_of
+from data.world.business import businesses
 from engine.condition_cells import cells_of
 from engine.conditions import parse_condition
 from engine.facts import fact_types
 from engine.playbook import parse_playbook
 from engine.playbook_check import CHECK_KINDS, check_playbook
 from engine.predicates import FactColumn
+from engine.treatment_checks import unnamed_columns
 from tests.engine.builders import NOW
 from tests.engine.example_playbook import TEXT, changed
 
@@ -95,6 +98,8 @@ CASES = {
     "nobody named": (changed("ویزیت {name}.", "ویزیت."), "text_placeholders", "treatments.visit_dosing.text"),
     "no trigger": (changed('"Visit {name}."', '"{trigger} Visit {name}."'),
                    "trigger_without_words", "treatments.visit_dosing.text"),
+    "column": (changed('city = "text"', 'city = "text", household = "text"'),
+               "column_unnamed", "columns.household"),
     "language": (TEXT.replace('"fa"]', '"de"]').replace("fa = ", "de = "),
                  "language_without_sentences", "languages"),
 }  # fmt: skip
@@ -126,6 +131,15 @@ def test_shipped_playbooks_have_no_errors(name):
     errors = [each for each in check_playbook(read_playbook(name), NOW) if each.severity == "error"]
 
     assert errors == []
+
+
+@pytest.mark.parametrize("name", businesses())
+def test_every_column_of_a_shipped_business_has_a_name_in_its_languages(name):
+    """Also those that no rule names: an account's page shows them all."""
+    business = business_of(name)
+    columns = {business.column(kind) for kind in business.traits} | set(business.extras)
+
+    assert [each.where for each in unnamed_columns(read_playbook(name), sorted(columns))] == []
 
 
 def test_a_policy_that_says_what_unknown_means_is_no_finding():
