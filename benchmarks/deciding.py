@@ -16,9 +16,10 @@ from benchmarks.material import AS_OF, Material, forest
 from engine.decide import Decisions, decide
 from engine.features import Features
 from engine.forest import Forest, parse_forest
-from engine.policies import engagement_policies, fact_names
+from engine.policies import RULE_KINDS, fact_names, judging_by
+from engine.programs import Truth
 from engine.records import Floats, History, Moments
-from engine.rules import Verdict
+from engine.rule_steps import gates_of
 from engine.scores import Scores, StartingScorer
 
 
@@ -113,6 +114,8 @@ def policies(material: Material, pairs: int) -> Comparison:
     t = len(material.features.treatments)
     known, playbook = tiled(material.known(), pairs // t), material.playbook
     names = fact_names(c for policy in playbook.policies for c in (policy.when, policy.applies))
+    gates = gates_of(known, playbook)
+    places = {f"policy:{policy.id}": place for place, policy in enumerate(playbook.policies)}
     base = duckdb.connect()
     base.register("pairs", _facts(known, names).to_arrow())
     base.sql("create table facts as select * from pairs")
@@ -122,17 +125,18 @@ def policies(material: Material, pairs: int) -> Comparison:
         for applies in [policy.applies.text if policy.applies else "true"]
     )
 
-    def ours() -> list[Verdict]:
-        return list(engagement_policies(known, playbook))
+    rules, program = judging_by(known.set, playbook, [RULE_KINDS["policy"]])
+
+    def ours() -> Truth:
+        return known.truths(program, gates)
 
     def theirs() -> dict[str, Any]:
         return base.sql(f"select {conditions} from facts").fetchnumpy()
 
-    def same(one: list[Verdict], other: dict[str, Any]) -> bool:
-        shape = (len(known.moments), t)
+    def same(one: Truth, other: dict[str, Any]) -> bool:
         return all(
-            np.array_equal(np.broadcast_to(verdict.objects, shape).ravel(), other[f"p{place}"])
-            for place, verdict in enumerate(one)
+            np.array_equal(said.ravel() > 0, other[f"p{places[own.id]}"])
+            for own, said in zip(rules, one, strict=True)
         )
 
     return compare(

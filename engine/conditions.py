@@ -89,7 +89,7 @@ def _laid_out(
     given = programs.Columns(
         stacked(programs.ACCOUNT, (moments,)), nothing[:, :, None], nothing[:, :, None],
         stacked(programs.MESSAGE, (moments, treatments)), stacked(programs.TREATMENT, (treatments,)),
-        nothing, nothing, nothing, none, none,
+        nothing, nothing, nothing, none, none, nothing,
     )  # fmt: skip
     return tuple(sources), given
 

@@ -6,18 +6,19 @@ Each is a kind of rule as `engine.rules` has it; the facts they read are in `eng
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from engine.facts import SCOPES
-from engine.features import Features, FeatureSet
+from engine.features import Features
 from engine.playbook import Playbook, Topic, Treatment
 from engine.playbook_rules import apart
-from engine.records import DAY_MICROS, Bools, ContactStop, Floats, Ints, Micros, kept_for, kept_with
+from engine.programs import ADD, Register
+from engine.records import DAY_MICROS, Bools, Floats, Ints, Micros
 from engine.rule_facts import repeated
-from engine.rules import Quoted, Verdict, contacts, fact_column, rule, rule_kind, which
-from engine.timing import expires_at
+from engine.rule_steps import Steps, stops_contact
+from engine.rules import Quoted, Saying, contacts, fact_column, rule, rule_kind, which
+from engine.timing import lasting
 
 # -- emergency stop ---------------------------------------------------------------------------------
 
@@ -29,20 +30,9 @@ def _quote_stop(features: Features, playbook: Playbook, _: str, __: int, treatme
 
 
 @rule_kind("stopped", _quote_stop)
-def stopped(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def stopped(steps: Steps, _: Playbook) -> Iterator[Saying]:
     """People have stopped such contacts; what ends contacts is never stopped."""
-    stops = features.moments.stops
-    none = np.zeros(len(playbook.treatments), dtype=np.bool_)
-    ended = which(playbook, lambda t: any(stops_contact(stop, t) for stop in stops)) if stops else none
-    yield Verdict(rule("stopped", "availability"), ended[None, :])
-
-
-def stops_contact(stop: ContactStop, treatment: Treatment) -> bool:
-    """Whether the treatment is a contact that people have stopped."""
-    if treatment.kind != "contact":
-        return False
-    own = treatment.id if stop.level == "treatment" else getattr(treatment, stop.level, "")
-    return stop.level == "all" or own == stop.of
+    yield Saying(rule("stopped", "availability"), steps.compare(steps.own("stopped"), "=", 1.0))
 
 
 # -- rest ---------------------------------------------------------------------------------------------
@@ -53,9 +43,9 @@ def _quote_rest(features: Features, _: Playbook, __: str, account: int, treatmen
 
 
 @rule_kind("resting", _quote_rest)
-def resting(features: Features, _: Playbook) -> Iterator[Verdict]:
+def resting(steps: Steps, _: Playbook) -> Iterator[Saying]:
     """The account is left to rest from such contacts; it is not asked to rest once more meanwhile."""
-    yield Verdict(rule("resting", "contact_policy"), features.resting > 0.0)
+    yield Saying(rule("resting", "contact_policy"), steps.compare(steps.own("resting"), ">", 0.0))
 
 
 # -- validity ---------------------------------------------------------------------------------------
@@ -69,15 +59,13 @@ def _quote_validity(features: Features, playbook: Playbook, _: str, account: int
 
 
 @rule_kind("not_valid", _quote_validity)
-def not_valid(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def not_valid(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The moment lies outside the time for which the treatment, or for contacts the playbook, is valid."""
-    at = features.moments.as_of
-    begins, ends = _valid(playbook)
-    early, late = at[:, None] < begins[None, :], at[:, None] >= ends[None, :]
-    yield Verdict(rule("not_valid", "availability"), early | late)
+    at, (begins, ends) = steps.gate("at"), (steps.code.each(times) for times in _valid(playbook))
+    outside = steps.either(steps.compare(at, "<", begins), steps.compare(at, ">=", ends))
+    yield Saying(rule("not_valid", "availability"), outside)
 
 
-@kept_with
 def _valid(playbook: Playbook) -> tuple[Micros, Micros]:
     """From and until when each treatment is valid, contacts no longer than the playbook; shapes (T,)."""
     always, never = np.iinfo(np.int64).min, np.iinfo(np.int64).max
@@ -103,12 +91,11 @@ def _quote_side(_: Features, playbook: Playbook, __: str, ___: int, treatment: i
 
 
 @rule_kind("wrong_side", _quote_side)
-def wrong_side(_: Features, playbook: Playbook) -> Iterator[Verdict]:
+def wrong_side(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The topic belongs to one side, medical or commercial, and the role to the other."""
-    yield Verdict(rule("wrong_side", "eligibility"), _crossing(playbook)[None, :])
+    yield Saying(rule("wrong_side", "eligibility"), steps.code.flags(_crossing(playbook)))
 
 
-@kept_with
 def _crossing(playbook: Playbook) -> Bools:
     topics = {topic.id: topic.side for topic in playbook.topics}
     roles = {role.id: role.side for role in playbook.roles}
@@ -118,52 +105,45 @@ def _crossing(playbook: Playbook) -> Bools:
 
 
 def _quote_question(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
-    asked = _asked(features, playbook)[account]
-    open_topics = [
-        topic
-        for place, topic in enumerate(_medical(playbook))
-        if _silenced_by(playbook)[place][treatment] and asked[place]
-    ]
-    topic = open_topics[0].id
-    days = float(fact_column(features, playbook, f"days_since_inbound_{topic}").values[account, 0])
-    return {"topic": topic, "days": days, "at_most_days": playbook.medical_question_days}
+    for topic in _medical(playbook):
+        asked, answered = (
+            float(fact_column(features, playbook, name).values[account, 0]) for name in _question_facts(topic)
+        )
+        # Not known (NaN) compares as false: never asked, never answered.
+        if asked < playbook.medical_question_days and not answered <= asked and (
+            _silenced(playbook, topic)[treatment]
+        ):  # fmt: skip
+            return {"topic": topic.id, "days": asked, "at_most_days": playbook.medical_question_days}
+    raise KeyError(treatment)
 
 
 @rule_kind("medical_question", _quote_question)
-def medical_question(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def medical_question(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """A question on a medical topic is open: until it is answered, commercial roles keep silent on what it
     concerns, and make no contact whose topic is left open."""
-    objects = np.zeros((len(features.moments), len(playbook.treatments)), dtype=np.bool_)
-    asked, silenced = _asked(features, playbook), _silenced_by(playbook)
-    for place in range(len(silenced)):
-        objects |= asked[:, place, None] & silenced[place]
-    yield Verdict(rule("medical_question", "eligibility"), objects)
+    silent = steps.code.always(False)
+    for topic in _medical(playbook):
+        asked, answered = (steps.code.fact(name) for name in _question_facts(topic))
+        lately = steps.compare(asked, "<", playbook.medical_question_days)
+        never = steps.unknown(answered)
+        open_ = steps.both(lately, steps.either(never, steps.compare(answered, ">", asked)))
+        silent = steps.either(silent, steps.both(open_, steps.code.flags(_silenced(playbook, topic))))
+    yield Saying(rule("medical_question", "eligibility"), silent)
+
+
+def questions_read(playbook: Playbook) -> Iterator[str]:
+    """The facts that open questions are found by."""
+    for topic in _medical(playbook):
+        yield from _question_facts(topic)
+
+
+def _question_facts(topic: Topic) -> tuple[str, str]:
+    """Days since the account turned to us on a topic, and since somebody spoke with it about that."""
+    return f"days_since_inbound_{topic.id}", f"days_since_{topic.id}"
 
 
 def _medical(playbook: Playbook) -> list[Topic]:
     return [topic for topic in playbook.topics if topic.side == "medical"]
-
-
-@kept_with
-def _silenced_by(playbook: Playbook) -> list[Bools]:
-    return [_silenced(playbook, topic) for topic in _medical(playbook)]
-
-
-def _asked(features: Features, playbook: Playbook) -> Bools:
-    """Whether the account turned to us on each medical topic lately and nobody has spoken with it about that
-    since; shape (n, topics)."""
-    topics, asked, answered = _question_columns(features.set, playbook)
-    since_asked, since_answered = features.topic[:, topics, asked], features.topic[:, topics, answered]
-    # Not known (NaN) compares as false: never asked, never answered.
-    return (since_asked < playbook.medical_question_days) & ~(since_answered <= since_asked)
-
-
-@kept_for
-def _question_columns(features: FeatureSet, playbook: Playbook) -> tuple[Ints, int, int]:
-    """Places of the medical topics, and the columns of days since it asked and since it was spoken with."""
-    topics = [features.topics.index(topic.id) for topic in _medical(playbook)]
-    asked, answered = (f"{name}_{SCOPES['topic']}" for name in ("days_since_inbound", "days_since"))
-    return np.array(topics, dtype=np.int64), features.topic.index(asked), features.topic.index(answered)
 
 
 def _silenced(playbook: Playbook, topic: Topic) -> Bools:
@@ -184,15 +164,15 @@ def _quote_offer(features: Features, playbook: Playbook, _: str, account: int, t
 
 
 @rule_kind("open_offer", _quote_offer)
-def open_offer(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def open_offer(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """A quote is open for the same thing, and this would undercut it; one in another currency cannot be
     compared, and is taken to be higher."""
-    offered = features.offered
-    undercuts = _prices(playbook)[None, :] < offered
-    yield Verdict(rule("open_offer", "eligibility"), undercuts, np.isinf(offered))
+    offered = steps.own("offered")
+    undercuts = steps.compare(steps.code.each(_prices(playbook)), "<", offered)
+    elsewhere = steps.compare(offered, "=", math.inf)
+    yield Saying(rule("open_offer", "eligibility"), steps.said(undercuts, elsewhere))
 
 
-@kept_with
 def _prices(playbook: Playbook) -> Floats:
     return np.array([np.nan if t.price is None else t.price for t in playbook.treatments], dtype=np.float64)
 
@@ -201,34 +181,23 @@ def _prices(playbook: Playbook) -> Floats:
 
 
 def _quote_held(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
-    topic = playbook.treatments[treatment].topic
-    days = _own_topic(features, features.held)[account, treatment]
-    return {"topic": topic, "days_since": float(days), "held_days": playbook.topic_held_days}
+    days = features.held[account, features.set.topic_of[treatment]]
+    return {"topic": playbook.treatments[treatment].topic, "days_since": float(days),
+            "held_days": playbook.topic_held_days}  # fmt: skip
 
 
 @rule_kind("topic_held", _quote_held)
-def topic_held(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def topic_held(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """A person deals with the topic: automated messages on it would talk across her."""
-    automated = _automated(playbook)
-    held = ~np.isnan(_own_topic(features, features.held))
-    yield Verdict(rule("topic_held", "contact_policy"), held & automated[None, :])
-
-
-@kept_with
-def _automated(playbook: Playbook) -> Bools:
-    return which(playbook, lambda t: is_automated(playbook, t))
+    automated = steps.code.flags(which(playbook, lambda t: is_automated(playbook, t)))
+    free = steps.unknown(steps.own("held", steps.features.topic_of))
+    yield Saying(rule("topic_held", "contact_policy"), steps.both(automated, steps.negated(free)))
 
 
 def is_automated(playbook: Playbook, treatment: Treatment) -> bool:
     """Whether the system sends it."""
     automated = {channel.id for channel in playbook.channels if channel.automated}
     return treatment.kind == "contact" and treatment.channel in automated
-
-
-def _own_topic(features: Features, by_topic: Floats) -> Floats:
-    """A value by topic as each treatment's own, NaN where it has no topic; shape (n, T)."""
-    padded = np.append(by_topic, np.full((len(by_topic), 1), np.nan), axis=1)
-    return padded[:, features.set.topic_of]
 
 
 def _quote_equivalent(
@@ -240,11 +209,13 @@ def _quote_equivalent(
 
 
 @rule_kind("equivalent", _quote_equivalent)
-def equivalent_contacts(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def equivalent_contacts(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Another role has done the same within the days given, plans to, or has put it off."""
+    own = np.arange(len(playbook.treatments))
     for index, group in enumerate(playbook.equivalents):
-        same = ~np.isnan(features.equivalent[:, index, :])
-        yield Verdict(rule(f"equivalent:{group.id}", "contact_policy"), same)
+        days = steps.own("equivalent", index * len(own) + own)
+        same = steps.negated(steps.unknown(days))
+        yield Saying(rule(f"equivalent:{group.id}", "contact_policy"), same)
 
 
 # -- hours ------------------------------------------------------------------------------------------
@@ -258,12 +229,15 @@ def _quote_hours(features: Features, playbook: Playbook, _: str, account: int, t
 
 
 @rule_kind("quiet_hours", _quote_hours)
-def quiet_hours(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def quiet_hours(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Quiet hours and days off last until the suggestion would have ended; what can wait is not removed."""
-    at = features.moments.as_of[:, None]
-    opens = features.not_before[:, features.set.channel_of]
-    over = (opens > at) & (opens >= expires_at(playbook, features.moments.as_of))
-    yield Verdict(rule("quiet_hours", "contact_policy"), over & contacts(playbook)[None, :])
+    at, opens = steps.gate("at"), steps.own("not_before", steps.features.channel_of)
+    lasts, ends = (steps.code.each(times) for times in lasting(playbook))
+    over = steps.either(
+        steps.compare(opens, ">=", steps.code.step(ADD, at, lasts)), steps.compare(opens, ">=", ends)
+    )
+    waits = steps.both(steps.code.flags(contacts(playbook)), steps.compare(opens, ">", at))
+    yield Saying(rule("quiet_hours", "contact_policy"), steps.both(waits, over))
 
 
 # -- repetition -------------------------------------------------------------------------------------
@@ -279,10 +253,10 @@ def _quote_repeat(features: Features, playbook: Playbook, _: str, account: int, 
 
 
 @rule_kind("repeat", _quote_repeat)
-def too_soon(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def too_soon(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The treatment, or its action through another channel, was done too short a time ago or is planned."""
-    after = np.array([-np.inf if r.after_days is None else r.after_days for r in playbook.repeats])
-    yield _limited("repeat", features.since < after[None, :], playbook)
+    after = [-math.inf if r.after_days is None else r.after_days for r in playbook.repeats]
+    yield Saying(rule("repeat", "contact_policy"), _limited(steps, playbook, "since", "<", after))
 
 
 def _quote_at_most(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
@@ -294,15 +268,23 @@ def _quote_at_most(features: Features, playbook: Playbook, _: str, account: int,
 
 
 @rule_kind("at_most", _quote_at_most)
-def too_often(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def too_often(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The treatment, or its action through whatever channel, was done or is planned as often as allowed."""
-    most = np.array([np.inf if r.at_most is None else r.at_most for r in playbook.repeats])
-    yield _limited("at_most", features.times >= most[None, :], playbook)
+    most = [math.inf if r.at_most is None else r.at_most for r in playbook.repeats]
+    yield Saying(rule("at_most", "contact_policy"), _limited(steps, playbook, "times", ">=", most))
 
 
-def _limited(code: str, full: Bools, playbook: Playbook) -> Verdict:
-    """The treatments that a limit which is full counts; `full` has shape (n, R)."""
-    counted, objects = repeated(playbook), np.zeros((len(full), len(playbook.treatments)), dtype=np.bool_)
-    for index in np.flatnonzero(full.any(axis=0)):
-        objects |= full[:, index, None] & counted[index][None, :]
-    return Verdict(rule(code, "contact_policy"), objects)
+def _limited(steps: Steps, playbook: Playbook, gate: str, how: str, bounds: Sequence[float]) -> Register:
+    """Whether any limit on repeating that counts a treatment is reached."""
+    reached, bound = steps.code.always(False), np.array([*bounds, np.nan])
+    for places in _counting(playbook):
+        reads = steps.own(gate, places)
+        reached = steps.either(reached, steps.compare(reads, how, steps.code.each(bound[places])))
+    return reached
+
+
+def _counting(playbook: Playbook) -> list[Ints]:
+    """The first limit that counts each treatment, the second, and so on; -1 = no further one; shapes (T,)."""
+    of_each = [np.flatnonzero(counted).tolist() for counted in repeated(playbook).T]
+    most = max(map(len, of_each), default=0)
+    return [np.array([[*own, *[-1] * most][k] for own in of_each], dtype=np.int64) for k in range(most)]

@@ -232,12 +232,13 @@ class Features:
             return FactColumn(values)
         return FactColumn(np.where(np.isnan(values), UNKNOWN_CODE, values), levels)
 
-    def truths(self, program: Program) -> Truth:
-        """What a program of `assembler` says of each pair; shape (K, n, T)."""
+    def truths(self, program: Program, gates: Floats | None = None) -> Truth:
+        """What a program of `assembler` says of each pair; shape (K, n, T). `gates` as of
+        `engine.rule_steps.gates_of`, for a program that reads them."""
         groups = (
             self.account, self.channel, self.topic, self.message, self.treatment, self.journey, self.twins,
         )  # fmt: skip
-        return run(program, _columns(self.set, groups))
+        return run(program, _columns(self.set, groups, gates))
 
     def known(self) -> pl.DataFrame:
         """Everything that was known at each moment, by name: what a decision keeps of its facts.
@@ -387,9 +388,13 @@ def _journey(features: FeatureSet, playbook: Playbook, groups: _Groups) -> Float
 _Groups = tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]
 
 
-def _columns(features: FeatureSet, groups: _Groups) -> Columns:
+def _columns(features: FeatureSet, groups: _Groups, gates: Floats | None = None) -> Columns:
     """The groups account, channel, topic, message, treatment, journey and twins as programs read them."""
-    return Columns(*groups, features.owned, features.channel_of, features.topic_of)
+    read = _NO_GATES if gates is None else gates
+    return Columns(*groups, features.owned, features.channel_of, features.topic_of, read)
+
+
+_NO_GATES = np.zeros((0, 0))
 
 
 @kept_for

@@ -7,34 +7,33 @@ order) is done here once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import partial
-from operator import is_
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-import engine.contact_rules
-import engine.stage_rules  # noqa: F401 - these two register their kinds of rules
+import engine.stage_rules  # noqa: F401 - it registers its kinds of rules
+from engine.contact_rules import questions_read
 from engine.experiments import CONTROL, ELIGIBILITY
 from engine.features import Features, FeatureSet
 from engine.playbook import ContactLimit, Playbook, Policy, Suppression, Treatment
 from engine.programs import OBJECTS, UNKNOWN, Program
-from engine.records import NO_CONTACT, Bools, Floats, Ints, Micros, kept_for, kept_with
+from engine.records import Bools, Floats, Ints, Micros, kept_for
+from engine.rule_steps import Steps, gates_of
 from engine.rules import (
     RULE_KINDS,
     STAGES,
     Objections,
     Quoted,
     Rule,
-    Verdict,
+    RuleKind,
+    Saying,
     contacts,
     fact_column,
     fact_columns,
     fact_names,
     holds,
-    program_of,
     quote_rule,
     rule,
     rule_kind,
@@ -44,48 +43,41 @@ from engine.rules import (
 
 __all__ = [
     "RULE_KINDS", "STAGES", "Objections", "Quoted", "Rule", "fact_column", "fact_columns", "fact_names",
-    "holds", "limit_counts", "object_to", "quote_rule", "value_at",
+    "holds", "judging_by", "limit_counts", "object_to", "quote_rule", "value_at",
 ]  # fmt: skip
 
 
 def object_to(features: Features, playbook: Playbook) -> Objections:
     """All objections to all pairs. "none" is never objected to."""
-    verdicts = [verdict for kind in RULE_KINDS.values() for verdict in kind.judge(features, playbook)]
-    order = _in_order(playbook, tuple(verdict.rule for verdict in verdicts))
+    rules, program = judging(features.set, playbook)
+    said = features.truths(program, gates_of(features, playbook))
+    said[:, :, 0] = 0
     # A rule's objections stand together while they are written.
-    shape = (len(verdicts), len(features.moments), len(playbook.treatments))
-    objects, unknown = np.empty(shape, dtype=bool), np.zeros(shape, dtype=bool)
-    for place, index in enumerate(order.places):
-        _, objecting, not_known = verdicts[index]
-        objects[place] = objecting
-        if not_known is not None:
-            unknown[place] = not_known
-    objects &= _acts(playbook)
-    unknown &= objects
-    return Objections(order.rules, objects.transpose(1, 2, 0), unknown.transpose(1, 2, 0))
+    return Objections(rules, (said > 0).transpose(1, 2, 0), (said == UNKNOWN).transpose(1, 2, 0))
 
 
-class _Order(NamedTuple):
-    """Rules as they were given, in canonical order, and where each of those was given."""
+class Judging(NamedTuple):
+    """Rules in canonical order, and the program that says of each pair which of them object."""
 
-    given: tuple[Rule, ...]
     rules: tuple[Rule, ...]
-    places: tuple[int, ...]
+    program: Program
 
 
-def _in_order(playbook: Playbook, given: tuple[Rule, ...]) -> _Order:
-    """Sorted once for a playbook, whose rules are the same objects every time."""
-    kept: _Order | None = vars(playbook).get("rules in order")
-    if kept is None or len(kept.given) != len(given) or not all(map(is_, kept.given, given)):
-        places = sorted(range(len(given)), key=lambda i: (STAGES.index(given[i].stage), given[i].id))
-        kept = _Order(given, tuple(given[place] for place in places), tuple(places))
-        vars(playbook)["rules in order"] = kept
-    return kept
+@kept_for
+def judging(features: FeatureSet, playbook: Playbook) -> Judging:
+    """All rules of a playbook, put together once."""
+    return judging_by(features, playbook, RULE_KINDS.values())
 
 
-@kept_with
-def _acts(playbook: Playbook) -> Bools:
-    return which(playbook, lambda treatment: treatment.id != NO_CONTACT)
+def judging_by(features: FeatureSet, playbook: Playbook, kinds: Iterable[RuleKind]) -> Judging:
+    """The rules of some kinds."""
+    conditions = (c for policy in playbook.policies for c in (policy.applies, policy.when))
+    steps = Steps(features, playbook, {*fact_names(conditions), *questions_read(playbook), *features.journey})
+    sayings = [saying for kind in kinds for saying in kind.says(steps, playbook)]
+    sayings.sort(key=lambda saying: (STAGES.index(saying.rule.stage), saying.rule.id))
+    return Judging(
+        tuple(saying.rule for saying in sayings), steps.program(saying.objects for saying in sayings)
+    )
 
 
 def limit_counts(limit: ContactLimit, treatment: Treatment) -> bool:
@@ -107,13 +99,12 @@ def _quote_approval(features: Features, playbook: Playbook, _: str, account: int
 
 
 @rule_kind("approval_expired", _quote_approval)
-def approval_expired(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def approval_expired(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The text's approval has run out at the moment of the decision."""
-    over = _approved_until(playbook)[None, :] <= features.moments.as_of[:, None]
-    yield Verdict(rule("approval_expired", "availability"), over)
+    ends = steps.code.each(_approved_until(playbook))
+    yield Saying(rule("approval_expired", "availability"), steps.compare(steps.gate("at"), ">=", ends))
 
 
-@kept_with
 def _approved_until(playbook: Playbook) -> Micros:
     never = np.iinfo(np.int64).max
     ends = [never if t.approved_until is None else t.approved_until for t in playbook.treatments]
@@ -125,19 +116,16 @@ def _quote_executor(_: Features, playbook: Playbook, __: str, ___: int, treatmen
 
 
 @rule_kind("no_executor", _quote_executor)
-def no_executor(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def no_executor(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Nobody serves the account in the treatment's role; the system needs nobody."""
-    role, needed = _executors(playbook)
-    absent = (features.has_role != 1.0)[:, role] & needed[None, :]
-    yield Verdict(rule("no_executor", "availability"), absent)
+    absent = steps.compare(steps.own("has_role", _executors(playbook)), "<>", 1.0)
+    yield Saying(rule("no_executor", "availability"), absent)
 
 
-@kept_with
-def _executors(playbook: Playbook) -> tuple[Ints, Bools]:
-    """Place of each treatment's role, and whether somebody has to have it; shapes (T,)."""
+def _executors(playbook: Playbook) -> Ints:
+    """Place of the role that somebody has to have for each treatment, -1 = nobody has to; shape (T,)."""
     roles = {role.id: index for index, role in enumerate(playbook.roles) if not role.system}
-    places = [roles.get(treatment.role, -1) for treatment in playbook.treatments]
-    return np.maximum(np.array(places, dtype=np.int64), 0), np.array(places) >= 0
+    return np.array([roles.get(treatment.role, -1) for treatment in playbook.treatments], dtype=np.int64)
 
 
 def _quote_channel(_: Features, playbook: Playbook, __: str, ___: int, treatment: int) -> Quoted:
@@ -145,12 +133,11 @@ def _quote_channel(_: Features, playbook: Playbook, __: str, ___: int, treatment
 
 
 @rule_kind("channel_not_outbound", _quote_channel)
-def channel_not_outbound(_: Features, playbook: Playbook) -> Iterator[Verdict]:
+def channel_not_outbound(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The channel only receives: a website is visited, it visits nobody."""
-    yield Verdict(rule("channel_not_outbound", "availability"), _through_inbound(playbook)[None, :])
+    yield Saying(rule("channel_not_outbound", "availability"), steps.code.flags(_through_inbound(playbook)))
 
 
-@kept_with
 def _through_inbound(playbook: Playbook) -> Bools:
     inbound = {channel.id for channel in playbook.channels if not channel.outbound}
     return which(playbook, lambda t: t.kind == "contact" and t.channel in inbound)
@@ -161,9 +148,9 @@ def _quote_closed(_: Features, __: Playbook, ___: str, ____: int, _____: int) ->
 
 
 @rule_kind("account_closed", _quote_closed)
-def account_closed(features: Features, _: Playbook) -> Iterator[Verdict]:
+def account_closed(steps: Steps, _: Playbook) -> Iterator[Saying]:
     """The account was deleted or merged: a live event may still arrive for it, a contact may not go out."""
-    yield Verdict(rule("account_closed", "availability"), features.closed[:, None])
+    yield Saying(rule("account_closed", "availability"), steps.compare(steps.gate("closed"), "=", 1.0))
 
 
 def _quote_timezone(_: Features, __: Playbook, ___: str, ____: int, _____: int) -> Quoted:
@@ -171,10 +158,11 @@ def _quote_timezone(_: Features, __: Playbook, ___: str, ____: int, _____: int) 
 
 
 @rule_kind("no_timezone", _quote_timezone)
-def no_timezone(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def no_timezone(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Neither account nor playbook says where it is: nobody knows whether it is night there."""
-    lost = ~features.has_timezone & (not playbook.default_timezone)
-    yield Verdict(rule("no_timezone", "availability"), lost[:, None] & contacts(playbook)[None, :])
+    lost = steps.code.flags(contacts(playbook) & (not playbook.default_timezone))
+    unknown = steps.compare(steps.gate("has_timezone"), "=", 0.0)
+    yield Saying(rule("no_timezone", "availability"), steps.both(lost, unknown))
 
 
 # -- engagement policies of the playbook ------------------------------------------------------------
@@ -187,20 +175,15 @@ def _quote_policy(features: Features, playbook: Playbook, own: str, account: int
 
 
 @rule_kind("policy", _quote_policy)
-def engagement_policies(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def engagement_policies(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Where a policy applies (or may apply), what it demands must be known to hold."""
-    said = features.truths(_policies(features.set, playbook))
-    objects, unknown = said > 0, said == UNKNOWN
-    for place, policy in enumerate(playbook.policies):
-        objecting = objects[place]
+    code = steps.code
+    for policy in playbook.policies:
+        applies = code.always(True) if policy.applies is None else policy.applies.tree.emit(code)
         if not _asked(playbook, policy):
-            objecting = objecting & (features.arm != ELIGIBILITY)[:, None]
-        yield Verdict(rule(f"policy:{policy.id}", policy.stage), objecting, unknown[place])
-
-
-@kept_for
-def _policies(features: FeatureSet, playbook: Playbook) -> Program:
-    return program_of(features, playbook, playbook.policies, OBJECTS)
+            applies = steps.both(applies, steps.compare(steps.gate("arm"), "<>", ELIGIBILITY))
+        objects = code.step(OBJECTS, applies, policy.when.tree.emit(code))
+        yield Saying(rule(f"policy:{policy.id}", policy.stage), objects)
 
 
 def _asked(playbook: Playbook, policy: Policy) -> bool:
@@ -214,16 +197,16 @@ def _quote_held_back(_: Features, playbook: Playbook, __: str, ___: int, ____: i
 
 
 @rule_kind("held_back", _quote_held_back)
-def held_back(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def held_back(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The account is in the control group of the standing test: the engine suggests nothing for it."""
     if playbook.experiment is not None:
-        yield Verdict(rule("held_back", "availability"), (features.arm == CONTROL)[:, None])
+        yield Saying(rule("held_back", "availability"), steps.compare(steps.gate("arm"), "=", CONTROL))
 
 
 # -- consent ----------------------------------------------------------------------------------------
 
 
-def _permission(features: Features, channel: str, purpose: str) -> npt.NDArray[np.float64]:
+def _permission(features: Features, channel: str, purpose: str) -> Floats:
     """1 opt-in, 0 none recorded, -1 opt-out; shape (n,)."""
     return features.consent[:, features.set.channels.index(channel), int(purpose == "service")]
 
@@ -236,25 +219,26 @@ def _quote_consent(features: Features, playbook: Playbook, _: str, account: int,
 
 
 @rule_kind("consent", _quote_consent)
-def consent(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def consent(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """An opt-out forbids; where the channel needs an opt-in, so does the lack of one."""
-    channel, purpose, asks = _asked_consent(playbook)
-    needed = contacts(playbook)[None, :]
-    permission = features.consent[:, channel, purpose]
-    unknown = ~(permission < 0.0) & ~(permission > 0.0) & needed
-    objects = (~(permission >= 0.0) & needed) | (unknown & asks[None, :])
-    yield Verdict(rule("consent", "consent"), objects, unknown)
+    places, asks = _asked_consent(playbook)
+    permission = steps.own("consent", places)
+    # What is not known of a permission is none.
+    none = steps.either(steps.unknown(permission), steps.compare(permission, "=", 0.0))
+    forbidden = steps.either(steps.unknown(permission), steps.compare(permission, "<", 0.0))
+    refused = steps.both(steps.code.flags(contacts(playbook)), forbidden)
+    objects = steps.either(refused, steps.both(steps.code.flags(asks), none))
+    yield Saying(rule("consent", "consent"), steps.said(objects, none))
 
 
-@kept_with
-def _asked_consent(playbook: Playbook) -> tuple[Ints, Ints, Bools]:
-    """Place of the channel and the purpose that each contact needs consent for, and whether the channel needs
+def _asked_consent(playbook: Playbook) -> tuple[Ints, Bools]:
+    """Place of the permission by channel and purpose that each contact needs, and whether its channel needs
     an opt-in; shapes (T,)."""
     channels = {channel.id: place for place, channel in enumerate(playbook.channels)}
     places = np.array([channels.get(t.channel, 0) for t in playbook.treatments], dtype=np.int64)
     service = np.array([t.purpose == "service" for t in playbook.treatments], dtype=np.int64)
     opt_in = np.array([channel.needs_opt_in for channel in playbook.channels], dtype=bool)
-    return places, service, opt_in[places] & contacts(playbook)
+    return 2 * places + service, opt_in[places] & contacts(playbook)
 
 
 def _quote_stop(_: Features, playbook: Playbook, __: str, ___: int, treatment: int) -> Quoted:
@@ -264,30 +248,25 @@ def _quote_stop(_: Features, playbook: Playbook, __: str, ___: int, treatment: i
 
 
 @rule_kind("nothing_to_stop", _quote_stop)
-def nothing_to_stop(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def nothing_to_stop(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """All that a stop would end has been ended by an opt-out already."""
-    stops, treatment, channel, purpose = _stopped(playbook)
-    idle = np.empty((len(features.moments), len(stops)), dtype=bool)
-    idle[:] = stops
-    ended = features.consent[:, channel, purpose] == -1.0
-    for place, own in enumerate(treatment):
-        idle[:, own] &= ended[:, place]
-    yield Verdict(rule("nothing_to_stop", "consent"), idle)
+    idle = steps.code.flags(which(playbook, lambda t: t.kind == "stop"))
+    for places in _stopped(playbook):
+        ended = steps.compare(steps.own("consent", places), "=", -1.0)
+        idle = steps.both(idle, steps.either(ended, steps.code.flags(places < 0)))
+    yield Saying(rule("nothing_to_stop", "consent"), idle)
 
 
-@kept_with
-def _stopped(playbook: Playbook) -> tuple[Bools, tuple[int, ...], Ints, Ints]:
-    """Which treatments are stops, shape (T,); and of each thing that one would end: the stop's place, that of
-    the channel, and the purpose."""
+def _stopped(playbook: Playbook) -> list[Ints]:
+    """Place of the permission by channel and purpose that each stop ends first, second and so on, -1 = no
+    further one; shapes (T,)."""
     channels = {channel.id: place for place, channel in enumerate(playbook.channels)}
     ends = [
-        (place, channels[channel], int(purpose == "service"))
-        for place, treatment in enumerate(playbook.treatments) if treatment.kind == "stop"
-        for channel, purpose in treatment.stops
+        [2 * channels[channel] + int(purpose == "service") for channel, purpose in t.stops]
+        if t.kind == "stop" else [] for t in playbook.treatments
     ]  # fmt: skip
-    treatment, channel, purpose = zip(*ends, strict=True) if ends else ((), (), ())
-    stops = which(playbook, lambda t: t.kind == "stop")
-    return stops, treatment, np.array(channel, dtype=np.int64), np.array(purpose, dtype=np.int64)
+    most = max(map(len, ends), default=0)
+    return [np.array([[*own, *[-1] * most][k] for own in ends], dtype=np.int64) for k in range(most)]
 
 
 # -- contact policy ---------------------------------------------------------------------------------
@@ -298,9 +277,9 @@ def _quote_snooze(_: Features, playbook: Playbook, __: str, ___: int, treatment:
 
 
 @rule_kind("snoozed", _quote_snooze)
-def snoozed(features: Features, _: Playbook) -> Iterator[Verdict]:
+def snoozed(steps: Steps, _: Playbook) -> Iterator[Saying]:
     """A colleague has put it off or dismissed it, and the pause still lasts."""
-    yield Verdict(rule("snoozed", "contact_policy"), features.snoozed != 0.0)
+    yield Saying(rule("snoozed", "contact_policy"), steps.compare(steps.own("snoozed"), "<>", 0.0))
 
 
 def _quote_limit(features: Features, playbook: Playbook, own: str, account: int, _: int) -> Quoted:
@@ -311,26 +290,12 @@ def _quote_limit(features: Features, playbook: Playbook, own: str, account: int,
 
 
 @rule_kind("limit", _quote_limit)
-def contact_limits(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def contact_limits(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The contacts of the period, planned ones included, have reached the limit."""
-    counts, counted = _counted(playbook)
-    full = ~(features.limits < counts)
     for place, limit in enumerate(playbook.contact_limits):
-        yield Verdict(rule(f"limit:{limit.id}", "contact_policy"), full[:, place, None] & counted[place])
-
-
-@kept_with
-def _counted(playbook: Playbook) -> tuple[Floats, Bools]:
-    """How many contacts each limit allows, shape (L,), and which treatments it counts, (L, T)."""
-    own = playbook.contact_limits
-    counts = np.array([limit.count for limit in own], dtype=np.float64)
-    return counts, _which_each(playbook, [partial(limit_counts, limit) for limit in own])
-
-
-def _which_each(playbook: Playbook, tests: Sequence[Callable[[Treatment], bool]]) -> Bools:
-    """For which treatments each of some things is so; shape (len(tests), T)."""
-    rows = [which(playbook, test) for test in tests]
-    return np.array(rows, dtype=bool).reshape(len(rows), len(playbook.treatments))
+        full = steps.compare(steps.gate("limits", place), ">=", limit.count)
+        counted = steps.code.flags(which(playbook, partial(limit_counts, limit)))
+        yield Saying(rule(f"limit:{limit.id}", "contact_policy"), steps.both(full, counted))
 
 
 def _quote_suppression(
@@ -345,18 +310,13 @@ def _quote_suppression(
 
 
 @rule_kind("suppression", _quote_suppression)
-def suppressions(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def suppressions(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """A pause after too many contacts, rejections, dismissals or opt-outs still lasts."""
-    paused = _paused(playbook)
+    own = np.arange(len(playbook.treatments))
     for place, pause in enumerate(playbook.suppressions):
-        lasts = features.tracked[:, place] < pause.suppress_days
-        yield Verdict(rule(f"suppression:{pause.id}", "contact_policy"), lasts & paused[place])
-
-
-@kept_with
-def _paused(playbook: Playbook) -> Bools:
-    """Which treatments each suppression pauses; shape (S, T)."""
-    return _which_each(playbook, [partial(_pausable, pause) for pause in playbook.suppressions])
+        lasts = steps.compare(steps.own("tracked", place * len(own) + own), "<", pause.suppress_days)
+        paused = steps.code.flags(which(playbook, partial(_pausable, pause)))
+        yield Saying(rule(f"suppression:{pause.id}", "contact_policy"), steps.both(lasts, paused))
 
 
 def _pausable(pause: Suppression, treatment: Treatment) -> bool:

@@ -21,15 +21,17 @@ from engine.records import Bools, Floats, Ints
 Truth = npt.NDArray[np.int8]
 """1 = true, 0 = false, -1 = unknown."""
 
-(CONSTANT, ACCOUNT, CHANNEL, TOPIC, MESSAGE, TREATMENT, JOURNEY, TWINS, OWNED) = range(9)
-"""Steps that read: a number as written, or a column of a group of facts."""
-(ADD, SUBTRACT, MULTIPLY, DIVIDE, REMAINDER, FIRST_NUMBER, FIRST_WORD) = range(9, 16)
+(CONSTANT, ACCOUNT, CHANNEL, TOPIC, MESSAGE, TREATMENT, JOURNEY, TWINS, OWNED, GATE, PICK, EACH) = range(12)
+"""Steps that read: a number as written, or a column of a group of facts. PICK reads the gate that a table
+names for each treatment, EACH a number as written for each treatment."""
+(ADD, SUBTRACT, MULTIPLY, DIVIDE, REMAINDER, FIRST_NUMBER, FIRST_WORD) = range(12, 19)
 """Steps from numbers, or words, to such."""
-(EQUAL, UNEQUAL, LESS, AT_MOST, MORE, AT_LEAST, NO_NUMBER, NO_WORD, WORDS, ALWAYS) = range(16, 26)
-"""Steps from numbers, or words, to truth; ALWAYS = true or false as written."""
-(NOT, BOTH, EITHER, OBJECTS) = range(26, 30)
-"""Steps from truth to truth. OBJECTS: 0 = does not object, 1 = does, UNKNOWN = does because something is not
-known."""
+(EQUAL, UNEQUAL, LESS, AT_MOST, MORE, AT_LEAST, NO_NUMBER, NO_WORD, WORDS, ALWAYS, FLAGS) = range(19, 30)
+"""Steps from numbers, or words, to truth; ALWAYS = true or false as written, FLAGS for each treatment."""
+(NOT, BOTH, EITHER, OBJECTS, SAID) = range(30, 35)
+"""Steps from truth to truth. OBJECTS and SAID: 0 = does not object, 1 = does, UNKNOWN = does because a fact
+is not known. OBJECTS is made of whether a rule applies and whether what it asks for is so, SAID of whether it
+objects and whether something is not known."""
 UNKNOWN = 2
 _OP, _A, _B, _AT, _SIZE, _WIDE, _FIXED = range(7)
 """Columns of a step; a, b: registers, or column and member (-1 = each treatment's own) of a group."""
@@ -65,6 +67,7 @@ class Program(NamedTuple):
         steps: Shape (R, 7).
         values: The number that each step writes where it is a constant; shape (R,).
         tables: Which words, or pairs of words, are so; one after another.
+        each: Numbers, or places of gates, for each treatment, as wide as registers; shape (E, lanes).
         parts: Where each kind of steps ends: those that read and that work with what is the same for all
             accounts; with what is the same for all treatments; and reading what is not; shape (5,).
         spread: What is the same for all treatments, and needed for each of them; shape (R,).
@@ -74,6 +77,7 @@ class Program(NamedTuple):
     steps: Ints
     values: Floats
     tables: Bools
+    each: Floats
     parts: Ints
     spread: Bools
     asked: Ints
@@ -82,7 +86,7 @@ class Program(NamedTuple):
 class Columns(NamedTuple):
     """Groups of facts as `engine.features` has them: account (n, A), channel (n, C, F), topic (n, P, F),
     message (n, T, F), treatment (T, F), journey (n, J), twins (n, W), owned (stages + 1, T); channel and
-    topic of each treatment, -1 = none, (T,)."""
+    topic of each treatment, -1 = none, (T,); and gates (n, G), what only rules read of a moment."""
 
     account: Floats
     channel: Floats
@@ -94,6 +98,7 @@ class Columns(NamedTuple):
     owned: Floats
     channel_of: Ints
     topic_of: Ints
+    gates: Floats
 
 
 class Assembler:
@@ -103,6 +108,7 @@ class Assembler:
         self._sources = sources
         self._rows: dict[tuple[float, ...], Register] = {}
         self._tables: list[bool] = []
+        self._each: list[Floats] = []
 
     def fact(self, name: str) -> Register:
         """Reads a fact. Raises KeyError: there is no such fact."""
@@ -118,6 +124,24 @@ class Assembler:
     def always(self, holds: bool) -> Register:
         """True or false."""
         return self._row((ALWAYS, 0, 0, int(holds), 0, False, True), 0.0, None)
+
+    def gate(self, column: int) -> Register:
+        """Reads a gate, the same one for all treatments."""
+        return self._row((GATE, column, 0, 0, 0, False, False), 0.0, None)
+
+    def pick(self, columns: Ints) -> Register:
+        """Reads a gate for each treatment, -1 = unknown; shape (T,)."""
+        return self._row((PICK, self._kept(columns, -1.0), 0, 0, 0, True, False), 0.0, None)
+
+    def each(self, values: Floats | Ints) -> Register:
+        """A number for each treatment; shape (T,)."""
+        return self._row((EACH, self._kept(values, math.nan), 0, 0, 0, True, True), 0.0, None)
+
+    def flags(self, holds: Bools) -> Register:
+        """True or false for each treatment; shape (T,)."""
+        at = len(self._tables)
+        self._tables.extend(_padded(holds, 0.0).astype(np.bool_).tolist())
+        return self._row((FLAGS, 0, 0, at, 0, True, True), 0.0, None)
 
     def step(
         self, op: int, a: Register, b: Register | None = None, *, at: int = 0, size: int = 0,
@@ -137,7 +161,7 @@ class Assembler:
     def program(self, results: Iterable[Register]) -> Program:
         """What was collected."""
         rows = np.array([row[1:] for row in self._rows], dtype=np.int64).reshape(-1, _FIXED + 1)
-        moving, wide, works = rows[:, _FIXED] == 0, rows[:, _WIDE] == 1, rows[:, _OP] > OWNED
+        moving, wide, works = rows[:, _FIXED] == 0, rows[:, _WIDE] == 1, rows[:, _OP] > EACH
         part = 2 * moving + 2 * (moving & wide) + works
         order = np.argsort(part, kind="stable")
         place = np.argsort(order)
@@ -149,10 +173,15 @@ class Assembler:
             rows[order],
             np.array([row[0] for row in self._rows], dtype=np.float64)[order],
             np.array(self._tables or [False], dtype=np.bool_),
+            np.array(self._each or [np.zeros(0)], dtype=np.float64),
             np.searchsorted(part[order], np.arange(1, 6)).astype(np.int64),
             spread & (np.sort(part) >> 1 == 1),
             asked,
         )
+
+    def _kept(self, values: Floats | Ints, missing: float) -> int:
+        self._each.append(_padded(values, missing))
+        return len(self._each) - 1
 
     def _row(self, row: tuple[int, ...], value: float, levels: tuple[str, ...] | None) -> Register:
         # Not a number is equal to nothing: one object of it is.
@@ -160,6 +189,13 @@ class Assembler:
         found = self._rows.get(key) or Register(len(self._rows), bool(row[_WIDE]), bool(row[_FIXED]))
         self._rows[key] = found
         return found._replace(levels=levels)
+
+
+def _padded(values: Floats | Ints | Bools, missing: float) -> Floats:
+    """As wide as a register."""
+    wide = np.full((len(values) + _LANES - 1) // _LANES * _LANES, missing)
+    wide[: len(values)] = values
+    return wide
 
 
 def run(program: Program, columns: Columns) -> Truth:
@@ -214,7 +250,7 @@ def _read(program: Program, columns: Columns, start: int, facts: Floats) -> None
     """Facts of a block of moments that are the same for all treatments: column after column, since a
     processor fetches what lies at even distances ahead of time."""
     steps, channel, topic = program.steps, columns.channel, columns.topic
-    account, journey, twins = columns.account, columns.journey, columns.twins
+    account, journey, twins, gates = columns.account, columns.journey, columns.twins, columns.gates
     count = min(facts.shape[1], account.shape[0] - start)
     for r in range(program.parts[1], program.parts[2]):
         op, column, member = steps[r, _OP], steps[r, _A], steps[r, _B]
@@ -225,7 +261,9 @@ def _read(program: Program, columns: Columns, start: int, facts: Floats) -> None
             for i in range(count):
                 facts[r, i] = topic[start + i, member, column]
         else:
-            block = account if op == ACCOUNT else (journey if op == JOURNEY else twins)
+            block = account
+            if op != ACCOUNT:
+                block = gates if op == GATE else (journey if op == JOURNEY else twins)
             for i in range(count):
                 facts[r, i] = block[start + i, column]
 
@@ -245,16 +283,32 @@ def _read_each(program: Program, columns: Columns, which: tuple[int, int, int], 
         elif op == MESSAGE:
             for t in range(treatment.shape[0]):
                 numbers[r, t] = message[i, t, column]
-        elif op == OWNED:
-            stage, owned = columns.journey[i, column], columns.owned
-            own = owned.shape[0] - 1 if np.isnan(stage) else np.int64(stage)
-            for t in range(treatment.shape[0]):
-                numbers[r, t] = owned[own, t]
+        elif op == EACH:
+            for t in range(numbers.shape[1]):
+                numbers[r, t] = program.each[column, t]
+        elif op in (PICK, OWNED):
+            _look_up(program, columns, i, r, numbers)
         else:
             block = columns.channel if op == CHANNEL else columns.topic
             of = columns.channel_of if op == CHANNEL else columns.topic_of
             for t in range(treatment.shape[0]):
                 numbers[r, t] = block[i, of[t], column] if of[t] >= 0 else np.nan
+
+
+@compiled
+def _look_up(program: Program, columns: Columns, i: int, r: int, numbers: Floats) -> None:
+    """What a table has for each treatment: the place of a gate, or a row for each stage."""
+    op, column, treatments = program.steps[r, _OP], program.steps[r, _A], columns.treatment.shape[0]
+    if op == PICK:
+        each, gates = program.each, columns.gates
+        for t in range(treatments):
+            place = np.int64(each[column, t])
+            numbers[r, t] = gates[i, place] if place >= 0 else np.nan
+    else:
+        stage, owned = columns.journey[i, column], columns.owned
+        own = owned.shape[0] - 1 if np.isnan(stage) else np.int64(stage)
+        for t in range(treatments):
+            numbers[r, t] = owned[own, t]
 
 
 @compiled
@@ -268,6 +322,9 @@ def _work(program: Program, first: int, last: int, numbers: Floats, truth: Truth
         elif op == ALWAYS:
             for t in range(count):
                 truth[r, t] = at
+        elif op == FLAGS:
+            for t in range(count):
+                truth[r, t] = tables[at + t]
         elif op == WORDS:
             for t in range(count):
                 x, y = numbers[a, t], numbers[b, t]
@@ -331,6 +388,10 @@ def _reason(op: int, places: tuple[int, int, int], truth: Truth) -> None:
         for t in range(count):
             x, y = truth[a, t], truth[b, t]
             truth[r, t] = 0 if x == 0 or y == 0 else (-1 if x < 0 or y < 0 else 1)
+    elif op == SAID:
+        for t in range(count):
+            x, y = truth[a, t], truth[b, t]
+            truth[r, t] = 0 if x != 1 else (UNKNOWN if y == 1 else 1)
     elif op == EITHER:
         for t in range(count):
             x, y = truth[a, t], truth[b, t]

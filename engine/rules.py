@@ -18,8 +18,9 @@ import numpy.typing as npt
 from engine.conditions import Condition, FactColumn, Truth
 from engine.features import Features, FeatureSet, assembler, fact_or_unknown
 from engine.playbook import Playbook, Treatment
-from engine.programs import Program
+from engine.programs import Program, Register
 from engine.records import Bools, kept_with
+from engine.rule_steps import Steps
 
 STAGES: tuple[str, ...] = (
     "availability", "eligibility", "applicability", "suitability", "consent", "contact_policy",
@@ -83,15 +84,14 @@ class Objections:
         return np.array(stages, dtype=np.int8)[self.first_rule]
 
 
-class Verdict(NamedTuple):
-    """What one rule says. `objects` and `unknown` broadcast to (n, T); unknown None = nowhere."""
+class Saying(NamedTuple):
+    """One rule and the step that says of each pair whether it objects (see `engine.rule_steps`)."""
 
     rule: Rule
-    objects: Bools
-    unknown: Bools | None = None
+    objects: Register
 
 
-Judge = Callable[[Features, Playbook], Iterator[Verdict]]
+Says = Callable[[Steps, Playbook], Iterator[Saying]]
 Quote = Callable[[Features, Playbook, str, int, int], Quoted]
 
 
@@ -101,24 +101,24 @@ class RuleKind:
 
     Attributes:
         code: Its id, or the part of its rules' ids before the colon; names its sentence too.
-        judge: Gives a verdict for each rule of the kind.
+        says: Gives the last step of each rule of the kind.
         quote: Facts that the rule read: (features, playbook, own part of the id, account, treatment).
     """
 
     code: str
-    judge: Judge
+    says: Says
     quote: Quote
 
 
 RULE_KINDS: dict[str, RuleKind] = {}
 
 
-def rule_kind(code: str, quote: Quote) -> Callable[[Judge], Judge]:
+def rule_kind(code: str, quote: Quote) -> Callable[[Says], Says]:
     """Register a function as a kind of rule."""
 
-    def register(judge: Judge) -> Judge:
-        RULE_KINDS[code] = RuleKind(code, judge, quote)
-        return judge
+    def register(says: Says) -> Says:
+        RULE_KINDS[code] = RuleKind(code, says, quote)
+        return says
 
     return register
 

@@ -10,9 +10,10 @@ import numpy as np
 from engine.features import Features, FeatureSet, assembler
 from engine.journey import JourneyStage
 from engine.playbook import Playbook, Treatment
-from engine.programs import Program
-from engine.records import Bools, kept_for, kept_with
-from engine.rules import Quoted, Verdict, fact_names, rule, rule_kind, which
+from engine.programs import FIRST_NUMBER, Program, Register
+from engine.records import Bools, kept_for
+from engine.rule_steps import Steps
+from engine.rules import Quoted, Saying, fact_names, rule, rule_kind, which
 
 
 def stage_at(features: Features, playbook: Playbook, account: int) -> JourneyStage | None:
@@ -31,11 +32,12 @@ def _unfit(playbook: Playbook, fits: Callable[[JourneyStage | None, Treatment], 
     ])  # fmt: skip
 
 
-def _by_stage(features: Features, table: Bools) -> tuple[Bools, Bools]:
-    """What does not fit the account's stage, and where that is not known; shapes (n, T), (n, 1)."""
-    place = features.journey[:, features.set.journey.index("stage")]
-    unknown = np.isnan(place)
-    return table[np.where(unknown, len(table) - 1, place).astype(np.int64)], unknown[:, None]
+def _by_stage(steps: Steps, table: Bools) -> tuple[Register, Register]:
+    """What does not fit the account's stage, and where that is not known."""
+    code, treatments = steps.code, np.arange(table.shape[1])
+    stage = code.fact("stage")._replace(levels=None)
+    place = code.step(FIRST_NUMBER, stage, code.constant(len(table) - 1.0))
+    return code.table(place, code.each(treatments), table), steps.unknown(stage)
 
 
 def _quote_stage(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
@@ -44,14 +46,12 @@ def _quote_stage(features: Features, playbook: Playbook, _: str, account: int, t
 
 
 @rule_kind("stage", _quote_stage)
-def meant_for_the_stage(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def meant_for_the_stage(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """A treatment for some stages of the journey is for no other, nor where no stage is known."""
     if playbook.journey.stages:
-        objects, unknown = _by_stage(features, _not_meant(playbook))
-        yield Verdict(rule("stage", "applicability"), objects, unknown)
+        yield Saying(rule("stage", "applicability"), steps.said(*_by_stage(steps, _not_meant(playbook))))
 
 
-@kept_with
 def _not_meant(playbook: Playbook) -> Bools:
     return _unfit(playbook, lambda stage, t: not t.stages or (stage is not None and stage.id in t.stages))
 
@@ -63,15 +63,10 @@ def _quote_content(features: Features, playbook: Playbook, _: str, account: int,
 
 
 @rule_kind("content", _quote_content)
-def content_of_the_stage(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def content_of_the_stage(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Kind of content or tone does not fit the stage: no prices for those who do not know the product yet."""
     if playbook.journey.stages:
-        yield Verdict(rule("content", "suitability"), _by_stage(features, _not_fitting(playbook))[0])
-
-
-@kept_with
-def _not_fitting(playbook: Playbook) -> Bools:
-    return _unfit(playbook, _content_fits)
+        yield Saying(rule("content", "suitability"), _by_stage(steps, _unfit(playbook, _content_fits))[0])
 
 
 def _content_fits(stage: JourneyStage | None, treatment: Treatment) -> bool:
@@ -97,26 +92,23 @@ def _quote_owner(features: Features, playbook: Playbook, _: str, account: int, t
 
 
 @rule_kind("owner", _quote_owner)
-def owner(features: Features, playbook: Playbook) -> Iterator[Verdict]:
+def owner(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """What a topic's own owners alone may speak about, and what the owners of the stage alone may do."""
     topics, journey = _topic_owners(playbook), playbook.journey
-    shape = (len(features.moments), len(playbook.treatments))
-    objects, unknown = np.zeros(shape, dtype=bool), np.zeros((shape[0], 1), dtype=bool)
-    strict = journey.stages and journey.owner_rule == "strict"
-    if strict:
-        objects, unknown = _by_stage(features, _not_owned(playbook))
-    of_topic = _of_other_owners(playbook)
-    if strict or topics:
-        yield Verdict(rule("owner", "eligibility"), objects | of_topic, unknown & ~of_topic)
+    of_topic = steps.code.flags(_of_other_owners(playbook))
+    if journey.stages and journey.owner_rule == "strict":
+        of_stage, unknown = _by_stage(steps, _not_owned(playbook))
+        unsure = steps.both(unknown, steps.negated(of_topic))
+        yield Saying(rule("owner", "eligibility"), steps.said(steps.either(of_stage, of_topic), unsure))
+    elif topics:
+        yield Saying(rule("owner", "eligibility"), of_topic)
 
 
-@kept_with
 def _not_owned(playbook: Playbook) -> Bools:
     topics = _topic_owners(playbook)
     return _unfit(playbook, lambda stage, t: t.topic in topics or bool(stage and t.role in stage.roles))
 
 
-@kept_with
 def _of_other_owners(playbook: Playbook) -> Bools:
     topics = _topic_owners(playbook)
     return which(

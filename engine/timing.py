@@ -30,13 +30,13 @@ _THURSDAY = 3
 def expires_at(playbook: Playbook, as_of: Micros) -> Micros:
     """When a suggestion made at each moment ends: after its days, or with its approval or validity, whichever
     comes first; microseconds UTC, shape (n, T)."""
-    lasts, ends = _lasts(playbook)
+    lasts, ends = lasting(playbook)
     last: Micros = np.minimum(as_of[:, None] + lasts[None, :], ends[None, :])
     return last
 
 
 @kept_with
-def _lasts(playbook: Playbook) -> tuple[Micros, Micros]:
+def lasting(playbook: Playbook) -> tuple[Micros, Micros]:
     """How long a suggestion of each treatment lasts, and when it ends at the latest; shapes (T,)."""
     never = np.iinfo(np.int64).max
     lasts = [round(t.validity_days * DAY_MICROS) for t in playbook.treatments]
