@@ -163,7 +163,7 @@ def audit(
 def _ledger(home: HomeOption) -> Iterator[Ledger]:
     from data.ledger.ledger import Ledger
 
-    ledger = Ledger.open(Settings(home=home).as_home().ledger_url)
+    ledger = Ledger.open(Settings(home=home).as_home())
     try:
         yield ledger
     finally:

@@ -72,7 +72,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         home = settings.as_home()
-        ledger = Ledger.open(home.ledger_url)
+        ledger = Ledger.open(home)
         try:
             decider = LiveDecider(home, ledger, settings.playbook, settings.seed)
             playbook = decider().playbook

@@ -175,7 +175,7 @@ def password(
     from data.ledger.ledger import Ledger
 
     settings = Settings(home=home)
-    ledger = Ledger.open(settings.as_home().ledger_url)
+    ledger = Ledger.open(settings.as_home())
     try:
         if random:
             chosen = secrets.token_urlsafe(15)
@@ -216,7 +216,7 @@ def migrate(home: HomeOption = None) -> None:
 
     settings = Settings(home=home)
     settings.home.mkdir(parents=True, exist_ok=True)
-    Ledger.create(settings.ledger_migration_url or settings.as_home().ledger_url).close()
+    Ledger.create(settings.ledger_migration_url or settings.as_home()).close()
     typer.echo("The ledger is up to date.")
 
 
@@ -233,7 +233,7 @@ def hand_overs(
 
     settings = Settings(home=home, playbook=playbook)
     roles = tuple(role.id for role in read_playbook(settings.playbook).roles)
-    ledger = Ledger.open(settings.as_home().ledger_url)
+    ledger = Ledger.open(settings.as_home())
     try:
         now = now_micros()
         escalated, rows = ledger.escalate_late(now=now), figures(ledger, roles, now)
@@ -268,7 +268,7 @@ def twins(
 
     settings = Settings(home=home, playbook=playbook)
     rules = read_playbook(settings.playbook)
-    ledger = Ledger.open(settings.as_home().ledger_url)
+    ledger = Ledger.open(settings.as_home())
     try:
         name = ledger.account_state(account_id).name
         found = twins_out(account_id, seen_twins(ledger, account_id, rules, lambda _: True))

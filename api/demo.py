@@ -100,7 +100,7 @@ def _load_world(settings: Settings, accounts: int, seed: int) -> None:
 
 def _train(app: typer.Typer, settings: Settings) -> None:
     """`nextbest train` on the demo's home, unless a release is in use already."""
-    ledger = Ledger.open(settings.as_home().ledger_url)
+    ledger = Ledger.open(settings.as_home())
     in_use = ledger.release_in_use()
     ledger.close()
     if in_use is not None:
@@ -128,7 +128,7 @@ def _introduce(settings: Settings) -> tuple[User, str]:
     from data.playbooks import read_playbook
 
     playbook, now = read_playbook(settings.playbook), now_micros()
-    ledger = Ledger.open(settings.as_home().ledger_url)
+    ledger = Ledger.open(settings.as_home())
     try:
         user, listed = _morning(ledger, settings, now)
         token = ledger.issue_token(
@@ -180,7 +180,7 @@ def _passwords(settings: Settings, shown: User) -> list[tuple[User, str]]:
 
     from api.signing_in import hash_password
 
-    ledger, now = Ledger.open(settings.as_home().ledger_url), now_micros()
+    ledger, now = Ledger.open(settings.as_home()), now_micros()
     try:
         users = ledger.users()
         managers = {one.manager_id for one in users}

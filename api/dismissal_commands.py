@@ -31,7 +31,7 @@ def dismissals(
     from data.ledger.ledger import Ledger
     from engine.records import DAY_MICROS
 
-    ledger = Ledger.open(Settings(home=home).as_home().ledger_url)
+    ledger = Ledger.open(Settings(home=home).as_home())
     found = ledger.dismissal_counts(after=now_micros() - round(days * DAY_MICROS))
     ledger.close()
     for one in found:
@@ -55,7 +55,7 @@ def corrections(
     """Show accounts whose data people found wrong, or note that one was put right."""
     from data.ledger.ledger import Ledger
 
-    ledger = Ledger.open(Settings(home=home).as_home().ledger_url)
+    ledger = Ledger.open(Settings(home=home).as_home())
     if settle is not None:
         ledger.settle_correction(settle, by=by or getpass.getuser(), now=now_micros())
     found = ledger.corrections()

@@ -76,7 +76,7 @@ def explain(settings: Settings, decision_id: str, *, language: str | None = None
         LanguageError: The playbook has no texts in that language.
     """
     home = settings.as_home()
-    ledger = Ledger.open(home.ledger_url)
+    ledger = Ledger.open(home)
     try:
         decision = ledger.decision(decision_id)
         if decision.record.get("erased"):

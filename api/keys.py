@@ -40,7 +40,7 @@ def create_key(
     _check(scopes, role, settings)
     now = now_micros() if now is None else now
     expires_at = now + round((days or settings.token_days) * DAY_MICROS)
-    ledger = Ledger.open(settings.as_home().ledger_url)
+    ledger = Ledger.open(settings.as_home())
     try:
         return ledger.keys.create(user_id, scopes, role=role, now=now, expires_at=expires_at)
     finally:

@@ -88,7 +88,7 @@ def run_night(settings: Settings, *, as_of: int | None = None, ignore_freshness:
         NotFreshError, NoHistoryError, AlreadyRunningError, CorruptReleaseError, PlaybookError, LedgerError.
     """
     home = settings.as_home()
-    ledger = Ledger.open(home.ledger_url)
+    ledger = Ledger.open(home)
     try:
         with ledger.exclusive("nightly"), connected(spark, home.root / "spark") as session:
             each = partial(each_on_spark, session) if session else partial(_in_processes, settings.processes)

@@ -37,7 +37,7 @@ def export(person_id: IdArgument, out: OutOption, kind: KindOption = None, home:
     from data.people_data import find_person
 
     place = Settings(home=home).as_home()
-    ledger = Ledger.open(place.ledger_url)
+    ledger = Ledger.open(place)
     try:
         found = exported(place, ledger, find_person(place, ledger, person_id, kind))
     finally:
@@ -62,7 +62,7 @@ def erase(
     from data.people_data import find_person
 
     place = Settings(home=home).as_home()
-    ledger = Ledger.open(place.ledger_url)
+    ledger = Ledger.open(place)
     try:
         person = find_person(place, ledger, person_id, kind)
         if not yes:

@@ -38,7 +38,7 @@ def plan(
     """The plan on show: how good it is proven to be, what time is worth, and people's days."""
     from data.ledger.ledger import Ledger
 
-    ledger = Ledger.open(Settings(home=home).as_home().ledger_url)
+    ledger = Ledger.open(Settings(home=home).as_home())
     try:
         shown = _all(ledger) if user is None else _person(ledger, user)
     finally:

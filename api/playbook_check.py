@@ -38,7 +38,7 @@ class NotMeasuredError(DataError):
 
 def measured(home: Home, playbook: Playbook) -> list[Finding]:
     """What the last complete night shows of the playbook. Raises NotMeasuredError, LedgerError."""
-    ledger = Ledger.open(home.ledger_url)
+    ledger = Ledger.open(home)
     try:
         run = ledger.current_run()
     finally:

@@ -135,7 +135,7 @@ def listed(*, as_json: JsonOption = False, home: HomeOption = None) -> None:
     from data.ledger.ledger import Ledger
     from data.times import to_iso
 
-    ledger = Ledger.open(Settings(home=home).as_home().ledger_url)
+    ledger = Ledger.open(Settings(home=home).as_home())
     try:
         rows = [
             {"version": one.version, "playbook": one.playbook, "first_used_at": to_iso(one.first_used_at)}

@@ -144,7 +144,7 @@ def replay(
     snapshot = HistoryStore(home.history).current()
     if snapshot is None:
         raise NoHistoryError(home)
-    ledger = Ledger.open(home.ledger_url)
+    ledger = Ledger.open(home)
     try:
         work = _Replay(home, ledger, snapshot, scores_only=scores_only)
         work.erased(since, until)

@@ -63,7 +63,7 @@ class _Server(uvicorn.Server):
 def check_startable(settings: Settings) -> None:
     """Read all that serving needs, once: uvicorn would bury the reason in a traceback."""
     home = settings.as_home()
-    ledger = Ledger.open(home.ledger_url)
+    ledger = Ledger.open(home)
     try:
         decider = LiveDecider(home, ledger, settings.playbook, settings.seed)
         decider()

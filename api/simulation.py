@@ -136,7 +136,7 @@ def _plans(settings: Settings, trial: Trial, buckets: Sequence[int], report: Pro
         return [None for _ in books]
     said = "judging what could be done"
     parts = list(_each(trial, offer_bucket, buckets, said, settings=settings, report=report))
-    ledger = Ledger.open(trial.home.ledger_url)
+    ledger = Ledger.open(trial.home)
     try:
         return [
             None if playbook.plan is None else _plan(ledger, playbook, trial, [part[side] for part in parts])
@@ -196,7 +196,7 @@ def _begin(settings: Settings, texts: tuple[str, ...], as_of: int) -> Trial:
     if snapshot is None:
         raise NoHistoryError(home)
     horizon = round(playbook_of(texts[0]).horizon("") * DAY_MICROS)
-    ledger = Ledger.open(home.ledger_url)
+    ledger = Ledger.open(home)
     try:
         rows = [row for row in ledger.tail() if row.seq > snapshot.tail_watermark]
         logged = ledger.logged.last_before(as_of - horizon)

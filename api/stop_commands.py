@@ -43,7 +43,7 @@ def stop_contacts(
     from data.playbooks import read_playbook
 
     settings = Settings(playbook=playbook, home=home)
-    rules, ledger = read_playbook(settings.playbook), Ledger.open(settings.as_home().ledger_url)
+    rules, ledger = read_playbook(settings.playbook), Ledger.open(settings.as_home())
     done = stop(ledger, rules, scope, reason=reason, by=by or getpass.getuser(), now=now_micros())
     ledger.close()
     scope, since = scope_of(done.order), to_iso(done.order.stopped_at)
@@ -63,7 +63,7 @@ def resume_contacts(
     from api.stops import resume_contacts as resume
     from data.ledger.ledger import Ledger
 
-    ledger = Ledger.open(Settings(home=home).as_home().ledger_url)
+    ledger = Ledger.open(Settings(home=home).as_home())
     order = resume(ledger, scope, reason=reason, by=by or getpass.getuser(), now=now_micros())
     ledger.close()
     typer.echo(
@@ -79,7 +79,7 @@ def contact_stops(
     from api.stops import scope_of
     from data.ledger.ledger import Ledger
 
-    ledger = Ledger.open(Settings(home=home).as_home().ledger_url)
+    ledger = Ledger.open(Settings(home=home).as_home())
     found = ledger.stop_log() if every else ledger.contact_stops()
     ledger.close()
     for order in found:

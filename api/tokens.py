@@ -10,7 +10,7 @@ from engine.records import DAY_MICROS
 
 def issue(settings: Settings, user_id: str) -> str:
     """A new token of a user. Raises UnknownError for a user that the ledger does not have."""
-    ledger = Ledger.open(settings.as_home().ledger_url)
+    ledger = Ledger.open(settings.as_home())
     try:
         now = now_micros()
         return ledger.issue_token(user_id, now=now, expires_at=now + round(settings.token_days * DAY_MICROS))

@@ -80,7 +80,7 @@ def prepared(
     until = to_datetime(now_micros() // DAY_MICROS * DAY_MICROS)
     write_world(WorldSettings(accounts=accounts, until=until), settings.home / "world")
     ingest(settings.home / "world", settings.as_home(), loaded_at=now_micros())
-    ledger, now = Ledger.open(settings.as_home().ledger_url), now_micros()
+    ledger, now = Ledger.open(settings.as_home()), now_micros()
     served: dict[str, str] = {}
     users = []
     for user in ledger.users():
@@ -141,7 +141,7 @@ async def run(
 def visible(settings: Settings, users: Sequence[User], start: Position) -> dict[str, list[str]]:
     """User -> ids of all changes after a position that she may see, in order."""
     home = settings.as_home()
-    ledger = Ledger.open(home.ledger_url)
+    ledger = Ledger.open(home)
     service = Service(ledger, LiveDecider(home, ledger, settings.playbook, settings.seed), now_micros)
     found, position = [], start
     while more := ledger.changes.after(position):
@@ -178,7 +178,7 @@ def main() -> None:
         try:
             address = f"http://127.0.0.1:{port}"
             wait_for(address)
-            ledger = Ledger.open(settings.as_home().ledger_url)
+            ledger = Ledger.open(settings.as_home())
             start = ledger.changes.end()
             ledger.close()
             watchers = [

@@ -1,7 +1,8 @@
 """Ledger, history, nights, twins and releases as one file, and back into an empty place.
 
-A tar file that any tool opens: ledger/TABLE.parquet, history/, nights/, twins/, models/RELEASE/, and last
-manifest.json with the hash of each. While it is written no load and no night runs; the service goes on.
+A tar file that any tool opens: ledger/TABLE.parquet, history/, nights/, twins/, marker.key, models/RELEASE/,
+and last manifest.json with the hash of each. While it is written no load and no night runs; the service goes
+on.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from data.times import to_iso
 
 FORMAT = 1
 _MANIFEST = "manifest.json"
+_MARKER_KEY = "marker.key"
 _PIECE = 1 << 20
 
 
@@ -117,6 +119,8 @@ def _restore(home: Home, tar: tarfile.TarFile, progress: Progress) -> Contents:
                 place.rmdir()
             shutil.move(folder / name, place)
             put.append(place)
+        if home.marker_key in put:
+            home.marker_key.chmod(0o600)
 
     with TemporaryDirectory(dir=home.root, prefix=".restoring-") as temporary:
         folder = Path(temporary)
@@ -128,15 +132,22 @@ def _restore(home: Home, tar: tarfile.TarFile, progress: Progress) -> Contents:
             )  # fmt: skip
         except BaseException:
             for place in put:
-                shutil.rmtree(place, ignore_errors=True)
+                _remove(place)
             raise
     return contents
+
+
+def _remove(place: Path) -> None:
+    if place.is_dir():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)
 
 
 @contextmanager
 def _quiet_home(home: Home) -> Iterator[Ledger]:
     """Its ledger, while neither a night nor a load runs."""
-    ledger = Ledger.open(home.ledger_url)
+    ledger = Ledger.open(home)
     try:
         with ledger.exclusive("nightly"), HistoryStore(home.history).exclusive():
             yield ledger
@@ -147,6 +158,8 @@ def _quiet_home(home: Home) -> Iterator[Ledger]:
 def _files_of(home: Home) -> Iterator[tuple[str, Path]]:
     for name, folder in (("history", home.history), ("nights", home.nights), ("twins", home.twins)):
         yield from _below(folder, name)
+    if home.marker_key.exists():
+        yield _MARKER_KEY, home.marker_key
     releases = sorted(home.models.iterdir()) if home.models.is_dir() else []
     for release in releases:
         if release.is_dir() and not release.name.startswith("."):
@@ -164,7 +177,7 @@ def _below(folder: Path, name: str) -> Iterator[tuple[str, Path]]:
 
 def _places(home: Home, contents: Contents) -> dict[str, Path]:
     """What is put where: folder of the backup -> folder of the home."""
-    kept = {"history": home.history, "nights": home.nights, "twins": home.twins}
+    kept = {"history": home.history, "nights": home.nights, "twins": home.twins, _MARKER_KEY: home.marker_key}
     names = [PurePosixPath(name).parts for name in contents.files]
     found = {parts[0]: kept[parts[0]] for parts in names if parts[0] in kept}
     return found | {f"models/{p[1]}": home.models / p[1] for p in names if p[0] == "models"}

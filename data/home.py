@@ -54,6 +54,11 @@ class Home:
         return self.root / "twins"
 
     @property
+    def marker_key(self) -> Path:
+        """The key under which those who were erased are marked; made with the first of them."""
+        return self.root / "marker.key"
+
+    @property
     def rejects(self) -> Path:
         """Folder of rejected rows."""
         return self.root / "rejects"

@@ -65,7 +65,7 @@ def ingest(folder: Path, home: Home, *, loaded_at: int, max_rejected: float = 0.
         came = Arriving(folder, store, bins, markers, loaded_at=loaded_at, progress=progress)
         rejects = _write_rejects(came, home.rejects, loaded_at)
         _check_rejects(came, max_rejected, rejects)
-        ledger = Ledger.create(home.ledger_url)
+        ledger = Ledger.create(home)
         try:
             # A ledger that is new to this history starts to count again.
             watermark = None if ledger.versions() else 0
@@ -84,13 +84,13 @@ def ingest(folder: Path, home: Home, *, loaded_at: int, max_rejected: float = 0.
 def _markers(home: Home, old: Snapshot | None) -> Markers:
     """Who was erased; a ledger that is not there knows of nobody."""
     try:
-        ledger = Ledger.open(home.ledger_url)
+        ledger = Ledger.open(home)
     except LedgerMissingError:
         return Markers()
     except LedgerVersionError:
         if old is None:
             return Markers()
-        ledger = Ledger.create(home.ledger_url)  # an earlier version; the load brings it up to date anyway
+        ledger = Ledger.create(home)  # an earlier version; the load brings it up to date anyway
     try:
         return ledger.erasures.markers()
     finally:

@@ -69,7 +69,7 @@ def text_or_version(home: Home, wanted: str) -> str:
     if _VERSION.fullmatch(wanted) is None or wanted in shipped():
         return playbook_text(wanted)
     try:
-        ledger = Ledger.open(home.ledger_url)
+        ledger = Ledger.open(home)
     except LedgerMissingError as error:
         raise PlaybookError(f"The playbook version {wanted} cannot be looked up. {error}") from None
     try:

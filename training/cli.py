@@ -162,7 +162,7 @@ class _Ledger:
     def __init__(self, place: Home) -> None:
         from data.ledger.ledger import Ledger  # noqa: PLC0415
 
-        self.ledger = Ledger.open(place.ledger_url)
+        self.ledger = Ledger.open(place)
 
     def __enter__(self) -> Ledger:
         return self.ledger

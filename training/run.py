@@ -114,7 +114,7 @@ def train(home: Home, playbook: Playbook, settings: Settings, *, spark: SparkOpt
     """
     load_installed()
     snapshot = loaded(home)
-    ledger = Ledger.open(home.ledger_url)
+    ledger = Ledger.open(home)
     try:
         with connected(spark, home.root / "spark") as session:
             built = build_cases(snapshot, playbook, at=settings.at, spark=session, progress=progress)

@@ -114,7 +114,7 @@ def grown_release(place: Home) -> tuple[Release, Cases]:
     identity = release_id(AS_OF, parts)
     manifest = manifest_of("s_learner", fitted, cases, identity, {"made_at": AS_OF})
     release = write_release(place.models, identity, parts.files(), manifest)
-    ledger = Ledger.open(place.ledger_url)
+    ledger = Ledger.open(place)
     try:
         ledger.put_release_in_use(identity, release.manifest_hash, now=AS_OF, by="benchmark")
     finally:

@@ -55,7 +55,8 @@ audit_kept = Table(
     Column("since", BigInteger, nullable=False),
 )
 
-# Who was erased, by a hash of the id; `taken_over_at`: history and the nights' files have lost her too.
+# Who was erased, by a hash of the id with the key of that name (without one: a plain hash, as was before);
+# `taken_over_at`: history and the nights' files have lost her too.
 erasures = Table(
     "erasures",
     metadata,
@@ -63,6 +64,7 @@ erasures = Table(
     Column("id_hash", Text, primary_key=True),
     Column("erased_at", BigInteger, nullable=False),
     Column("taken_over_at", BigInteger),
+    Column("key_id", Text),
 )
 
 # Signing in by a provider that is under way: used once, by the browser that began it.

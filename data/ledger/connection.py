@@ -59,7 +59,7 @@ class Database:
         engine: SQLAlchemy's.
     """
 
-    def __init__(self, url: str, *, timeout_seconds: float) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float, marker_key: Path | None = None) -> None:
         self.url = parse_url(url)
         self.timeout_seconds = timeout_seconds
         self.sqlite = self.url.drivername.startswith("sqlite")
@@ -69,8 +69,9 @@ class Database:
         isolation: dict[str, Any] = (
             {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         )
-        self._reader = self.engine.execution_options(**isolation)
-        self._writer = self.engine.execution_options(immediate=True)
+        # Where the key of the markers of erased persons is: read where they are.
+        self._reader = self.engine.execution_options(**isolation, marker_key=marker_key)
+        self._writer = self.engine.execution_options(immediate=True, marker_key=marker_key)
 
     def __str__(self) -> str:
         return shown_url(self.url)

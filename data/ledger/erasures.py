@@ -18,7 +18,7 @@ from data.ledger import field_notes, posting
 from data.ledger import schema as t
 from data.ledger.access_schema import api_keys, erasures, provider_users, settled_users
 from data.ledger.connection import Database
-from data.ledger.erased import ERASED, Markers, PersonKind, id_hash, markers
+from data.ledger.erased import ERASED, Markers, PersonKind, event_of, mark, markers
 from data.ledger.facts import append, lock_accounts, replace_block
 from data.ledger.plan_schema import plan_absences, plan_items, plan_moves
 from data.ledger.statements import upsert
@@ -66,8 +66,7 @@ class Erasures:
             if not before and not _is_there(connection, kind, person_id):
                 raise UnknownError(f"There is no {kind} {person_id!r} in the ledger.")
             found = how[kind](connection, person_id, now=now)
-            row = {"kind": kind, "id_hash": id_hash(kind, person_id), "erased_at": now}
-            upsert(connection, erasures, [row], update=())
+            mark(connection, kind, person_id, now=now)
             return +found
 
 
@@ -89,7 +88,7 @@ def _is_there(connection: sa.Connection, kind: PersonKind, person_id: str) -> bo
 def _erase_account(connection: sa.Connection, account_id: str, *, now: int) -> Counter[str]:
     if not markers(connection).of("account", [account_id]):
         over = {"account_id": account_id, "deleted": True}
-        event_id = f"erased:{id_hash('account', account_id)}"
+        event_id = event_of(connection, "account", account_id)
         append(connection, [TailRow(event_id, "accounts", account_id, over)], now=now)
         posting.withdraw(connection, [account_id], now=now)
     locked = lock_accounts(connection, [account_id])[account_id]
@@ -156,7 +155,7 @@ def _erase_contact(connection: sa.Connection, contact_id: str, *, now: int) -> C
         return found
     if not markers(connection).of("contact", [contact_id]):
         over = {"contact_id": contact_id, "account_id": account_id, "deleted": True}
-        event_id = f"erased:{id_hash('contact', contact_id)}"
+        event_id = event_of(connection, "contact", contact_id)
         append(connection, [TailRow(event_id, "contacts", account_id, over)], now=now)
     key = lock_accounts(connection, [account_id])[account_id].subject_key
     touchpoints = touchpoints_with(connection, account_id, contact_id)

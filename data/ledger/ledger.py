@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from data.home import Home
 from data.ledger import (
     answers,
     contact_stops,
@@ -73,8 +74,8 @@ _BLOCKS_AT_ONCE = 300
 class Ledger(PeopleActs, PeopleKept):
     """Opened once per process and shared by threads.
 
-    `Ledger.open(url)` raises LedgerMissingError, LedgerVersionError or LedgerLockedError. All times are given
-    by the caller (microseconds UTC); the ledger has no clock.
+    `Ledger.open(home)` raises LedgerMissingError, LedgerVersionError or LedgerLockedError. All times are
+    given by the caller (microseconds UTC); the ledger has no clock.
     """
 
     def __init__(self, database: Database) -> None:
@@ -91,16 +92,17 @@ class Ledger(PeopleActs, PeopleKept):
         self.logged = DecisionLog(database)
 
     @classmethod
-    def create(cls, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:
+    def create(cls, place: Home | str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:
         """Make it or bring it up to date (Alembic upgrade to head), then open."""
-        database = Database(url, timeout_seconds=timeout_seconds)
+        database = _database(place, timeout_seconds)
         upgrade(database)
         return cls(database)
 
     @classmethod
-    def open(cls, url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:
-        """Open what `create` made, at this program's version."""
-        database = Database(url, timeout_seconds=timeout_seconds)
+    def open(cls, place: Home | str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Ledger:
+        """Open what `create` made, at this program's version: that of a home, or at a URL, where nobody can
+        be erased, as the key for it is kept in the home."""
+        database = _database(place, timeout_seconds)
         database.require()
         require_current(database)
         return cls(database)
@@ -479,3 +481,8 @@ class Ledger(PeopleActs, PeopleKept):
         with self._database.writing() as connection:
             whole = rows.with_columns(pl.col("occurred_at").to_physical())
             told.keep(connection, list(whole.iter_rows(named=True)))
+
+
+def _database(place: Home | str, timeout_seconds: float) -> Database:
+    url, key = (place, None) if isinstance(place, str) else (place.ledger_url, place.marker_key)
+    return Database(url, timeout_seconds=timeout_seconds, marker_key=key)

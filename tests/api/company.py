@@ -111,7 +111,7 @@ class Company:
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
-        ledger = Ledger.open(self.settings.as_home().ledger_url)
+        ledger = Ledger.open(self.settings.as_home())
         yield ledger
         ledger.close()
 
