@@ -104,7 +104,9 @@ def nightly(
     *,
     as_of: AsOfOption = None,
     playbook: PlaybookOption = None,
-    processes: Annotated[int | None, typer.Option(help="Processes; default all cores.", min=1)] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes; default all cores, as far as memory goes.", min=1)
+    ] = None,
     ignore_freshness: Annotated[
         bool, typer.Option("--ignore-freshness", help="Decide although a source has not delivered.")
     ] = False,

@@ -102,7 +102,9 @@ def simulate(
     ] = None,
     strict: StrictOption = False,
     as_json: JsonOption = False,
-    processes: Annotated[int | None, typer.Option(help="Processes; default all cores.", min=1)] = None,
+    processes: Annotated[
+        int | None, typer.Option(help="Processes; default all cores, as far as memory goes.", min=1)
+    ] = None,
     home: HomeOption = None,
     models: ModelsOption = None,
 ) -> None:

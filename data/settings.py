@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableError
 
 from data.home import DataError, Home
+from data.machine import processes_that_fit
 
 PREFIX = "NEXTBEST_"
 
@@ -46,9 +47,9 @@ class Settings(BaseSettings):
     )
     playbook: str = Field("pharma", description="A shipped playbook by name, or the path of a TOML file.")
     processes: int = Field(
-        default_factory=lambda: os.cpu_count() or 1,
+        default_factory=processes_that_fit,
         ge=1,
-        description="Processes of the night; default all cores.",
+        description="Processes of the night; default all cores, as far as memory goes (1 GB each).",
     )
     seed: int = Field(0, ge=0, lt=2**63, description="Of exploration: the same seed draws the same.")
     max_rejected: float = Field(
