@@ -8,9 +8,11 @@ import numpy as np
 
 from engine.pooling import Pool
 from engine.records import Bools, Floats, Ints
+from training.boosting import Boosting
 from training.cases import Cases
 from training.errors import TooFewCasesError
 from training.pooling import pooled
+from training.prognosis import ROUGH_ROUNDS, Prognosis
 
 LEAST_CASES = 50
 """A treatment with fewer cases is not learned: its channel and topic speak for it."""
@@ -69,16 +71,29 @@ def learnable(cases: Cases) -> Ints:
     return learned
 
 
-def constants(cases: Cases, assignment: Floats) -> Constants:
+def constants(cases: Cases, assignment: Floats, boosting: Boosting) -> Constants:
     """Means by treatment, weighted by inverse assignment probabilities, effects pooled over treatments.
 
     A treatment is compared with no contact among the cases for which it was eligible, because those for
-    which it was not may be another kind of account.
+    which it was not may be another kind of account. Where probabilities were estimated, weights take away a
+    part of the difference between those contacted and those left alone only: the estimates are not exact, and
+    none is believed below a least one. So what was to be expected without contact is deducted first, and an
+    error of the one counts only times an error of the other.
+
+    Args:
+        cases: To learn from.
+        assignment: Probability of what was chosen, logged or estimated; shape (n,).
+        boosting: Size and seed of the forest of what follows without contact.
+
+    Source:
+        Robins, Rotnitzky and Zhao (1994), Estimation of Regression Coefficients When Some Regressors Are Not
+        Always Observed, with one model of the outcome for all treatments.
     """
     learned = learnable(cases)
     weight = 1.0 / assignment
     none, _ = _weighted_mean(cases.reward, weight, cases.action == 0)
-    compared = np.array([_uplift(cases, weight, index) for index in learned])[1:]
+    followed = cases.reward - _without_contact(cases, assignment, boosting)
+    compared = np.array([_uplift(cases, followed, weight, index) for index in learned])[1:]
     own = [cases.playbook.treatments[index] for index in learned[1:]]
     found = pooled(compared[:, 0], compared[:, 1], [t.channel for t in own], [t.topic for t in own])
     uplift, error = np.append(0.0, found.effect), np.append(0.0, found.error)
@@ -91,14 +106,25 @@ def constants(cases: Cases, assignment: Floats) -> Constants:
     return Constants(learned, none + uplift, uplift, response, evidence, error, found.pool)
 
 
-def _uplift(cases: Cases, weight: Floats, index: int) -> tuple[float, float]:
+def _without_contact(cases: Cases, assignment: Floats, boosting: Boosting) -> Floats | float:
+    """What would have followed without contact, by models that have not seen the account; shape (n,).
+
+    0 where every probability was logged: weights alone are right then.
+    """
+    if (assignment == cases.probability).all():
+        return 0.0
+    only_alone = np.where(cases.action == 0, 1.0, np.inf)
+    return Prognosis.of(cases, boosting).expected(cases.reward, only_alone, rounds=ROUGH_ROUNDS)
+
+
+def _uplift(cases: Cases, followed: Floats, weight: Floats, index: int) -> tuple[float, float]:
     """Effect of a treatment beside no contact, and its variance."""
     among = cases.eligible[:, index]
     left_alone = among & (cases.action == 0)
     if index == 0 or not left_alone.any():
         return 0.0, np.inf  # nobody to compare with: no effect of its own can be claimed
-    treated, of_treated = _weighted_mean(cases.reward, weight, among & (cases.action == index))
-    alone, of_alone = _weighted_mean(cases.reward, weight, left_alone)
+    treated, of_treated = _weighted_mean(followed, weight, among & (cases.action == index))
+    alone, of_alone = _weighted_mean(followed, weight, left_alone)
     return treated - alone, of_treated + of_alone
 
 

@@ -94,7 +94,7 @@ def learn_linear(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted
 
 
 def _linear(cases: Cases, assignment: Floats, boosting: Boosting) -> _Found:
-    known = constants(cases, assignment)
+    known = constants(cases, assignment, boosting)
     own = cases.take(np.isin(cases.action, known.learned))
     prognosis = Prognosis.of(own, boosting)
     mean = known.uplift[np.searchsorted(known.learned, own.action)]

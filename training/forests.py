@@ -34,7 +34,7 @@ class OneForest(Fitted):
 @learner("s_learner", complexity=2)
 def learn_together(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
     """One regression of what followed on account and treatment."""
-    known = constants(cases, assignment)
+    known = constants(cases, assignment, boosting)
     usable = np.isin(cases.action, known.learned)
     rows = ModelRows.of(cases.features, cases.action, np.flatnonzero(usable))
     booster = grow(rows, cases.reward[usable], cases.features.set, boosting)
@@ -58,7 +58,7 @@ class ForestEach(Fitted):
 @learner("t_learner", complexity=4)
 def learn_apart(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
     """A regression of what followed on the account, for each treatment alone; "none" always has one."""
-    known = constants(cases, assignment)
+    known = constants(cases, assignment, boosting)
     small = replace(boosting, leaves=min(boosting.leaves, LEAVES_APART))
     boosters = {}
     for index, evidence in zip(known.learned, known.evidence, strict=True):

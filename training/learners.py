@@ -36,7 +36,7 @@ class FixedValues(Fitted):
 @learner("best_fixed", complexity=0)
 def learn_fixed(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
     """The mean of each treatment, its effect pooled with the others'."""
-    return FixedValues(constants(cases, assignment), len(cases.treatments))
+    return FixedValues(constants(cases, assignment, boosting), len(cases.treatments))
 
 
 LEAST_RESPONSES = 100

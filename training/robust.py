@@ -36,7 +36,7 @@ LEAST_IN_LEAF, MOST_IN_LEAF = 20, 300
 @learner("doubly_robust", complexity=3)
 def learn_robust(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted:
     """A forest of effects beyond each treatment's mean; the value without contact by a forest of its own."""
-    known = constants(cases, assignment)
+    known = constants(cases, assignment, boosting)
     own = cases.take(np.isin(cases.action, known.learned))
     check_names(own.features.set)
     mean = known.uplift[np.searchsorted(known.learned, own.action)]

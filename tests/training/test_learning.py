@@ -172,9 +172,27 @@ def test_a_treatment_is_compared_with_no_contact_among_those_who_could_have_had_
     some = replace(personal, eligible=eligible, reward=personal.reward + np.where(rich, 1000.0, 0.0))
     kept = some.take(eligible[np.arange(len(some)), some.action])
 
-    uplift = constants(kept, kept.probability).uplift
+    uplift = constants(kept, kept.probability, QUICK).uplift
 
     assert uplift[2] == pytest.approx(40.0, abs=4.0)
+
+
+def test_those_who_buy_anyway_are_no_effect_where_past_assignment_is_estimated_badly(zero: Cases) -> None:
+    """A visit that causes nothing must not be told to earn what the accounts that are visited buy anyway.
+
+    The rich are visited mostly, the estimate of who was visited does not see it, and the rich buy for 1,000
+    more: by weights alone a visit is worth some 600.
+    """
+    rich = zero.features.account[:, zero.features.set.account.index("segment")] == 0
+    often = np.where(zero.action > 0, rich, ~rich) | (np.arange(len(zero)) % 5 == 0)
+    log = replace(zero, reward=zero.reward + np.where(rich, 1000.0, 0.0)).take(often)
+    alike = np.full(len(log), 1.0 / 3.0)
+
+    unlogged = constants(replace(log, probability=np.full(len(log), np.nan)), alike, QUICK)
+    by_weights_alone = constants(replace(log, probability=alike), alike, QUICK)
+
+    assert by_weights_alone.uplift[1:].min() > 500.0
+    assert np.abs(unlogged.uplift[1:]).max() < 60.0
 
 
 def test_the_time_split_learns_from_what_was_known_before_the_cut(personal: Cases) -> None:

@@ -65,7 +65,9 @@ def test_what_has_come_so_far_is_weighted_to_what_will_have_come(log: Cases) -> 
 
 def test_the_effects_learned_are_those_of_complete_outcomes(log: Cases) -> None:
     """E-mail 12.5, visit 15: as from mature cases alone, of whom there are fewer."""
-    whole, some = (constants(each, each.probability).uplift for each in (counted(log), log.take(log.matured)))
+    whole, some = (
+        constants(each, each.probability, QUICK).uplift for each in (counted(log), log.take(log.matured))
+    )
 
     assert whole[1:] == pytest.approx([12.5, 15.0], abs=8.0)
     assert some[1:] == pytest.approx([12.5, 15.0], abs=4.0)
@@ -110,7 +112,9 @@ def test_responses_are_counted_where_their_time_is_over(log: Cases) -> None:
     found = counted(log)
     late = replace(found, responded=found.responded & found.matured)
 
-    of_both = [constants(each, each.probability).response for each in (found.take(found.matured), late)]
+    of_both = [
+        constants(each, each.probability, QUICK).response for each in (found.take(found.matured), late)
+    ]
 
     np.testing.assert_allclose(*of_both)
 
