@@ -110,8 +110,11 @@ def kept_of(home: Home, decision: LoggedDecision) -> Kept:
             f"{decision.treatment!r} with probability {decision.probability:.4g}. NEXTBEST_NIGHTS_KEPT_DAYS "
             "says how long they stay."
         )
-    proposals = json.loads(lists["proposals"][0])
-    return Kept(f"night {run}", as_json(rows), {one["treatment"]: one["reasons"] for one in proposals})
+    listed = lists["proposals"][0]
+    if isinstance(listed, str):  # written by an earlier version
+        return Kept(f"night {run}", as_json(rows), {o["treatment"]: o["reasons"] for o in json.loads(listed)})
+    reasons = {one["treatment"]: json.loads(one["reasons"]) for one in listed.to_list()}
+    return Kept(f"night {run}", as_json(rows), reasons)
 
 
 def _language(language: str | None, playbook: Playbook) -> str:

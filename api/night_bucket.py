@@ -17,6 +17,7 @@ from api.kept_scores import kept_scores, scores_to_keep
 from api.night_plan import night_prices
 from data.history import Snapshot
 from data.home import DataError, Home
+from data.ledger.schema import Written, dumps
 from data.ledger.types import LoggedDecision, Proposal, ReleaseInUse
 from data.live import current_team
 from data.nights import NightFolder
@@ -122,7 +123,7 @@ def _with_twins(night: Night, history: History, accounts: tuple[str, ...]) -> Hi
 def read_lists(night: Night, bucket: int) -> Iterator[AccountList]:
     """What a bucket's accounts were decided, by account id."""
     for row in night.folder.read(bucket, "lists").iter_rows(named=True):
-        proposals = [Proposal(**proposal) for proposal in json.loads(row["proposals"])]
+        proposals = [Proposal(**one | {"reasons": Written(one["reasons"])}) for one in row["proposals"]]
         yield AccountList(LoggedDecision(**json.loads(row["decision"])), proposals, row["redecide"])
 
 
@@ -154,19 +155,35 @@ def _lists(night: Night, decider: Decider, history: History, decisions: Decision
                 "options": int(eligible[row]),
                 "redecide": account in later,
                 "decision": json.dumps(vars(decision)),
-                "proposals": json.dumps([vars(proposal) for proposal in proposals]),
+                "proposals": [vars(one) | {"reasons": dumps(one.reasons)} for one in proposals],
             }
         )
     return pl.DataFrame(rows, schema=_LIST_SCHEMA)
 
 
+PROPOSALS = pl.List(
+    pl.Struct(
+        {
+            "treatment": pl.String(),
+            "role": pl.String(),
+            "user_id": pl.String(),
+            "channel": pl.String(),
+            "rank": pl.Int64(),
+            "priority": pl.Float64(),
+            "expires_at": pl.Int64(),
+            "reasons": pl.String(),
+            "not_before": pl.Int64(),
+        }
+    )
+)
+"""An account's list; reasons as the ledger writes them, since most are never looked at."""
 _LIST_SCHEMA = {
     "account_id": pl.String(),
     "explored": pl.Boolean(),
     "options": pl.Int64(),
     "redecide": pl.Boolean(),
     "decision": pl.String(),
-    "proposals": pl.String(),
+    "proposals": PROPOSALS,
 }
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
 
-from api.night_bucket import Night
+from api.night_bucket import PROPOSALS, Night
 from data.nights import NightFolder
 from data.times import to_iso
 from engine.playbook import Playbook
@@ -79,20 +78,19 @@ def _lists_of(folder: NightFolder | None) -> pl.DataFrame:
     """All lists of an earlier run whose files are still there."""
     buckets = range(0) if folder is None else folder.finished()
     frames = [folder.read(bucket, "lists") for bucket in buckets] if folder is not None else []
+    # Lists of a version that wrote them otherwise are not compared with.
+    frames = [frame for frame in frames if frame.schema["proposals"] == PROPOSALS]
     return (
         pl.concat(frames)
         if frames
-        else pl.DataFrame(schema={"account_id": pl.String(), "proposals": pl.String()})
+        else pl.DataFrame(schema={"account_id": pl.String(), "proposals": PROPOSALS})
     )
 
 
 def _identities(lists: pl.DataFrame) -> pl.DataFrame:
-    rows = [
-        (account, proposal["treatment"], proposal["role"], proposal["channel"])
-        for account, proposals in lists.select("account_id", "proposals").iter_rows()
-        for proposal in json.loads(proposals)
-    ]
-    return pl.DataFrame(rows, schema=dict.fromkeys([*_IDENTITY, "channel"], pl.String()), orient="row")
+    """Account, treatment, role and channel of everything that is listed."""
+    listed = lists.select("account_id", "proposals").explode("proposals").drop_nulls("proposals")
+    return listed.unnest("proposals").select(*_IDENTITY, "channel")
 
 
 def _counts(listed: pl.DataFrame, column: str) -> dict[str, int]:

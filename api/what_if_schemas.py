@@ -86,7 +86,7 @@ def what_if_out(
 def _proposal_out(
     proposal: Proposal, *, name: str, language: str, zone: tzinfo, now: int, playbook: Playbook
 ) -> ProposalOut:
-    reasons = tuple(Reason(r["code"], r["facts"], r.get("amount")) for r in proposal.reasons)
+    reasons = tuple(Reason(r["code"], r["facts"], r.get("amount")) for r in proposal.told)
     return ProposalOut(
         treatment=proposal.treatment,
         channel=proposal.channel,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from data.home import DataError
+from data.ledger.schema import Written
 
 Verb = Literal["accept", "dismiss", "snooze", "complete"]
 ActVerb = Literal["accept", "dismiss", "snooze", "complete", "suggest", "record"]
@@ -176,7 +178,7 @@ class Proposal:
         rank: Place on the account's list, 1 = first.
         priority: In currency.
         expires_at: Microseconds UTC.
-        reasons: Codes and facts as JSON.
+        reasons: Codes and facts as JSON, or their text.
         not_before: First moment outside quiet hours and days off, microseconds UTC; None = at any time.
     """
 
@@ -187,8 +189,13 @@ class Proposal:
     rank: int
     priority: float
     expires_at: int
-    reasons: list[dict[str, Any]]
+    reasons: list[dict[str, Any]] | Written
     not_before: int | None = None
+
+    @property
+    def told(self) -> list[dict[str, Any]]:
+        """The reasons, read where they are text."""
+        return json.loads(self.reasons) if isinstance(self.reasons, Written) else self.reasons
 
 
 @dataclass(frozen=True)
