@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import sqlalchemy as sa
 
@@ -76,6 +77,28 @@ def test_a_decision_of_the_night_is_told_from_its_files(company: Company) -> Non
     assert found["decided_again"] == "Deciding again gives the same."
     placed = [c["treatment"] for c in found["candidates"] if c["place"] is not None]
     assert set(found["reasons"]) == set(placed) - {"none"}
+
+
+def test_a_night_of_an_earlier_version_is_still_told(tmp_path: Path) -> None:
+    """Its files stay for thirty days, over an upgrade too; lists were one text then."""
+    with served(tmp_path, tables_of(["b1"])) as company:
+        run = company.night().run_id
+        decision = company.suggestions("b1")[0]["decision_id"]
+        before = told(company, decision)
+        for file in (company.settings.as_home().nights / run).glob("*.lists.parquet"):
+            lists = pl.read_parquet(file)
+            texts = [
+                json.dumps([one | {"reasons": json.loads(one["reasons"])} for one in listed])
+                for listed in lists["proposals"].to_list()
+            ]
+            lists.with_columns(proposals=pl.Series(texts, dtype=pl.String)).write_parquet(file)
+        company.clock.pass_time(days=1)
+
+        assert told(company, decision) == before
+        assert before["reasons"]
+        summary = company.night(ignore_freshness=True).summary
+
+    assert summary["new"] == summary["suggestions"] > 0
 
 
 def test_what_a_night_kept_may_be_gone_and_that_is_one_line(
