@@ -25,6 +25,7 @@ from api.routes import (
     explanations,
     hand_overs,
     health,
+    persons,
     plan,
     preferences,
     releases,
@@ -77,7 +78,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
             decider = LiveDecider(home, ledger, settings.playbook, settings.seed)
             playbook = decider().playbook
             app.state.signing_in = SigningIn(ledger, settings, _by_provider(ledger, settings, playbook))
-            app.state.live = decider
+            app.state.live, app.state.home = decider, home
             app.state.service = Service(ledger, decider, clock, counted, home.models)
             app.state.feed = Feed(app.state.service)
             trail = app.state.trail = Trail(ledger.audit)
@@ -115,6 +116,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
         plan,
         twins,
         stand_ins,
+        persons,
         stream,
     ):
         app.include_router(part.router, prefix="/v1")

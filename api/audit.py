@@ -17,7 +17,8 @@ from data.ledger.audit import AuditLog, Seen
 from data.ledger.types import User
 
 EVERY_SECONDS = 1.0
-_SUBJECTS = ("suggestion_id", "hand_over_id", "touchpoint_id", "release_id", "stop_id", "stand_in_id")
+_SUBJECTS = ("suggestion_id", "hand_over_id", "touchpoint_id", "release_id", "stop_id", "stand_in_id",
+             "person_id")  # fmt: skip
 _log = logging.getLogger("nextbest.audit")
 
 

@@ -31,7 +31,7 @@ CAPABILITIES = MappingProxyType(
         "manager": frozenset(_LEADS),
         "marketer": frozenset(_OFFICE),
         "data_scientist": frozenset(_OFFICE),
-        "admin": frozenset(_OFFICE | {"metrics:read"}),
+        "admin": frozenset(_OFFICE | {"metrics:read", "persons:read", "persons:write"}),
         JOB_ROLE: frozenset({"events:write", "releases:read", "playbook:read", "metrics:read"}),
         "nobody": frozenset(),
     }

@@ -48,7 +48,7 @@ def find_person(home: Home, ledger: Ledger, person_id: str, kind: PersonKind | N
         what = kind or "account, contact or user"
         raise UnknownError(f"There is no {what} {person_id!r} in the ledger; ids are those of the data.")
     if len(kinds) > 1:
-        raise WhichPersonError(f"{person_id!r} is an id of {' and '.join(kinds)}; say which with --kind.")
+        raise WhichPersonError(f"{person_id!r} is an id of {' and '.join(kinds)}; say which kind.")
     return Person(kinds[0], (person_id, *(_merged(home, person_id) if kinds[0] == "account" else ())))
 
 

@@ -32,7 +32,7 @@ MAY = {
     "lead": FIELD + "team:read team:write stops:write releases:read",
     "market": READS + "releases:read",
     "science": READS + "releases:read",
-    "root": READS + "releases:read metrics:read",
+    "root": READS + "releases:read metrics:read persons:read persons:write",
     "website": "events:write releases:read playbook:read metrics:read",
     "guest": "",
 }
@@ -40,6 +40,8 @@ ROLES = {"safe": "drug_safety", "lead": "sales", "market": "marketer", "science"
          "root": "admin", "guest": "auditor", "rs2": "reimbursement_specialist"}  # fmt: skip
 REPORTS = "/v1/accounts/{account_id}/adverse-events"
 """Jobs report for every account."""
+WHOLE = "/v1/persons/{person_id}"
+"""What is kept of a person is handed to her whole: administrators see both sides of the wall there."""
 NAMED = ("{account_id}", "{suggestion_id}", "{hand_over_id}")
 
 
@@ -155,7 +157,7 @@ def _filled(company: Company) -> World:
         {"account_id": account, "treatment": "visit_dosing", "channel": "email", "purpose": "marketing",
          "suggestion_id": company.suggestions(account, who)[0]["suggestion_id"],
          "hand_over_id": company.post(f"/accounts/{account}/hand-overs", wish, who)["hand_over_id"],
-         "touchpoint_id": "none", "stop_id": "999", "release_id": "none"}
+         "touchpoint_id": "none", "stop_id": "999", "release_id": "none", "person_id": account}
         for account, who in (("a1", "am"), ("apart", "stranger"))
     ]  # fmt: skip
     return World(company, ids[0], ids[1], medical[0]["suggestion_id"])
@@ -172,7 +174,7 @@ def test_the_door_opens_to_those_alone_who_may(world: World, who: str) -> None:
         refused = status == 403 and ("This needs" in text or not route.path.startswith(("/v1", "/metrics")))
         if route.open_to(who) == refused and not _refused_behind_the_door(route, who, status):
             wrong.append(f"{route.method} {route.path}: {status} {text[:120]}")
-        if who not in ("ml", "safe") and world.medical in text:
+        if who not in ("ml", "safe") and route.path != WHOLE and world.medical in text:
             wrong.append(f"{route.method} {route.path} shows a medical suggestion")
         if "Elsewhere" in text:
             wrong.append(f"{route.method} {route.path} shows another team's account")
