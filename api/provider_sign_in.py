@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import logging
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -123,9 +123,10 @@ class ProviderSignIn:
             return None
         try:
             claims = self.provider.claims(token, audience=audience, now=now)
-            if "nonce" in claims or now / 1e6 > claims["iat"] + self.limit_micros / 1e6 + SKEW_SECONDS:
+            until = min(claims["iat"] + self.limit_micros / 1e6, claims["exp"]) + SKEW_SECONDS
+            if "nonce" in claims or now / 1e6 > until:
                 raise RefusedError("age or kind")
-            return self._user(claims, now)
+            return replace(self._user(claims, now), until=round(until * 1e6))
         except RefusedError as error:
             _log.info("a token was refused: %s", error)
             return None

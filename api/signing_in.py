@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from argon2 import PasswordHasher
@@ -68,7 +68,11 @@ class SigningIn:
             return found
         if self.provider is None or not self.provider.still_here(token, found, now):
             return None
-        return self.ledger.sign_ins.session(token, idle_since=idle_since, now=now)
+        found = self.ledger.sign_ins.session(token, idle_since=idle_since, now=now)
+        if found is None or found.checked_at is None:
+            return found
+        until = found.checked_at + self.provider.limit_micros
+        return replace(found, user=replace(found.user, until=until))
 
     def sign_in(
         self, user_id: str, password: str, *, address: str, before: str | None, now: int

@@ -56,9 +56,9 @@ class Feed:
             found = self._visible[key] = (now + VISIBLE_SECONDS, seen)
         return found[1]
 
-    async def watch(self, position: Position) -> AsyncIterator[Change | None]:
-        """Changes after a position, for ever; None when nothing came for a while. Ends for who is too slow,
-        to be continued from the last one."""
+    async def watch(self, position: Position, ends: float) -> AsyncIterator[Change | None]:
+        """Changes after a position; None when nothing came for a while, or by the time of the loop at which
+        it `ends`. Ends sooner for who is too slow, to be continued from the last one."""
         queue: asyncio.Queue[Change | None] = asyncio.Queue(_WAITING)
         self._watching.add(queue)
         self._start(position)
@@ -67,9 +67,10 @@ class Feed:
                 for change in earlier:
                     position = change.position
                     yield change
-            while not queue.full():
+            time = asyncio.get_running_loop().time
+            while not queue.full() and time() < ends:
                 try:
-                    news = await asyncio.wait_for(queue.get(), QUIET_SECONDS)
+                    news = await asyncio.wait_for(queue.get(), min(QUIET_SECONDS, ends - time()))
                 except TimeoutError:
                     yield None
                     continue
@@ -110,17 +111,19 @@ class Feed:
 
 
 async def events(feed: Feed, service: Service, user: User, last_event_id: str | None) -> AsyncIterator[str]:
-    """What a user may see of the changes, as text of server-sent events."""
-    begun = asyncio.get_running_loop().time()
+    """What a user may see of the changes, as text of server-sent events; not for longer than a provider's
+    word for her holds."""
+    lasts = OPEN_SECONDS if user.until is None else min(OPEN_SECONDS, (user.until - service.clock()) / 1e6)
+    ends = asyncio.get_running_loop().time() + lasts
     position = read_id(last_event_id, service.clock())
     start = position if position is not None else await run_in_threadpool(service.ledger.changes.end)
     yield "retry: 1000\n" + _event("ready" if position or not last_event_id else RESYNC, {})
-    async for change in feed.watch(start):
+    async for change in feed.watch(start, ends):
         if change is None:
             yield ": still here\n\n"
         elif await feed.shows(user, change):
             yield _event(change.kind, _said(change), change)
-        if asyncio.get_running_loop().time() - begun > OPEN_SECONDS:
+        if asyncio.get_running_loop().time() >= ends:
             return
 
 

@@ -57,6 +57,7 @@ class User:
     Attributes:
         scopes: Of a key: what it may be used for, of what her role may; None = no key.
         key_id: Of which key.
+        until: Until when a provider's word for her holds, microseconds UTC; None = nobody's word is needed.
     """
 
     user_id: str
@@ -67,6 +68,7 @@ class User:
     timezone: str | None = None
     scopes: frozenset[str] | None = None
     key_id: str | None = None
+    until: int | None = None
 
 
 @dataclass(frozen=True)

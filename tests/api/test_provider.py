@@ -356,3 +356,30 @@ def test_roles_are_read_from_the_environment_and_never_the_secret_shown(
     assert SECRET not in repr(read)
     with pytest.raises(SettingsError, match="NEXTBEST_OIDC_ROLES"):
         Settings()
+
+
+@pytest.mark.parametrize("how", ["token", "short token", "session"])
+def test_a_stream_lasts_no_longer_than_the_word_of_the_provider(
+    company: Company, browser: Browser, provider: SmallProvider, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """Opened at the last moment it would have outlived the five minutes after which who has left is out."""
+    monkeypatch.setattr("api.stream.OPEN_SECONDS", 3600.0)
+    monkeypatch.setattr("api.stream.QUIET_SECONDS", 3600.0)
+    now = company.clock() // 1_000_000
+    headers, client = {}, company.client
+    if how == "session":
+        browser.back("s-am")
+        monkeypatch.setattr(provider, "answer", lambda *asked: (500, {}))
+        company.clock.pass_time(minutes=4, seconds=58)
+        client = browser.client
+    else:
+        times = {"iat": now - 300 - 58} if how == "token" else {"iat": now, "exp": now - 58}
+        headers["Authorization"] = f"Bearer {provider.token('s-am', **times)}"
+
+    with client.stream("GET", "/v1/stream", headers=headers, timeout=60) as answer:
+        lines = list(answer.iter_lines())
+    company.clock.pass_time(seconds=3)
+    again = client.get("/v1/worklist", headers=headers).status_code
+
+    assert "event: ready" in lines
+    assert again == 401
