@@ -158,13 +158,14 @@ def load(
 
 @contextmanager
 def served(
-    home: Path, tables: dict[str, list[dict[str, Any]]] | None = None, **settings: Any
+    home: Path, tables: dict[str, list[dict[str, Any]]] | None = None, *, at: int = 0, **settings: Any
 ) -> Iterator[Company]:
-    """The company's history loaded and served by uvicorn on a free port of this machine."""
+    """The company's history loaded and served by uvicorn on a port of this machine, a free one if none is
+    given."""
     load(home, tables if tables is not None else tables_of(["a1", "a2"]), **settings)
     clock, chosen = Clock(), settings_of(home, **settings)
     app = create_app(chosen, clock=clock)
-    held = hold_port("127.0.0.1", 0)
+    held = hold_port("127.0.0.1", at)
     server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [held]}, daemon=True)
     thread.start()

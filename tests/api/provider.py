@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -34,6 +34,7 @@ class SmallProvider:
     refreshes: dict[str, str] = field(default_factory=dict)
     gives_refresh: bool = True
     nonce: str | None = None
+    at_the_door: str = ""
     asked: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -107,6 +108,9 @@ def providing(clock: Clock) -> Iterator[SmallProvider]:
 
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            if self.path.startswith("/authorize?"):
+                self.sent_back()
+                return
             length = int(self.headers.get("content-length", 0))
             form = {k: v[0] for k, v in parse_qs(self.rfile.read(length).decode()).items()}
             status, body = provider.answer(self.path, form, self.headers.get("authorization", ""))
@@ -115,6 +119,14 @@ def providing(clock: Clock) -> Iterator[SmallProvider]:
             self.wfile.write(json.dumps(body).encode())
 
         do_POST = do_GET  # noqa: N815
+
+        def sent_back(self) -> None:
+            """Who is at the door signs in without a word, and her browser goes back."""
+            (wanted,) = parse_qs(urlsplit(self.path).query)["redirect_uri"]
+            brought = provider.come_back(self.path, provider.at_the_door)
+            self.send_response(303)
+            self.send_header("Location", f"{wanted}?{urlencode(brought)}")
+            self.end_headers()
 
         def log_message(self, format: str, *args: Any) -> None:
             """Nothing."""

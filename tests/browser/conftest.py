@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -89,3 +90,21 @@ def serves(company: Company, account: str, user_id: str, role: str = "account_ma
     """From now on somebody else has that place in the account's team."""
     with company.ledger() as ledger:
         ledger.put_team(pl.DataFrame({"account_id": [account], "role": [role], "user_id": [user_id]}))
+
+
+def latin(page: Page) -> set[str]:
+    """Latin words that are read on a page, outside names and codes, which are isolated; what a column of an
+    account is called is neither."""
+    text: str = page.evaluate("""() => {
+      const copy = document.body.cloneNode(true);
+      for (const name of copy.querySelectorAll('.facts-of dt'))
+        name.replaceWith(name.textContent.replace(/[\\u2068\\u2069]/g, '') + ' ');
+      const apart = 'bdi, script, style, template, svg, .brand, [lang]';
+      for (const part of copy.querySelectorAll(apart)) part.remove();
+      const texts = [copy.textContent];
+      for (const part of copy.querySelectorAll('[aria-label], [placeholder]'))
+        texts.push(part.getAttribute('aria-label'), part.getAttribute('placeholder'));
+      return texts.join(' ');
+    }""")
+    outside_isolates = re.sub("\u2068[^\u2069]*\u2069", " ", text)
+    return set(re.findall(r"[A-Za-z]{2,}", outside_isolates)) - {"MSL"}

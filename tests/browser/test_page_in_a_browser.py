@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from typing import Any
 
@@ -11,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.api.company import Company
-from tests.browser.conftest import address, sign_in, state, visit
+from tests.browser.conftest import address, latin, sign_in, state, visit
 
 LANGUAGES = {"en": ("ltr", "My day"), "ar": ("rtl", "خطة اليوم"), "fa": ("rtl", "برنامهٔ امروز من")}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -133,24 +132,6 @@ def test_l_the_page_speaks_her_language_in_her_direction(
 
     assert overflow <= 0
     assert language == "en" or strange == {}
-
-
-def latin(page: Page) -> set[str]:
-    """Latin words that are read on a page, outside names and codes, which are isolated; what a column of an
-    account is called is neither."""
-    text: str = page.evaluate("""() => {
-      const copy = document.body.cloneNode(true);
-      for (const name of copy.querySelectorAll('.facts-of dt'))
-        name.replaceWith(name.textContent.replace(/[\\u2068\\u2069]/g, '') + ' ');
-      const apart = 'bdi, script, style, template, svg, .brand, [lang]';
-      for (const part of copy.querySelectorAll(apart)) part.remove();
-      const texts = [copy.textContent];
-      for (const part of copy.querySelectorAll('[aria-label], [placeholder]'))
-        texts.push(part.getAttribute('aria-label'), part.getAttribute('placeholder'));
-      return texts.join(' ');
-    }""")
-    outside_isolates = re.sub("\u2068[^\u2069]*\u2069", " ", text)
-    return set(re.findall(r"[A-Za-z]{2,}", outside_isolates)) - {"MSL"}
 
 
 @pytest.mark.parametrize(

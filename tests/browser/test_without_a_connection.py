@@ -58,6 +58,24 @@ def acts(company: Company, suggestion: dict[str, Any]) -> list[str]:
         return list(connection.scalars(query))
 
 
+LEFT_BEHIND = """async () => {
+  const opened = await new Promise((resolve) => {
+    const opening = indexedDB.open("nextbest", 1);
+    opening.onsuccess = () => resolve(opening.result);
+  });
+  const asked = opened.transaction("answers").objectStore("answers").count();
+  await new Promise((resolve) => { asked.onsuccess = resolve; });
+  const pages = (await caches.keys()).filter((name) => name.startsWith("pages"));
+  return { answers: asked.result, pages, local: localStorage.length, session: sessionStorage.length };
+}"""
+
+
+def sign_out(page: Page) -> None:
+    if not page.get_by_role("button", name="Sign out", exact=True).is_visible():
+        page.locator(".me summary").click()
+    page.get_by_role("button", name="Sign out", exact=True).click()
+
+
 def test_three_answers_outlive_a_killed_browser_and_act_once(
     company: Company, browser: Browser, tmp_path: Path
 ) -> None:
@@ -135,3 +153,47 @@ def test_nothing_is_kept_after_signing_out(company: Company, tablet: BrowserCont
     expect(page.get_by_role("button", name="Sign in")).to_be_visible()
 
     assert page.evaluate("caches.has('pages:am')") is False
+
+
+def test_what_is_unsent_is_told_before_signing_out_and_nothing_stays_behind(
+    company: Company, tablet: BrowserContext
+) -> None:
+    """A note on a customer is no gift for whoever takes the tablet next, nor to be lost without a word."""
+    first, second = visit(company, "b3"), visit(company, "b4")
+    page = sign_in(tablet, company)
+    until_kept(page, "/day")
+    tablet.set_offline(True)
+    for each in (first, second):
+        page.locator(f"#s-{each['suggestion_id']}").get_by_role("button", name="Accept").click()
+        expect(page.locator(f"#s-{each['suggestion_id']}.waits")).to_be_visible()
+    sign_out(page)
+    expect(page.locator(".toast")).to_contain_text("2 answers have not been sent yet. No connection.")
+    tablet.route("**/feedback", lambda route: route.fulfill(status=503))
+    tablet.set_offline(False)
+    sign_out(page)
+    page.get_by_role("button", name="Stay signed in").click()
+    stayed = page.evaluate("kept().then((all) => all.length)")
+    sign_out(page)
+    expect(page.locator("dialog")).to_contain_text("2 answers have not been sent yet.")
+    page.get_by_role("button", name="Sign out and delete").click()
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+    assert stayed == 2
+    assert [state(company, each) for each in (first, second)] == ["open", "open"]
+    assert page.evaluate(LEFT_BEHIND) == {"answers": 0, "pages": [], "local": 0, "session": 0}
+
+
+def test_what_waits_is_sent_before_signing_out(company: Company, tablet: BrowserContext) -> None:
+    """Nobody is asked about what can be put right without her."""
+    suggestion = visit(company, "b5")
+    page = sign_in(tablet, company)
+    until_kept(page, "/day")
+    tablet.set_offline(True)
+    page.locator(f"#s-{suggestion['suggestion_id']}").get_by_role("button", name="Accept").click()
+    expect(page.locator(".card.waits")).to_be_visible()
+    tablet.set_offline(False)
+    sign_out(page)
+    expect(page.get_by_role("button", name="Sign in")).to_be_visible()
+
+    assert acts(company, suggestion) == ["accept"]
+    assert page.evaluate(LEFT_BEHIND) == {"answers": 0, "pages": [], "local": 0, "session": 0}

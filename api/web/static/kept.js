@@ -20,10 +20,11 @@ if (who && "serviceWorker" in navigator) {
   navigator.serviceWorker.register("/sw.js").then(() => { if (!keptAt) keepPages(); }).catch(() => {});
 }
 
+const digits = { persian: "arabext", "arabic-indic": "arab" }[document.documentElement.dataset.digits] ?? "latn";
+const language = `${document.documentElement.lang}-u-nu-${digits}`;
+
 function sayAge() {
   const minutes = Math.round((keptAt - Date.now()) / 60_000);
-  const digits = { persian: "arabext", "arabic-indic": "arab" }[document.documentElement.dataset.digits] ?? "latn";
-  const language = `${document.documentElement.lang}-u-nu-${digits}`;
   const near = minutes > -60 ? [minutes, "minute"] : minutes > -1440 ? [Math.round(minutes / 60), "hour"]
     : [Math.round(minutes / 1440), "day"];
   const ago = new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(...near);
@@ -108,9 +109,10 @@ function mark(answer) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (event.defaultPrevented || form.method !== "post" || (navigator.onLine && !keptAt)) return;
+  if (event.defaultPrevented || form.method !== "post") return;
+  if (new URL(form.action).pathname === "/sign-out") { event.preventDefault(); leave(form); return; }
+  if (navigator.onLine && !keptAt) return;
   event.preventDefault();
-  if (new URL(form.action).pathname === "/sign-out") caches.delete(`pages:${who}`);
   const answer = answerOf(form, event.submitter);
   if (!answer) { say(texts.offline); return; }
   keep(answer).then(() => { say(texts.kept); mark(answer); }, () => say(texts.lost));
@@ -150,3 +152,34 @@ async function send() {
 const sendOnce = () => navigator.locks.request("send", { ifAvailable: true }, (lock) => lock ? send() : null);
 addEventListener("online", () => { sendOnce().then(() => { if (keptAt) comeBack(); }); });
 if (who) sendOnce();
+
+// -- signing out ---------------------------------------------------------------------------------------
+// What waits is sent first; what cannot be sent is told, and nothing of hers stays behind in this browser.
+async function leave(form) {
+  const connected = navigator.onLine && !keptAt;
+  if (connected) await navigator.locks.request("send", send); // after whatever is sending just now
+  const waiting = await kept().catch(() => []);
+  const unsent = texts[`unsent${capital(new Intl.PluralRules(language).select(waiting.length))}`]
+    .replace("{n}", new Intl.NumberFormat(language).format(waiting.length));
+  if (!connected) {
+    await caches.delete(`pages:${who}`);
+    say([waiting.length ? unsent : "", texts.stay].join(" "));
+    return;
+  }
+  if (waiting.length && !await sure(unsent)) return;
+  await Promise.all(waiting.map(drop));
+  await caches.delete(`pages:${who}`);
+  form.submit();
+}
+
+const capital = (word) => word[0].toUpperCase() + word.slice(1);
+
+function sure(unsent) {
+  const dialog = document.getElementById("leaving");
+  document.getElementById("unsent").textContent = unsent;
+  dialog.returnValue = "stay";
+  dialog.showModal();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "go"), { once: true });
+  });
+}

@@ -17,10 +17,10 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (url.origin !== location.origin) return;
   if (request.method !== "GET") {
-    if (url.pathname === "/sign-out") event.waitUntil(forgetPages());
+    if (url.pathname === "/sign-out") { left += 1; event.waitUntil(forgetPages()); }
   } else if (url.pathname.startsWith("/static/")) event.respondWith(fileOf(request));
   else if (request.mode === "navigate") event.respondWith(pageOf(request, url));
-  else if (request.headers.has("X-Refresh")) event.respondWith(fetch(request).then((answer) => keep(url, answer)));
+  else if (request.headers.has("X-Refresh")) event.respondWith(fetched(url, request));
 });
 
 // A page tells what is on it: those pages are kept before anybody opens them.
@@ -45,7 +45,7 @@ async function putFile(shell, address, answer) {
 
 async function pageOf(request, url) {
   try {
-    return await keep(url, await fetch(request));
+    return await fetched(url, request);
   } catch (error) {
     const kept = await keptPage(url.pathname);
     if (kept) return kept;
@@ -68,6 +68,14 @@ async function forgetPages(butOf) {
 }
 
 const ageOf = (kept) => Date.now() - Number(kept.headers.get("X-Kept-At"));
+
+// An answer that comes after she has signed out is not kept any more.
+let left = 0;
+async function fetched(url, request) {
+  const before = left;
+  const answer = await fetch(request);
+  return left === before ? keep(url, answer) : answer;
+}
 
 async function keep(url, answer) {
   if (url.pathname === "/sign-in" || new URL(answer.url || url).pathname === "/sign-in") {
@@ -102,6 +110,6 @@ async function keepAll(addresses, files) {
   for (const address of addresses.filter((each) => KEPT.test(each))) {
     const before = await keptPage(address);
     if (before && ageOf(before) < FRESH_MS) continue;
-    await keep(new URL(address, location.origin), await fetch(address, { headers: { "X-Refresh": "1" } }));
+    await fetched(new URL(address, location.origin), new Request(address, { headers: { "X-Refresh": "1" } }));
   }
 }
