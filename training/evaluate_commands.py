@@ -14,6 +14,7 @@ from data.progress import reporting
 if TYPE_CHECKING:
     from training.cases import Cases
     from training.other_policy import OtherPolicy
+    from training.ranking import Ranking
 
 HomeOption = Annotated[Path | None, typer.Option(help="State directory; default NEXTBEST_HOME or ./var.")]
 PlaybookOption = Annotated[str | None, typer.Option(help="Name of a shipped playbook, or a TOML file.")]
@@ -63,6 +64,7 @@ def ranking(
     from training.boosting import Boosting  # noqa: PLC0415
     from training.errors import TooFewCasesError  # noqa: PLC0415
     from training.ranking import LEAST_OF_EACH, rank_by_time  # noqa: PLC0415
+    from training.ranking_again import BLOCKS, rank_again  # noqa: PLC0415
 
     cases = _matured(home, playbook)
     found = rank_by_time(cases, Boosting(), seed=seed)
@@ -72,12 +74,18 @@ def ranking(
             f"Got {len(cases):,} matured cases, {some:,} with an outcome: need "
             f"{LEAST_OF_EACH} with and without one among the earlier and among the later ones."
         )
+    again = rank_again(cases, Boosting(), seed=seed)
     if as_json:
-        typer.echo(json.dumps(found.as_json()))
+        typer.echo(json.dumps(found.as_json() | {"again": None if again is None else again.as_json()}))
         return
     typer.echo(found.sentence)
-    for place, tenth in enumerate(found.tenths, start=1):
-        typer.echo(f"  {place:>2}. tenth: {tenth.expected:.1%} expected, {tenth.came:.1%} came")
+    _tell_tenths(found)
+    if again is not None:
+        typer.echo(
+            f"Learned again before each of {BLOCKS} parts of the later cases, probabilities bent to agree "
+            f"with what came just before: {again.figures}."
+        )
+        _tell_tenths(again)
 
 
 @evaluations.command("effects")
@@ -103,6 +111,11 @@ def effects(
     for each in found:
         for line in each.lines():
             typer.echo(line)
+
+
+def _tell_tenths(ranking: Ranking) -> None:
+    for place, tenth in enumerate(ranking.tenths, start=1):
+        typer.echo(f"  {place:>2}. tenth: {tenth.expected:.1%} expected, {tenth.came:.1%} came")
 
 
 def policy_lines(found: OtherPolicy, currency: str) -> list[str]:

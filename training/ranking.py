@@ -63,8 +63,15 @@ class Ranking:
         """For the report and the command."""
         return (
             f"Learned from {self.learned:,} earlier cases, {self.share_before:.1%} with an outcome, seen in "
-            f"{self.judged:,} later ones, {self.share_after:.1%}: area under the curve {_text(self.area)}; "
-            f"calibration slope {_text(self.slope)}, mean error of a tenth {_text(self.error)}."
+            f"{self.judged:,} later ones, {self.share_after:.1%}: {self.figures}."
+        )
+
+    @property
+    def figures(self) -> str:
+        """Area, slope and error in words."""
+        return (
+            f"area under the curve {_text(self.area)}; calibration slope {_text(self.slope)}, mean error of "
+            f"a tenth {_text(self.error)}"
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -85,7 +92,7 @@ def rank_by_time(cases: Cases, boosting: Boosting, *, seed: int) -> Ranking | No
         None = too few cases with or without an outcome on either side.
     """
     before, after = time_split(cases)
-    came = cases.within[:, 0] > 0.0  # the reward may hold what is expected of later days
+    came = came_of(cases)
     if min(min(came[side].sum(), (~came[side]).sum()) for side in (before, after)) < LEAST_OF_EACH:
         return None
     earlier = np.flatnonzero(before)
@@ -98,6 +105,19 @@ def rank_by_time(cases: Cases, boosting: Boosting, *, seed: int) -> Ranking | No
     later = cases.take(after)
     expected = np.asarray(forest.predict(later.features.row_matrix(later.action)))
     return judged(expected, came[after], later.account_ids, learned=came[newest], seed=seed)
+
+
+def came_of(cases: Cases) -> Bools:
+    """Whether anything came within the horizon; shape (n,)."""
+    came: Bools = cases.within[:, 0] > 0.0  # the reward may hold what is expected of later days
+    return came
+
+
+def log_odds(probability: Floats) -> Floats:
+    """Of probabilities, none of them certain; shape (n,)."""
+    inside = np.clip(probability, 1e-6, 1.0 - 1e-6)
+    odds: Floats = np.log(inside / (1.0 - inside))
+    return odds
 
 
 def judged(
@@ -162,8 +182,7 @@ class _Looked:
         place = np.unique(expected, return_inverse=True)[1].reshape(-1).astype(np.int64)
         tenth = np.empty(len(expected), dtype=np.int64)
         tenth[np.argsort(expected, kind="stable")] = np.arange(len(expected)) * TENTHS // len(expected)
-        inside = np.clip(expected, 1e-6, 1.0 - 1e-6)
-        return cls(expected, came, place, tenth, np.log(inside / (1.0 - inside)))
+        return cls(expected, came, place, tenth, log_odds(expected))
 
     def figures(self, times: Floats) -> tuple[float, float, float]:
         """Area, slope and error, each case counted so many times."""

@@ -15,7 +15,8 @@ from tests.training.builders import QUICK, LogSettings, cases_of, stored, tables
 from tests.training.test_run import run
 from training.cases import Cases
 from training.evaluate import time_split
-from training.ranking import judged, rank_by_time
+from training.ranking import came_of, judged, rank_by_time
+from training.ranking_again import _Foretold, bend, rank_again
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +108,59 @@ def test_with_too_few_outcomes_nothing_is_said(cases: Cases) -> None:
     few = replace(cases, within=np.where(np.arange(len(cases))[:, None] < 40, cases.within, 0.0))
 
     assert rank_by_time(few, QUICK, seed=0) is None
+    assert rank_again(few, QUICK, seed=0) is None
+
+
+def test_probabilities_follow_what_came_lately(cases: Cases) -> None:
+    """The share grows fivefold: an old model is far off, one that is bent by the newest is not."""
+    late = cases.as_of > np.quantile(cases.as_of, 0.45)
+    luck = np.random.default_rng(2).random(len(cases))
+    drifting = replace(cases, within=(luck < np.where(late, 0.5, 0.1)).astype(np.float64)[:, None])
+
+    once = rank_by_time(drifting, QUICK, seed=0)
+    again = rank_again(drifting, QUICK, seed=0)
+
+    assert once is not None
+    assert again is not None
+    assert again.judged == once.judged
+    assert again.learned > once.learned
+    assert again.error.high < once.error.low
+
+
+def test_no_part_is_foretold_by_what_came_in_it_or_after_it(cases: Cases) -> None:
+    """Turned round from some moment on, everything foretold until then must stay as it was."""
+    _, after = time_split(cases)
+    newest = cases.as_of >= np.quantile(cases.as_of[after], 0.5)
+    turned = replace(cases, within=np.where(newest[:, None], 1.0 - cases.within, cases.within))
+    foretold = {}
+    for name, each in (("as it was", cases), ("turned", turned)):
+        found = _Foretold(each, came_of(each), QUICK, np.full(len(each), np.nan))
+        blocks = np.array_split(np.flatnonzero(after)[np.argsort(each.as_of[after], kind="stable")], 4)
+        assert all(found.foretell(block) for block in blocks[:3])
+        foretold[name] = [*(found.odds[block] for block in blocks[:3]), found.bent(blocks[1], blocks[:1])]
+
+    for mine, theirs in zip(*foretold.values(), strict=True):
+        assert np.array_equal(mine, theirs)
+
+
+def test_log_odds_are_bent_to_what_came() -> None:
+    """Twice too sure and one too high: half the slope, and shifted back."""
+    probability, came = chances(20_000)
+    odds = np.log(probability / (1 - probability))
+
+    shift, slope = bend(2.0 * (odds + 1.0), came)
+
+    assert slope == pytest.approx(0.5, abs=0.04)
+    assert shift == pytest.approx(-1.0, abs=0.06)
+
+
+def test_a_few_outcomes_hardly_bend_anything() -> None:
+    """Thirty cases know little of a slope."""
+    probability, came = chances(30)
+
+    _, slope = bend(3.0 * np.log(probability / (1 - probability)), came)
+
+    assert 0.6 < slope < 1.2
 
 
 def test_the_report_of_a_training_run_has_it(tmp_path: Path) -> None:
