@@ -42,6 +42,8 @@ NUISANCE_WIDTH = 3.0
 """Of the nuisance's weights, in standard deviations of the noise: hardly drawn towards 0."""
 STEADYING = (0.0, 1e-7, 1e-6, 1e-5, 1e-3)
 """Shares of the largest curvature that are added to all, tried in turn."""
+LEAST_MISFIT = 1e-12
+"""Of the mean squared rest, in squares of the noise: 0 where no case has any outcome."""
 STEPS = 4
 """Of Gauss and Newton, from the beginning; half of them from a fit that is near."""
 SMALLEST_PART = 0.1
@@ -240,7 +242,7 @@ def with_likeliest_widths(problem: Problem, fit: Fit, outcome: Floats, *, rounds
     data and not the prior have determined; repeated, groups that only follow noise become narrow.
     """
     parts = _normal_equations(problem, fit, outcome)
-    noise = float(((_rest(problem, fit, outcome) / problem.noise) ** 2).mean())
+    noise = max(float(((_rest(problem, fit, outcome) / problem.noise) ** 2).mean()), LEAST_MISFIT)
     curvature = sum(part[0] for part in parts) / noise
     slope = sum(part[1] for part in parts) / noise + curvature @ fit.weights
     among = np.flatnonzero(problem.group >= 0)

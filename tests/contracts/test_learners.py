@@ -108,3 +108,27 @@ def test_a_learner_is_named_and_ordered(name: str) -> None:
     """Ties go to the simpler one, so complexities must differ."""
     assert LEARNERS[name].name == name
     assert len({entry.complexity for entry in LEARNERS.values()}) == len(LEARNERS)
+
+
+@EVERY
+def test_where_nothing_is_known_and_nothing_comes_nobody_is_worth_a_contact(name: str, cases: Cases) -> None:
+    """Features that never vary and outcomes that never come are no obstacle and teach nothing."""
+    known = cases.features
+    blocks = {
+        part: np.zeros_like(getattr(known, part)) for part in ("account", "channel", "topic", "message")
+    }
+    empty = replace(cases, features=replace(known, **blocks), reward=np.zeros(len(cases)))
+
+    values = fitted(name, empty).predict(empty.features)[:, learnable(empty)]
+
+    assert np.abs(values).max() < 1e-6
+
+
+@EVERY
+def test_a_category_that_nobody_had_in_training_is_valued(name: str, cases: Cases) -> None:
+    """Accounts of a segment that was never seen get a finite value of every treatment learned."""
+    rich = cases.features.account[:, cases.features.set.account.index("segment")] == 0.0
+
+    values = fitted(name, cases.take(~rich)).predict(cases.take(rich).features)
+
+    assert np.isfinite(values[:, learnable(cases)]).all()
