@@ -39,6 +39,7 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev  ## speeds as ratios within one run; FULL=1 the large form, which writes docs/speed.md
 	$(BIN)/python -m benchmarks $(if $(FULL),--full --write)
+	$(BIN)/python -m benchmarks.serving $(if $(FULL),--full --write)
 
 bench-quality: $(VENV)/.dev $(if $(FULL),$(BENCH)/.done)  ## how good: minutes; BUDGET=1 hours; FULL=1 days
 	$(BIN)/python -m benchmarks.quality $(if $(FULL),--full --write --runs 400 --peers $(BENCH)/bin/python,$(if $(BUDGET),--budget --write --runs 8,--runs 5))

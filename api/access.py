@@ -9,9 +9,9 @@ What somebody may not see does not exist for her: the answer is 404, not 403.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from fastapi import Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
@@ -34,8 +34,12 @@ _bearer = HTTPBearer(
 
 
 async def _service(request: Request) -> Service:
-    service: Service = request.app.state.service
-    return service.for_one_request()
+    """The same for all that a request asks."""
+    kept: Service | None = getattr(request.state, "serving", None)
+    if kept is None:
+        service: Service = request.app.state.service
+        kept = request.state.serving = service.for_one_request()
+    return kept
 
 
 Serving = Annotated[Service, Depends(_service)]
@@ -48,25 +52,39 @@ async def _signing_in(request: Request) -> SigningIn:
 
 SigningInHere = Annotated[SigningIn, Depends(_signing_in)]
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+async def looked_up(service: Service, look: Callable[P, T], *args: P.args, **named: P.kwargs) -> T:
+    """What a look into the ledger finds. Where that takes microseconds and waits for nobody, the event loop
+    looks itself: to hand it to a thread and back takes longer."""
+    if service.ledger.never_waits and service.held() is not None:
+        return look(*args, **named)
+    return await run_in_threadpool(look, *args, **named)
+
+
 CSRF_HEADER, CSRF_FIELD = "X-CSRF-Token", "csrf"
 _CHANGES_NOTHING = ("GET", "HEAD", "OPTIONS")
 
 
-async def _session(request: Request, service: Serving, signing_in: SigningInHere) -> Session | None:
-    token = request.cookies.get(signing_in.cookie)
-    found = await run_in_threadpool(signing_in.session, token, service.clock()) if token else None
-    request.state.session = found
-    return found
+async def _session(request: Request) -> Session | None:
+    """Looked up once for a request."""
+    if not hasattr(request.state, "session"):
+        service, signing_in = await _service(request), await _signing_in(request)
+        token = request.cookies.get(signing_in.cookie)
+        found = await run_in_threadpool(signing_in.session, token, service.clock()) if token else None
+        request.state.session = found
+    session: Session | None = request.state.session
+    return session
 
 
 OwnSession = Annotated[Session | None, Depends(_session)]
 """The session of the page; None = nobody has signed in there."""
 
 
-async def _csrf(request: Request, signing_in: SigningInHere) -> str:
-    """The CSRF token that came along, if a cookie could be misused without it."""
-    if request.method in _CHANGES_NOTHING or signing_in.cookie not in request.cookies:
-        return ""
+async def _csrf(request: Request) -> str:
+    """The CSRF token that came along."""
     kind = request.headers.get("content-type", "")
     if CSRF_HEADER not in request.headers and kind.startswith("application/x-www-form-urlencoded"):
         return str((await request.form()).get(CSRF_FIELD, ""))
@@ -76,44 +94,41 @@ async def _csrf(request: Request, signing_in: SigningInHere) -> str:
 Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 
 
-def _bearing(service: Serving, signing_in: SigningInHere, credentials: Credentials) -> User | None:
-    """Whose key or token came along."""
-    if credentials is None:
-        return None
-    proof, now = credentials.credentials, service.clock()
+async def _bearing(request: Request, proof: str) -> User | None:
+    """Whose key or token it is."""
+    service, signing_in = await _service(request), await _signing_in(request)
+    now, provider = service.clock(), signing_in.provider
     if proof.startswith(PREFIX):
-        return service.ledger.keys.user(proof, now=now)
-    if signing_in.provider is not None and (user := signing_in.provider.bearer(proof, now)):
+        return await looked_up(service, service.ledger.keys.user, proof, now=now)
+    if provider is not None and (user := await run_in_threadpool(provider.bearer, proof, now)):
         return user
-    return service.ledger.user_of_token(proof, now=now)
+    return await looked_up(service, service.ledger.user_of_token, proof, now=now)
 
 
-async def _user(
-    request: Request,
-    bearing: Annotated[User | None, Depends(_bearing)],
-    credentials: Credentials,
-    session: OwnSession,
-    csrf: Annotated[str, Depends(_csrf)],
-) -> User:
-    if bearing is not None:
-        return bearing
+async def _user(request: Request, credentials: HTTPAuthorizationCredentials | None) -> User:
+    session = await _session(request)
+    if credentials is not None and (user := await _bearing(request, credentials.credentials)):
+        return user
     if credentials is None and session is not None:
         safe = request.method in _CHANGES_NOTHING
-        if not safe and not hmac.compare_digest(csrf.encode(), session.csrf.encode()):
+        if not safe and not hmac.compare_digest((await _csrf(request)).encode(), session.csrf.encode()):
             raise HttpProblem(HTTPStatus.FORBIDDEN, "The session's CSRF token is missing or another one's.")
         return session.user
     detail = "A valid bearer token is needed; make one with: nextbest token USER_ID"
     raise HttpProblem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'Bearer realm="nextbest"'})
 
 
-async def _within_rate(request: Request, user: Annotated[User, Depends(_user)]) -> User:
+async def _signed_in(request: Request, credentials: Credentials) -> User:
+    """Who asks, within her rate. One dependency rather than a tree of them: FastAPI walks the whole tree for
+    each place that asks for the user."""
+    user = await _user(request, credentials)
     limits: Limits = request.app.state.limits
     request.state.audited = user
     limits.request_of(user.user_id)
     return user
 
 
-SignedIn = Annotated[User, Depends(_within_rate)]
+SignedIn = Annotated[User, Depends(_signed_in)]
 
 
 def may(*areas: str) -> Any:
@@ -123,9 +138,9 @@ def may(*areas: str) -> Any:
     `may("suggestions:read")` the same by any method. Whoever cannot gets a 403, the same for every account.
     """
 
-    def allowed(request: Request, user: SignedIn, service: Serving) -> None:
+    async def allowed(request: Request, user: SignedIn, service: Serving) -> None:
         for area in areas:
-            if not _can(user, needed(area, request.method), service):
+            if not await looked_up(service, _can, user, needed(area, request.method), service):
                 raise HttpProblem(HTTPStatus.FORBIDDEN, _CANNOT.format(needed(area, request.method)))
 
     allowed.__dict__["areas"] = areas
@@ -158,8 +173,8 @@ PUBLIC = Depends(_for_everybody)
 AccountId = Annotated[str, Path(min_length=1, max_length=200, description="The account.")]
 
 
-def _readable_account(account_id: AccountId, user: SignedIn, service: Serving) -> str:
-    if not service.ledger.serves(user.user_id, account_id):
+async def _readable_account(account_id: AccountId, user: SignedIn, service: Serving) -> str:
+    if not await looked_up(service, service.ledger.serves, user.user_id, account_id):
         raise HttpProblem(HTTPStatus.NOT_FOUND, f"You serve no account {account_id!r}.")
     return account_id
 

@@ -79,7 +79,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
             playbook = decider().playbook
             app.state.signing_in = SigningIn(ledger, settings, _by_provider(ledger, settings, playbook))
             app.state.live, app.state.home = decider, home
-            app.state.service = Service(ledger, decider, clock, counted, home.models)
+            app.state.service = Service(ledger, decider, clock, counted, home.models, held=decider.held)
             app.state.feed = Feed(app.state.service)
             trail = app.state.trail = Trail(ledger.audit)
             try:

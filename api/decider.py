@@ -22,7 +22,7 @@ from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
 from data.ledger.ledger import Ledger
 from data.ledger.types import AccountState, LoggedDecision, Proposal, ReleaseInUse
-from data.live import current_team, history_in_use, history_of, newest_stored
+from data.live import HeldHistories, current_team, history_in_use, newest_stored
 from data.playbook_file import PlaybookFile, PlaybookRead
 from data.playbook_versions import keep_text
 from data.playbooks import read_playbook
@@ -34,7 +34,7 @@ from engine.decide import Decisions, decide, judge, place
 from engine.explanation import why
 from engine.features import FeatureSet
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools, ContactStop, EngineError, History, Moments, join
+from engine.records import Bools, ContactStop, EngineError, History, Moments, join, micros_of
 from engine.rule_facts import same_thing
 from engine.scoring import Scorer, Scores, StartingScorer, learned_scorer
 from engine.shadow_prices import ShadowPrices
@@ -72,6 +72,11 @@ class Decider:
     def learned(self) -> bool:
         """Whether a release decides, rather than the playbook's starting values."""
         return not isinstance(self.scorer, StartingScorer)
+
+    @cached_property
+    def histories(self) -> HeldHistories:
+        """Facts of the accounts decided live last, held ready."""
+        return HeldHistories()
 
     @cached_property
     def layout(self) -> FactLayout:
@@ -172,8 +177,7 @@ class LiveDecider:
     def __call__(self) -> Decider:
         """Raises NoHistoryError, CorruptReleaseError or PlaybookError."""
         with self._lock:
-            found, run = self._file.read(), self._ledger.current_run()
-            in_use, shown = self._ledger.release_in_use(), run.run_id if run else ""
+            found, (in_use, shown) = self._file.read(), self._ledger.in_force()
             state = (history_in_use(self._home), in_use, shown, found.playbook.version)
             if self._read is None or self._read[0] != state:
                 snapshot = HistoryStore(self._home.history).current()
@@ -185,6 +189,20 @@ class LiveDecider:
                     decider = replace(decider, prices=prices, plan=plan)
                 self._read = ((*state[:3], decider.playbook.version), decider)
             return self._read[1]
+
+    def held(self) -> Decider | None:
+        """What decides, where nothing has changed since it was read; None = call it, by a thread, because to
+        read a release takes its time."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            if self._read is None or self._file.changed:
+                return None
+            in_use, shown = self._ledger.in_force()
+            before, decider = self._read
+            return decider if before[:3] == (history_in_use(self._home), in_use, shown) else None
+        finally:
+            self._lock.release()
 
     @property
     def playbook_refused(self) -> str | None:
@@ -310,7 +328,7 @@ def decide_live(
         not_before: Microseconds UTC; no decision is older than that.
         stops: What people have stopped for everybody, read before the states.
     """
-    histories = [history_of(state) for state in states]
+    histories = [decider.histories.of(state) for state in states]
     as_of = np.array([max(not_before, newest_stored(h) + 1) for h in histories], dtype=np.int64)
     joined = join(histories)
     decisions = decider.decide(joined, Moments(tuple(s.account_id for s in states), as_of, stops))
@@ -353,5 +371,5 @@ def decide_live(
 def as_json(record: pl.DataFrame) -> Mapping[str, Any]:
     """The full record of one account as JSON values: column -> values, times as microseconds UTC."""
     return {
-        column.name: (column.to_physical() if column.dtype == TIME else column).to_list() for column in record
+        column.name: (micros_of(column) if column.dtype == TIME else column).to_list() for column in record
     }

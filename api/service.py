@@ -83,6 +83,7 @@ class Service:
     Args:
         counted: Called with the table of every event taken and the trigger of every decision posted.
         models: Folder of the releases.
+        held: As `decider`, where nothing has to be read for it; else None.
     """
 
     def __init__(
@@ -92,14 +93,17 @@ class Service:
         clock: Callable[[], int],
         counted: Callable[[Literal["event", "decision"], str], None] = lambda what, of: None,
         models: Path = Path("models"),
+        *,
+        held: Callable[[], Decider | None] = lambda: None,
     ) -> None:
         self.ledger, self.decider, self.clock, self._counted = ledger, decider, clock, counted
-        self.models = models
+        self.models, self.held = models, held
 
     def for_one_request(self) -> Service:
         """The same for one request: release and playbook stay what they are when it first asks for them, also
         where others are put in use meanwhile."""
-        return Service(self.ledger, _Kept(self.decider), self.clock, self._counted, self.models)
+        kept = _Kept(self.decider, self.held)
+        return Service(self.ledger, kept, self.clock, self._counted, self.models, held=kept.held)
 
     def record(
         self, rows: Sequence[TailRow], *, version: tuple[str, int] | None = None
@@ -268,8 +272,8 @@ class Service:
 class _Kept:
     """What decides, read at the first call and kept."""
 
-    def __init__(self, read: Callable[[], Decider]) -> None:
-        self._read, self._lock = read, threading.Lock()
+    def __init__(self, read: Callable[[], Decider], held: Callable[[], Decider | None]) -> None:
+        self._read, self._held, self._lock = read, held, threading.Lock()
         self._found: Decider | None = None
 
     def __call__(self) -> Decider:
@@ -278,6 +282,12 @@ class _Kept:
             if self._found is None:
                 self._found = self._read()
             return self._found
+
+    def held(self) -> Decider | None:
+        """What was read, or has not to be."""
+        if self._found is None:
+            self._found = self._held()
+        return self._found
 
 
 def after_all(history: History, now: int) -> int:

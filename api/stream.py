@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 
 from fastapi.concurrency import run_in_threadpool
 
@@ -22,7 +23,7 @@ from data.ledger.types import User
 
 _log = logging.getLogger("nextbest.api")
 
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.1
 QUIET_SECONDS = 15.0
 """After so long without news a comment says that the line still stands."""
 OPEN_SECONDS = 120.0
@@ -35,42 +36,35 @@ RESYNC = "resync"
 
 
 class Feed:
-    """One per process: reads changes while anybody watches, and hands them to all who do."""
+    """One per process: reads changes while anybody watches, and hands them to all who may see them.
+
+    Who may see what is asked once for everybody, by the thread that has read the changes: a stream costs
+    little more than what is sent over it.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._watching: set[asyncio.Queue[Change | None]] = set()
+        self._watching: dict[asyncio.Queue[Change | None], User] = {}
         self._task: asyncio.Task[None] | None = None
         self._visible: dict[tuple[str, str | None, str | None], tuple[float, bool]] = {}
 
-    async def shows(self, user: User, change: Change) -> bool:
-        """Whether the user may see a change; who serves which account is looked up every few seconds."""
-        if change.kind == "hand_over":
-            return await run_in_threadpool(may_see_change, self._service, user, change)
-        now, key = asyncio.get_running_loop().time(), (user.user_id, change.account_id, change.role)
-        found = self._visible.get(key)
-        if found is None or found[0] < now:
-            if len(self._visible) > _REMEMBERED:
-                self._visible.clear()
-            seen = await run_in_threadpool(may_see_change, self._service, user, change)
-            found = self._visible[key] = (now + VISIBLE_SECONDS, seen)
-        return found[1]
-
-    async def watch(self, position: Position, ends: float) -> AsyncIterator[Change | None]:
-        """Changes after a position; None when nothing came for a while, or by the time of the loop at which
-        it `ends`. Ends sooner for who is too slow, to be continued from the last one."""
+    async def watch(self, user: User, position: Position, ends: float) -> AsyncIterator[Change | None]:
+        """Changes after a position that the user may see; None when nothing came for a while, or by the time
+        of the loop at which it `ends`. Ends sooner for who is too slow, to be continued from the last one."""
         queue: asyncio.Queue[Change | None] = asyncio.Queue(_WAITING)
-        self._watching.add(queue)
+        self._watching[queue] = user
         self._start(position)
         try:
-            while earlier := await run_in_threadpool(self._service.ledger.changes.after, position):
-                for change in earlier:
+            while earlier := await run_in_threadpool(self._after, position, lambda: [user]):
+                for change, viewers in earlier:
                     position = change.position
-                    yield change
-            time = asyncio.get_running_loop().time
-            while not queue.full() and time() < ends:
+                    if viewers:
+                        yield change
+            now = asyncio.get_running_loop().time
+            while not queue.full() and now() < ends:
                 try:
-                    news = await asyncio.wait_for(queue.get(), min(QUIET_SECONDS, ends - time()))
+                    async with asyncio.timeout_at(min(now() + QUIET_SECONDS, ends)):
+                        news = await queue.get()
                 except TimeoutError:
                     yield None
                     continue
@@ -80,7 +74,7 @@ class Feed:
                     position = news.position
                     yield news
         finally:
-            self._watching.discard(queue)
+            del self._watching[queue]
 
     def stop(self) -> None:
         """End every stream now: the process stops, and who watches comes back to another one."""
@@ -95,19 +89,40 @@ class Feed:
 
     async def _poll(self, position: Position) -> None:
         while self._watching:
-            for change in await self._after(position):
+            try:
+                news = await run_in_threadpool(self._after, position, lambda: list(self._watching.values()))
+            except DataError as error:
+                _log.warning("stream: %s", error)
+                news = []
+            for change, viewers in news:
                 position = change.position
-                for queue in self._watching:
-                    if not queue.full():
+                for queue, user in self._watching.items():
+                    if user in viewers and not queue.full():
                         queue.put_nowait(change)
             await asyncio.sleep(POLL_SECONDS)
 
-    async def _after(self, position: Position) -> list[Change]:
-        try:
-            return await run_in_threadpool(self._service.ledger.changes.after, position)
-        except DataError as error:
-            _log.warning("stream: %s", error)
-            return []
+    def _after(
+        self, position: Position, watching: Callable[[], list[User]]
+    ) -> list[tuple[Change, set[User]]]:
+        """Changes after a position, each with those who watch and may see it.
+
+        Who watches is asked once the changes are read: whoever begins later finds them in the ledger herself.
+        """
+        changes = self._service.ledger.changes.after(position)
+        users, service = set(watching()), self._service.for_one_request()
+        return [(one, {user for user in users if self._shows(service, user, one)}) for one in changes]
+
+    def _shows(self, service: Service, user: User, change: Change) -> bool:
+        """Whether the user may see a change; who serves which account is looked up every few seconds."""
+        if change.kind == "hand_over":
+            return may_see_change(service, user, change)
+        now, key = time.monotonic(), (user.user_id, change.account_id, change.role)
+        found = self._visible.get(key)
+        if found is None or found[0] < now:
+            if len(self._visible) > _REMEMBERED:
+                self._visible.clear()
+            found = self._visible[key] = (now + VISIBLE_SECONDS, may_see_change(service, user, change))
+        return found[1]
 
 
 async def events(feed: Feed, service: Service, user: User, last_event_id: str | None) -> AsyncIterator[str]:
@@ -118,11 +133,8 @@ async def events(feed: Feed, service: Service, user: User, last_event_id: str | 
     position = read_id(last_event_id, service.clock())
     start = position if position is not None else await run_in_threadpool(service.ledger.changes.end)
     yield "retry: 1000\n" + _event("ready" if position or not last_event_id else RESYNC, {})
-    async for change in feed.watch(start, ends):
-        if change is None:
-            yield ": still here\n\n"
-        elif await feed.shows(user, change):
-            yield _event(change.kind, _said(change), change)
+    async for change in feed.watch(user, start, ends):
+        yield ": still here\n\n" if change is None else _event(change.kind, _said(change), change)
         if asyncio.get_running_loop().time() >= ends:
             return
 

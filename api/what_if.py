@@ -15,7 +15,7 @@ from api.events import EventError
 from api.service import Service, after_all
 from api.stops import standing_stops
 from data.ledger.types import Proposal, TailRow
-from data.live import current_team, history_of, tail_history
+from data.live import current_team, tail_history
 from engine.changes import Situation
 from engine.records import ContactStop, History, Moments, known_rows
 
@@ -27,6 +27,7 @@ _ALWAYS_READ = ("timezone", "country")
 class Supposed:
     """The lists of an account at one moment: as things stand, and as supposed; best first."""
 
+    account_name: str
     decided_at: int
     as_it_is: Sequence[Proposal]
     as_supposed: Sequence[Proposal]
@@ -47,7 +48,8 @@ def what_if(
         UnknownError: There is no such account.
     """
     decider, stops = service.decider(), standing_stops(service.ledger)
-    history = history_of(service.ledger.account_state(account_id))
+    state = service.ledger.account_state(account_id)
+    history = decider.histories.of(state)
     stored = after_all(history, service.clock())
     supposed = history.append(
         tail_history([replace(row, stored_at=stored + place) for place, row in enumerate(rows)])
@@ -56,6 +58,7 @@ def what_if(
     if facts:
         supposed = _with_facts(decider.situation(supposed, account_id, moment - 1, stops), facts)
     return Supposed(
+        state.name,
         moment,
         _decided(decider, history, account_id, moment, stops),
         _decided(decider, supposed, account_id, moment, stops),

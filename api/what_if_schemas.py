@@ -63,14 +63,16 @@ class WhatIfOut(BaseModel):
 
 
 def what_if_out(
-    supposed: Supposed, account_id: str, *, name: str, roles: Collection[str], language: str, zone: tzinfo,
+    supposed: Supposed, account_id: str, *, roles: Collection[str], language: str, zone: tzinfo,
     playbook: Playbook,
 ) -> WhatIfOut:  # fmt: skip
     """In the reader's language, as of the moment decided for."""
 
+    now = supposed.decided_at
+
     def shown(proposals: Iterable[Proposal]) -> list[ProposalOut]:
         return [
-            _proposal_out(one, name=name, language=language, zone=zone, now=supposed.decided_at,
+            _proposal_out(one, name=supposed.account_name, language=language, zone=zone, now=now,
                           playbook=playbook)
             for one in proposals if one.role in roles
         ]  # fmt: skip

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import subprocess
+import json
+import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import httpx
-
 from api.access import may_see_change
 from api.decider import LiveDecider
-from api.server import hold_port
 from api.service import Service
+from benchmarks.serving.generator import BenchError, Line, message, opened, percentile
+from benchmarks.serving.processes import Server, nextbest
 from data.ingest import ingest
 from data.ledger.changes import Position
 from data.ledger.ledger import Ledger
@@ -34,48 +34,58 @@ from engine.records import DAY_MICROS
 
 TOPICS = ("side_effects", "dosing", "efficacy", "guidelines")
 CUT_SECONDS = 3.0
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 3.0
 
 
 @dataclass
 class Watcher:
-    """One stream: what it got, and how long after it had happened, in seconds."""
+    """One stream: what it got.
+
+    Attributes:
+        got: Ids of changes in the order in which they came.
+        delays: After how many seconds each was told, counted from when it was decided.
+        heard: Event -> when a suggestion that it caused was first told, by `time.time`.
+    """
 
     user: User
-    headers: dict[str, str]
+    token: str
+    port: int
     cut: bool
     got: list[str] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
+    heard: dict[str, float] = field(default_factory=dict)
 
-    async def watch(self, client: httpx.AsyncClient, stopped: asyncio.Event) -> None:
+    async def watch(self, stopped: asyncio.Event) -> None:
         """Read until stopped; after every end go on from the last event."""
         while not stopped.is_set():
-            last = {"Last-Event-ID": self.got[-1]} if self.got else {}
             try:
                 async with asyncio.timeout(CUT_SECONDS if self.cut and self.got else None):
-                    await self._read(client, last, stopped)
-            except (TimeoutError, httpx.TransportError):
+                    await self._read(stopped)
+            except (TimeoutError, OSError):
                 continue
 
-    async def _read(self, client: httpx.AsyncClient, last: dict[str, str], stopped: asyncio.Event) -> None:
-        async with client.stream("GET", "/v1/stream", headers=self.headers | last) as response:
-            async for line in response.aiter_lines():
-                if line.startswith("id: "):
-                    self.got.append(line[4:])
-                    self.delays.append(time.time() - int(line.rpartition(".")[2]) / 1e6)
-                if stopped.is_set():
-                    return
+    async def _read(self, stopped: asyncio.Event) -> None:
+        last = f"last-event-id: {self.got[-1]}\r\n" if self.got else ""
+        asked = message("GET", "/v1/stream", token=self.token)
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        try:
+            writer.write(asked[:-2] + last.encode() + b"\r\n")
+            while (line := await reader.readline()) not in (b"", b"0\r\n") and not stopped.is_set():
+                self._take(line, time.time())
+        finally:
+            writer.close()
+
+    def _take(self, line: bytes, now: float) -> None:
+        if line.startswith(b"id: "):
+            self.got.append(line[4:].decode().strip())
+            self.delays.append(now - int(self.got[-1].rpartition(".")[2]) / 1e6)
+        elif line.startswith(b"data: "):
+            kind, _, event = str(json.loads(line[6:]).get("trigger")).partition(":")
+            if kind == "event":
+                self.heard.setdefault(event, now)
 
 
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which that share lies."""
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else float("nan")
-
-
-def prepared(
-    settings: Settings, accounts: int
-) -> tuple[list[User], dict[str, dict[str, str]], dict[str, str]]:
+def prepared(settings: Settings, accounts: int) -> tuple[list[User], dict[str, str], dict[str, str]]:
     """A world, loaded: colleagues with accounts, a token for each, and accounts with who serves them."""
     until = to_datetime(now_micros() // DAY_MICROS * DAY_MICROS)
     write_world(WorldSettings(accounts=accounts, until=until), settings.home / "world")
@@ -88,54 +98,55 @@ def prepared(
         if own:
             users.append(user)
             served |= {account: user.user_id for account, _ in own}
-    tokens = {
-        u.user_id: {
-            "Authorization": f"Bearer {ledger.issue_token(u.user_id, now=now, expires_at=now + DAY_MICROS)}"
-        }
-        for u in users
-    }
+    tokens = {u.user_id: ledger.issue_token(u.user_id, now=now, expires_at=now + DAY_MICROS) for u in users}
     ledger.close()
     return users, tokens, served
 
 
+@dataclass
+class Sent:
+    """Events on their way: when each was sent, by `time.time`, and after how many seconds it was answered."""
+
+    at: dict[str, float] = field(default_factory=dict)
+    answered: list[float] = field(default_factory=list)
+
+
 async def run(
-    address: str, watchers: list[Watcher], served: dict[str, str], tokens: dict[str, dict[str, str]], *,
-    rate: float, seconds: float,
-) -> list[float]:  # fmt: skip
-    """Send events at a rate while all watch; seconds until each was answered."""
-    stopped, answered = asyncio.Event(), []
-    limits = httpx.Limits(max_connections=len(watchers) + 100)
-    async with httpx.AsyncClient(base_url=address, timeout=None, limits=limits) as client:
-        tasks = [asyncio.create_task(one.watch(client, stopped)) for one in watchers]
-        await asyncio.sleep(2)
+    servers: Sequence[Server], watchers: list[Watcher], served: Mapping[str, str], tokens: Mapping[str, str],
+    *, rate: float, seconds: float,
+) -> Sent:  # fmt: skip
+    """Send events at a rate, to each server in turn, while all watch."""
+    stopped, sent = asyncio.Event(), Sent()
+    tasks = [asyncio.create_task(one.watch(stopped)) for one in watchers]
+    await asyncio.sleep(2)
+    began, sending = time.perf_counter(), []
+    for number in range(int(rate * seconds)):
+        await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+        port = servers[number % len(servers)].port
+        account = list(served)[number * 7919 % len(served)]
+        sending.append(asyncio.create_task(_send(number, port, account, tokens[served[account]], sent)))
+    await asyncio.gather(*sending)
+    told = -1
+    while told != (told := sum(len(one.got) for one in watchers)):
+        await asyncio.sleep(SETTLE_SECONDS)
+    stopped.set()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    return sent
 
-        async def send(number: int) -> None:
-            account = list(served)[number * 7919 % len(served)]
-            row = {
-                "direction": "inbound",
-                "channel": "website",
-                "topic": TOPICS[number % 4],
-                "status": "done",
-            }
-            event = {"event_id": f"load-{number}", "table": "touchpoints", "account_id": account, "row": row}
-            began = time.perf_counter()
-            answer = await client.post("/v1/events", json=event, headers=tokens[served[account]])
-            answered.append(time.perf_counter() - began)
-            assert answer.status_code == 200, answer.text
 
-        sending = []
-        for number in range(int(rate * seconds)):
-            sending.append(asyncio.create_task(send(number)))
-            await asyncio.sleep(1 / rate)
-        await asyncio.gather(*sending)
-        told = -1
-        while told != (told := sum(len(one.got) for one in watchers)):
-            await asyncio.sleep(SETTLE_SECONDS)
-        stopped.set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    return answered
+async def _send(number: int, port: int, account: str, token: str, sent: Sent) -> None:
+    """Raises BenchError where it is not taken."""
+    row = {"direction": "inbound", "channel": "website", "topic": TOPICS[number % 4], "status": "done"}
+    event_id = f"load-{number}"
+    event = {"event_id": event_id, "table": "touchpoints", "account_id": account, "row": row}
+    line: Line
+    (line,) = await opened(port, 1)
+    sent.at[event_id], began = time.time(), time.perf_counter()
+    await line.ask(message("POST", "/v1/events", json.dumps(event).encode(), token))
+    sent.answered.append(time.perf_counter() - began)
+    line.close()
 
 
 def visible(settings: Settings, users: Sequence[User], start: Position) -> dict[str, list[str]]:
@@ -164,63 +175,60 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=20.0, help="events a second")
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--accounts", type=int, default=500)
+    parser.add_argument("--workers", type=int, default=1, help="processes on one ledger")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever ends it ends its servers, too
     with TemporaryDirectory(prefix="nextbest-load-") as folder:
         home = Path(folder)
-        settings = Settings(home=home, models=home / "models")
-        users, tokens, served = prepared(settings, given.accounts)
-        held = hold_port("127.0.0.1", 0)
-        port = held.getsockname()[1]
-        held.close()
-        program = [sys.executable, "-c", "from api.cli import main; main()", "serve", "--port", str(port)]
-        places = {"NEXTBEST_HOME": str(home), "NEXTBEST_MODELS": str(home / "models")}
-        server = subprocess.Popen(program, env=os.environ | places)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            wait_for(address)
-            ledger = Ledger.open(settings.as_home())
-            start = ledger.changes.end()
-            ledger.close()
-            watchers = [
-                Watcher(u, tokens[u.user_id], cut=n % 2 == 1)
-                for n, u in ((n, users[n % len(users)]) for n in range(given.streams))
-            ]
-            answered = asyncio.run(
-                run(address, watchers, served, tokens, rate=given.rate, seconds=given.seconds)
-            )
-        finally:
-            server.terminate()
-            server.wait()
-        expected = visible(settings, users, start)
-    wrong = report(watchers, expected, answered)
+        wrong = measure(
+            Settings(home=home, models=home / "models"), streams=given.streams, rate=given.rate,
+            seconds=given.seconds, accounts=given.accounts, workers=given.workers,
+        )  # fmt: skip
     sys.exit(1 if wrong else 0)
 
 
-def wait_for(address: str) -> None:
-    """Until the server answers."""
-    while True:
-        try:
-            httpx.get(f"{address}/v1/health")
-        except httpx.TransportError:
-            time.sleep(0.1)
-        else:
-            return
+def measure(
+    settings: Settings, *, streams: int, rate: float, seconds: float, accounts: int, workers: int
+) -> int:
+    """How many changes were lost or told twice; prints the figures. Raises BenchError."""
+    users, tokens, served = prepared(settings, accounts)
+    ledger = Ledger.open(settings.as_home())
+    start = ledger.changes.end()
+    ledger.close()
+    with ExitStack() as running:
+        servers = [running.enter_context(nextbest(settings)) for _ in range(workers)]
+        watchers = [
+            Watcher(user, tokens[user.user_id], servers[number % workers].port, cut=number % 4 >= 2)
+            for number in range(streams)
+            for user in [users[number % len(users)]]
+        ]
+        sent = asyncio.run(run(servers, watchers, served, tokens, rate=rate, seconds=seconds))
+        processor = sum(server.processor_seconds() for server in servers)
+    return report(watchers, visible(settings, users, start), sent, processor)
 
 
-def report(watchers: Sequence[Watcher], expected: dict[str, list[str]], answered: Sequence[float]) -> int:
+def report(
+    watchers: Sequence[Watcher], expected: Mapping[str, list[str]], sent: Sent, processor: float
+) -> int:
     """Print what was measured; how many changes were lost or told twice."""
+    if not any(expected.values()):
+        raise BenchError("Nothing has changed on any list: there was nothing to tell.")
     lost = sum(len(set(expected[one.user.user_id]) - set(one.got)) for one in watchers)
     twice = sum(len(one.got) - len(set(one.got)) for one in watchers)
-    steady = [delay for one in watchers if not one.cut for delay in one.delays]
-    told = sum(len(one.got) for one in watchers)
-    print(f"{len(answered):,} events answered: p50 {percentile(answered, 0.5) * 1000:.0f} ms, "
-          f"p99 {percentile(answered, 0.99) * 1000:.0f} ms")  # fmt: skip
-    cut = sum(one.cut for one in watchers)
-    print(f"{told:,} changes told on {len(watchers)} streams, {cut} of them cut every "
-          f"{CUT_SECONDS:g} s; on the others p50 {percentile(steady, 0.5) * 1000:.0f} ms, "
-          f"p99 {percentile(steady, 0.99) * 1000:.0f} ms after the decision")  # fmt: skip
+    steady = [one for one in watchers if not one.cut]
+    heard = [told - sent.at[event] for one in steady for event, told in one.heard.items()]
+    decided = [delay for one in steady for delay in one.delays]
+    told, cut = sum(len(one.got) for one in watchers), sum(one.cut for one in watchers)
+    print(f"{len(sent.answered):,} events; answered {_shown(sent.answered)}; "
+          f"{processor:.1f} s of the servers' processor time in all")  # fmt: skip
+    print(f"{told:,} changes told on {len(watchers)} streams, {cut} of them cut every {CUT_SECONDS:g} s; on "
+          f"the others {_shown(decided)} after the decision, {_shown(heard)} after the event")  # fmt: skip
     print(f"lost: {lost}, told twice: {twice}")
     return lost + twice
+
+
+def _shown(seconds: Sequence[float]) -> str:
+    return f"p50 {percentile(seconds, 0.5) * 1000:.0f} ms, p99 {percentile(seconds, 0.99) * 1000:.0f} ms"
 
 
 if __name__ == "__main__":

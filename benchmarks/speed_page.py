@@ -14,19 +14,32 @@ from benchmarks.harness import Comparison, shown
 PAGE, PICTURE = Path("docs/speed.md"), Path("docs/pictures/speed.svg")
 MEASURED = ("numpy", "numba", "polars", "duckdb", "lightgbm")
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
+HTTP_BEGIN, HTTP_END = "<!-- http: begin -->", "<!-- http: end -->"
 COLOURS = ("#0b5cad", "#c2571a")
 WIDTH, HEIGHT, LEFT, TOP = 420, 240, 64, 40
 
 
 def table(found: Sequence[Comparison], command: str) -> str:
     """What stands between the marks of docs/speed.md."""
-    versions = ", ".join(f"{name} {version(name)}" for name in MEASURED)
-    day, python = f"{datetime.now(UTC):%Y-%m-%d}", platform.python_version()
     return "\n".join([
-        f"Written by `{command}` on {day} with Python {python}, {versions}.",
+        written(command, MEASURED),
         "", "| what | against | ours | peer | ratio |", "|---|---|---|---|---|",
         *(each.line() for each in found),
     ])  # fmt: skip
+
+
+def written(command: str, packages: Sequence[str]) -> str:
+    """By what, when and with which versions."""
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    day, python = f"{datetime.now(UTC):%Y-%m-%d}", platform.python_version()
+    return f"Written by `{command}` on {day} with Python {python}, {versions}."
+
+
+def put(text: str, begin: str = BEGIN, end: str = END) -> None:
+    """Put a text between its marks in docs/speed.md, from the checkout's root."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    PAGE.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def picture(title: str, sizes: Sequence[int], found: Sequence[Comparison]) -> str:
@@ -65,8 +78,6 @@ def write(
     found: Sequence[Comparison], sizes: Sequence[int], growth: Sequence[Comparison], command: str
 ) -> None:
     """Both files, from the checkout's root."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{table(found, command)}\n{END}{after}", encoding="utf-8")
+    put(table(found, command))
     title = "Scoring by number of accounts, processor time"
     PICTURE.write_text(picture(title, sizes, growth), encoding="utf-8")

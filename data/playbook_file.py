@@ -54,6 +54,12 @@ class PlaybookFile:
             self._take_over()
         return self._read
 
+    @property
+    def changed(self) -> bool:
+        """Whether `read` would have to look into it."""
+        mark = self._marked()
+        return self._read is None or (mark is not None and mark != self._mark)
+
     def refuse(self, why: EngineError) -> PlaybookRead:
         """Go back to the one before, because what was read cannot be used with the rest.
 

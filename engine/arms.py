@@ -8,7 +8,7 @@ import polars as pl
 from engine.contract import TIME
 from engine.experiments import OUTSIDE, Experiment
 from engine.playbook import Playbook
-from engine.records import History, Ints, Moments
+from engine.records import FEW, History, Ints, Moments, known_rows
 
 
 def arms_at(history: History, moments: Moments, playbook: Playbook) -> Ints:
@@ -32,11 +32,10 @@ def units_at(history: History, moments: Moments, test: Experiment) -> list[str |
     if test.unit == "account":
         return list(moments.account_ids)
     if test.unit == "person":
-        members = team_members(history, moments).filter(pl.col("role") == test.role)
-        found = members.select("row", unit="user_id")
+        units = {row: user for row, role, user in members_at(history, moments) if role == test.role}
     else:
         found = known_at(history["accounts"], moments).select("row", unit="territory")
-    units = dict(found.iter_rows())
+        units = dict(found.iter_rows())
     return [units.get(row) for row in range(len(moments))]
 
 
@@ -48,6 +47,25 @@ def team_members(history: History, moments: Moments) -> pl.DataFrame:
         .unique(["row", "role"], keep="last", maintain_order=True)
         .select("row", "role", "user_id")
     )
+
+
+Member = tuple[int, str | None, str | None]
+"""Number of a moment, role, user_id."""
+
+
+def members_at(history: History, moments: Moments) -> list[Member]:
+    """As `team_members`, a tuple per row; of few accounts without an operation on a frame for each."""
+    team = history["account_team"]
+    if len(moments) > 1 or len(team) > FEW:
+        return list(team_members(history, moments).iter_rows())
+    known = known_rows(team, int(moments.as_of[0]))
+    said = zip(*(known[name].to_list() for name in ("account_id", "role", "user_id")), strict=True)
+    members: dict[str | None, str | None] = {}
+    for account, role, user in said:
+        if account == moments.account_ids[0]:
+            # Of several the last by its id, and nobody before anybody.
+            members[role] = max(user, members.get(role), key=lambda one: (one is not None, one or ""))
+    return [(0, role, user) for role, user in members.items()]
 
 
 def known_at(frame: pl.DataFrame, moments: Moments) -> pl.DataFrame:

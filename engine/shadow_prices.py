@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-import polars as pl
 
-from engine.arms import team_members
+from engine.arms import members_at
 from engine.features import Features, FeatureSet
 from engine.playbook import Playbook, Treatment
 from engine.programs import BOTH, Program
@@ -53,20 +52,20 @@ def charges(
     A treatment takes the time of whoever has its role for the account at that moment; where nobody has,
     nobody's. Through a channel that is closed it costs no less than the `worth` of the pair, shape (n, T).
     """
-    cost = np.zeros((len(moments), len(playbook.treatments)))
-    members = team_members(history, moments)
-    people = members.filter(pl.col("user_id").is_in([*prices.minute, *prices.slot]))
-    for row, role, user in people.iter_rows():
+    cost: Floats = np.zeros((len(moments), len(playbook.treatments)))
+    for row, role, user in members_at(history, moments):
+        if user is None or (user not in prices.minute and user not in prices.slot):
+            continue
         minute, slot = prices.minute.get(user, 0.0), prices.slot.get(user, 0.0)
         for index, treatment in enumerate(playbook.treatments):
             if treatment.role == role:
                 cost[row, index] = minute * whole_minutes(treatment) + slot
+    cost = cost + np.array([_of_channel(treatment, prices.quota) for treatment in playbook.treatments])
     for index, treatment in enumerate(playbook.treatments):
-        cost[:, index] = cost[:, index] + _of_channel(treatment, prices.quota)
         if treatment.kind == "contact" and treatment.channel in prices.closed:
             cost[:, index] = np.maximum(cost[:, index], worth[:, index])
     places = {treatment.id: index for index, treatment in enumerate(playbook.treatments)}
-    for row, account in enumerate(moments.account_ids):
+    for row, account in enumerate(moments.account_ids if prices.planned else ()):
         for planned in prices.planned.get(account, frozenset()) & places.keys():
             cost[row, places[planned]] = 0.0
     return cost

@@ -45,7 +45,7 @@ def one(request: Request, account: ReadableAccount, user: SignedIn, service: Ser
     words, playbook = words_for(user, service), service.decider().playbook
     about = accounts.about(account, user, service)
     timeline = accounts.timeline_of(account, user, service, limit=_TIMELINE)
-    found, own = suggestions.list_suggestions(account, user, service, limit=20), own_treatments(user, service)
+    found, own = suggestions.best_of(account, user, service, limit=20), own_treatments(user, service)
     return show(
         request, user, service, "account.html",
         about=about,

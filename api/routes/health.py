@@ -73,7 +73,7 @@ def _decider(service: Service) -> Decider | None:
 
 def _ledger(service: Service) -> Literal["ok", "unavailable"]:
     try:
-        service.ledger.release_in_use()
+        service.ledger.in_force()
     except DataError:
         return "unavailable"
     return "ok"

@@ -15,6 +15,7 @@ from api.access import (
     ReadableSuggestion,
     Serving,
     SignedIn,
+    looked_up,
     may,
     people_seen,
     roles_seen,
@@ -58,10 +59,15 @@ _ALL = 5_000
 
 
 @router.get("/accounts/{account_id}/suggestions")
-def list_suggestions(
+async def list_suggestions(
     account: ReadableAccount, user: SignedIn, service: Serving, limit: PageSize
 ) -> list[SuggestionOut]:
     """The best next actions for one account, best first, each with its reasons."""
+    return await looked_up(service, best_of, account, user, service, limit)
+
+
+def best_of(account: str, user: User, service: Service, limit: int | None) -> list[SuggestionOut]:
+    """What is shown of an account, best first; None = as many as the playbook has places."""
     playbook, now = service.decider().playbook, service.clock()
     found = service.ledger.suggestions(account, now=now, roles=roles_seen(service, user, account))
     return shown_to(found[: limit or playbook.places], user, service)

@@ -41,7 +41,6 @@ def suppose(
     ]
     supposed = what_if(service, account, rows=rows, facts=body.facts, at=at)
     return what_if_out(
-        supposed, account, name=service.ledger.account_state(account).name,
-        roles=roles_seen(service, user, account), language=language_of(user, playbook),
+        supposed, account, roles=roles_seen(service, user, account), language=language_of(user, playbook),
         zone=zone_of(user, playbook), playbook=playbook,
     )  # fmt: skip

@@ -57,20 +57,24 @@ class Database:
     Attributes:
         url: Normalised.
         engine: SQLAlchemy's.
+        sqlite: Whether it is SQLite: reading takes microseconds there, and waits for nobody.
     """
 
     def __init__(self, url: str, *, timeout_seconds: float, marker_key: Path | None = None) -> None:
         self.url = parse_url(url)
         self.timeout_seconds = timeout_seconds
         self.sqlite = self.url.drivername.startswith("sqlite")
-        self.engine = (
-            _sqlite(self.url, timeout_seconds) if self.sqlite else _postgres(self.url, timeout_seconds)
-        )
-        isolation: dict[str, Any] = (
-            {} if self.sqlite else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        )
         # Where the key of the markers of erased persons is: read where they are.
-        self._reader = self.engine.execution_options(**isolation, marker_key=marker_key)
+        if self.sqlite:
+            self.engine = _sqlite(self.url, timeout_seconds)
+            # Connections of its own: who reads never waits, and not for those who wait to write either.
+            reader = _sqlite(self.url, timeout_seconds)
+            self._reader = reader.execution_options(marker_key=marker_key)
+        else:
+            self.engine = _postgres(self.url, timeout_seconds)
+            self._reader = self.engine.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True, marker_key=marker_key
+            )
         self._writer = self.engine.execution_options(immediate=True, marker_key=marker_key)
 
     def __str__(self) -> str:
@@ -78,6 +82,7 @@ class Database:
 
     def close(self) -> None:
         """Give all connections back."""
+        self._reader.dispose()
         self.engine.dispose()
 
     def reading(self) -> AbstractContextManager[sa.Connection]:
@@ -197,8 +202,10 @@ def _sqlite(url: URL, timeout_seconds: float) -> sa.Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
-        immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if connection.get_execution_options().get("immediate", False):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:  # takes no lock and cannot fail, so that nothing has to be explained
+            connection.connection.cursor().execute("BEGIN")
 
     return engine
 

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from data.ledger import field_notes, told, twins
 from data.ledger import schema as t
 from data.ledger.erased import ERASED, without_erased
-from data.ledger.statements import chunks, columns, named, upsert
+from data.ledger.statements import chunks, columns, upsert
 from data.ledger.types import AccountState, ConflictError, LedgerError, TailRow, UnknownError
 from engine.contract import HISTORY_TABLES, TABLES
 
@@ -179,18 +179,10 @@ def new_version(connection: sa.Connection, account_ids: Sequence[str]) -> None:
 
 def account_state(connection: sa.Connection, account_id: str) -> AccountState:
     """All of one account. Raises UnknownError."""
-    query = (
-        sa.select(
-            *columns(t.accounts, "language", "timezone", "version"), t.blocks.c.block, t.personal.c.content
-        )
-        .outerjoin(t.blocks, t.blocks.c.account_id == t.accounts.c.account_id)
-        .outerjoin(t.personal, HAS_NAME)
-        .where(t.accounts.c.account_id == account_id)
-    )
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_STATE, {"account": account_id}).one_or_none()
     if row is None:
         raise UnknownError(f"There is no account {account_id!r} in the ledger.")
-    live = connection.execute(_tail_query().where(t.tail.c.account_id == account_id))
+    live = connection.execute(_TAIL_OF_ACCOUNT, {"account": account_id})
     return AccountState(
         account_id=account_id,
         name=name_of(row.content),
@@ -357,8 +349,16 @@ def _tail_query() -> sa.Select[Any]:
 
 
 def _tail_row(row: sa.Row[Any]) -> TailRow:
-    values = named(row)
-    return TailRow(
-        values["event_id"], values["tbl"], values["account_id"], values["content"], values["stored_at"],
-        values["seq"],
-    )  # fmt: skip
+    seq, event_id, account_id, table, stored_at, content = tuple(row)
+    return TailRow(event_id, table, account_id, content, stored_at, seq)
+
+
+# Built once: putting these together takes as long as running them.
+_ACCOUNT = sa.bindparam("account", type_=sa.Text)
+_STATE = (
+    sa.select(*columns(t.accounts, "language", "timezone", "version"), t.blocks.c.block, t.personal.c.content)
+    .outerjoin(t.blocks, t.blocks.c.account_id == t.accounts.c.account_id)
+    .outerjoin(t.personal, HAS_NAME)
+    .where(t.accounts.c.account_id == _ACCOUNT)
+)
+_TAIL_OF_ACCOUNT = _tail_query().where(t.tail.c.account_id == _ACCOUNT)

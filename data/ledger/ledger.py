@@ -107,6 +107,11 @@ class Ledger(PeopleActs, PeopleKept):
         require_current(database)
         return cls(database)
 
+    @property
+    def never_waits(self) -> bool:
+        """Whether reading takes microseconds and waits for nobody, so that an event loop may read itself."""
+        return self._database.sqlite
+
     def close(self) -> None:
         """Give all connections back."""
         self._database.close()
@@ -209,7 +214,13 @@ class Ledger(PeopleActs, PeopleKept):
     def release_in_use(self) -> ReleaseInUse | None:
         """The release promoted last; None before the first."""
         with self._database.reading() as connection:
-            return next(iter(releases.log(connection, limit=1)), None)
+            return releases.in_use(connection)
+
+    def in_force(self) -> tuple[ReleaseInUse | None, str]:
+        """The release promoted last, None before the first, and the run whose lists are shown, "" before the
+        first night: what every request asks before it decides."""
+        with self._database.reading() as connection:
+            return releases.in_use(connection), runs.shown(connection)
 
     def put_release_in_use(self, release_id: str, manifest_hash: str, *, now: int, by: str) -> None:
         """Promote a release: it decides from now on."""

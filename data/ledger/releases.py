@@ -22,9 +22,20 @@ def promote(connection: sa.Connection, release_id: str, manifest_hash: str, *, n
 
 def log(connection: sa.Connection, *, limit: int | None = None) -> list[ReleaseInUse]:
     """Promotions, newest first."""
-    query = sa.select(*columns(t.promotions, "release_id", "manifest_hash", "since", "promoted_by"))
-    newest_first = query.order_by(t.promotions.c.number.desc()).limit(limit)
-    return [ReleaseInUse(*row) for row in connection.execute(newest_first)]
+    return [ReleaseInUse(*row) for row in connection.execute(_NEWEST_FIRST.limit(limit))]
+
+
+def in_use(connection: sa.Connection) -> ReleaseInUse | None:
+    """The release promoted last; None before the first."""
+    row = connection.execute(_IN_USE).one_or_none()
+    return None if row is None else ReleaseInUse(*row)
+
+
+_NEWEST_FIRST = sa.select(
+    *columns(t.promotions, "release_id", "manifest_hash", "since", "promoted_by")
+).order_by(t.promotions.c.number.desc())
+_IN_USE = _NEWEST_FIRST.limit(1)
+"""Built once: putting it together takes as long as running it."""
 
 
 def before(newest_first: Sequence[ReleaseInUse]) -> ReleaseInUse | None:

@@ -44,6 +44,14 @@ def current(connection: sa.Connection) -> Run | None:
     return None if row is None else Run(*row)
 
 
+def shown(connection: sa.Connection) -> str:
+    """The id of the run whose lists are shown; "" before the first night."""
+    return str(connection.scalar(_SHOWN) or "")
+
+
+_SHOWN = sa.select(t.runs.c.run_id).where(t.runs.c.run_id == SHOWN_RUN)
+
+
 def hold_shown(connection: sa.Connection, *, alone: bool) -> str:
     """The run on show, which stays so until the transaction ends; `alone` = about to change it."""
     query = sa.select(t.shown.c.run_id).with_for_update(read=not alone)

@@ -49,13 +49,16 @@ def sweep(connection: sa.Connection) -> bool:
 
 def known(connection: sa.Connection, account_id: str) -> TwinsKnown | None:
     """What is known of an account's twins; None = no night has looked."""
-    shown = connection.execute(sa.select(*columns(t.twins_shown, "as_of", "stored_at"))).one_or_none()
+    shown = connection.execute(_SHOWN).one_or_none()
     if shown is None:
         return None
-    found = connection.execute(
-        sa.select(*columns(t.twins, *_COLUMNS, "content")).where(
-            t.twins.c.account_id == account_id,
-            t.twins.c.set_id == sa.select(t.twins_shown.c.set_id).scalar_subquery(),
-        )
-    ).one_or_none()
+    found = connection.execute(_FOUND, {"account": account_id}).one_or_none()
     return TwinsKnown(shown.as_of, shown.stored_at, None if found is None else TwinFinding(*found))
+
+
+# Built once: putting these together takes as long as running them.
+_SHOWN = sa.select(*columns(t.twins_shown, "as_of", "stored_at"))
+_FOUND = sa.select(*columns(t.twins, *_COLUMNS, "content")).where(
+    t.twins.c.account_id == sa.bindparam("account", type_=sa.Text),
+    t.twins.c.set_id == sa.select(t.twins_shown.c.set_id).scalar_subquery(),
+)

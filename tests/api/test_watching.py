@@ -150,7 +150,7 @@ def test_a_service_without_its_ledger_lives_but_is_not_ready(
         raise LedgerError("gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(company.app.state.service.ledger, "release_in_use", away)
+        patched.setattr(company.app.state.service.ledger, "in_force", away)
         alive, ready = company.client.get("/v1/health"), company.client.get("/v1/ready")
     again = company.client.get("/v1/ready")
 
