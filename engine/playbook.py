@@ -119,6 +119,7 @@ class Playbook:
         immature: Occasions whose outcomes are not all known yet are left out of learning ("leave_out") or
             weighted ("weight").
         columns: Column of accounts or field of a form -> what people call it.
+        column_values: The same -> value -> what people call that.
     """
 
     id: str
@@ -178,6 +179,7 @@ class Playbook:
     refused: tuple[str, ...] = ()
     immature: str = "leave_out"
     columns: Mapping[str, Texts] = field(default_factory=dict)
+    column_values: Mapping[str, Mapping[str, Texts]] = field(default_factory=dict)
 
     @cached_property
     def repeats(self) -> tuple[Repeat, ...]:
@@ -250,7 +252,8 @@ def parse_playbook(text: str) -> Playbook:
         fairness=read_fairness(tables),
         refused=read_refused(tables),
         immature=read_immature(tables),
-        columns={key: table["name"] for key, table in of["columns"].items()},
+        columns={key: table["name"] for key, table in of["columns"].items() if table["name"]},
+        column_values={key: table["values"] for key, table in of["columns"].items()},
         minimums=tuple(Minimum(id=key, **table) for key, table in rules.read("minimums")),
         **(_without(tables.top, *_READ_APART) | {"title": _title(tables.top)}),
     )

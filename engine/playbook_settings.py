@@ -410,6 +410,8 @@ SECTIONS: tuple[Section, ...] = (
     ), single=True),
     Section("columns", "What people call a column of your accounts, or a field of your forms; the id is its"
             " name in the data.", (
-        Setting("name", "texts", "What people call it."),
+        Setting("name", "texts", "What people call it; else its name in the data.", {}),
+        Setting("values", "named_texts", "Value -> what people call it; a value without one is shown as it"
+                " stands.", {}),
     ), any_id=True),
 )  # fmt: skip

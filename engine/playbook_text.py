@@ -238,6 +238,10 @@ def _texts(raw: Any, where: str, context: _Context) -> dict[str, str]:
     return {language: texts[language] for language in context.languages}
 
 
+def _named_texts(raw: Any, where: str, context: _Context) -> dict[str, dict[str, str]]:
+    return {key: _texts(given, f"{where}.{key}", context) for key, given in _table(raw, where).items()}
+
+
 def _template(raw: Any, where: str, context: _Context) -> dict[str, str]:
     return _with_places(raw, where, context, ("{name}", "{when}", "{trigger}"))
 
@@ -361,7 +365,7 @@ def _stops(raw: Any, where: str, context: _Context) -> tuple[tuple[str, str], ..
 KINDS: Mapping[str, Callable[[Any, str, _Context], Any]] = {
     "id": _id, "text": _text, "currency": _currency, "condition": _text, "number": _number,
     "whole": _whole, "flag": _flag, "list": _list, "ids": _id_list, "languages": _languages,
-    "by_channel": _by_channel,
+    "by_channel": _by_channel, "named_texts": _named_texts,
     "texts": _texts, "template": _template, "message": _message, "moment": _moment, "start": _start,
     "scopes": _scopes, "hours": _hours, "days": _days_off,
     "amounts": _amounts, "attributes": _attributes, "levers": _levers, "stops": _stops,

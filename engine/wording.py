@@ -69,8 +69,14 @@ def say(code: str, values: Values, reader: Reader) -> str:
 
     A value that is missing is said to be not known: what was stored by an earlier version stays readable.
     """
-    template = SENTENCES[code][reader.spoken]
-    return _PLACE.sub(lambda found: FORMATS[found[2] or found[1]](values.get(found[1]), reader), template)
+
+    def said(found: re.Match[str]) -> str:
+        value, kind = values.get(found[1]), found[2] or found[1]
+        if kind == "any":  # what a value is called depends on its column
+            return value_of(values.get("attribute"), value, reader)
+        return FORMATS[kind](value, reader)
+
+    return _PLACE.sub(said, SENTENCES[code][reader.spoken])
 
 
 def ago(at: int, reader: Reader) -> str:
@@ -253,9 +259,12 @@ def _last(value: Value, reader: Reader) -> str:
     return word("never", reader) if value is None else FORMATS["ago"](value, reader)
 
 
-def _any(value: Value, reader: Reader) -> str:
-    """A number or a text of the accounts' own."""
-    return isolated(value, reader.spoken) if isinstance(value, str) else FORMATS["number"](value, reader)
+def value_of(column: Value, value: Value, reader: Reader) -> str:
+    """A number or a text of the accounts' own, as the playbook says for that column, else as it stands."""
+    if not isinstance(value, str):
+        return FORMATS["number"](value, reader)
+    named = reader.playbook.column_values.get(str(column), {}).get(value)
+    return text_in(named, reader.language, value) if named else isolated(value, reader.spoken)
 
 
 FORMATS: dict[str, Callable[[Value, Reader], str]] = {
@@ -265,7 +274,7 @@ FORMATS: dict[str, Callable[[Value, Reader], str]] = {
     "ago": _known(lambda value, reader: ago(int(value), reader)),
     "days": _known(lambda value, reader: counted("days", math.ceil(value), reader)),
     "last": _last,
-    "any": _any,
+    "any": lambda value, reader: value_of(None, value, reader),
     "rule": _rule,
     "times": _known(lambda value, reader: counted("times", int(value), reader)),
     "contacts": _known(lambda value, reader: counted("contacts", int(value), reader)),

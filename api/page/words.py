@@ -15,7 +15,7 @@ from markupsafe import Markup, escape
 
 from api.page.catalogues import translations
 from engine.playbook import Playbook
-from engine.wording import FORMATS, RIGHT_TO_LEFT, Reader, Value, ago, in_digits, number
+from engine.wording import FORMATS, RIGHT_TO_LEFT, Reader, Value, ago, in_digits, number, value_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ICONS = (
@@ -89,6 +89,10 @@ class Words:
     def called(self, kind: str, value: Value) -> str:
         """The same for places that take no mark-up."""
         return FORMATS[kind](value, self.reader)
+
+    def value(self, column: str, value: Value) -> Markup:
+        """What stands in a column of an account or a field of a form."""
+        return _bdi(value_of(column, value, self.reader))
 
     def name(self, text: str | None) -> Markup:
         """A name or free text, which runs in its own direction."""

@@ -125,6 +125,8 @@ def test_l_the_page_speaks_her_language_in_her_direction(
         assert page.locator("html").get_attribute("dir") == direction
         if found := latin(page):
             strange[path] = found
+        if path == account:
+            facts = page.locator(".facts-of").inner_text()
     overflow = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     page.goto(address(company, "/day"))
     page.locator(".me summary").click()
@@ -132,6 +134,7 @@ def test_l_the_page_speaks_her_language_in_her_direction(
 
     assert overflow <= 0
     assert language == "en" or strange == {}
+    assert {"en": "50 to 59", "ar": "من 50 إلى 59", "fa": "۵۰ تا ۵۹"}[language] in facts
 
 
 @pytest.mark.parametrize(

@@ -402,6 +402,9 @@ def test_a_column_is_called_as_the_playbook_calls_it() -> None:
 
     said = {one: words(Reason("profile", facts), language=one, now=NOW, playbook=rules)
             for one in ("en", "ar", "fa")}  # fmt: skip
+    sized = playbook(column_values={"size": {"solo": {"en": "alone", "ar": "عيادة فردية"}}})
+    valued = [words(Reason("profile", {"attribute": column, "value": "solo"}), language="ar", now=NOW,
+                    playbook=sized) for column in ("size", "industry")]  # fmt: skip
     unnamed = words(Reason("profile", facts), language="ar", now=NOW, playbook=playbook())
 
     assert said == {
@@ -410,6 +413,7 @@ def test_a_column_is_called_as_the_playbook_calls_it() -> None:
         "fa": "دربارهٔ مشتری: hours online = ۵.",
     }
     assert unnamed == "عن العميل: \u2068online hours\u2069 = 5."
+    assert valued == ["عن العميل: الحجم = عيادة فردية.", "عن العميل: التخصص أو القطاع = \u2068solo\u2069."]
 
 
 def test_a_policy_speaks_in_the_language_of_its_playbook_and_survives_its_removal() -> None:

@@ -145,8 +145,14 @@ def test_a_playbook_is_read_from_a_path_and_its_absence_said_with_a_hint(tmp_pat
 
 def test_what_columns_are_called_changes_nothing_else():
     """Names are for people: nobody has to fear for decisions who adds one."""
-    renamed = parse_playbook(changed('city.name = { en = "town"', '"Über uns".name = { en = "about us"'))
+    renamed = parse_playbook(
+        changed(
+            'city.name = { en = "town"',
+            'city.values.x = { en = "y", fa = "ی" }\n"Über uns".name = { en = "about us"',
+        )
+    )
     own = parse_playbook(TEXT)
 
     assert renamed.columns == {"Über uns": {"en": "about us", "fa": "شهر"}}
-    assert replace(renamed, version=own.version, columns=own.columns) == own
+    assert renamed.column_values == {"Über uns": {}, "city": {"x": {"en": "y", "fa": "ی"}}}
+    assert replace(renamed, **{k: getattr(own, k) for k in ("version", "columns", "column_values")}) == own

@@ -134,12 +134,17 @@ def test_shipped_playbooks_have_no_errors(name):
 
 
 @pytest.mark.parametrize("name", businesses())
-def test_every_column_of_a_shipped_business_has_a_name_in_its_languages(name):
+def test_every_column_and_value_of_a_shipped_business_has_a_name_in_its_languages(name):
     """Also those that no rule names: an account's page shows them all."""
-    business = business_of(name)
-    columns = {business.column(kind) for kind in business.traits} | set(business.extras)
+    business, book = business_of(name), read_playbook(name)
+    levels = {business.column(kind): trait.levels for kind, trait in business.traits.items()}
+    levels |= {"segment": business.segments, **{one: extra.levels for one, extra in business.extras.items()}}
 
-    assert [each.where for each in unnamed_columns(read_playbook(name), sorted(columns))] == []
+    assert [each.where for each in unnamed_columns(book, sorted(levels))] == []
+    words = {column: [one for one in found if len(one) > 1] for column, found in levels.items()}
+    assert {column: sorted(book.column_values.get(column, {})) for column in words} == {
+        column: sorted(found) for column, found in words.items()
+    }
 
 
 def test_a_policy_that_says_what_unknown_means_is_no_finding():
