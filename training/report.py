@@ -32,6 +32,10 @@ from training.segments import SegmentEffect, segment_effects
 from training.select import Selection
 
 SAMPLED_CASES = 20_000
+OBSERVATIONAL = (
+    "These effects are observational: past assignment was estimated from what was recorded. They speak of "
+    "accounts that could well have been given either, and what nobody recorded may explain part of them."
+)
 
 
 @dataclass(frozen=True)
@@ -110,6 +114,13 @@ def interval_text(interval: Interval) -> str:
     return f"{interval.estimate:,.2f} ({interval.low:,.2f} to {interval.high:,.2f})"
 
 
+def beyond_chance(interval: Interval) -> str:
+    """Whether an effect is one: what has both signs in its interval is no figure to act on."""
+    if interval.low > 0.0:
+        return "more"
+    return "less" if interval.high < 0.0 else "may be nothing"
+
+
 def _board(findings: Findings) -> Board:
     evaluation, chosen = findings.judged.evaluation, findings.selection.chosen
     gate = findings.gate
@@ -152,6 +163,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "pictures": inline,
         "mix": _mix(findings),
         "overlap": findings.judged.overlap,
+        "observational": "" if findings.judged.assignment.logged else OBSERVATIONAL,
         "advice": advice_of(
             findings.judged.cases, findings.judged.overlap, seed=int(findings.manifest["seed"])
         ),
@@ -258,6 +270,7 @@ def _render(name: str, context: Mapping[str, Any]) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["interval"] = interval_text
+    environment.filters["beyond_chance"] = beyond_chance
     environment.filters["difference"] = lambda size: f"{size:.2f}" if np.isfinite(size) else ""
     source = files("training").joinpath("templates", name).read_text(encoding="utf-8")
     return environment.from_string(source).render(context)

@@ -7,11 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from data.artifacts import list_releases, read_release
 from data.home import Home
 from data.ledger.ledger import Ledger
+from engine.estimation import Interval
 from engine.scoring import learned_scorer
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of, stored, tables
 from training.behaviour import assignment_of
@@ -19,6 +21,7 @@ from training.evaluate import claims_gain, evaluate
 from training.gate import judge
 from training.learners import LEARNERS
 from training.release import released_values
+from training.report import beyond_chance
 from training.run import Outcome, Settings, train
 from training.splits import held_out
 
@@ -87,6 +90,36 @@ def test_the_report_shows_pictures_values_and_verdicts(trained: tuple[Home, Outc
     ):
         assert word in text
     assert "http" not in text
+
+
+def test_the_report_says_of_every_effect_whether_it_may_be_nothing(trained: tuple[Home, Outcome]) -> None:
+    """A large mean with an interval on both sides of 0 must not be read as what a visit earns."""
+    _, outcome = trained
+    page = outcome.report.read_text(encoding="utf-8")
+
+    told = {row["treatment"]: row["effect"] for row in outcome.release.manifest["overlap"] if row["effect"]}
+
+    assert told
+    for treatment, effect in told.items():
+        word = "more" if effect["low"] > 0 else "less" if effect["high"] < 0 else "may be nothing"
+        rows = [row for row in page.split("<tr>") if row.startswith(f"<td>{treatment}</td>")]
+        assert any(f"<td>{word}</td>" in row for row in rows)
+    assert "These effects are observational" not in page
+    assert beyond_chance(Interval(386.0, -158.0, 1136.0, 330.0)) == "may be nothing"
+    assert [beyond_chance(Interval(x, x - 1, x + 1, 0.5)) for x in (5.0, -5.0)] == ["more", "less"]
+
+
+def test_effects_on_estimated_probabilities_are_called_observational(tmp_path: Path) -> None:
+    """Whoever was contacted was chosen by somebody; no arithmetic makes a trial of that."""
+    rows = tables(LogSettings(accounts=300))
+    rows["decisions"] = rows["decisions"].with_columns(probability=pl.lit(None, dtype=pl.Float64))
+    home = Home.at(tmp_path / "home", models=tmp_path / "models")
+    stored(home.root, rows)
+    Ledger.create(home.ledger_url).close()
+
+    outcome = run(home)
+
+    assert "These effects are observational" in outcome.report.read_text(encoding="utf-8")
 
 
 def test_the_report_names_attributes_that_are_not_known_as_of(trained: tuple[Home, Outcome]) -> None:
