@@ -9,9 +9,9 @@ from api.feedback import cancelled_plan
 from data.ledger.ledger import Ledger
 from data.ledger.types import StopOrder
 from engine.conditions import near
+from engine.gates import stops_contact
 from engine.playbook import Playbook
 from engine.records import ContactStop, EngineError
-from engine.rule_steps import stops_contact
 
 EVERYTHING = "all"
 LEVELS: Mapping[str, str] = {

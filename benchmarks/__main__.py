@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks import deciding, learners, touchpoints
+from benchmarks import deciding, learners, rule_engine, touchpoints
 from benchmarks.material import forest, world
 from benchmarks.speed_page import write
 
@@ -22,14 +22,17 @@ def main() -> None:
     material = world(2_000)
     print("Processor time, medians of five interleaved pairs; ratio = peer / ours (extremes).\n")
     print("| what | against | ours | peer | ratio |\n|---|---|---|---|---|")
-    found = []
+    found, row_by_row = [], rule_engine.comparison(material, sizes["pairs"])
     for each in (
         *deciding.comparisons(material, accounts=sizes["accounts"], pairs=sizes["pairs"]),
+        *([] if row_by_row is None else [row_by_row]),
         *learners.comparisons(material, deciding.tiled(material.known(), sizes["accounts"] // 4)),
         *touchpoints.comparisons(sizes["touchpoints"], sizes["decisions"]),
     ):
         print(each.line(), flush=True)
         found.append(each)
+    if row_by_row is None:
+        print("Left out: policies against zen, which is not installed (pip install '.[bench-rules]').")
     if given.write:
         known = material.known()
         booster = forest(known, trees=300, leaves=31)

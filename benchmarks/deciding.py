@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -16,10 +16,11 @@ from benchmarks.material import AS_OF, Material, forest
 from engine.decide import Decisions, decide
 from engine.features import Features
 from engine.forest import Forest, parse_forest
+from engine.playbook import Playbook
 from engine.policies import RULE_KINDS, fact_names, judging_by
 from engine.programs import Truth
 from engine.records import Floats, History, Moments
-from engine.rule_steps import gates_of
+from engine.rules import Rule
 from engine.scores import Scores, StartingScorer
 
 
@@ -109,26 +110,26 @@ def one_account(material: Material, booster: lightgbm.Booster, *, held: bool) ->
     )  # fmt: skip
 
 
+def policies_of(known: Features, playbook: Playbook) -> tuple[tuple[Rule, ...], Callable[[], Truth]]:
+    """The playbook's own policies alone, and what judges all pairs by them."""
+    rules, program = judging_by(known.set, playbook, [RULE_KINDS["policy"]])
+    return rules, lambda: known.truths(program)
+
+
 def policies(material: Material, pairs: int) -> Comparison:
     """Every objection of the playbook's own policies, against DuckDB running the same texts."""
     t = len(material.features.treatments)
     known, playbook = tiled(material.known(), pairs // t), material.playbook
-    names = fact_names(c for policy in playbook.policies for c in (policy.when, policy.applies))
-    gates = gates_of(known, playbook)
     places = {f"policy:{policy.id}": place for place, policy in enumerate(playbook.policies)}
     base = duckdb.connect()
-    base.register("pairs", _facts(known, names).to_arrow())
+    base.register("pairs", pair_facts(known, playbook).to_arrow())
     base.sql("create table facts as select * from pairs")
     conditions = ", ".join(
         f"(({applies}) is not false and ({policy.when.text}) is not true) as p{place}"
         for place, policy in enumerate(playbook.policies)
         for applies in [policy.applies.text if policy.applies else "true"]
     )
-
-    rules, program = judging_by(known.set, playbook, [RULE_KINDS["policy"]])
-
-    def ours() -> Truth:
-        return known.truths(program, gates)
+    rules, ours = policies_of(known, playbook)
 
     def theirs() -> dict[str, Any]:
         return base.sql(f"select {conditions} from facts").fetchnumpy()
@@ -145,8 +146,9 @@ def policies(material: Material, pairs: int) -> Comparison:
     )  # fmt: skip
 
 
-def _facts(known: Features, names: tuple[str, ...]) -> pl.DataFrame:
-    """The facts of every pair under the names of the rules, a row each."""
+def pair_facts(known: Features, playbook: Playbook) -> pl.DataFrame:
+    """The facts of every pair that policies read, under the names of the rules, a row each."""
+    names = fact_names(c for policy in playbook.policies for c in (policy.when, policy.applies))
     shape, columns = (len(known.moments), len(known.set.treatments)), {}
     for name in names:
         fact = known.fact(name)

@@ -54,17 +54,19 @@ def compare(
     same: Callable[[Any, Any], bool],
     repeats: int = 5,
     times: int = 1,
+    part: float = 1.0,
 ) -> Comparison:
     """Time both sides `repeats` times in turn, after one run each that is checked and not counted.
 
-    What is too short for the clock is run `times` times each time; a time is then that of one.
+    What is too short for the clock is run `times` times each time; a time is then that of one. A peer that
+    does a `part` of the work alone, in (0, 1], is counted as if it went on like that.
 
     Raises:
         AssertionError: The outputs differ.
     """
     if not same(ours(), theirs()):
         raise AssertionError(f"{what}: the result differs from that of {peer}.")
-    pairs = [(_seconds(ours, times), _seconds(theirs, times)) for _ in range(repeats)]
+    pairs = [(_seconds(ours, times), _seconds(theirs, times) / part) for _ in range(repeats)]
     return Comparison(
         what,
         peer,

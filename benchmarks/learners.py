@@ -1,12 +1,14 @@
 """What each learner's release says of all pairs, against LightGBM's predict of all the same forests.
 
-Where a learner adds a linear score to its forests, ours works that out as well and the peer does not.
+Where a learner adds a linear score to its forests, the peer works that out with NumPy: columns of the basis
+once for an account, since they read it alone, and a matrix product.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import NamedTuple
 
 import lightgbm
 import numpy as np
@@ -15,6 +17,7 @@ from benchmarks.harness import Comparison, compare
 from benchmarks.material import Material, forest
 from engine.features import Features
 from engine.forest import parse_forest
+from engine.linear import WIDEST
 from engine.playbook import Playbook
 from engine.pooling import Pool
 from engine.readers import (
@@ -22,6 +25,7 @@ from engine.readers import (
     LEARNERS,
     VALUE_FOREST,
     WITHOUT_FOREST,
+    Effects,
     ReleaseParts,
     read_effects,
     value_forest_of,
@@ -78,15 +82,44 @@ def learner_line(learner: str, material: Material, known: Features, *, trees: in
     parts = parts_of(learner, boosters, material.playbook, known)
     many = f"{len(boosters)} forests" if len(boosters) > 1 else "one forest"
 
-    def theirs() -> dict[str, Floats]:
-        return {name: _predicted(name, booster, known) for name, booster in boosters.items()}
+    def theirs() -> Peer:
+        forests = {name: _predicted(name, booster, known) for name, booster in boosters.items()}
+        return Peer(
+            forests, None if parts.effects is None else _worth_by_numpy(parts.effects, known, forests)
+        )
 
     return compare(
         f"{learner}: {len(known.moments):,} accounts x {len(own)} treatments, {many} of {trees} trees",
-        "LightGBM predict of the same forests, 2 threads",
+        "LightGBM predict of the same forests, 2 threads" + (", NumPy" if parts.effects is not None else ""),
         lambda: LEARNERS[learner].values(parts, known, own, own), theirs,
-        same=lambda mine, found: bool(np.array_equal(mine, _put_together(parts, known, found))),
+        same=lambda mine, found: _same(mine, _put_together(parts, known, found.forests), found.worth),
     )  # fmt: skip
+
+
+class Peer(NamedTuple):
+    """Raw scores of each forest, and the worth of all pairs where a linear score is part of it."""
+
+    forests: dict[str, Floats]
+    worth: Floats | None
+
+
+def _same(mine: Floats, exact: Floats, by_numpy: Floats | None) -> bool:
+    """To the bit with the peer's forests; NumPy adds and takes logarithms otherwise in the last bits."""
+    return bool(np.array_equal(mine, exact)) and (by_numpy is None or bool(np.allclose(mine, by_numpy)))
+
+
+def _worth_by_numpy(effects: Effects, known: Features, forests: dict[str, Floats]) -> Floats:
+    """What follows from the peer's scores and the linear score of bends of the account's numbers."""
+    basis, linear = effects.linear.basis, effects.linear
+    values = known.account[:, basis.first]
+    size = (np.sign(values) * np.log1p(np.abs(values)) - basis.low) / basis.high
+    bends = np.maximum(np.clip(size, -WIDEST, WIDEST) - basis.knot, 0.0)
+    scores = np.nan_to_num((bends - basis.mean) / basis.spread) @ linear.weights + linear.constant
+    if EFFECT_FOREST in forests:
+        scores = scores + forests[EFFECT_FOREST]
+    worth = forests[WITHOUT_FOREST] + effects.offset + effects.scale * scores
+    worth[:, 0] = forests[WITHOUT_FOREST][:, 0]
+    return worth
 
 
 def _predicted(name: str, booster: lightgbm.Booster, known: Features) -> Floats:

@@ -1,25 +1,23 @@
-"""Priority, ranking, exploration, and the exact probability of what is placed first."""
+"""Ranking, exploration, and the exact probability of what is placed first."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from engine import numerics
+from engine import gates, numerics
 from engine.contact_rules import is_automated
-from engine.experiments import CONTROL, NO_LEVERS, PROPENSITY, RANDOM
+from engine.experiments import CONTROL, RANDOM
 from engine.exploration import best_counts, chosen
-from engine.features import Features, FeatureSet
+from engine.features import Features
 from engine.numerics import compiled
 from engine.playbook import Playbook, Treatment
 from engine.policies import limit_counts
-from engine.programs import BOTH, Program
-from engine.records import Bools, Floats, Ints, kept_for, kept_with
+from engine.records import Bools, Floats, Ints, kept_with
 from engine.rule_facts import repeated, same_thing
-from engine.rules import program_of
-from engine.scoring import Scores
 
 LEFT_OUT: tuple[str, ...] = (
     "below_no_contact", "exploration", "no_room_together", "outranked", "not_comparable", "below_price",
@@ -29,48 +27,6 @@ LEFT_OUT: tuple[str, ...] = (
 left it out; limits leave no room beside what is placed above; others are worth more; accounts like this
 one hardly ever got it, so that its value cannot be judged; the time or quota it takes is worth more; a stop
 of which chance alone explains that it saves anything."""
-
-
-@dataclass(frozen=True)
-class Priority:
-    """The priority of each pair and its parts; all shape (n, T), in currency unless said otherwise.
-
-    Attributes:
-        caused: Value caused against no contact (stops: what stopping saves).
-        cost: Of carrying it out.
-        fatigue: Added P(opt-out) x value lost by it.
-        weight: Context weight, no unit.
-        lever: No unit.
-        priority: What is ranked; column 0 (no contact) is 0.
-        active: Which of the playbook's context weights hold; shape (n, T, W).
-        followed: P(followed) as it counts, no unit; 1 where the formula or the system leaves no doubt.
-        uncertainty: Standard error of the priority by what is not known of the value caused.
-        held: Whether the priority was held at 0 because the value cannot be judged; shape (n, T); None =
-            nowhere.
-        unproven: Of `held`, the stops: what they save is known, but may be chance; None = nowhere.
-        due: What meeting a minimum adds in the ranking; None = there are no minimums.
-        charge: What is charged in the ranking for people's time and quotas; None = nothing.
-    """
-
-    caused: Floats
-    cost: Floats
-    fatigue: Floats
-    weight: Floats
-    lever: Floats
-    priority: Floats
-    active: Bools
-    followed: Floats
-    uncertainty: Floats
-    held: Bools | None = None
-    unproven: Bools | None = None
-    due: Floats | None = None
-    charge: Floats | None = None
-
-    @property
-    def ranked(self) -> Floats:
-        """What pairs are ranked by: priority + due - charge, in currency; shape (n, T)."""
-        net = self.priority if self.due is None else self.priority + self.due
-        return net if self.charge is None else net - self.charge
 
 
 @dataclass(frozen=True)
@@ -112,76 +68,46 @@ class Ranking:
     room: Ints
 
 
-def prioritise(features: Features, scores: Scores, playbook: Playbook) -> Priority:
-    """(caused - cost - fatigue) x P(followed) x context weight x lever; or the leaders' formula.
-
-    P(followed) counts for treatments that a person carries out, and never less than the playbook's floor.
-    In the arm "propensity_only" it is the response propensity alone, times one value for all treatments, so
-    that people's time is still shared out in currency.
-    The leaders' formula is P(positive response) x value x context weight x lever; it knows no
-    uncertainty. Where a release says that
-    accounts like this one hardly ever got the treatment, its priority is 0 at most: what cannot be judged is
-    not promoted, only explored.
-    """
-    weight, active = context_weights(features, playbook)
-    return weigh(scores, weight, active, playbook, features.arm)
-
-
-def weigh(scores: Scores, weight: Floats, active: Bools, playbook: Playbook, arm: Ints) -> Priority:
-    """`prioritise` with the context weights, shape (n, T), that held, `active` (n, T, W), already known, and
-    the arm of the standing test, shape (n,): levers are 1 in "no_levers"."""
-    shape = scores.value.shape
-    caused = scores.value - scores.value[:, :1]
-    costs, levers, _ = _own_amounts(playbook)
-    cost = np.broadcast_to(costs, shape)
-    fatigue = scores.optout * playbook.optout_loss
-    lever = np.where((arm == NO_LEVERS)[:, None], 1.0, levers[None, :])
-    if playbook.priority == "leaders":
-        followed = np.ones(shape)
-        base = scores.response * np.array([t.value for t in playbook.treatments])
-        unsure = np.zeros(shape)
-    else:
-        followed = _followed(scores, playbook)
-        base = (caused - cost - fatigue) * followed
-        unsure = scores.uncertainty * followed * weight * lever
-    alone = (arm == PROPENSITY)[:, None]
-    priority = np.where(alone, scores.response * _usual_value(playbook), base * weight * lever)
-    unsure = np.where(alone, 0.0, unsure)
-    priority[:, 0] = 0.0
-    held = None if scores.comparable is None else ~scores.comparable & (priority > 0.0) & ~alone
-    if held is not None:
-        priority, unsure = np.where(held, 0.0, priority), np.where(held, 0.0, unsure)
-    unproven = None if held is None else held & _stops(playbook)
-    return Priority(
-        caused, cost.copy(), fatigue, weight, lever, priority, active, followed, unsure, held, unproven
-    )
-
-
-def context_weights(features: Features, playbook: Playbook) -> tuple[Floats, Bools]:
-    """The product of the context weights that hold, shape (n, T), and which hold, (n, T, W).
-
-    Unknown counts as not holding. Column 0 (no contact) has no weight.
-    """
-    holding = features.truths(_weights(features.set, playbook)) == 1
-    holding[:, :, 0] = False
-    product = np.ones((len(features.moments), len(playbook.treatments)))
-    for weight, both in zip(playbook.context_weights, holding, strict=True):
-        product = product * np.where(both, weight.weight, 1.0)
-    return product, holding.transpose(1, 2, 0)
-
-
-@kept_for
-def _weights(features: FeatureSet, playbook: Playbook) -> Program:
-    return program_of(features, playbook, playbook.context_weights, BOTH)
-
-
 def together(features: Features, playbook: Playbook) -> Together:
     """What the limits and the stops of the playbook say about a list as a whole."""
-    allowed = np.array([limit.count for limit in playbook.contact_limits], dtype=np.float64)
-    room = np.maximum(allowed - features.limits, 0.0)
-    return limited(
-        np.concatenate([room, _repeats_left(features, playbook)], axis=1).astype(np.int64), playbook
+    return limited(_room(features.gates, _allowed(playbook)), playbook)
+
+
+class _Allowed(NamedTuple):
+    """Where the gates of limits and of repeats begin; how much each limit allows, how often each repeat does
+    at all, and in one list."""
+
+    limits: int
+    times: int
+    contacts: Floats
+    most: Floats
+    once: Floats
+
+
+@kept_with
+def _allowed(playbook: Playbook) -> _Allowed:
+    first, repeats = gates.gate_places(playbook).first, playbook.repeats
+    return _Allowed(
+        first[gates.LIMITS],
+        first[gates.TIMES],
+        np.array([limit.count for limit in playbook.contact_limits], dtype=np.float64),
+        np.array([playbook.places if r.at_most is None else r.at_most for r in repeats], dtype=np.float64),
+        np.array([playbook.places if r.after_days is None else 1 for r in repeats], dtype=np.float64),
     )
+
+
+@compiled
+def _room(gates: Floats, allowed: _Allowed) -> Ints:
+    """Contacts that each limit still allows, then how often each repeat does in one list; shape (n, L)."""
+    limits, repeats = allowed.contacts.size, allowed.most.size
+    room = np.empty((gates.shape[0], limits + repeats), dtype=np.int64)
+    for i in range(room.shape[0]):
+        for k in range(limits):
+            room[i, k] = np.int64(max(allowed.contacts[k] - gates[i, allowed.limits + k], 0.0))
+        for k in range(repeats):
+            left = max(allowed.most[k] - gates[i, allowed.times + k], 0.0)
+            room[i, limits + k] = np.int64(min(left, allowed.once[k]))
+    return room
 
 
 def limited(room: Ints, playbook: Playbook) -> Together:
@@ -203,13 +129,6 @@ def _contradictions(playbook: Playbook) -> tuple[Bools, Bools]:
         np.concatenate([counts, repeated(playbook).T], axis=1),
         clash | same_thing(playbook) | _talks_across(playbook),
     )
-
-
-def _repeats_left(features: Features, playbook: Playbook) -> Floats:
-    """How often each of `Playbook.repeats` still allows, of one list; shape (n, R)."""
-    most = np.array([playbook.places if r.at_most is None else r.at_most for r in playbook.repeats])
-    once = np.array([playbook.places if r.after_days is None else 1 for r in playbook.repeats])
-    return np.clip(most[None, :] - features.times, 0.0, once[None, :])
 
 
 def _talks_across(playbook: Playbook) -> Bools:
@@ -250,31 +169,57 @@ def rank(priority: Floats, eligible: Bools, account_ids: tuple[str, ...], day: I
     share = np.asarray(share, dtype=np.float64)
     if not share.ndim:
         share = np.full(len(account_ids), share)
-    priority = _shuffled(priority, share, account_ids, day, seed)
-    open_ = eligible & (priority > 0.0)
-    greedy = _best(priority, open_)
-    rows = np.arange(len(account_ids))
-    usual, believed = greedy, np.zeros(priority.shape)
-    believed[rows, greedy] = 1.0
+    priority = np.ascontiguousarray(_shuffled(priority, share, account_ids, day, seed))
+    usual, believed = np.zeros(0, dtype=np.int64), np.zeros((0, 0))
     if uncertainty is not None:
         counts = best_counts(priority, uncertainty, eligible, account_ids, day, draws=draws, seed=seed)
         usual, believed = chosen(counts, account_ids, day, seed=seed), counts / draws
-    drawn_at_random, drawn = _draw(eligible, account_ids, day, share, seed)
-    first = np.where(drawn_at_random, drawn, usual)
+    at_random, drawn = _draw(eligible, account_ids, day, share, seed)
     limits = together or _no_restrictions(len(account_ids), len(treatments))
-    target = (share / eligible.sum(axis=1))[:, None] * eligible  # counts
-    target = target + (1.0 - share)[:, None] * believed
     placed = np.full((len(account_ids), places), -1, dtype=np.int64)
-    placed[:, 0] = first
-    _fill(priority, open_, placed, (limits.room, limits.counts, limits.clash))
+    target, probability, greedy = _first(
+        priority, eligible, (share, np.where(at_random, drawn, -1)), (usual, believed), placed
+    )
+    _fill(priority, eligible, placed, (limits.room, limits.counts, limits.clash))
     return Ranking(
         places=placed,
-        probability=target[rows, first],
+        probability=probability,
         greedy=greedy,
-        explored=drawn_at_random | (first != greedy),
+        explored=at_random | (placed[:, 0] != greedy),
         target=target,
         room=limits.room,
     )
+
+
+@compiled
+def _first(
+    priority: Floats, eligible: Bools, drawing: tuple[Floats, Ints], belief: tuple[Ints, Floats], placed: Ints
+) -> tuple[Floats, Floats, Ints]:
+    """Fill place 1: what was drawn at random, else what belief chose, else the greedy one.
+
+    `drawing`: the share that explores, and what was drawn, -1 = nothing was. `belief`: what was chosen and
+    P(chosen) of each, or empty ones. Returned are P(place 1 = t), that of what is placed, and the greedy one:
+    the first of the best, 0 where nothing is worth more than no contact.
+    """
+    share, drawn = drawing
+    usual, believed = belief
+    target, probability = np.empty_like(priority), np.empty(priority.shape[0])
+    greedy = np.zeros(priority.shape[0], dtype=np.int64)
+    for i in range(priority.shape[0]):
+        best, highest, count = 0, 0.0, 0
+        for t in range(priority.shape[1]):
+            count += eligible[i, t]
+            if eligible[i, t] and priority[i, t] > highest:
+                best, highest = t, priority[i, t]
+        greedy[i] = best
+        each = share[i] / count
+        for t in range(priority.shape[1]):
+            sure = (1.0 if t == best else 0.0) if not usual.size else believed[i, t]
+            target[i, t] = (each if eligible[i, t] else 0.0) + (1.0 - share[i]) * sure
+        first = best if not usual.size else usual[i]
+        placed[i, 0] = drawn[i] if drawn[i] >= 0 else first
+        probability[i] = target[i, placed[i, 0]]
+    return target, probability, greedy
 
 
 def left_out(
@@ -322,43 +267,6 @@ def placed_at(ranking: Ranking, treatments: int) -> npt.NDArray[np.int64]:
     return place
 
 
-def _followed(scores: Scores, playbook: Playbook) -> Floats:
-    """P(followed) with its floor where a person acts, 1 where the system does; shape (n, T)."""
-    by_person = _own_amounts(playbook)[2]
-    return np.where(by_person, np.maximum(scores.followed, playbook.followed_floor), 1.0)
-
-
-@kept_with
-def _usual_value(playbook: Playbook) -> float:
-    """The mean value of the contacts, in currency: what a response counts where all count the same."""
-    return numerics.mean(np.array([t.value for t in playbook.treatments if t.kind == "contact"] or [1.0]))
-
-
-@kept_with
-def _own_amounts(playbook: Playbook) -> tuple[Floats, Floats, Bools]:
-    """Cost and lever of each treatment, and whether a person carries it out; shapes (T,)."""
-    system = {role.id for role in playbook.roles if role.system}
-    return (
-        np.array([t.cost for t in playbook.treatments]),
-        np.array([_lever(t, playbook) for t in playbook.treatments]),
-        np.array([t.kind != "none" and t.role not in system for t in playbook.treatments]),
-    )
-
-
-@kept_with
-def _stops(playbook: Playbook) -> Bools:
-    """Which treatments are stops; shape (T,)."""
-    return np.array([t.kind == "stop" for t in playbook.treatments])
-
-
-def _lever(treatment: Treatment, playbook: Playbook) -> float:
-    """Levers in percent of issue, group and action are added, then 1 + sum / 100 (never below 0)."""
-    percent = 0.0
-    for key in (("issue", treatment.issue), ("group", treatment.group), ("action", treatment.action)):
-        percent = percent + playbook.levers.get(key, 0.0)
-    return max(0.0, 1.0 + percent / 100.0)
-
-
 def _clash(stop: Treatment, contact: Treatment) -> bool:
     return contact.kind == "contact" and (contact.channel, contact.purpose) in stop.stops
 
@@ -370,21 +278,17 @@ def _no_restrictions(moments: int, treatments: int) -> Together:
     )
 
 
-def _best(priority: Floats, open_: Bools) -> Ints:
-    """The first of the highest among open pairs, 0 where none is open; shape (n,)."""
-    best = np.where(open_, priority, -np.inf).argmax(axis=1)
-    return np.where(open_.any(axis=1), best, 0).astype(np.int64)
-
-
 def _draw(
     eligible: Bools, account_ids: tuple[str, ...], day: Ints, share: Floats, seed: int
 ) -> tuple[Bools, Ints]:
     """Whether each account explores today, and what it then draws among its eligible treatments."""
     explored = np.zeros(len(account_ids), dtype=bool)
     drawn = np.zeros(len(account_ids), dtype=np.int64)
-    for row in np.flatnonzero(share > 0.0).tolist():
+    for row, each in enumerate(share.tolist()):
+        if not each > 0.0:
+            continue
         account_id, today = account_ids[row], int(day[row])
-        if numerics.uniform(seed, "explore", account_id, today) < share[row]:
+        if numerics.uniform(seed, "explore", account_id, today) < each:
             among = np.flatnonzero(eligible[row])
             explored[row] = True
             drawn[row] = among[int(numerics.uniform(seed, "which", account_id, today) * len(among))]
@@ -393,7 +297,7 @@ def _draw(
 
 def _shuffled(priority: Floats, share: Floats, account_ids: tuple[str, ...], day: Ints, seed: int) -> Floats:
     """The priorities, where everything is drawn at random in an order drawn at random; shape (n, T)."""
-    rows = np.flatnonzero(share >= 1.0).tolist()
+    rows = [row for row, each in enumerate(share.tolist()) if each >= 1.0]
     if rows:
         priority = priority.copy()
     for row in rows:
@@ -417,13 +321,15 @@ def drawn_share(playbook: Playbook) -> float:
 
 
 @compiled
-def _fill(priority: Floats, open_: Bools, placed: Ints, limits: tuple[Ints, Bools, Bools]) -> None:
+def _fill(priority: Floats, eligible: Bools, placed: Ints, limits: tuple[Ints, Bools, Bools]) -> None:
     """Place after place, the first of which is given: the best of what is still open and fits beside what has
     been placed; ties by the order of treatments. Limits as of `Together`: room, counts, clash."""
     room, counts, clash = limits
-    left, still = np.empty(room.shape[1], dtype=np.int64), np.empty(open_.shape[1], dtype=np.bool_)
+    left, still = np.empty(room.shape[1], dtype=np.int64), np.empty(eligible.shape[1], dtype=np.bool_)
     for i in range(placed.shape[0]):
-        left[:], still[:] = room[i], open_[i]
+        left[:] = room[i]
+        for t in range(still.size):
+            still[t] = eligible[i, t] and priority[i, t] > 0.0
         for place in range(1, placed.shape[1]):
             taken = placed[i, place - 1]
             if taken <= 0:

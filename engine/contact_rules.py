@@ -10,13 +10,15 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from engine import gates
 from engine.features import Features
+from engine.gates import stops_contact
 from engine.playbook import Playbook, Topic, Treatment
 from engine.playbook_rules import apart
 from engine.programs import ADD, Register
 from engine.records import DAY_MICROS, Bools, Floats, Ints, Micros
 from engine.rule_facts import repeated
-from engine.rule_steps import Steps, stops_contact
+from engine.rule_steps import Steps
 from engine.rules import Quoted, Saying, contacts, fact_column, rule, rule_kind, which
 from engine.timing import lasting
 
@@ -32,7 +34,7 @@ def _quote_stop(features: Features, playbook: Playbook, _: str, __: int, treatme
 @rule_kind("stopped", _quote_stop)
 def stopped(steps: Steps, _: Playbook) -> Iterator[Saying]:
     """People have stopped such contacts; what ends contacts is never stopped."""
-    yield Saying(rule("stopped", "availability"), steps.compare(steps.own("stopped"), "=", 1.0))
+    yield Saying(rule("stopped", "availability"), steps.compare(steps.own(gates.STOPPED), "=", 1.0))
 
 
 # -- rest ---------------------------------------------------------------------------------------------
@@ -45,7 +47,7 @@ def _quote_rest(features: Features, _: Playbook, __: str, account: int, treatmen
 @rule_kind("resting", _quote_rest)
 def resting(steps: Steps, _: Playbook) -> Iterator[Saying]:
     """The account is left to rest from such contacts; it is not asked to rest once more meanwhile."""
-    yield Saying(rule("resting", "contact_policy"), steps.compare(steps.own("resting"), ">", 0.0))
+    yield Saying(rule("resting", "contact_policy"), steps.compare(steps.own(gates.RESTING), ">", 0.0))
 
 
 # -- validity ---------------------------------------------------------------------------------------
@@ -61,7 +63,7 @@ def _quote_validity(features: Features, playbook: Playbook, _: str, account: int
 @rule_kind("not_valid", _quote_validity)
 def not_valid(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The moment lies outside the time for which the treatment, or for contacts the playbook, is valid."""
-    at, (begins, ends) = steps.gate("at"), (steps.code.each(times) for times in _valid(playbook))
+    at, (begins, ends) = steps.gate(gates.AT), (steps.code.each(times) for times in _valid(playbook))
     outside = steps.either(steps.compare(at, "<", begins), steps.compare(at, ">=", ends))
     yield Saying(rule("not_valid", "availability"), outside)
 
@@ -167,7 +169,7 @@ def _quote_offer(features: Features, playbook: Playbook, _: str, account: int, t
 def open_offer(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """A quote is open for the same thing, and this would undercut it; one in another currency cannot be
     compared, and is taken to be higher."""
-    offered = steps.own("offered")
+    offered = steps.own(gates.OFFERED)
     undercuts = steps.compare(steps.code.each(_prices(playbook)), "<", offered)
     elsewhere = steps.compare(offered, "=", math.inf)
     yield Saying(rule("open_offer", "eligibility"), steps.said(undercuts, elsewhere))
@@ -190,7 +192,7 @@ def _quote_held(features: Features, playbook: Playbook, _: str, account: int, tr
 def topic_held(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """A person deals with the topic: automated messages on it would talk across her."""
     automated = steps.code.flags(which(playbook, lambda t: is_automated(playbook, t)))
-    free = steps.unknown(steps.own("held", steps.features.topic_of))
+    free = steps.unknown(steps.own(gates.HELD, steps.features.topic_of))
     yield Saying(rule("topic_held", "contact_policy"), steps.both(automated, steps.negated(free)))
 
 
@@ -213,7 +215,7 @@ def equivalent_contacts(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Another role has done the same within the days given, plans to, or has put it off."""
     own = np.arange(len(playbook.treatments))
     for index, group in enumerate(playbook.equivalents):
-        days = steps.own("equivalent", index * len(own) + own)
+        days = steps.own(gates.EQUIVALENT, index * len(own) + own)
         same = steps.negated(steps.unknown(days))
         yield Saying(rule(f"equivalent:{group.id}", "contact_policy"), same)
 
@@ -231,7 +233,7 @@ def _quote_hours(features: Features, playbook: Playbook, _: str, account: int, t
 @rule_kind("quiet_hours", _quote_hours)
 def quiet_hours(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Quiet hours and days off last until the suggestion would have ended; what can wait is not removed."""
-    at, opens = steps.gate("at"), steps.own("not_before", steps.features.channel_of)
+    at, opens = steps.gate(gates.AT), steps.own(gates.NOT_BEFORE, steps.features.channel_of)
     lasts, ends = (steps.code.each(times) for times in lasting(playbook))
     over = steps.either(
         steps.compare(opens, ">=", steps.code.step(ADD, at, lasts)), steps.compare(opens, ">=", ends)
@@ -256,7 +258,7 @@ def _quote_repeat(features: Features, playbook: Playbook, _: str, account: int, 
 def too_soon(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The treatment, or its action through another channel, was done too short a time ago or is planned."""
     after = [-math.inf if r.after_days is None else r.after_days for r in playbook.repeats]
-    yield Saying(rule("repeat", "contact_policy"), _limited(steps, playbook, "since", "<", after))
+    yield Saying(rule("repeat", "contact_policy"), _limited(steps, playbook, gates.SINCE, "<", after))
 
 
 def _quote_at_most(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
@@ -271,10 +273,10 @@ def _quote_at_most(features: Features, playbook: Playbook, _: str, account: int,
 def too_often(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The treatment, or its action through whatever channel, was done or is planned as often as allowed."""
     most = [math.inf if r.at_most is None else r.at_most for r in playbook.repeats]
-    yield Saying(rule("at_most", "contact_policy"), _limited(steps, playbook, "times", ">=", most))
+    yield Saying(rule("at_most", "contact_policy"), _limited(steps, playbook, gates.TIMES, ">=", most))
 
 
-def _limited(steps: Steps, playbook: Playbook, gate: str, how: str, bounds: Sequence[float]) -> Register:
+def _limited(steps: Steps, playbook: Playbook, gate: int, how: str, bounds: Sequence[float]) -> Register:
     """Whether any limit on repeating that counts a treatment is reached."""
     reached, bound = steps.code.always(False), np.array([*bounds, np.nan])
     for places in _counting(playbook):

@@ -15,11 +15,9 @@ import polars as pl
 
 from engine.arbitration import (
     LEFT_OUT,
-    Priority,
     Ranking,
     left_out,
     placed_at,
-    prioritise,
     rank,
     shares,
     together,
@@ -30,7 +28,8 @@ from engine.experiments import ARMS, PROPENSITY
 from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.policies import STAGES, Objections, object_to
-from engine.records import DAY_MICROS, FEW, Bools, EngineError, Floats, History, Ints, Moments
+from engine.priority import Priority, prioritise
+from engine.records import DAY_MICROS, FEW, Bools, EngineError, Floats, History, Ints, Moments, kept_with
 from engine.scoring import LearnedScorer, Scorer, Scores
 from engine.shadow_prices import ShadowPrices, charges, due_worth
 from engine.stopping import StopWorth
@@ -223,8 +222,7 @@ def place(judged: Judged, history: History, *, playbook: Playbook, seed: int,
 
 
 def _check_known(history: History, moments: Moments) -> None:
-    known = set(history["accounts"]["account_id"].to_list())
-    missing = sorted(set(moments.account_ids) - known)
+    missing = sorted(set(moments.account_ids) - _known_accounts(history))
     if missing:
         named = ", ".join(repr(account) for account in missing[:3])
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
@@ -232,6 +230,11 @@ def _check_known(history: History, moments: Moments) -> None:
             f"The history has no account {named}{more}: give it the rows of table accounts for all accounts "
             "that are to be decided."
         )
+
+
+@kept_with
+def _known_accounts(history: History) -> frozenset[str]:
+    return frozenset(history["accounts"]["account_id"].to_list())
 
 
 def _comparable(scores: Scores) -> Bools:

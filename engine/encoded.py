@@ -9,7 +9,16 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.contract import OPT_OUT_RESPONSES, POSITIVE_RESPONSES
-from engine.kernels import MARKETING, SERVICE, WEB_BEHAVIOUR, Occurrences, Permissions, Standing, Touchpoints
+from engine.kernels import (
+    MARKETING,
+    SERVICE,
+    WEB_BEHAVIOUR,
+    Occurrences,
+    Permissions,
+    Standing,
+    Touchpoints,
+    Tracked,
+)
 from engine.playbook import Playbook, Track
 from engine.records import Bools, Floats, Ints, Micros, kept_with
 from engine.rows import numbered
@@ -57,14 +66,15 @@ class EncodedHistory:
     """The facts of some accounts, ready for the loops. `accounts` are sorted; their places are the codes.
 
     `put_off_until` is `snoozed_until` without dismissals; `products` are those that the playbook offers, and
-    their places the codes. `pauses` are of treatments that a dismissal of another one keeps away, each until
-    `paused_until`; `rests` of those that an account rests from, each until `rested_until`.
+    their places the codes; `tracked` has a row of starts for each of `tracks`. `pauses` are of treatments
+    that a dismissal of another one keeps away, each until `paused_until`; `rests` of those that an account
+    rests from, each until `rested_until`.
     """
 
     accounts: tuple[str, ...]
     touchpoints: Touchpoints
     outcomes: Occurrences
-    tracked: Mapping[Track, Occurrences]
+    tracked: Tracked
     optouts: Occurrences
     permissions: Permissions
     team: Standing
@@ -78,6 +88,12 @@ class EncodedHistory:
     paused_until: Micros
     rests: Occurrences
     rested_until: Micros
+
+
+@kept_with
+def tracks(playbook: Playbook) -> tuple[Track, ...]:
+    """What the suppressions of a playbook count, each once."""
+    return tuple(sorted({suppression.track for suppression in playbook.suppressions}))
 
 
 class Codes(NamedTuple):

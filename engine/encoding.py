@@ -24,6 +24,7 @@ from engine.encoded import (
     AttributeVersions,
     EncodedHistory,
     codes_of,
+    tracks,
 )
 from engine.facts import Attribute
 from engine.kernels import (
@@ -38,6 +39,7 @@ from engine.kernels import (
     Permissions,
     Standing,
     Touchpoints,
+    Tracked,
 )  # fmt: skip
 from engine.pauses import pause_reasons, resting, widened
 from engine.playbook import Playbook, Track
@@ -155,7 +157,7 @@ class _Encoder:
             self.accounts,
             self._touchpoints(contacts, answers),
             self._outcomes(),
-            tracked,
+            self._tracked([tracked[track] for track in tracks(self.playbook)]),
             optouts,
             self._permissions(wishes),
             self._team(),
@@ -224,13 +226,21 @@ class _Encoder:
 
     def _responses(self, contacts: _Contacts, answers: _Answers) -> dict[Track, Occurrences]:
         """What came back on contacts by us, for the tracks that a suppression of the playbook counts."""
-        counted = {suppression.track for suppression in self.playbook.suppressions}
+        counted = tracks(self.playbook)
         ours = contacts.ours[answers.contact]
         return {
             track: self._of_answers(contacts, answers.of(ours & (answers.response == RESPONSES[response])))
             for track, response in RESPONSE_TRACKS.items()
             if track in counted
         }
+
+    def _tracked(self, events: Sequence[Occurrences]) -> Tracked:
+        """What suppressions count, one track after the other."""
+        first = np.cumsum([0, *(len(each.time) for each in events)])  # counts
+        start = [each.start + before for each, before in zip(events, first.tolist(), strict=False)]
+        whole, shape = np.zeros(0, dtype=np.int64), (len(events), len(self.accounts) + 1)
+        columns = (np.concatenate([whole, *(each[place] for each in events)]) for place in range(1, 7))
+        return Tracked(np.array(start, dtype=np.int64).reshape(shape), *columns)
 
     def _of_contacts(self, contacts: _Contacts, places: Ints) -> Occurrences:
         account, time, valid_from, valid_to = (column[places] for column in contacts[2:6])

@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from engine import kernels, programs, tallies
+from engine import gates, kernels, programs
 from engine.arms import arms_at
 from engine.conditions import FactColumn
 from engine.contract import TIME
@@ -41,10 +41,12 @@ from engine.facts import (
     topic_names,
     treatment_names,
 )  # fmt: skip
+from engine.gates import Gated, GatePlaces, gate_places
 from engine.playbook import Playbook, Treatment
 from engine.programs import Assembler, Columns, Program, Source, Truth, run
-from engine.records import Bools, EngineError, Floats, History, Ints, Micros, Moments, kept_for
-from engine.rule_facts import rule_facts
+from engine.records import EngineError, Floats, History, Ints, Moments, kept_for
+from engine.sweep import sweep
+from engine.timing import first_moments
 from engine.twin_facts import twin_facts
 
 UNKNOWN_CODE = -1.0
@@ -135,6 +137,11 @@ class FeatureSet:
         return self.account + self.channel + self.topic + self.message + self.treatment
 
     @cached_property
+    def every(self) -> Ints:
+        """Places of all treatments; shape (T,)."""
+        return np.arange(len(self.treatments))
+
+    @cached_property
     def layout(self) -> Layout:
         """Every fact that is not the candidate's alone, by name and place; see `Features.known`."""
         rows = list(_placed(self))
@@ -152,7 +159,7 @@ class FeatureSet:
 
 
 @dataclass(frozen=True)
-class Features:
+class Features(Gated):
     """What is known at some moments, in groups; NaN = not known, codes included. Float64 throughout.
 
     Attributes:
@@ -161,21 +168,10 @@ class Features:
         topic: Shape (n, P, F).
         message: Shape (n, T, F).
         treatment: Shape (T, F); does not depend on the account.
-        consent: Shape (n, C, 2): permission by channel for purpose marketing, service: 1 opt-in,
-            0 none recorded, -1 opt-out. Contact-level opt-outs count for the account.
-        web_behaviour: Shape (n,): the same for the use of web behaviour.
-        has_role: Shape (n, R): whether somebody serves the account in the playbook's role r.
-        limits: Shape (n, len(contact_limits)): contacts that count against each limit at that moment.
-        tracked: Shape (n, len(suppressions), T): days since the pause of (suppression, treatment) began;
-            NaN = no pause has been triggered.
-        has_timezone: Shape (n,): whether the account's own time zone is known.
-        closed: Shape (n,): whether the account has been deleted or merged into another.
-        snoozed: Shape (n, T): whether a snooze or cool-down of feedback on the treatment still lasts.
-        resting: Shape (n, T): for how many days the account still rests from the treatment; 0 = it does not.
         journey: Shape (n, len(set.journey)): stage, its leading owner and its place; NaN = no stage is known.
         twins: Shape (n, len(set.twins)): what the last night found of similar accounts; NaN = no night did.
-        held, offered, times, since, equivalent, not_before: What only rules read; see `engine.rule_facts`.
-        arm: Shape (n,): of the standing test, an index into `engine.experiments.ARMS`; -1 = outside of it.
+        gates: Shape (n, G): what only rules read, side by side; `Gated` has a property for each.
+        places: Where each gate stands.
     """
 
     set: FeatureSet
@@ -185,24 +181,10 @@ class Features:
     topic: Floats
     message: Floats
     treatment: Floats
-    consent: Floats
-    web_behaviour: Floats
-    has_role: Floats
-    has_timezone: Bools
-    closed: Bools
-    limits: Floats
-    tracked: Floats
-    snoozed: Floats
-    resting: Floats
     journey: Floats
     twins: Floats
-    held: Floats
-    offered: Floats
-    times: Floats
-    since: Floats
-    equivalent: Floats
-    not_before: Micros
-    arm: Ints
+    gates: Floats
+    places: GatePlaces
 
     def row_matrix(self, treatment_index: Ints, moments: Ints | None = None) -> Floats:
         """One model row per moment for the treatment given for each; shape (n, len(set.names)).
@@ -232,13 +214,12 @@ class Features:
             return FactColumn(values)
         return FactColumn(np.where(np.isnan(values), UNKNOWN_CODE, values), levels)
 
-    def truths(self, program: Program, gates: Floats | None = None) -> Truth:
-        """What a program of `assembler` says of each pair; shape (K, n, T). `gates` as of
-        `engine.rule_steps.gates_of`, for a program that reads them."""
+    def truths(self, program: Program) -> Truth:
+        """What a program of `assembler` says of each pair; shape (K, n, T)."""
         groups = (
             self.account, self.channel, self.topic, self.message, self.treatment, self.journey, self.twins,
         )  # fmt: skip
-        return run(program, _columns(self.set, groups, gates))
+        return run(program, _columns(self.set, groups, self.gates))
 
     def known(self) -> pl.DataFrame:
         """Everything that was known at each moment, by name: what a decision keeps of its facts.
@@ -307,34 +288,18 @@ def features_as_of(
         np.array([codes[account] for account in moments.account_ids], dtype=np.int64),
         np.array(moments.as_of, dtype=np.int64),
     )
-    consent, web = tallies.permissions(asked, facts, len(features.channels))
-    sizes = (len(features.channels), len(features.topics), len(features.treatments))
-    version = kernels.latest_known(asked, facts.attributes.standing)
-    rules = rule_facts(asked, facts, playbook, version)
-    allowed = (web > 0.0) | (not playbook.web_behaviour_needs_consent)
-    groups = (*tallies.statistics(asked, facts, sizes, version, web_allowed=allowed), candidates)
-    twins = _twins(history, moments, features)
-    return Features(
-        features, moments, *groups,
-        consent=consent,
-        web_behaviour=web,
-        has_role=tallies.roles(asked, facts, len(playbook.roles)),
-        has_timezone=facts.attributes.zoned[version],
-        closed=facts.attributes.closed[version],
-        limits=tallies.limits(asked, facts, playbook),
-        tracked=tallies.pauses(asked, facts, playbook),
-        snoozed=tallies.snoozes(asked, facts, len(features.treatments)),
-        resting=tallies.rests(asked, facts, len(features.treatments)),
-        journey=_journey(features, playbook, (*groups, np.zeros((len(moments), 0)), twins)),
-        twins=twins,
-        held=rules.held,
-        offered=rules.offered,
-        times=rules.times,
-        since=rules.since,
-        equivalent=rules.equivalent,
-        not_before=rules.not_before,
-        arm=arms_at(history, moments, playbook),
-    )  # fmt: skip
+    known = sweep(asked, facts, playbook)
+    groups = (known.account, known.channel, known.topic, known.message, candidates)
+    twins, places, versions = _twins(history, moments, features), gate_places(playbook), facts.attributes
+    found, first = known.gates, places.first
+    found[:, first[gates.ARM]] = arms_at(history, moments, playbook)
+    found[:, first[gates.NOT_BEFORE] : first[gates.NOT_BEFORE + 1]] = first_moments(
+        playbook, asked.at, versions.place[known.version], versions.places
+    )
+    if moments.stops:
+        found[:, first[gates.STOPPED] :] = gates.stopped(moments.stops, playbook)
+    journey = _journey(features, playbook, (*groups, np.zeros((len(moments), 0)), twins), found)
+    return Features(features, moments, *groups, journey, twins, found, places)
 
 
 def fact_or_unknown(features: Features, attributes: Iterable[Attribute], name: str) -> FactColumn:
@@ -377,24 +342,20 @@ def _twins(history: History, moments: Moments, features: FeatureSet) -> Floats:
     return twin_facts(history, moments, features.levels)
 
 
-def _journey(features: FeatureSet, playbook: Playbook, groups: _Groups) -> Floats:
+def _journey(features: FeatureSet, playbook: Playbook, groups: _Groups, found: Floats) -> Floats:
     """The stage of each account by what is known of it at that moment alone; shape (n, 3), or (n, 0)."""
     if not features.journey:
         return np.zeros((len(groups[0]), 0))
-    truths = run(_stage_program(features, playbook), _columns(features, groups))
-    return playbook.journey.facts_of(playbook.journey.stage_of(truths[:, :, 0]))
+    truths = run(_stage_program(features, playbook), _columns(features, groups, found))
+    return playbook.journey.facts_at(truths)
 
 
 _Groups = tuple[Floats, Floats, Floats, Floats, Floats, Floats, Floats]
 
 
-def _columns(features: FeatureSet, groups: _Groups, gates: Floats | None = None) -> Columns:
+def _columns(features: FeatureSet, groups: _Groups, gates: Floats) -> Columns:
     """The groups account, channel, topic, message, treatment, journey and twins as programs read them."""
-    read = _NO_GATES if gates is None else gates
-    return Columns(*groups, features.owned, features.channel_of, features.topic_of, read)
-
-
-_NO_GATES = np.zeros((0, 0))
+    return Columns(*groups, features.owned, features.channel_of, features.topic_of, gates)
 
 
 @kept_for

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from engine.features import Features
+from engine.features import Features, FeatureSet
 from engine.forest_masks import (
     TREATMENT,
     Candidates,
@@ -37,6 +37,7 @@ from engine.forest_text import (
     Words,
     read_trees,
 )
+from engine.holding import Held, hold
 from engine.numerics import compiled
 from engine.records import Floats, Ints
 from engine.tallies import nothing_seen
@@ -81,12 +82,10 @@ class Forest:
         `treatments` are the indices of those asked for, default all. Raises ForestError when the forest
         reads a feature that the set does not have.
         """
-        asked = np.arange(len(features.treatment)) if treatments is None else np.asarray(treatments, np.int64)
-        masks, places = self._masks(), self._places(features)
-        candidates = self._candidates(features, asked, masks, places)
+        asked = features.set.every if treatments is None else np.asarray(treatments, np.int64)
         groups = (features.account, features.channel, features.topic, features.message)
         scores = np.empty((len(features.account), len(asked)))
-        score_pairs(Ready(masks, places, candidates), groups, scores)
+        score_pairs(self._ready(features, asked), groups, scores)
         return scores
 
     def _masks(self) -> Masks:
@@ -99,23 +98,24 @@ class Forest:
         kept = self.memory.get("places")
         if not isinstance(kept, tuple) or kept[0] is not features.set:
             self.check_known(features)
-            sources = sources_of(self.feature_names, features)
+            sources = sources_of(self.feature_names, features.set)
             read = np.intersect1d(self.trees.feature, np.arange(len(self.feature_names)))
             read = read[np.argsort(sources.group[read], kind="stable")]
             start = np.searchsorted(sources.group[read], np.arange(TREATMENT + 2)).astype(np.int64)
             kept = self.memory["places"] = (features.set, Places(start, read, sources.column[read]))
         return cast(Places, kept[1])
 
-    def _candidates(self, features: Features, asked: Ints, masks: Masks, places: Places) -> Candidates:
+    def _ready(self, features: Features, asked: Ints) -> Held:
         """What does not depend on the account; kept for the treatments asked for last."""
-        kept = self.memory.get("candidates")
-        treatment = features.treatment[asked]
-        if isinstance(kept, tuple) and kept[0] is places and (
-            np.array_equal(kept[1], asked) and np.array_equal(kept[2], treatment, equal_nan=True)
+        kept, places = self.memory.get("ready"), self._places(features)
+        if isinstance(kept, tuple) and kept[0] is places and same_table(kept[2], features.treatment) and (
+            kept[1] is asked or np.array_equal(kept[1], asked)
         ):  # fmt: skip
-            return cast(Candidates, kept[3])
-        found = candidates_of(masks, places, features, asked)
-        self.memory["candidates"] = (places, asked.copy(), treatment, found)
+            return cast(Held, kept[3])
+        masks = self._masks()
+        found = hold(Ready(masks, places, candidates_of(masks, places, features, asked)))
+        own = asked if asked is features.set.every else asked.copy()
+        self.memory["ready"] = (places, own, features.treatment, found)
         return found
 
     def check_known(self, features: Features) -> None:
@@ -126,9 +126,13 @@ class Forest:
                 raise ForestError(_unknown_feature(name, known))
 
 
-def sources_of(names: tuple[str, ...], features: Features) -> Sources:
+def same_table(one: Floats, other: Floats) -> bool:
+    """Whether the facts of treatments are those of another time: mostly they are the same object."""
+    return one is other or np.array_equal(one, other, equal_nan=True)
+
+
+def sources_of(names: tuple[str, ...], own: FeatureSet) -> Sources:
     """Where features of these names, all of which the set has, stand."""
-    own = features.set
     groups = (own.account, own.channel, own.topic, own.message, own.treatment)
     places = {name: (code, column) for code, group in enumerate(groups) for column, name in enumerate(group)}
     found = np.array([places[name] for name in names], dtype=np.int64).reshape(-1, 2)

@@ -32,6 +32,7 @@ from engine.forest_text import (
     Trees,
     Words,
 )
+from engine.holding import Held
 from engine.numerics import compiled
 from engine.records import Bools, Floats, Ints
 
@@ -240,7 +241,7 @@ _first_bit = cast(Callable[[np.uint64], int], intrinsic(_count_trailing_zeros))
 
 
 @compiled
-def _rule_out(masks: Masks, places: Places, group: int, row: Floats, words: Bits) -> None:
+def rule_out(masks: Masks, places: Places, group: int, row: Floats, words: Bits) -> None:
     """AND what the values of one row of a group leave of the words."""
     # One function for all its features: to hand the arrays of a forest on costs more than to use them.
     coded, missing, zero, numeric = masks.coded, masks.missing, masks.zero, masks.numeric
@@ -282,9 +283,9 @@ def fixed_words(masks: Masks, places: Places, rows: tuple[Floats, Floats], words
     of_treatment[:] = _ALL
     of_fixed[:] = _ALL
     for k in range(of_treatment.shape[0]):
-        _rule_out(masks, places, TREATMENT, treatment[k], of_treatment[k])
+        rule_out(masks, places, TREATMENT, treatment[k], of_treatment[k])
     for k in range(of_fixed.shape[0]):
-        _rule_out(masks, places, (CHANNEL, TOPIC, CHANNEL, TOPIC, MESSAGE)[k], fixed[k], of_fixed[k])
+        rule_out(masks, places, (CHANNEL, TOPIC, CHANNEL, TOPIC, MESSAGE)[k], fixed[k], of_fixed[k])
 
 
 @compiled
@@ -296,18 +297,19 @@ def _same(row: Floats, other: Floats) -> bool:
 
 
 @compiled
-def _see(ready: Ready, group: int, rows: Floats, words: Bits) -> None:
-    """The words of an account's channels, topics or messages; of what nothing was seen they are known."""
+def _see(ready: Ready, group: int, rows: Floats, words: Bits, which: Ints) -> None:
+    """The words of an account's channels, topics or messages, and in which row those of each stand: of what
+    nothing was seen, or no split asks for, they are those of the row after the last."""
     masks, places, candidates = ready
-    if places.start[group + 1] == places.start[group]:
-        return
-    nothing, known = candidates.nothing[group - CHANNEL, : rows.shape[1]], candidates.fixed[group + 1]
+    asks = places.start[group + 1] > places.start[group]
+    nothing = candidates.nothing[group - CHANNEL, : rows.shape[1]]
+    words[rows.shape[0]] = candidates.fixed[group + 1]
     for k in range(rows.shape[0]):
-        if _same(rows[k], nothing):
-            words[k] = known
-        else:
+        which[k] = rows.shape[0]
+        if asks and not _same(rows[k], nothing):
+            which[k] = k
             words[k] = _ALL
-            _rule_out(masks, places, group, rows[k], words[k])
+            rule_out(masks, places, group, rows[k], words[k])
 
 
 @compiled
@@ -319,39 +321,43 @@ def _join(parts: tuple[Bits, Bits, Bits, Bits, Bits], joined: Bits) -> None:
 
 
 @compiled
-def score_pairs(ready: Ready, groups: tuple[Floats, Floats, Floats, Floats], scores: Floats) -> None:
-    """Raw scores of all moments and candidates, (n, m), from the groups account, channel, topic, message."""
+def score_pairs(held: Held, groups: tuple[Floats, Floats, Floats, Floats], scores: Floats) -> None:
+    """Raw scores of all moments and candidates, (n, m), from the groups account, channel, topic, message, by
+    what is `Ready`."""
+    ready = held.value
     masks, places, candidates = ready
     account, channel, topic, message = groups
     m, count = candidates.place.size, masks.word[-1]
     of_account = np.empty(count, dtype=np.uint64)
-    of_channel = np.full((channel.shape[1] + 1, count), _ALL)
-    of_topic = np.full((topic.shape[1] + 1, count), _ALL)
-    of_message = np.full((m, count), _ALL)
+    # After the members two rows: of what nothing was seen, and of a candidate that has none.
+    of_channel = np.empty((channel.shape[1] + 2, count), dtype=np.uint64)
+    of_topic = np.empty((topic.shape[1] + 2, count), dtype=np.uint64)
+    of_message = np.empty((m + 1, count), dtype=np.uint64)
     of_channel[-1], of_topic[-1] = candidates.fixed[0], candidates.fixed[1]
-    asked = np.empty((m, message.shape[2]))
+    channels, topics = np.full(channel.shape[1] + 1, -1), np.full(topic.shape[1] + 1, -1)
+    messages, asked = np.empty(m, dtype=np.int64), np.empty((m, message.shape[2]))
     joined = np.empty((m, _widest(masks)), dtype=np.uint64)
     for i in range(scores.shape[0]):
         of_account[:] = _ALL
-        _rule_out(masks, places, ACCOUNT, account[i], of_account)
-        _see(ready, CHANNEL, channel[i], of_channel)
-        _see(ready, TOPIC, topic[i], of_topic)
+        rule_out(masks, places, ACCOUNT, account[i], of_account)
+        _see(ready, CHANNEL, channel[i], of_channel, channels)
+        _see(ready, TOPIC, topic[i], of_topic, topics)
         for k in range(m):
             asked[k] = message[i, candidates.place[k]]
-        _see(ready, MESSAGE, asked, of_message)
+        _see(ready, MESSAGE, asked, of_message, messages)
         scores[i] = 0.0
         for b in range(masks.block.size - 1):
             first, last = masks.word[masks.block[b]], masks.word[masks.block[b + 1]]
             for k in range(m):
                 parts = (
                     of_account[first:last],
-                    of_channel[candidates.channel[k], first:last],
-                    of_topic[candidates.topic[k], first:last],
-                    of_message[k, first:last],
+                    of_channel[channels[candidates.channel[k]], first:last],
+                    of_topic[topics[candidates.topic[k]], first:last],
+                    of_message[messages[k], first:last],
                     candidates.treatment[k, first:last],
                 )
                 _join(parts, joined[k, : last - first])
-            _add_leaves(masks, b, joined, scores[i])
+            add_leaves(masks, b, joined, scores[i])
 
 
 @compiled
@@ -364,7 +370,7 @@ def _widest(masks: Masks) -> int:
 
 
 @compiled
-def _add_leaves(masks: Masks, block: int, joined: Bits, scores: Floats) -> None:
+def add_leaves(masks: Masks, block: int, joined: Bits, scores: Floats) -> None:
     """Add the leaves of a block's trees to the scores of all candidates, tree after tree."""
     word, base, leaf = masks.word, masks.base, masks.leaf
     begin = word[masks.block[block]]

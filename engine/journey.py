@@ -16,6 +16,7 @@ import numpy as np
 
 from engine.conditions import Condition, Truth
 from engine.facts import Attribute, fact_sources
+from engine.numerics import compiled
 from engine.playbook_text import PlaybookError, Tables
 from engine.records import Floats
 
@@ -98,16 +99,16 @@ class Journey:
         """Names of the facts that the predicates read, sorted."""
         return tuple(sorted({name for stage in self.stages if stage.when for name in stage.when.facts}))
 
-    def stage_of(self, truths: Truth) -> Floats:
-        """The place of each moment's stage, 0 = the first; NaN where no predicate is known to hold.
+    def facts_at(self, truths: Truth) -> Floats:
+        """The facts of `engine.facts.STAGE_FACTS` of each moment: of the last stage whose predicate is known
+        to hold, NaN where there is none; shape (n, 3).
 
         Args:
-            truths: Of the stages' predicates; shape (stages, n).
+            truths: Of the stages' predicates, shape (stages, n, T); the same for all treatments.
         """
-        furthest = np.full(truths.shape[1], np.nan)
-        for place, truth in enumerate(truths):
-            furthest[truth == 1] = place
-        return furthest
+        facts = np.empty((truths.shape[1], self._facts.shape[1]))
+        _facts_at(truths, self._facts, facts)
+        return facts
 
     def facts_of(self, stage: Floats) -> Floats:
         """The facts of `engine.facts.STAGE_FACTS` for these places; shape (n, 3), NaN where it is unknown."""
@@ -238,3 +239,15 @@ def _any_of(stages: tuple[JourneyStage, ...], what: str) -> set[str] | None:
     """Everything that some stage allows; None = a stage allows anything, or there is none."""
     allowed = [getattr(stage, what) for stage in stages]
     return {kind for kinds in allowed for kind in kinds} if allowed and all(allowed) else None
+
+
+@compiled
+def _facts_at(truths: Truth, of_stage: Floats, facts: Floats) -> None:
+    """Fill the facts of each moment from those of stages, the last row for none."""
+    for i in range(facts.shape[0]):
+        place = truths.shape[0]
+        for stage in range(truths.shape[0]):
+            if truths[stage, i, 0] == 1:
+                place = stage
+        for j in range(facts.shape[1]):
+            facts[i, j] = of_stage[place, j]

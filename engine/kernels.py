@@ -114,17 +114,38 @@ class Limits(NamedTuple):
     counts: Bools
 
 
-class Pause(NamedTuple):
-    """When a pause begins: `events` of one scope within `window` microseconds.
+class Tracked(NamedTuple):
+    """What suppressions count, track after track: those of track k and account a are `start[k, a]` to
+    `start[k, a + 1]`."""
 
-    `of_event` and `of_treatment` are codes of scopes, -1 = none; `rule` is the place of the suppression.
+    start: Ints
+    time: Micros
+    valid_from: Micros
+    valid_to: Micros
+    channel: Ints
+    topic: Ints
+    treatment: Ints
+
+
+class Pauses(NamedTuple):
+    """When each of S suppressions begins a pause: `events` of one scope within `window` microseconds.
+
+    `track` is what it counts, only through `channel` (ANY = through all). The scope of an event is its
+    channel or topic (`by`: OF_CHANNEL, OF_TOPIC), else `of_treatment[s, t]`, whose last column is an unknown
+    treatment; `paused[s, t]` is the scope that pauses treatment t; -1 = none. `scopes`: more than any scope.
     """
 
-    of_event: Ints
+    track: Ints
+    channel: Ints
+    by: Ints
     of_treatment: Ints
-    events: int
-    window: int
-    rule: int
+    paused: Ints
+    events: Ints
+    window: Micros
+    scopes: int
+
+
+OF_CHANNEL, OF_TOPIC, OF_TREATMENT = range(3)
 
 
 class _Met(NamedTuple):
@@ -361,30 +382,45 @@ def count_limits(questions: Questions, touchpoints: Touchpoints, limits: Limits,
 
 
 @compiled
-def begin_pauses(questions: Questions, events: Occurrences, pause: Pause, tracked: Floats) -> None:
-    """Days since the pause last began, for every treatment; `tracked` (n, S, T) is given as NaN."""
-    count = pause.events
-    scopes = 1
-    for code in pause.of_event:
-        scopes = max(scopes, code + 1)
-    for code in pause.of_treatment:
-        scopes = max(scopes, code + 1)
-    recent = np.zeros((scopes, count), dtype=np.int64)
-    seen = np.zeros(scopes, dtype=np.int64)
-    begun = np.zeros(scopes, dtype=np.int64)
-    for i in range(questions.at.size):
-        at, owner = questions.at[i], questions.account[i]
-        seen[:] = 0
-        begun[:] = -1
-        for row in range(events.start[owner], events.start[owner + 1]):
-            key, time = pause.of_event[row], events.time[row]
-            if key < 0 or time >= at or not events.valid_from[row] < at <= events.valid_to[row]:
+def begin_pauses(questions: Questions, tracked: Tracked, pauses: Pauses, begun: Floats) -> None:
+    """Days since each pause last began, for every treatment; `begun` (n, S, T) is given as NaN."""
+    # Locals, since to read an array out of a tuple in the inner loop costs more than to use it.
+    times, valid_from, valid_to, channels = (
+        tracked.time,
+        tracked.valid_from,
+        tracked.valid_to,
+        tracked.channel,
+    )
+    most = 1
+    for count in pauses.events:
+        most = max(most, count)
+    recent = np.zeros((pauses.scopes, most), dtype=np.int64)
+    slot = np.zeros(pauses.scopes, dtype=np.int64)
+    seen, last = np.zeros_like(slot), np.zeros_like(slot)
+    for rule in range(pauses.track.size):
+        count, window, start = pauses.events[rule], pauses.window[rule], tracked.start[pauses.track[rule]]
+        by, through, own = pauses.by[rule], pauses.channel[rule], pauses.of_treatment[rule]
+        about = tracked.topic if by == OF_TOPIC else (channels if by == OF_CHANNEL else tracked.treatment)
+        for i in range(questions.at.size):
+            at, owner = questions.at[i], questions.account[i]
+            if start[owner] == start[owner + 1]:
                 continue
-            recent[key, seen[key] % count] = time
-            seen[key] += 1
-            # The next place to write holds the oldest of the last `count` events.
-            if seen[key] >= count and time - recent[key, seen[key] % count] <= pause.window:
-                begun[key] = row
-        for t, key in enumerate(pause.of_treatment):
-            if key >= 0 and begun[key] >= 0:
-                tracked[i, pause.rule, t] = (at - events.time[begun[key]]) / DAY_MICROS
+            slot[:] = 0
+            seen[:] = 0
+            last[:] = -1
+            for row in range(start[owner], start[owner + 1]):
+                key, time = own[about[row]] if by == OF_TREATMENT else about[row], times[row]
+                if key < 0 or (through != ANY and channels[row] != through):
+                    continue
+                if time >= at or not valid_from[row] < at <= valid_to[row]:
+                    continue
+                recent[key, slot[key]] = time
+                seen[key] += 1
+                # The next place to write holds the oldest of the last `count` events.
+                slot[key] = slot[key] + 1 if slot[key] + 1 < count else 0
+                if seen[key] >= count and time - recent[key, slot[key]] <= window:
+                    last[key] = row
+            for t in range(pauses.paused.shape[1]):
+                key = pauses.paused[rule, t]
+                if key >= 0 and last[key] >= 0:
+                    begun[i, rule, t] = (at - times[last[key]]) / DAY_MICROS

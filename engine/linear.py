@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.contributions import Contributions
-from engine.features import Features
+from engine.features import Features, FeatureSet
 from engine.forest import ForestError, Sources, lay_out, pair_groups, sources_of
 from engine.numerics import compiled, log_one
-from engine.records import EngineError, Floats, Ints
+from engine.records import EngineError, Floats, Ints, kept_for
 
 BEND, MISSING, RANGE, RANGE_OF_TWO = 0, 1, 2, 3
 """Kinds of columns."""
@@ -79,17 +79,15 @@ class Linear:
 
         Raises ForestError when a feature is read that the set does not have.
         """
-        self._check_known(features)
+        basis, sources = _reading(self, features.set)
         groups, asked = pair_groups(features, own)
         constant = np.ascontiguousarray(self.constant[theirs])
         weights = np.ascontiguousarray(self.weights[:, theirs].T)
-        return _score(
-            self.basis, sources_of(self.feature_names, features), groups, asked, (constant, weights)
-        )
+        return _score(basis, sources, groups, asked, (constant, weights))
 
     def contributions(self, features: Features, moments: Ints, own: int, learned: int) -> Contributions:
         """What each feature adds to the scores of one treatment; of two, half each."""
-        self._check_known(features)
+        self.check_known(features.set)
         names = features.set.names
         place = np.array([names.index(name) for name in self.feature_names], dtype=np.int64)
         rows = features.row_matrix(np.full(len(moments), own, dtype=np.int64), moments)[:, place]
@@ -121,12 +119,27 @@ class Linear:
         own = {f"linear_{name}": values for name, values in self.basis._asdict().items()}
         return own | {"linear_constant": self.constant, "linear_weights": self.weights}
 
-    def _check_known(self, features: Features) -> None:
+    def check_known(self, features: FeatureSet) -> None:
+        """Raises ForestError when a feature is read that the set does not have."""
         for place in np.unique(np.concatenate([self.basis.first, self.basis.second])):
-            if place >= 0 and self.feature_names[place] not in features.set.names:
+            if place >= 0 and self.feature_names[place] not in features.names:
                 raise ForestError(
                     f"The release reads feature {self.feature_names[place]!r}, which is not known."
                 )
+
+
+@kept_for
+def _reading(linear: Linear, features: FeatureSet) -> tuple[Basis, Sources]:
+    """The basis by places among the features that it reads alone, and where those stand."""
+    linear.check_known(features)
+    both = np.concatenate([linear.basis.first, linear.basis.second])
+    read = np.unique(both[both >= 0])
+    first, second = (
+        np.where(places >= 0, np.searchsorted(read, places), -1)
+        for places in (linear.basis.first, linear.basis.second)
+    )
+    names = tuple(linear.feature_names[place] for place in read)
+    return linear.basis._replace(first=first, second=second), sources_of(names, features)
 
 
 def read_linear(arrays: Mapping[str, Any], feature_names: tuple[str, ...], treatments: int) -> Linear:

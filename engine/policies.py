@@ -14,13 +14,14 @@ from typing import NamedTuple
 import numpy as np
 
 import engine.stage_rules  # noqa: F401 - it registers its kinds of rules
+from engine import gates
 from engine.contact_rules import questions_read
 from engine.experiments import CONTROL, ELIGIBILITY
 from engine.features import Features, FeatureSet
 from engine.playbook import ContactLimit, Playbook, Policy, Suppression, Treatment
 from engine.programs import OBJECTS, UNKNOWN, Program
 from engine.records import Bools, Floats, Ints, Micros, kept_for
-from engine.rule_steps import Steps, gates_of
+from engine.rule_steps import Steps
 from engine.rules import (
     RULE_KINDS,
     STAGES,
@@ -50,7 +51,7 @@ __all__ = [
 def object_to(features: Features, playbook: Playbook) -> Objections:
     """All objections to all pairs. "none" is never objected to."""
     rules, program = judging(features.set, playbook)
-    said = features.truths(program, gates_of(features, playbook))
+    said = features.truths(program)
     said[:, :, 0] = 0
     # A rule's objections stand together while they are written.
     return Objections(rules, (said > 0).transpose(1, 2, 0), (said == UNKNOWN).transpose(1, 2, 0))
@@ -102,7 +103,7 @@ def _quote_approval(features: Features, playbook: Playbook, _: str, account: int
 def approval_expired(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The text's approval has run out at the moment of the decision."""
     ends = steps.code.each(_approved_until(playbook))
-    yield Saying(rule("approval_expired", "availability"), steps.compare(steps.gate("at"), ">=", ends))
+    yield Saying(rule("approval_expired", "availability"), steps.compare(steps.gate(gates.AT), ">=", ends))
 
 
 def _approved_until(playbook: Playbook) -> Micros:
@@ -118,7 +119,7 @@ def _quote_executor(_: Features, playbook: Playbook, __: str, ___: int, treatmen
 @rule_kind("no_executor", _quote_executor)
 def no_executor(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Nobody serves the account in the treatment's role; the system needs nobody."""
-    absent = steps.compare(steps.own("has_role", _executors(playbook)), "<>", 1.0)
+    absent = steps.compare(steps.own(gates.HAS_ROLE, _executors(playbook)), "<>", 1.0)
     yield Saying(rule("no_executor", "availability"), absent)
 
 
@@ -150,7 +151,7 @@ def _quote_closed(_: Features, __: Playbook, ___: str, ____: int, _____: int) ->
 @rule_kind("account_closed", _quote_closed)
 def account_closed(steps: Steps, _: Playbook) -> Iterator[Saying]:
     """The account was deleted or merged: a live event may still arrive for it, a contact may not go out."""
-    yield Saying(rule("account_closed", "availability"), steps.compare(steps.gate("closed"), "=", 1.0))
+    yield Saying(rule("account_closed", "availability"), steps.compare(steps.gate(gates.CLOSED), "=", 1.0))
 
 
 def _quote_timezone(_: Features, __: Playbook, ___: str, ____: int, _____: int) -> Quoted:
@@ -161,7 +162,7 @@ def _quote_timezone(_: Features, __: Playbook, ___: str, ____: int, _____: int) 
 def no_timezone(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Neither account nor playbook says where it is: nobody knows whether it is night there."""
     lost = steps.code.flags(contacts(playbook) & (not playbook.default_timezone))
-    unknown = steps.compare(steps.gate("has_timezone"), "=", 0.0)
+    unknown = steps.compare(steps.gate(gates.HAS_TIMEZONE), "=", 0.0)
     yield Saying(rule("no_timezone", "availability"), steps.both(lost, unknown))
 
 
@@ -181,7 +182,7 @@ def engagement_policies(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     for policy in playbook.policies:
         applies = code.always(True) if policy.applies is None else policy.applies.tree.emit(code)
         if not _asked(playbook, policy):
-            applies = steps.both(applies, steps.compare(steps.gate("arm"), "<>", ELIGIBILITY))
+            applies = steps.both(applies, steps.compare(steps.gate(gates.ARM), "<>", ELIGIBILITY))
         objects = code.step(OBJECTS, applies, policy.when.tree.emit(code))
         yield Saying(rule(f"policy:{policy.id}", policy.stage), objects)
 
@@ -200,7 +201,7 @@ def _quote_held_back(_: Features, playbook: Playbook, __: str, ___: int, ____: i
 def held_back(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The account is in the control group of the standing test: the engine suggests nothing for it."""
     if playbook.experiment is not None:
-        yield Saying(rule("held_back", "availability"), steps.compare(steps.gate("arm"), "=", CONTROL))
+        yield Saying(rule("held_back", "availability"), steps.compare(steps.gate(gates.ARM), "=", CONTROL))
 
 
 # -- consent ----------------------------------------------------------------------------------------
@@ -222,7 +223,7 @@ def _quote_consent(features: Features, playbook: Playbook, _: str, account: int,
 def consent(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """An opt-out forbids; where the channel needs an opt-in, so does the lack of one."""
     places, asks = _asked_consent(playbook)
-    permission = steps.own("consent", places)
+    permission = steps.own(gates.CONSENT, places)
     # What is not known of a permission is none.
     none = steps.either(steps.unknown(permission), steps.compare(permission, "=", 0.0))
     forbidden = steps.either(steps.unknown(permission), steps.compare(permission, "<", 0.0))
@@ -252,7 +253,7 @@ def nothing_to_stop(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """All that a stop would end has been ended by an opt-out already."""
     idle = steps.code.flags(which(playbook, lambda t: t.kind == "stop"))
     for places in _stopped(playbook):
-        ended = steps.compare(steps.own("consent", places), "=", -1.0)
+        ended = steps.compare(steps.own(gates.CONSENT, places), "=", -1.0)
         idle = steps.both(idle, steps.either(ended, steps.code.flags(places < 0)))
     yield Saying(rule("nothing_to_stop", "consent"), idle)
 
@@ -279,7 +280,7 @@ def _quote_snooze(_: Features, playbook: Playbook, __: str, ___: int, treatment:
 @rule_kind("snoozed", _quote_snooze)
 def snoozed(steps: Steps, _: Playbook) -> Iterator[Saying]:
     """A colleague has put it off or dismissed it, and the pause still lasts."""
-    yield Saying(rule("snoozed", "contact_policy"), steps.compare(steps.own("snoozed"), "<>", 0.0))
+    yield Saying(rule("snoozed", "contact_policy"), steps.compare(steps.own(gates.SNOOZED), "<>", 0.0))
 
 
 def _quote_limit(features: Features, playbook: Playbook, own: str, account: int, _: int) -> Quoted:
@@ -293,7 +294,7 @@ def _quote_limit(features: Features, playbook: Playbook, own: str, account: int,
 def contact_limits(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """The contacts of the period, planned ones included, have reached the limit."""
     for place, limit in enumerate(playbook.contact_limits):
-        full = steps.compare(steps.gate("limits", place), ">=", limit.count)
+        full = steps.compare(steps.gate(gates.LIMITS, place), ">=", limit.count)
         counted = steps.code.flags(which(playbook, partial(limit_counts, limit)))
         yield Saying(rule(f"limit:{limit.id}", "contact_policy"), steps.both(full, counted))
 
@@ -314,7 +315,7 @@ def suppressions(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """A pause after too many contacts, rejections, dismissals or opt-outs still lasts."""
     own = np.arange(len(playbook.treatments))
     for place, pause in enumerate(playbook.suppressions):
-        lasts = steps.compare(steps.own("tracked", place * len(own) + own), "<", pause.suppress_days)
+        lasts = steps.compare(steps.own(gates.TRACKED, place * len(own) + own), "<", pause.suppress_days)
         paused = steps.code.flags(which(playbook, partial(_pausable, pause)))
         yield Saying(rule(f"suppression:{pause.id}", "contact_policy"), steps.both(lasts, paused))
 

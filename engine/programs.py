@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from engine.holding import Held, hold
 from engine.numerics import compiled
 from engine.records import Bools, Floats, Ints
 
@@ -60,7 +63,7 @@ class Register(NamedTuple):
     levels: tuple[str, ...] | None = None
 
 
-class Program(NamedTuple):
+class Code(NamedTuple):
     """Steps, what does not depend on the account first.
 
     Attributes:
@@ -81,6 +84,18 @@ class Program(NamedTuple):
     parts: Ints
     spread: Bools
     asked: Ints
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What was collected, put in order once to be run again and again."""
+
+    code: Code
+
+    @cached_property
+    def held(self) -> Held:
+        """As the compiled loop has it."""
+        return hold(self.code)
 
 
 class Columns(NamedTuple):
@@ -169,7 +184,7 @@ class Assembler:
         asked = place[[register.place for register in results]].astype(np.int64)
         spread = np.zeros(len(rows), dtype=np.bool_)
         spread[[*rows[works & wide, _A], *rows[works & wide, _B], *asked]] = True
-        return Program(
+        return Program(Code(
             rows[order],
             np.array([row[0] for row in self._rows], dtype=np.float64)[order],
             np.array(self._tables or [False], dtype=np.bool_),
@@ -177,7 +192,7 @@ class Assembler:
             np.searchsorted(part[order], np.arange(1, 6)).astype(np.int64),
             spread & (np.sort(part) >> 1 == 1),
             asked,
-        )
+        ))  # fmt: skip
 
     def _kept(self, values: Floats | Ints, missing: float) -> int:
         self._each.append(_padded(values, missing))
@@ -200,25 +215,27 @@ def _padded(values: Floats | Ints | Bools, missing: float) -> Floats:
 
 def run(program: Program, columns: Columns) -> Truth:
     """What was asked for, of each moment and treatment; shape (K, n, T)."""
-    shape = (len(program.asked), len(columns.account), len(columns.treatment))
+    shape = (len(program.code.asked), len(columns.account), len(columns.treatment))
     truths = np.empty(shape, dtype=np.int8)
-    _run(program, columns, truths)
+    _run(program.held, columns, truths)
     return truths
 
 
 def constant(program: Program) -> float:
     """The first number that is asked for of a program that reads no fact."""
-    numbers = program.values.copy()
-    for place, (op, a, b, at, *_) in enumerate(program.steps.tolist()):
+    code = program.code
+    numbers = code.values.copy()
+    for place, (op, a, b, at, *_) in enumerate(code.steps.tolist()):
         if op != CONSTANT:
             numbers[place] = _number(op, numbers[a], numbers[b], at)
-    return float(numbers[program.asked[0]])
+    return float(numbers[code.asked[0]])
 
 
 @compiled
-def _run(program: Program, columns: Columns, truths: Truth) -> None:
+def _run(held: Held, columns: Columns, truths: Truth) -> None:
     """What is the same for all treatments is worked out for a block of accounts at a time, the rest for all
     treatments of an account. A step writes a row of numbers or of truth."""
+    program = held.value
     parts, spread, asked, last = program.parts, program.spread, program.asked, program.steps.shape[0]
     lanes = (truths.shape[2] + _LANES - 1) // _LANES * _LANES
     numbers, truth = np.zeros((last, lanes)), np.zeros((last, lanes), dtype=np.int8)
@@ -246,7 +263,7 @@ def _run(program: Program, columns: Columns, truths: Truth) -> None:
 
 # Arrays are taken out of tuples once, and not cut into rows: both cost more than most steps.
 @compiled
-def _read(program: Program, columns: Columns, start: int, facts: Floats) -> None:
+def _read(program: Code, columns: Columns, start: int, facts: Floats) -> None:
     """Facts of a block of moments that are the same for all treatments: column after column, since a
     processor fetches what lies at even distances ahead of time."""
     steps, channel, topic = program.steps, columns.channel, columns.topic
@@ -269,7 +286,7 @@ def _read(program: Program, columns: Columns, start: int, facts: Floats) -> None
 
 
 @compiled
-def _read_each(program: Program, columns: Columns, which: tuple[int, int, int], numbers: Floats) -> None:
+def _read_each(program: Code, columns: Columns, which: tuple[int, int, int], numbers: Floats) -> None:
     """One value for each treatment: of moment i, by the steps from first to last."""
     (i, first, last), treatment, message = which, columns.treatment, columns.message
     for r in range(first, last):
@@ -296,7 +313,7 @@ def _read_each(program: Program, columns: Columns, which: tuple[int, int, int], 
 
 
 @compiled
-def _look_up(program: Program, columns: Columns, i: int, r: int, numbers: Floats) -> None:
+def _look_up(program: Code, columns: Columns, i: int, r: int, numbers: Floats) -> None:
     """What a table has for each treatment: the place of a gate, or a row for each stage."""
     op, column, treatments = program.steps[r, _OP], program.steps[r, _A], columns.treatment.shape[0]
     if op == PICK:
@@ -312,7 +329,7 @@ def _look_up(program: Program, columns: Columns, i: int, r: int, numbers: Floats
 
 
 @compiled
-def _work(program: Program, first: int, last: int, numbers: Floats, truth: Truth) -> None:
+def _work(program: Code, first: int, last: int, numbers: Floats, truth: Truth) -> None:
     """The steps from first to last, for all that stands side by side in the registers."""
     steps, tables, count = program.steps, program.tables, numbers.shape[1]
     for r in range(first, last):

@@ -15,7 +15,8 @@ from engine import numerics
 from engine.contributions import ConstantTerm, Contributions, ForestTerm, Term, through
 from engine.features import Features
 from engine.following import Following
-from engine.forest import Forest
+from engine.forest import Forest, same_table
+from engine.forest_joint import joint_of, score_joint
 from engine.linear import Linear, read_linear
 from engine.peers import Peers
 from engine.pooling import Pool
@@ -60,11 +61,12 @@ class Effects:
 
     def worth(self, scores: Floats, learned: Ints) -> Floats:
         """In currency, of scores of pairs; shape (n, k). `learned` are k places in the release."""
-        return np.where(
-            self.curved[learned],
-            self.scale[learned] * numerics.exp(np.clip(scores, LEAST_SCORE, LARGEST_SCORE)),
-            self.offset[learned] + self.scale[learned] * scores,
-        )
+        worth: Floats = self.offset[learned] + self.scale[learned] * scores
+        curved = np.flatnonzero(self.curved[learned])
+        if curved.size:
+            bounded = np.clip(scores[:, curved], LEAST_SCORE, LARGEST_SCORE)
+            worth[:, curved] = self.scale[learned[curved]] * numerics.exp(bounded)
+        return worth
 
     def arrays(self) -> dict[str, Floats | Ints]:
         """For the release."""
@@ -142,21 +144,32 @@ def _forest_values(release: ReleaseParts, features: Features, own: Ints, theirs:
 
 
 def _forests_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
-    none = release.forests[value_forest_of(NO_CONTACT)].predict_pairs(features, own[:1])[:, 0]
-    values = np.empty((len(features.moments), len(own)))
-    for column, (place, learned) in enumerate(zip(own, theirs, strict=True)):
-        forest = release.forests.get(value_forest_of(release.treatments[learned]))
-        asked = own[column : column + 1]
-        predicted = (
-            none + release.uplift[learned] if forest is None else forest.predict_pairs(features, asked)[:, 0]
-        )
-        values[:, column] = none if place == 0 else predicted
+    """A treatment without a forest has no contact's value plus its uplift."""
+    ids = [NO_CONTACT, *(release.treatments[learned] for learned in theirs[1:])]
+    files = tuple(value_forest_of(treatment) for treatment in ids)
+    grown = np.flatnonzero([name in release.forests for name in files])
+    scores = _each_its_own(release, features, own[grown], tuple(files[place] for place in grown))
+    values = scores[:, :1] + release.uplift[theirs]
+    values[:, grown] = scores
     return values
+
+
+def _each_its_own(release: ReleaseParts, features: Features, own: Ints, files: tuple[str, ...]) -> Floats:
+    """Scores of forests, each of one treatment; shape (n, files). They are put side by side once, and kept
+    with the release for the treatments asked for last."""
+    memory = vars(release).setdefault("joint", {})
+    kept = memory.get(files)
+    if kept is None or kept[0] is not features.set or not (
+        same_table(kept[1], features.treatment) and np.array_equal(kept[2], own)
+    ):  # fmt: skip
+        joint = joint_of([release.forests[name] for name in files], features, own)
+        kept = memory[files] = (features.set, features.treatment, own.copy(), joint)
+    return score_joint(kept[3], features, len(files))
 
 
 def _effect_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
     effects = _effects_of(release)
-    without = release.forests[WITHOUT_FOREST].predict_pairs(features, own[:1])[:, 0]
+    without = _each_its_own(release, features, own[:1], (WITHOUT_FOREST,))[:, 0]
     scores = effects.linear.predict_pairs(features, own, theirs)
     if EFFECT_FOREST in release.forests:
         scores = scores + release.forests[EFFECT_FOREST].predict_pairs(features, own)

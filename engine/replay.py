@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import polars as pl
 
-from engine.arbitration import limited, placed_at, rank, shares, weigh
+from engine.arbitration import limited, placed_at, rank, shares
 from engine.contract import TIME
 from engine.decide import Judged
 from engine.experiments import ARMS, OUTSIDE
 from engine.playbook import Playbook
+from engine.priority import weigh
 from engine.records import DAY_MICROS, Bools, EngineError, Floats, Ints
 from engine.scores import Scores
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -65,7 +65,7 @@ class Objections:
     objects: Bools
     unknown: Bools
 
-    @property
+    @cached_property
     def eligible(self) -> Bools:
         """Pairs to which no rule objects; shape (n, T)."""
         return np.logical_not(self.objects.any(axis=2))

@@ -72,11 +72,7 @@ class LearnedScorer:
     def score(self, features: Features) -> Scores:
         """Score all pairs. Raises EngineError when a feature of the release is missing."""
         theirs = _recoded(features, self.parts)
-        learned = {treatment: place for place, treatment in enumerate(self.parts.treatments)}
-        share = self._share_done
-        kinds = [(t.id in learned and t.kind != "stop") for t in self.playbook.treatments]
-        own = np.flatnonzero(kinds)
-        places = np.array([learned[self.playbook.treatments[t].id] for t in own], dtype=np.int64)
+        share, (own, places) = self._share_done, self._own
         scores = Scores(
             value=_of_doing(self._values(theirs, own, places), share),
             response=self._responses(theirs, own, places),

@@ -18,6 +18,8 @@ from engine.records import DAY_MICROS, Bools, Ints, Micros, kept_with
 MINUTE_MICROS = 60_000_000
 MOST_STEPS = 4_000
 """A search for an open moment takes two steps a day at most: more than five years of holidays."""
+MOST_KEPT = 4_096
+"""So many minutes and places are remembered."""
 EVERYDAY = Calendar("", tuple(range(7)), ())
 
 Hours = tuple[tuple[int, int] | None, Calendar]
@@ -75,20 +77,56 @@ def first_moments(playbook: Playbook, as_of: Micros, place: Ints, places: Sequen
     A channel without quiet hours and working days may be used at once, and so may any where no time zone is
     known (the rule `no_timezone` forbids that).
     """
+    if len(as_of) == 1:
+        where = places[place[0]] if place[0] >= 0 else "|"
+        opens = _opening(playbook, int(as_of[0]) // MINUTE_MICROS, where)
+        if opens is not None:
+            return np.maximum(opens, as_of)[None, :]
     found = np.repeat(as_of[:, None], len(playbook.channels), axis=1)
     windows = _windows(playbook)
     for code, where in enumerate((*places, "|")) if windows else ():
         rows = np.flatnonzero(place == (code if code < len(places) else -1))
-        zone, _, country = where.partition("|")
-        zone = zone if zone and known_zone(zone) else playbook.default_timezone
+        zone, hours = _hours(playbook, where)
         if not rows.size or not zone:
             continue
-        own = _calendar(playbook, country)
-        hours = [(quiet, own if working else EVERYDAY) for quiet, working in windows]
-        for opens, channels in zip(_first(as_of[rows], zone, hours), windows.values(), strict=True):
+        for opens, channels in zip(_first_of_all(as_of[rows], zone, hours), windows.values(), strict=True):
             for channel in channels:
                 found[rows, channel] = opens
     return found
+
+
+def _opening(playbook: Playbook, minute: int, where: str) -> Micros | None:
+    """When each channel opens, or the minute's begin where it is open, for all moments of a minute at a
+    place; None where that changes within the minute. Shape (C,)."""
+    kept = _openings(playbook)
+    if (minute, where) not in kept:
+        zone, hours = _hours(playbook, where)
+        begin = minute * MINUTE_MICROS
+        known = zone and hours
+        first = _within_minute(minute, zone, tuple(hours)) if known else np.full(len(hours), begin)
+        found = None
+        if first is not None:
+            found = np.full(len(playbook.channels), begin, dtype=np.int64)
+            for opens, channels in zip(first, _windows(playbook).values(), strict=True):
+                found[channels] = opens
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        kept[(minute, where)] = found
+    return kept[(minute, where)]
+
+
+@kept_with
+def _openings(playbook: Playbook) -> dict[tuple[int, str], Micros | None]:
+    """What `_opening` found of the latest minutes and places."""
+    return {}
+
+
+def _hours(playbook: Playbook, where: str) -> tuple[str, list[Hours]]:
+    """The time zone of a place, "" = none is known, and the hours of `_windows` by its calendar."""
+    zone, _, country = where.partition("|")
+    own = _calendar(playbook, country)
+    hours: list[Hours] = [(quiet, own if working else EVERYDAY) for quiet, working in _windows(playbook)]
+    return zone if zone and known_zone(zone) else playbook.default_timezone, hours
 
 
 @kept_with
@@ -107,16 +145,6 @@ def _calendar(playbook: Playbook, country: str) -> Calendar:
     return own.get(country.lower()) or own.get("default") or Calendar("", tuple(range(5)), ())
 
 
-def _first(as_of: Micros, zone: str, hours: Sequence[Hours]) -> Micros:
-    """The first open moment at or after each in one zone, a row for each kind of hours; shape (hours, n)."""
-    if len(as_of) == 1:
-        opens = _within_minute(int(as_of[0]) // MINUTE_MICROS, zone, tuple(hours))
-        if opens is not None:
-            return np.maximum(opens, as_of)[:, None]
-    return _first_of_all(as_of, zone, hours)
-
-
-@lru_cache(maxsize=4096)
 def _within_minute(minute: int, zone: str, hours: tuple[Hours, ...]) -> Micros | None:
     """For all moments of a minute: when each kind of hours opens, or the minute's begin where it is open.
 

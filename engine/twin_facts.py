@@ -25,10 +25,12 @@ def twin_facts(history: History, moments: Moments, levels: Mapping[str, tuple[st
         history: With its derived table of twins, where there is one.
         levels: Of the facts that name steps; a step that the playbook no longer has is not known.
     """
-    places = numbered(sorted(set(moments.account_ids)))
+    places, unknown = numbered(sorted(set(moments.account_ids))), (len(moments), len(TWIN_FACTS))
+    if history["twins"].is_empty():
+        return np.full(unknown, np.nan)
     rows = Rows(history["twins"], places)
     if not len(rows):
-        return np.full((len(moments), len(TWIN_FACTS)), np.nan)
+        return np.full(unknown, np.nan)
     order = np.lexsort((rows.valid_from, rows.account))
     owners = rows.account[order]
     standing = Standing(starts(owners, len(places)), rows.valid_from[order], rows.valid_to[order], owners)

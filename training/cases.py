@@ -43,12 +43,7 @@ OWN_ENOUGH = 500
 OWN_WAITING = f"decision of the engine's own, of which fewer than {OWN_ENOUGH} with a contact are mature"
 PARTS = 12
 """Of the longest window, where what has arrived is counted apart."""
-_SHARED = frozenset({"set", "treatment"})
-_GATES = (
-    "consent", "web_behaviour", "has_role", "limits", "tracked", "snoozed", "resting", "held", "offered",
-    "times", "since", "equivalent", "not_before",
-)  # fmt: skip
-"""What policies read of `Features` and learners do not."""
+_SHARED = frozenset({"set", "treatment", "places"})
 
 
 @dataclass(frozen=True)
@@ -200,8 +195,7 @@ def take(features: Features, rows: Bools | Ints) -> Features:
 
 def lean(features: Features) -> Features:
     """Features without the parts that only policies read, which at many cases are much of the memory."""
-    empty: dict[str, Any] = {name: np.empty((len(features.moments), 0)) for name in _GATES}
-    return replace(features, **empty)
+    return replace(features, gates=np.empty((len(features.moments), 0)))
 
 
 def stack(parts: Sequence[Features]) -> Features:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.arbitration import prioritise
 from engine.following import Following
 from engine.playbook import Playbook
+from engine.priority import prioritise
 from engine.readers import ESTIMANDS, LEARNERS
 from engine.records import EngineError
 from engine.scoring import learned_scorer

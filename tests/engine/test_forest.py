@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.forest import ForestError, parse_forest
+from engine.forest_text import CATEGORICAL, DEFAULT_LEFT, MISSING_NAN, MISSING_ZERO
 from engine.records import Floats, Moments
 from tests.engine.builders import features
 from tests.engine.random_histories import random_history, random_moments
@@ -79,11 +80,15 @@ def test_scores_equal_the_librarys_to_the_bit(seed: int, kind: dict[str, Any]) -
     assert scores.tobytes() == np.asarray(expected).tobytes()
 
 
-def test_the_forests_of_these_tests_have_splits_of_both_kinds() -> None:
-    """Otherwise the test above would prove half."""
-    decisions = parse_forest(grown(1, KINDS[0]).model_to_string()).trees.decision
+def test_the_forests_of_these_tests_have_splits_of_every_kind() -> None:
+    """Otherwise the test above would prove less: categories, and numbers whose missing values or zeros go by
+    default to the left or to the right."""
+    forests = [parse_forest(grown(seed, kind).model_to_string()) for seed in (1, 2) for kind in KINDS]
+    met = set(np.concatenate([forest.trees.decision for forest in forests]).tolist())
 
-    assert 0 < np.count_nonzero(decisions & 1) < len(decisions)
+    numeric = {missing | left for missing in (0, MISSING_ZERO, MISSING_NAN) for left in (0, DEFAULT_LEFT)}
+    assert any(decision & CATEGORICAL for decision in met)
+    assert {decision for decision in met if not decision & CATEGORICAL} >= numeric - {0}
 
 
 def test_a_forest_that_found_nothing_is_a_constant() -> None:

@@ -50,7 +50,7 @@ def test_a_step_that_several_conditions_need_is_written_once():
     facts = {"days": FACTS[NUMBER_FACTS[0]]}
     asked = [parse_condition(text, facts, where="rule").tree.emit(code) for text in texts]
 
-    program = code.program(asked)
+    program = code.program(asked).code
 
     # The fact, 3, 9, > 3, < 9, is null, and, or.
     assert len(program.steps) == 8
@@ -62,7 +62,7 @@ def test_what_no_account_changes_comes_first_and_keeps_its_operands():
     fact, yes = code.fact("days"), code.always(True)
     both = code.step(BOTH, yes, code.always(False))
 
-    program = code.program([both])
+    program = code.program([both]).code
 
     last = program.steps[program.asked[0]]
     operands = program.steps[last[1:3]]
