@@ -163,6 +163,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "pictures": inline,
         "mix": _mix(findings),
         "overlap": findings.judged.overlap,
+        "stopping": findings.manifest.get("stopping"),
         "observational": "" if findings.judged.assignment.logged else OBSERVATIONAL,
         "advice": advice_of(
             findings.judged.cases, findings.judged.overlap, seed=int(findings.manifest["seed"])

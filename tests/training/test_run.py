@@ -109,6 +109,18 @@ def test_the_report_says_of_every_effect_whether_it_may_be_nothing(trained: tupl
     assert [beyond_chance(Interval(x, x - 1, x + 1, 0.5)) for x in (5.0, -5.0)] == ["more", "less"]
 
 
+def test_the_report_says_what_stops_rest_on(trained: tuple[Home, Outcome]) -> None:
+    """Opt-outs and contacts by channel, and how likely one more contact is too many."""
+    _, outcome = trained
+    page, told = outcome.report.read_text(encoding="utf-8"), outcome.release.manifest["stopping"]
+
+    assert "What makes accounts opt out" in page
+    for channel, counted in told["counted"].items():
+        assert f'<td>{channel}</td><td class="number">{counted["optouts"]:,}</td>' in page
+    for rate, error in told["classes"]:
+        assert f"{rate:.2%} <small>&plusmn; {error:.2%}</small>" in page
+
+
 def test_effects_on_estimated_probabilities_are_called_observational(tmp_path: Path) -> None:
     """Whoever was contacted was chosen by somebody; no arithmetic makes a trial of that."""
     rows = tables(LogSettings(accounts=300))
