@@ -59,21 +59,24 @@ def heard_in(row: Mapping[str, Any]) -> Iterator[FieldNote]:
 
 def since(connection: sa.Connection, after: int) -> list[FieldNote]:
     """What was heard after a moment, the latest first."""
-    return _read(connection, t.field_notes.c.noted_at > after)
+    return [FieldNote(**named(row)) for row in connection.execute(_SINCE, {"after": after})]
 
 
 def of_accounts(connection: sa.Connection, account_ids: Sequence[str], *, after: int) -> list[FieldNote]:
     """What was heard of these accounts after a moment."""
-    own = t.field_notes.c
     return [
-        note
+        FieldNote(**named(row))
         for chunk in chunks(account_ids)
-        for note in _read(connection, sa.and_(own.account_id.in_(chunk), own.noted_at > after))
+        for row in connection.execute(_OF_ACCOUNTS, {"these": chunk, "after": after})
     ]
 
 
-def _read(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[FieldNote]:
-    own = t.field_notes.c
-    query = sa.select(*columns(t.field_notes, *_NOTE)).where(which)
-    latest = query.order_by(own.noted_at.desc(), own.note_id)
-    return [FieldNote(**named(row)) for row in connection.execute(latest)]
+# Built once: putting these together takes as long as running them.
+_SINCE = (
+    sa.select(*columns(t.field_notes, *_NOTE))
+    .where(t.field_notes.c.noted_at > sa.bindparam("after", type_=sa.BigInteger))
+    .order_by(t.field_notes.c.noted_at.desc(), t.field_notes.c.note_id)
+)
+_OF_ACCOUNTS = _SINCE.where(
+    t.field_notes.c.account_id.in_(sa.bindparam("these", type_=sa.Text, expanding=True))
+)

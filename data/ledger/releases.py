@@ -20,9 +20,9 @@ def promote(connection: sa.Connection, release_id: str, manifest_hash: str, *, n
     connection.execute(sa.insert(t.promotions), row)
 
 
-def log(connection: sa.Connection, *, limit: int | None = None) -> list[ReleaseInUse]:
+def log(connection: sa.Connection) -> list[ReleaseInUse]:
     """Promotions, newest first."""
-    return [ReleaseInUse(*row) for row in connection.execute(_NEWEST_FIRST.limit(limit))]
+    return [ReleaseInUse(*row) for row in connection.execute(_NEWEST_FIRST)]
 
 
 def in_use(connection: sa.Connection) -> ReleaseInUse | None:

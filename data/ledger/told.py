@@ -36,23 +36,27 @@ def forget(connection: sa.Connection, subject_key: str, noted: Mapping[str, int]
 
 def of_accounts(connection: sa.Connection, account_ids: Sequence[str], *, after: int) -> list[Told]:
     """What these accounts told, and what colleagues noted of them, since a moment; the latest first."""
-    own = t.told.c
-    details = sa.and_(
-        t.personal.c.subject_key == t.accounts.c.subject_key,
-        t.personal.c.source == "touchpoints",
-        t.personal.c.row_key == own.touchpoint_id,
-    )
-    wanted = [*columns(t.told, *_TOLD), t.personal.c.content]
-    query = (
-        sa.select(*wanted)
-        .join(t.accounts, t.accounts.c.account_id == own.account_id)
-        .join(t.personal, details)
-        .where(own.occurred_at > after)
-        .order_by(own.occurred_at.desc(), own.touchpoint_id)
-    )
     rows = [
         named(row)
         for chunk in chunks(account_ids)
-        for row in connection.execute(query.where(own.account_id.in_(chunk)))
+        for row in connection.execute(_OF_ACCOUNTS, {"these": chunk, "after": after})
     ]
     return [Told(**{n: row[n] for n in _TOLD}, details=row["content"].get("details")) for row in rows]
+
+
+_DETAILS = sa.and_(
+    t.personal.c.subject_key == t.accounts.c.subject_key,
+    t.personal.c.source == "touchpoints",
+    t.personal.c.row_key == t.told.c.touchpoint_id,
+)
+_OF_ACCOUNTS: sa.Select[Any] = (
+    sa.select(*columns(t.told, *_TOLD), t.personal.c.content)
+    .join(t.accounts, t.accounts.c.account_id == t.told.c.account_id)
+    .join(t.personal, _DETAILS)
+    .where(
+        t.told.c.occurred_at > sa.bindparam("after", type_=sa.BigInteger),
+        t.told.c.account_id.in_(sa.bindparam("these", type_=sa.Text, expanding=True)),
+    )
+    .order_by(t.told.c.occurred_at.desc(), t.told.c.touchpoint_id)
+)
+"""Built once: putting it together takes as long as running it."""
