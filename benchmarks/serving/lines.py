@@ -75,13 +75,22 @@ class HttpLine:
         for side in self.sides:
             ratios = [mine / its for mine, its in zip(ours.rates, side.rates, strict=True)]
             costs = [its / mine for mine, its in zip(ours.processor, side.processor, strict=True)]
-            of = "" if side is ours else f"{median(ratios):.1f}x ({min(ratios):.1f} to {max(ratios):.1f})"
-            cost = "" if side is ours else f"{median(costs):.1f}x"
+            of = (
+                ""
+                if side is ours
+                else f"{_times(median(ratios))}x ({_times(min(ratios))} to {_times(max(ratios))})"
+            )
+            cost = "" if side is ours else f"{_times(median(costs))}x"
             yield (
                 f"| {self.what} | {side.name} | {side.rate:,.0f} | {of} | {side.delay(0.5):.1f} / "
                 f"{side.delay(0.99):.1f} ms | {median(side.processor) * 1_000:.2f} ms | {cost} "
                 f"| {side.generator:.0%} |"
             )
+
+
+def _times(ratio: float) -> str:
+    """To two digits that say something, also where ours is the slower one."""
+    return f"{ratio:.1f}" if ratio >= 1 else f"{ratio:.2f}"
 
 
 HEAD = (

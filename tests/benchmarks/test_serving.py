@@ -124,9 +124,11 @@ def test_a_line_says_the_peak_its_ratio_and_what_is_waited_for_at_half_of_it() -
     half = Run(1.0, [0.001] * 99 + [0.02], 0.1)
     ours = Measured("nextbest", [100.0, 120.0, 110.0], [0.002] * 3, half, 0.25)
     peer = Measured("peer", [10.0, 10.0, 10.0], [0.02] * 3, half, 0.5)
+    faster = Measured("faster", [1_000.0, 1_200.0, 2_200.0], [0.0001] * 3, half, 0.5)
 
-    first, second = HttpLine("GET", (ours, peer)).lines()
+    first, second, third = HttpLine("GET", (ours, peer, faster)).lines()
 
     assert first == "| GET | nextbest | 110 |  | 1.0 / 20.0 ms | 2.00 ms |  | 25% |"
     assert second == "| GET | peer | 10 | 11.0x (10.0 to 12.0) | 1.0 / 20.0 ms | 20.00 ms | 10.0x | 50% |"
+    assert third == "| GET | faster | 1,200 | 0.10x (0.05 to 0.10) | 1.0 / 20.0 ms | 0.10 ms | 0.05x | 50% |"
     assert percentile([], 0.5) != percentile([], 0.5)  # not a number: nothing was measured
