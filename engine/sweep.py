@@ -32,6 +32,9 @@ from engine.records import Bools, Floats, Ints, Micros, kept_with
 from engine.rule_facts import candidates_of, hands_of, repeat_counts, same_of
 from engine.rule_kernels import Candidates, Hands, Offers, Same
 
+_BLOCK = 64
+"""So many moments have their gates counted together: what is laid side by side is still in the cache."""
+
 
 class Facts(NamedTuple):
     """What was coded of accounts, as `engine.encoded.EncodedHistory` has it; of versions of accounts what
@@ -148,8 +151,11 @@ def _sweep(questions: Questions, held_facts: Held, held_book: Held) -> tuple[
         found[i, first[gates.WEB_BEHAVIOUR]] = web[i]
     _lay(has_role, first[gates.HAS_ROLE], found)
     _lay(consent.reshape(n, 2 * book.channels), first[gates.CONSENT], found)
-    _pauses(questions, facts, book, found)
-    _others(questions, facts, book, found)
+    for begin in range(0, n, _BLOCK):
+        some = slice(begin, begin + _BLOCK)
+        asked = Questions(questions.account[some], questions.at[some])
+        _pauses(asked, facts, book, found[some])
+        _others(asked, facts, book, found[some])
     account, channel, topic, message = _statistics(questions, facts, book, web, version)
     return account, channel, topic, message, found, version
 
