@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.arms import members_at, team_members
@@ -19,6 +19,7 @@ CHANGES = st.lists(
 
 
 @given(CHANGES)
+@settings(deadline=None)
 def test_the_team_of_one_account_is_that_of_several_together(
     changes: list[tuple[str, str, str, float | None, bool]],
 ) -> None:
