@@ -145,6 +145,8 @@ def test_the_api_describes_itself(company: Company) -> None:
         "/v1/hand-overs/{hand_over_id}",
         "/v1/hand-overs/{hand_over_id}/answer",
         "/v1/health",
+        "/v1/persons/{person_id}",
+        "/v1/persons/{person_id}/erasure",
         "/v1/plan",
         "/v1/plan/absences",
         "/v1/plan/moves",

@@ -17,7 +17,7 @@ self.addEventListener("fetch", (event) => {
   const url = new URL(request.url);
   if (url.origin !== location.origin) return;
   if (request.method !== "GET") {
-    if (url.pathname === "/sign-out") { left += 1; event.waitUntil(forgetPages()); }
+    if (url.pathname === "/sign-out") event.respondWith(signedOut(request));
   } else if (url.pathname.startsWith("/static/")) event.respondWith(fileOf(request));
   else if (request.mode === "navigate") event.respondWith(pageOf(request, url));
   else if (request.headers.has("X-Refresh")) event.respondWith(fetched(url, request));
@@ -69,12 +69,23 @@ async function forgetPages(butOf) {
 
 const ageOf = (kept) => Date.now() - Number(kept.headers.get("X-Kept-At"));
 
-// An answer that comes after she has signed out is not kept any more.
+// What was asked for before she has signed out is not kept any more, whenever it comes.
 let left = 0;
+async function signedOut(request) {
+  try {
+    return await fetch(request);
+  } finally {
+    left += 1;
+    await forgetPages();
+  }
+}
+
 async function fetched(url, request) {
   const before = left;
   const answer = await fetch(request);
-  return left === before ? keep(url, answer) : answer;
+  await keep(url, answer);
+  if (left !== before) await forgetPages();
+  return answer;
 }
 
 async function keep(url, answer) {
@@ -89,7 +100,6 @@ async function keep(url, answer) {
     const known = await pages.keys();
     for (const old of known.slice(0, Math.max(0, known.length - MOST_PAGES))) await pages.delete(old);
   }
-  return answer;
 }
 
 // The session's token stays out of it, and so does what was told once; when it was kept stands in it.
