@@ -17,10 +17,11 @@ LOWEST, HIGHEST = -0.25, 1.0
 
 
 def curves(found: Found) -> str:
-    """The picture; "" where no world has been measured at two sizes."""
+    """The picture; "" where nobody has been measured at two sizes of a world."""
     worlds = [
-        name for name, world in presets().items() if not world.zero and len(_points(found, name, PRODUCT)) > 1
-    ]
+        name for name, world in presets().items()
+        if not world.zero and any(len(_points(found, name, who)) > 1 for who in found.who)
+    ]  # fmt: skip
     if not worlds:
         return ""
     rows = -(-len(worlds) // COLUMNS)
