@@ -232,7 +232,9 @@ def wilson(worked: int, tried: int) -> tuple[float, float]:
     share, square = worked / tried, _Z * _Z
     middle = (share + square / (2 * tried)) / (1 + square / tried)
     half = _Z * np.sqrt(share * (1 - share) / tried + square / (4 * tried * tried)) / (1 + square / tried)
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    # Rounded, the bound of a share at the edge could lie a hair inside it.
+    low = 0.0 if worked == 0 else float(middle - half)
+    return low, 1.0 if worked == tried else float(middle + half)
 
 
 def _similar(compared: Comparison, rows: Ints) -> Places:

@@ -180,7 +180,17 @@ def test_ranks_enclose_the_median_as_often_as_stated():
 def test_the_interval_of_a_share_is_wilsons():
     """14 of 20 at 90 %: (.7 + .06764) / 1.13528 +- 1.64485 x sqrt(.0105 + .0016910) / 1.13528."""
     assert wilson(14, 20) == pytest.approx((0.51620, 0.83613), abs=1e-4)
-    assert wilson(0, 5)[0] == 0.0
+
+
+def test_the_interval_of_a_share_holds_the_share():
+    """To the bit at the edges too, where the formula's rounding would put it a hair outside."""
+    for tried in range(1, 200):
+        assert wilson(0, tried)[0] == 0.0 and wilson(tried, tried)[1] == 1.0
+        assert all(
+            low <= worked / tried <= high
+            for worked in range(tried + 1)
+            for low, high in [wilson(worked, tried)]
+        )
 
 
 def test_what_twins_buy_is_told_by_product_with_its_buyers():
