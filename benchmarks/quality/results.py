@@ -16,15 +16,10 @@ from functools import cache
 from pathlib import Path
 
 from benchmarks.quality.peers import PEERS
+from benchmarks.quality.worlds import known_of_worlds
 
 ROOT = Path(__file__).parents[2]
 TRACKED = Path(__file__).with_name("measured.jsonl")
-KNOWING = (
-    "data/world/*.py", "data/playbooks/pharma.toml", "benchmarks/quality/worlds.*", "engine/features.py",
-    "engine/facts.py", "engine/kernels.py", "engine/tallies.py", "engine/encoding.py", "training/cases.py",
-    "training/occasions.py", "training/consequences.py",
-)  # fmt: skip
-"""What decides which cases there are and what is known of them."""
 LEARNING = ("training/*.py", "engine/estimation.py", "engine/numerics.py", "benchmarks/quality/ours.py")
 NOT_LEARNING = frozenset(
     {
@@ -165,11 +160,12 @@ class Results:
 
 @cache
 def code_of(who: str) -> str:
-    """Fingerprint of the files that a figure of ours, or of a peer, depends on."""
+    """Fingerprint of what a figure of ours, or of a peer, depends on: the files that learn, and what is known
+    in the worlds, however it is worked out.
+    """
     peer = who in PEERS
-    patterns = KNOWING + (OF_PEERS if peer else LEARNING)
-    paths = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
-    digest = hashlib.sha256(who.encode() if peer else b"")
+    paths = sorted({path for pattern in (OF_PEERS if peer else LEARNING) for path in ROOT.glob(pattern)})
+    digest = hashlib.sha256((who if peer else "").encode() + known_of_worlds().encode())
     for path in paths:
         if path.name not in NOT_LEARNING or path.parent.name != "training":
             digest.update(path.read_bytes())

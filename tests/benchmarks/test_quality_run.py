@@ -442,4 +442,13 @@ def test_the_fingerprint_of_ours_does_not_depend_on_the_peers() -> None:
     """A change of a peer's adapter must not throw the product's figures away, and the reverse."""
     assert code_of("product") == code_of("s_learner")
     assert code_of("vw") != code_of("product")
-    assert worlds.WORLDS_FILE.exists()
+
+
+def test_the_fingerprint_of_a_world_is_of_what_is_known_in_it() -> None:
+    """Hours of figures are kept while that stays the same, and thrown away when an effect changes."""
+    few = worlds.WorldSettings.named(accounts=20, seed=1)
+    twice = {worlds.known_of(few) for _ in range(2)}
+
+    assert len(twice) == 1
+    assert worlds.known_of(replace(few, effect=few.effect / 2)) not in twice
+    assert worlds.known_of(replace(few, seed=2)) not in twice
