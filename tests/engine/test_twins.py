@@ -185,7 +185,8 @@ def test_the_interval_of_a_share_is_wilsons():
 def test_the_interval_of_a_share_holds_the_share():
     """To the bit at the edges too, where the formula's rounding would put it a hair outside."""
     for tried in range(1, 200):
-        assert wilson(0, tried)[0] == 0.0 and wilson(tried, tried)[1] == 1.0
+        assert wilson(0, tried)[0] == 0.0
+        assert wilson(tried, tried)[1] == 1.0
         assert all(
             low <= worked / tried <= high
             for worked in range(tried + 1)
