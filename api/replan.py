@@ -77,6 +77,7 @@ def _standing_row(item: PlanItem, playbook: Playbook) -> dict[str, object]:
     return {
         "account_id": item.account_id, "treatment": item.treatment, "role": item.role,
         "user_id": item.user_id, "channel": "", "about": about(known) if known else item.treatment,
+        "contact": known is None or known.kind == "contact",
         "priority": item.priority, "value": item.value, "minutes": item.minutes, "days": item.days,
         "listed": True, "explored": False, "in_plan": item.in_plan, "due": item.due,
     }  # fmt: skip
@@ -104,11 +105,15 @@ def _weaker(items: Iterable[PlanItem], standing: Iterable[PlanItem]) -> set[Iden
 def _clashes(theirs: PlanItem, items: Iterable[PlanItem], playbook: Playbook) -> bool:
     """Whether what a colleague has planned cannot stay where it is."""
     settings, subject = playbook.plan, {t.id: about(t) for t in playbook.treatments}
+    stops = {t.id for t in playbook.treatments if t.kind == "stop"}
     spacing, most = (settings.spacing_days, settings.per_account) if settings else (1, 1)
-    mine = [item for item in items if item.account_id == theirs.account_id and item.day is not None]
+    mine = [
+        item for item in items
+        if item.account_id == theirs.account_id and item.day is not None and item.treatment not in stops
+    ]  # fmt: skip
     close = any(abs((item.day or 0) - (theirs.day or 0)) < spacing for item in mine)
     same = any(subject.get(item.treatment) == subject.get(theirs.treatment) for item in mine)
-    return not theirs.settled and (close or same or len(mine) >= most)
+    return not theirs.settled and theirs.treatment not in stops and (close or same or len(mine) >= most)
 
 
 def _limits(ledger: Ledger, playbook: Playbook, found: PersonPlan, today: int) -> Limits:
@@ -152,6 +157,7 @@ def _offers(ledger: Ledger, playbook: Playbook, found: PersonPlan, shown: Mappin
             {
                 "account_id": item.account_id, "treatment": item.treatment, "role": item.role,
                 "user_id": found.person.user_id, "channel": treatment.channel, "about": about(treatment),
+                "contact": treatment.kind == "contact",
                 "priority": item.priority, "value": item.value, "minutes": item.minutes,
                 "days": item.days & ~past, "latitude": item.latitude, "longitude": item.longitude,
                 "listed": True, "explored": False, "in_plan": item.in_plan, "due": item.due,
@@ -167,14 +173,15 @@ def _new_item(ledger: Ledger, playbook: Playbook, head: PlanHead, suggestion: Su
     opens = now if suggestion.not_before is None else max(now, suggestion.not_before)
     days = open_days(playbook, np.array([opens]), np.array([suggestion.expires_at]), head.first_day)
     near = blocked_days(contact_days(history, now, playbook), playbook, head.first_day)
-    blocked = int(near["blocked"][0]) if len(near) else 0
+    treatment = playbook.treatment(suggestion.treatment)
+    blocked = int(near["blocked"][0]) if len(near) and treatment.kind == "contact" else 0
     places = positions_of(history, now).row(0, named=True)
     due = 0.0 if before is None else before.value - before.priority
     return PlanItem(
         suggestion.account_id, suggestion.treatment, suggestion.role, suggestion.user_id,
         in_plan=before is not None and before.in_plan, day=None, place=None, settled=False,
         priority=suggestion.priority, value=suggestion.priority + due,
-        minutes=whole_minutes(playbook.treatment(suggestion.treatment)), days=int(days[0]) & ~blocked,
+        minutes=whole_minutes(treatment), days=int(days[0]) & ~blocked,
         latitude=places["latitude"], longitude=places["longitude"],
         due=None if before is None else before.due,
     )  # fmt: skip

@@ -122,13 +122,17 @@ def _contradictions(playbook: Playbook) -> tuple[Bools, Bools]:
         [[limit_counts(limit, t) for limit in playbook.contact_limits] for t in playbook.treatments],
         dtype=bool,
     ).reshape(len(playbook.treatments), len(playbook.contact_limits))
-    clash = np.array(
-        [[_clash(a, b) or _clash(b, a) for b in playbook.treatments] for a in playbook.treatments]
-    )
+    stops = ended(playbook)
     return (
         np.concatenate([counts, repeated(playbook).T], axis=1),
-        clash | same_thing(playbook) | _talks_across(playbook),
+        stops | stops.T | same_thing(playbook) | _talks_across(playbook),
     )
+
+
+@kept_with
+def ended(playbook: Playbook) -> Bools:
+    """Which contacts each stop would end; shape (T, T), stops in rows."""
+    return np.array([[_ends(stop, other) for other in playbook.treatments] for stop in playbook.treatments])
 
 
 def _talks_across(playbook: Playbook) -> Bools:
@@ -267,7 +271,7 @@ def placed_at(ranking: Ranking, treatments: int) -> npt.NDArray[np.int64]:
     return place
 
 
-def _clash(stop: Treatment, contact: Treatment) -> bool:
+def _ends(stop: Treatment, contact: Treatment) -> bool:
     return contact.kind == "contact" and (contact.channel, contact.purpose) in stop.stops
 
 

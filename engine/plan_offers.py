@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
+from engine.arbitration import ended
 from engine.arms import team_members
 from engine.contract import TIME
 from engine.decide import Decisions
@@ -22,13 +23,14 @@ from engine.timing import expires_at, local_days
 
 OFFERS: dict[str, pl.DataType] = {
     "account_id": pl.String(), "treatment": pl.String(), "role": pl.String(), "user_id": pl.String(),
-    "channel": pl.String(), "about": pl.String(), "priority": pl.Float64(),
+    "channel": pl.String(), "about": pl.String(), "contact": pl.Boolean(), "priority": pl.Float64(),
     "value": pl.Float64(), "minutes": pl.Int64(),
     "days": pl.Int64(), "latitude": pl.Float64(), "longitude": pl.Float64(), "listed": pl.Boolean(),
     "explored": pl.Boolean(), "due": pl.String(),
 }  # fmt: skip
 """Columns of offers: `value` is the `priority` and what is due, `days` has bit d set for the plan's day d,
-`about` names what makes two contacts of an account equivalent, `due` the minimum without a price that it
+`about` names what makes two contacts of an account equivalent, `contact` is false of a stop, which takes a
+person's time but meets nobody, `due` the minimum without a price that it
 would meet, null = none."""
 BOOKINGS: dict[str, pl.DataType] = {
     "user_id": pl.String(), "account_id": pl.String(), "treatment": pl.String(), "channel": pl.String(),
@@ -73,6 +75,7 @@ def offers_of(decisions: Decisions, history: History, playbook: Playbook, first:
             "role": pl.Series([t.role for t in own], dtype=pl.String).gather(index),
             "channel": pl.Series([t.channel for t in own], dtype=pl.String).gather(index),
             "about": pl.Series([about(t) for t in own], dtype=pl.String).gather(index),
+            "contact": pl.Series([t.kind == "contact" for t in own], dtype=pl.Boolean).gather(index),
             "priority": decisions.priority.priority[rows, index],
             "value": _worth(decisions)[rows, index],
             "minutes": np.array([whole_minutes(t) for t in own], dtype=np.int64)[index],
@@ -90,7 +93,7 @@ def offers_of(decisions: Decisions, history: History, playbook: Playbook, first:
         .join(blocked, on="account_id", how="left")
         .join(positions, on="account_id", how="left")
         .with_columns(
-            pl.when(pl.col("user_id").is_null() | pl.col("blocked").is_null())
+            pl.when(pl.col("user_id").is_null() | ~pl.col("contact") | pl.col("blocked").is_null())
             .then("days")
             .otherwise(pl.col("days") & ~pl.col("blocked"))
             .alias("days")
@@ -101,7 +104,11 @@ def offers_of(decisions: Decisions, history: History, playbook: Playbook, first:
 
 
 def _plannable(decisions: Decisions, playbook: Playbook) -> tuple[Ints, Ints]:
-    """Rows and treatments of pairs that are eligible, worth something or listed, and take time or a quota."""
+    """Rows and treatments of pairs that are eligible, worth something or listed, and take time or a quota.
+
+    Whether an account is stopped or contacted has been decided on its list: no stop is planned that is not
+    listed, and nothing that a listed one would end.
+    """
     quotas, system = {quota.channel for quota in playbook.quotas}, _system_roles(playbook)
     takes = np.array(
         [t.kind != "none" and (t.role not in system or (t.kind == "contact" and t.channel in quotas))
@@ -112,7 +119,10 @@ def _plannable(decisions: Decisions, playbook: Playbook) -> tuple[Ints, Ints]:
         listed[np.arange(len(place)), np.maximum(place, 0)] = True
     # Where all is drawn at random, nothing but what was drawn may claim a place.
     free = (decisions.features.arm != RANDOM)[:, None]
-    wanted = ((_worth(decisions) > 0.0) & free) | listed
+    stop = np.array([t.kind == "stop" for t in playbook.treatments])
+    wanted = ((_worth(decisions) > 0.0) & free & ~stop) | listed
+    for each in np.flatnonzero(stop):
+        wanted &= ~(listed[:, each, None] & ended(playbook)[each])
     rows, index = np.nonzero(decisions.objections.eligible & wanted & takes[None, :])
     return rows.astype(np.int64), index.astype(np.int64)
 
@@ -223,15 +233,16 @@ def as_contacts(offers: pl.DataFrame, people: Sequence[str], quotas: Sequence[st
         quotas: Channels by number of their quota.
         fixed: Day of each offer that is settled, -1 = free.
     """
-    # What takes nobody's time is not spaced, so it counts as an account of its own.
-    account = offers.select(pl.struct("account_id", pl.col("user_id").is_null())).to_series().rank("dense")
+    # Only what a person says to the account is spaced: the rest counts as accounts of their own.
+    kind = pl.struct("account_id", pl.col("user_id").is_null(), "contact")
+    account = offers.select(kind).to_series().rank("dense")
     return Contacts(
         account=account.cast(pl.Int64).to_numpy() - 1,
         about=offers["about"].rank("dense").cast(pl.Int64).to_numpy() - 1,
-        person=_codes(offers["user_id"], {user: number for number, user in enumerate(people)}),
+        person=_codes(offers["user_id"], _numbered(people)),
         value=offers["value"].to_numpy(),
         minutes=offers["minutes"].to_numpy(),
-        quota=_codes(offers["channel"], {channel: number for number, channel in enumerate(quotas)}),
+        quota=np.where(offers["contact"], _codes(offers["channel"], _numbered(quotas)), -1),
         days=offers["days"].to_numpy(),
         fixed=fixed,
         promise=_promises(offers),
@@ -243,6 +254,10 @@ def _promises(offers: pl.DataFrame) -> Ints:
     number = pl.struct("account_id", "due").rank("dense").cast(pl.Int64) - 1
     found = offers.select(pl.when(pl.col("due").is_not_null()).then(number).otherwise(-1).alias("number"))
     return found["number"].to_numpy()
+
+
+def _numbered(names: Sequence[str]) -> dict[str, int]:
+    return {name: number for number, name in enumerate(names)}
 
 
 def _codes(names: pl.Series, numbers: Mapping[str, int]) -> Ints:

@@ -61,6 +61,10 @@ class Words:
         """The moment, in the reader's zone."""
         return self._local(_EPOCH + timedelta(microseconds=self.reader.now))
 
+    def stops(self, treatment: str) -> bool:
+        """Whether a suggestion of it ends contacts; not for one that the playbook does not have any more."""
+        return any(t.id == treatment and t.kind == "stop" for t in self.playbook.treatments)
+
     # -- place -------------------------------------------------------------------------------------
     @property
     def country(self) -> str:

@@ -33,9 +33,9 @@ def planning(**changes: Any) -> Playbook:
 def offer(account: str, user: str | None = "u", **others: Any) -> dict[str, Any]:
     return {
         "account_id": account, "treatment": "visit_news", "role": "r", "user_id": user, "channel": "visit",
-        "about": "topic:news", "priority": 10.0, "value": 10.0, "minutes": 30, "days": (1 << DAYS) - 1,
-        "latitude": None, "longitude": None, "listed": True, "explored": False, "in_plan": False,
-        "due": None,
+        "about": "topic:news", "contact": True, "priority": 10.0, "value": 10.0, "minutes": 30,
+        "days": (1 << DAYS) - 1, "latitude": None, "longitude": None, "listed": True,
+        "explored": False, "in_plan": False, "due": None,
     } | others  # fmt: skip
 
 
@@ -94,6 +94,19 @@ def test_nobodys_hours_and_no_quota_are_ever_exceeded(seed: int) -> None:
         others = [o for o in planned if o.account_id == item.account_id and o is not item]
         assert all(abs((o.day or 0) - (item.day or 0)) >= 2 for o in others)
         assert len(others) < 2
+
+
+def test_a_stop_is_no_contact_of_its_account_and_takes_from_no_quota() -> None:
+    """To confirm that e-mails end keeps nobody from a visit on the same day, nor from the month's visits."""
+    rows = [
+        offer("a1", minutes=30, days=1),
+        offer("a1", treatment="stop_mail", about="action:stop_mail", contact=False, minutes=2, days=1),
+    ]
+
+    one_visit = replace(planning(), quotas=(replace(MAIL, channel="visit", count=1),))
+    items = arranged(rows, people(60, "u"), one_visit)
+
+    assert [item.day for item in items] == [FIRST, FIRST]
 
 
 def test_what_is_booked_takes_its_time_and_its_place() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from data.playbooks import playbook_text
 from tests.api.company import Company, served, tables_of
+from tests.api.visitors import Visitor
 from tests.data.files import DAY, UNTIL, days_before, iso, touchpoint
 
 PLAN = {"channel": "email", "treatment": "email_guidelines", "topic": "guidelines", "status": "planned"}
@@ -63,6 +64,16 @@ def test_accepting_a_rest_ends_marketing_for_its_days_and_keeps_permissions(comp
     assert company.get("/accounts/a1/preferences") == before
 
 
+def test_what_a_rest_would_end_is_neither_planned_nor_waiting(company: Company) -> None:
+    """ "Leave her in peace" and "call her" beside each other would be no advice."""
+    plan = company.get("/plan")
+    planned = {one["suggestion"]["treatment"] for day in plan["days"] for one in day["planned"]}
+    waiting = {one["treatment"] for one in plan["waiting"]}
+
+    assert planned == {"rest_account"}
+    assert not {name for name in waiting if name.startswith(("visit", "call"))}
+
+
 def test_nobody_is_suggested_what_it_rests_from_live_or_at_night(company: Company) -> None:
     """A colleague's new list would else undo hers."""
     company.answers(rest(company), "accept")
@@ -87,3 +98,17 @@ def test_a_rest_can_be_taken_back(company: Company) -> None:
 
     assert response.status_code == 200, response.text
     assert "resting" not in against(company, MARKETING)
+
+
+def test_the_page_offers_to_confirm_a_rest_and_no_result_or_day(company: Company) -> None:
+    """Nobody was met, so there is nothing to record and no day to choose."""
+    visitor, alone = Visitor(company), f"/suggestions/{rest(company)['suggestion_id']}"
+    day, page = (visitor.client.get(path).text for path in ("/day", alone))
+
+    assert (
+        'class="card-mark" aria-hidden="true"><svg class="icon" aria-hidden="true"><use href="#i-stop"' in day
+    )
+    for text in (day, page):
+        assert ">Accept</button>" in text
+        assert "Record the result" not in text
+    assert "Choose the day" not in page
