@@ -264,7 +264,9 @@ def value_of(column: Value, value: Value, reader: Reader) -> str:
     if not isinstance(value, str):
         return FORMATS["number"](value, reader)
     named = reader.playbook.column_values.get(str(column), {}).get(value)
-    return text_in(named, reader.language, value) if named else isolated(value, reader.spoken)
+    if named:
+        return in_digits(text_in(named, reader.language, value), reader)
+    return isolated(value, reader.spoken)
 
 
 FORMATS: dict[str, Callable[[Value, Reader], str]] = {

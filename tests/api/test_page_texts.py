@@ -140,8 +140,11 @@ def test_l_arabic_digits_follow_the_country(zone: str, time: str, day: str, amou
 
     assert (arabic.clock(moment), arabic.short(moment), arabic.number(1234.5, 1)) == (time, day, amount)
     assert arabic.digits == ("arabic-indic" if amount.startswith("١") else "decimal")
+    ages = "من ٤٠ إلى ٤٩" if amount.startswith("١") else "من 40 إلى 49"
+    assert ages in str(arabic.value("age_group", "40 to 49"))
     english = Words(Reader("en", micros(moment), ZoneInfo(zone), read_playbook("pharma")))
     assert english.number(12) == "12"
+    assert "40 to 49" in str(english.value("age_group", "40 to 49"))
 
 
 ARABIC = "AE BH DJ DZ EG IQ JO KM KW LB LY MA MR OM PS QA SA SD SO SY TD TN YE".split()
