@@ -81,7 +81,7 @@ def decide_bucket(night: Night, bucket: int) -> int:
             decisions = decider.decide(history, moments)
         else:
             scores = kept_scores(night.folder.read(bucket, "scores"), len(accounts))
-            decider = replace(decider, prices=night_prices(night.folder), plan=night.run_id)
+            decider = replace(decider, prices=night_prices(night.folder, accounts), plan=night.run_id)
             decisions = decider.decide_again(history, moments, scores)
             first = first_day(decider.playbook, night.as_of)
             offers = offers_of(decisions, history, decider.playbook, first)

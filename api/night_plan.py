@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ import polars as pl
 
 from api.people_time import minutes_by_day
 from data.ledger.ledger import Ledger
-from data.ledger.plan_types import NightPlan, PersonDays, PlanHead, PlanItem, PlanMove
+from data.ledger.plan_types import PLAN_ITEMS, NightPlan, PersonDays, PlanHead, PlanItem, PlanMove
+from data.ledger.schema import dumps
 from data.nights import NightFolder
 from engine.arbitration import drawn_share
 from engine.plan import Contacts, Limits, Plan, solve
@@ -21,13 +22,15 @@ from engine.plan_prices import Prices
 from engine.plan_route import in_order, near_together
 from engine.plan_why import DISPLACED, Displaced, displaced
 from engine.playbook import Playbook
-from engine.records import Ints
+from engine.records import Bools, Ints
 from engine.shadow_prices import ShadowPrices
 
 _DISPLACED_TOLD = 20
 """What has no place and is told of, per person."""
 _UNMET_TOLD = 1_000
 """Accounts whose minimum is not met that are named; all are counted."""
+_AT_ONCE = 50_000
+"""Reasons that are objects at the same time."""
 _LEAST_VALUE = 1e-6
 """In currency: what was drawn at random is tried whatever it is worth."""
 
@@ -56,7 +59,7 @@ class People:
         days = range(first, first + (settings.horizon_days if settings else 1))
         roles = {role.id for role in playbook.roles if not role.system}
         named = {user.user_id for user in ledger.users() if user.role in roles}
-        named |= set(offers["user_id"].drop_nulls()) | set(booked["user_id"].drop_nulls())
+        named |= set(offers["user_id"].drop_nulls().unique()) | set(booked["user_id"].drop_nulls().unique())
         users = tuple(sorted(named))
         calendars, away = ledger.plans.calendars(), ledger.plans.absences()
         minutes = [minutes_by_day(playbook, calendars.get(u, {}), away.get(u, ()), days) for u in users]
@@ -157,8 +160,7 @@ def _displaced(offers: pl.DataFrame, contacts: Contacts, limits: Limits, plan: P
     only = np.zeros(len(offers), dtype=bool)
     only[told] = True
     why = displaced(contacts, limits, plan, only=only)
-    identities = offers.select("account_id", "treatment", "role").rows()
-    reasons = [json.dumps(_reason(why, int(i), identities)) for i in told]
+    reasons = [json.dumps(reason) for reason in _reasons(offers, why, told)]
     return offers[told].with_columns(pl.Series("why", reasons, dtype=pl.String))
 
 
@@ -173,24 +175,20 @@ def _unmet(offers: pl.DataFrame, contacts: Contacts, limits: Limits, plan: Plan)
     # All else would have given way, so nothing but what is settled or due itself stands in the way.
     first = (contacts.promise >= 0) | (contacts.fixed >= 0)
     why = displaced(contacts, limits, replace(plan, day=np.where(first, plan.day, -1)), only=only)
-    identities = offers.select("account_id", "treatment", "role").rows()
-    return [
-        {"minimum": offers["due"][int(i)], "account_id": offers["account_id"][int(i)],
-         "user_id": offers["user_id"][int(i)]} | _reason(why, int(i), identities)
-        for i in told
-    ]  # fmt: skip
+    named = offers[told].select(minimum="due", account_id="account_id", user_id="user_id").to_dicts()
+    return [row | reason for row, reason in zip(named, _reasons(offers, why, told), strict=True)]
 
 
-def _minimums(due: pl.DataFrame, items: Sequence[PlanItem], unmet: Sequence[Mapping[str, Any]]
+def _minimums(due: pl.DataFrame, items: pl.DataFrame, unmet: Sequence[Mapping[str, Any]]
               ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """Of each minimum without a price: accounts due and met in the plan as it stands, the others with why.
 
     What had a day when prices were found and has none now lost its place on the account's list, to something
     drawn at random or newer.
     """
-    met = {
-        (item.due, item.account_id) for item in items if item.due and (item.day is not None or item.in_plan)
-    }
+    met = set(
+        items.filter(pl.col("day").is_not_null() | pl.col("in_plan")).select("due", "account_id").iter_rows()
+    )
     why = {(row["minimum"], row["account_id"]): row for row in unmet}
     found: dict[str, dict[str, Any]] = {}
     for minimum, account in due.select("due", "account_id").drop_nulls("due").unique().sort(pl.all()).rows():
@@ -205,21 +203,27 @@ def _minimums(due: pl.DataFrame, items: Sequence[PlanItem], unmet: Sequence[Mapp
     return found
 
 
-def _reason(why: Displaced, i: int, identities: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
-    by = int(why.by[i])
-    return {
-        "code": DISPLACED[why.code[i]],
-        "by": list(identities[by]) if by >= 0 else None,
-        "short_of": float(why.short_of[i]),
-    }
+def _reasons(offers: pl.DataFrame, why: Displaced, told: Ints) -> list[dict[str, Any]]:
+    """What keeps each of these offers (places) from a day."""
+    by = why.by[told]
+    stands = offers[np.maximum(by, 0)].select("account_id", "treatment", "role").rows()
+    found = zip(why.code[told].tolist(), by.tolist(), stands, why.short_of[told].tolist(), strict=True)
+    return [
+        {"code": DISPLACED[code], "by": list(one) if place >= 0 else None, "short_of": short_of}
+        for code, place, one, short_of in found
+    ]
 
 
-def night_prices(folder: NightFolder) -> ShadowPrices | None:
-    """The prices that a run goes by; None where it makes no plan."""
+def night_prices(folder: NightFolder, accounts: Collection[str] | None = None) -> ShadowPrices | None:
+    """The prices that a run goes by, with what is planned of some accounts or of all; None where it makes no
+    plan."""
     found = folder.prices()
     if found is None:
         return None
-    return shadow_prices(*found)
+    head, given = found
+    if accounts is not None:
+        given = given.filter(pl.col("account_id").is_in(list(accounts)))
+    return shadow_prices(head, given)
 
 
 def shadow_prices(head: Mapping[str, Any], given: pl.DataFrame) -> ShadowPrices:
@@ -233,6 +237,8 @@ def shadow_prices(head: Mapping[str, Any], given: pl.DataFrame) -> ShadowPrices:
 
 def settled_days(offers: pl.DataFrame, moves: Sequence[PlanMove], first: int, horizon: int) -> Ints:
     """The plan's day of each offer that its person has settled by hand, -1 = none."""
+    if not moves:
+        return np.full(len(offers), -1, dtype=np.int64)
     days = {(*move.identity, move.user_id): move.day - first for move in moves}
     keys = offers.select("account_id", "treatment", "role", "user_id").iter_rows()
     found = np.array([days.get(key, -1) for key in keys], dtype=np.int64)
@@ -255,30 +261,26 @@ def make_plan(folder: NightFolder, ledger: Ledger, playbook: Playbook, buckets: 
     people = People.of(ledger, playbook, offers, _bookings(folder, buckets), first)
     settled = settled_days(offers, ledger.plans.moves(from_day=first), first, people.minutes.shape[1])
     prices = prices_for(head, people.users, playbook)
-    items = arrange(
+    items = arranged(
         offers, people.users, people.limits(playbook), playbook, prices=prices, settled=settled, first=first
     )
     persons = [PersonDays(user, people.days_of(user)) for user in people.users]
     kept = {name: head[name] for name in ("minute", "slot", "quota", "closed")}
     if any(minimum.worth is None for minimum in playbook.minimums):
-        judged = pl.concat([folder.read(b, "offers").select("due", "account_id") for b in buckets])
+        judged = pl.concat([folder.read(b, "offers", ["due", "account_id"]) for b in buckets])
         kept["minimums"] = _minimums(judged, items, head["unmet"])
     shown = PlanHead(folder.path.name, first, people.minutes.shape[1], head["value"], head["bound"], kept)
-    return NightPlan(shown, persons, [*items, *_not_listed(folder.displaced(), items)])
+    return NightPlan(shown, persons, pl.concat([items, _not_listed(folder.displaced(), items)]))
 
 
-def _not_listed(found: pl.DataFrame, items: Sequence[PlanItem]) -> list[PlanItem]:
+def _not_listed(found: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """What was not worth its price, as items that no list has."""
-    listed = {item.identity for item in items}
-    return [
-        PlanItem(
-            row["account_id"], row["treatment"], row["role"], row["user_id"], False, None, None, False,
-            row["priority"], row["value"], row["minutes"], row["days"], row["latitude"], row["longitude"],
-            json.loads(row["why"]), listed=False, due=row["due"],
-        )
-        for row in found.iter_rows(named=True)
-        if (row["account_id"], row["treatment"], row["role"]) not in listed
-    ]  # fmt: skip
+    left = found.join(items, on=["account_id", "treatment", "role"], how="anti", maintain_order="left")
+    why = pl.Series([dumps(json.loads(reason)) for reason in left["why"]], dtype=pl.String)
+    return left.with_columns(
+        in_plan=pl.lit(value=False), day=pl.lit(None), place=pl.lit(None), settled=pl.lit(value=False),
+        listed=pl.lit(value=False), why=why,
+    ).select(pl.col(name).cast(kind) for name, kind in PLAN_ITEMS.items())  # fmt: skip
 
 
 def prices_for(head: Mapping[str, Any], users: Sequence[str], playbook: Playbook) -> Prices:
@@ -292,6 +294,16 @@ def prices_for(head: Mapping[str, Any], users: Sequence[str], playbook: Playbook
 
 def arrange(offers: pl.DataFrame, users: Sequence[str], limits: Limits, playbook: Playbook, *,
             prices: Prices, settled: Ints, first: int) -> list[PlanItem]:  # fmt: skip
+    """`arranged` as items: for one person's days."""
+    found = arranged(offers, users, limits, playbook, prices=prices, settled=settled, first=first)
+    return [
+        PlanItem(**row | {"why": row["why"] and json.loads(row["why"])})
+        for row in found.iter_rows(named=True)
+    ]
+
+
+def arranged(offers: pl.DataFrame, users: Sequence[str], limits: Limits, playbook: Playbook, *,
+             prices: Prices, settled: Ints, first: int) -> pl.DataFrame:  # fmt: skip
     """Who does what on which day in which order, and why the rest waits.
 
     What was drawn at random gets its day first: the time that was held back is for it.
@@ -300,6 +312,9 @@ def arrange(offers: pl.DataFrame, users: Sequence[str], limits: Limits, playbook
         offers: Columns `OFFERS` and `in_plan`; of these users, or nobody's.
         settled: Day of each offer that is settled, -1 = free.
         first: The plan's first day.
+
+    Returns:
+        Columns `PLAN_ITEMS`, in the order of the offers.
     """
     contacts = as_contacts(offers, users, [quota.channel for quota in playbook.quotas], settled)
     drawn = offers["explored"].to_numpy() & (settled < 0)
@@ -317,24 +332,30 @@ def arrange(offers: pl.DataFrame, users: Sequence[str], limits: Limits, playbook
 
 
 def _items(offers: pl.DataFrame, contacts: Contacts, plan: Plan, why: Displaced, first: int
-           ) -> list[PlanItem]:  # fmt: skip
-    place = _places(offers, contacts, plan.day)
-    rows = offers.iter_rows(named=True)
-    identities = offers.select("account_id", "treatment", "role").rows()
-    items = []
-    for i, row in enumerate(rows):
-        planned = plan.day[i] >= 0
-        items.append(
-            PlanItem(
-                row["account_id"], row["treatment"], row["role"], row["user_id"], bool(row["in_plan"]),
-                int(plan.day[i]) + first if planned and contacts.person[i] >= 0 else None,
-                int(place[i]) if place[i] > 0 else None, row["settled"], row["priority"], row["value"],
-                row["minutes"], row["days"],
-                row["latitude"], row["longitude"], None if planned else _reason(why, i, identities),
-                due=row["due"],
-            )
-        )  # fmt: skip
-    return items
+           ) -> pl.DataFrame:  # fmt: skip
+    planned, place = plan.day >= 0, _places(offers, contacts, plan.day)
+    on_a_day = planned & (contacts.person >= 0)
+    return offers.with_columns(
+        day=_where(on_a_day, plan.day + first), place=_where(place > 0, place),
+        why=_why_waiting(offers, why, planned), listed=pl.lit(value=True),
+    ).select(pl.col(name).cast(kind) for name, kind in PLAN_ITEMS.items())  # fmt: skip
+
+
+def _why_waiting(offers: pl.DataFrame, why: Displaced, planned: Bools) -> pl.Series:
+    """What keeps each offer from a day as the ledger writes it, null = it is planned.
+
+    Some at a time: all of a large book as objects would not fit into memory.
+    """
+    found = [pl.Series(dtype=pl.String)]
+    for waiting in np.array_split(np.flatnonzero(~planned), len(offers) // _AT_ONCE + 1):
+        found.append(pl.Series(map(dumps, _reasons(offers, why, waiting)), dtype=pl.String))
+    place = pl.Series(np.cumsum(~planned) - 1, dtype=pl.Int64)
+    return pl.concat(found).gather(place.set(pl.Series(planned), None))
+
+
+def _where(known: Bools, values: Ints) -> pl.Series:
+    """The values that are known, the others null."""
+    return pl.Series(values, dtype=pl.Int64).set(pl.Series(~known), None)
 
 
 def _places(offers: pl.DataFrame, contacts: Contacts, day: Ints) -> Ints:
@@ -353,9 +374,3 @@ def _places(offers: pl.DataFrame, contacts: Contacts, day: Ints) -> Ints:
 
 def _bookings(folder: NightFolder, buckets: Sequence[int]) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=BOOKINGS), *(folder.read(b, "bookings") for b in buckets)])
-
-
-def plan_frame(plan: NightPlan) -> pl.DataFrame:
-    """All items of a plan, a row each; `why` as JSON."""
-    rows = [{**asdict(item), "why": json.dumps(item.why)} for item in plan.items]
-    return pl.DataFrame(rows, infer_schema_length=None)

@@ -13,6 +13,7 @@ from data.times import to_iso
 from engine.playbook import Playbook
 
 _IDENTITY = ["account_id", "treatment", "role"]
+_LISTED = {"account_id": pl.String()} | dict.fromkeys(("treatment", "role", "channel"), pl.Categorical())
 
 
 def summarise(
@@ -23,9 +24,9 @@ def summarise(
     Args:
         before: The run shown until now; None = this is the first.
     """
-    lists = pl.concat([night.folder.read(bucket, "lists") for bucket in buckets])
-    listed = _identities(lists)
-    known = _identities(_lists_of(before))
+    lists = pl.concat([night.folder.read(bucket, "lists", ["explored", "options"]) for bucket in buckets])
+    listed = _identities(night.folder, buckets)
+    known = _identities(before, before.finished()) if before else _identities(night.folder, [])
     with_list = listed["account_id"].n_unique()
     return {
         "run": night.run_id,
@@ -74,27 +75,24 @@ def lines(summary: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _lists_of(folder: NightFolder | None) -> pl.DataFrame:
-    """All lists of an earlier run whose files are still there."""
-    buckets = range(0) if folder is None else folder.finished()
-    frames = [folder.read(bucket, "lists") for bucket in buckets] if folder is not None else []
-    # Lists of a version that wrote them otherwise are not compared with.
-    frames = [frame for frame in frames if frame.schema["proposals"] == PROPOSALS]
-    return (
-        pl.concat(frames)
-        if frames
-        else pl.DataFrame(schema={"account_id": pl.String(), "proposals": PROPOSALS})
-    )
+def _identities(folder: NightFolder, buckets: list[int]) -> pl.DataFrame:
+    """Account, treatment, role and channel of everything that a run lists, as far as its files are there.
 
-
-def _identities(lists: pl.DataFrame) -> pl.DataFrame:
-    """Account, treatment, role and channel of everything that is listed."""
-    listed = lists.select("account_id", "proposals").explode("proposals").drop_nulls("proposals")
-    return listed.unnest("proposals").select(*_IDENTITY, "channel")
+    Of each bucket only that is kept: with its reasons a night of a large book would not fit into memory.
+    """
+    frames = [pl.DataFrame(schema=_LISTED)]
+    for bucket in buckets:
+        lists = folder.read(bucket, "lists", ["account_id", "proposals"])
+        # Lists of a version that wrote them otherwise are not compared with.
+        if lists.schema["proposals"] == PROPOSALS:
+            listed = lists.explode("proposals").drop_nulls("proposals").unnest("proposals")
+            frames.append(listed.select(pl.col(name).cast(kind) for name, kind in _LISTED.items()))
+    return pl.concat(frames)
 
 
 def _counts(listed: pl.DataFrame, column: str) -> dict[str, int]:
-    counts = listed.group_by(column).len().sort("len", column, descending=[True, False])
+    counts = listed.group_by(pl.col(column).cast(pl.String)).len()
+    counts = counts.sort("len", column, descending=[True, False])
     return dict(zip(counts[column].to_list(), counts["len"].to_list(), strict=True))
 
 

@@ -19,7 +19,7 @@ from joblib import Parallel, delayed
 
 from api.decider import Decider, LiveDecider, NoHistoryError, read_decider
 from api.night_bucket import AccountList, Night, decide_bucket, judge_bucket, read_lists
-from api.night_plan import find_prices, make_plan, night_prices, plan_frame
+from api.night_plan import find_prices, make_plan, night_prices
 from api.night_spark import BucketWork, each_on_spark
 from api.night_summary import summarise
 from api.service import Service
@@ -42,7 +42,7 @@ from engine.plan_offers import first_day
 from engine.playbook import Playbook
 from engine.records import DAY_MICROS, ContactStop
 
-CHUNK = 200
+CHUNK = 400
 """Accounts published in one transaction, so that live writes wait only shortly."""
 
 ONE_PROCESS_ACCOUNTS = 5_000
@@ -126,7 +126,7 @@ def _run(settings: Settings, ledger: Ledger, as_of: int | None, each: Each, *, i
         report("deciding and publishing", done, len(buckets))
     if playbook.plan is not None:
         plan = make_plan(night.folder, ledger, playbook, buckets)
-        night.folder.write_plan(plan_frame(plan))
+        night.folder.write_plan(plan.items)
         ledger.plans.store(plan)
     ledger.stand_ins.sweep(now=clock())
     ledger.escalate_late(now=clock())
@@ -257,8 +257,10 @@ def _in_processes(processes: int, work: BucketWork, night: Night, buckets: Seque
 
 def _publish(night: Night, bucket: int, ledger: Ledger, service: Service, clock: Callable[[], int]) -> int:
     """Stage a bucket's lists in chunks; returns how many accounts were decided again on newer facts."""
-    staged, versions = ledger.staged(night.run_id), night.folder.versions()
-    left = iter([found for found in read_lists(night, bucket) if found.decision.account_id not in staged])
+    lists = list(read_lists(night, bucket))
+    accounts = [found.decision.account_id for found in lists]
+    staged, versions = ledger.staged(night.run_id, accounts), night.folder.versions(accounts)
+    left = iter([found for found in lists if found.decision.account_id not in staged])
     again = 0
     while chunk := list(islice(left, CHUNK)):
         current = [found for found in chunk if not found.redecide]

@@ -61,9 +61,9 @@ class NightFolder:
             beside.write_bytes(files[name])
             os.replace(beside, self.path / name)
 
-    def read(self, bucket: int, part: Part) -> pl.DataFrame:
-        """One part of a finished bucket."""
-        return pl.read_parquet(self._file(bucket, part))
+    def read(self, bucket: int, part: Part, columns: list[str] | None = None) -> pl.DataFrame:
+        """One part of a finished bucket, or some columns of it."""
+        return pl.read_parquet(self._file(bucket, part), columns=columns)
 
     def of_account(self, part: Part, account_id: str) -> pl.DataFrame | None:
         """One account's rows of a part of the buckets that are finished; None where there are none."""
@@ -136,9 +136,10 @@ class NightFolder:
         frame.write_parquet(beside)
         os.replace(beside, self.path / "versions.parquet")
 
-    def versions(self) -> dict[str, int]:
-        """As written."""
-        frame = pl.read_parquet(self.path / "versions.parquet")
+    def versions(self, accounts: Collection[str]) -> dict[str, int]:
+        """Of these accounts, as written; an account that was not known then has none."""
+        theirs = pl.col("account_id").is_in(list(accounts))
+        frame = pl.scan_parquet(self.path / "versions.parquet").filter(theirs).collect()
         return dict(zip(frame["account_id"].to_list(), frame["version"].to_list(), strict=True))
 
     def _file(self, bucket: int, part: Part) -> Path:

@@ -269,10 +269,10 @@ class Ledger(PeopleActs, PeopleKept):
         with self._database.reading() as connection:
             return runs.current(connection)
 
-    def staged(self, run_id: str) -> frozenset[str]:
-        """Accounts that are already published to that run."""
+    def staged(self, run_id: str, account_ids: Sequence[str]) -> frozenset[str]:
+        """Those of these accounts that are already published to that run."""
         with self._database.reading() as connection:
-            return runs.published(connection, run_id)
+            return runs.published(connection, run_id, account_ids)
 
     def stage(
         self, run_id: str, accounts: Sequence[tuple[LoggedDecision, Sequence[Proposal], int]], *, now: int

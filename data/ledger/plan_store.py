@@ -9,6 +9,8 @@ from data.ledger import plans
 from data.ledger.connection import Database
 from data.ledger.plan_types import NightPlan, PersonDays, PersonPlan, PlanHead, PlanItem, PlanMove
 
+_ITEMS_AT_ONCE = 5_000
+
 
 class PlanStore:
     """The how is in `data.ledger.plans`."""
@@ -17,9 +19,15 @@ class PlanStore:
         self._database = database
 
     def store(self, plan: NightPlan) -> None:
-        """Store a run's plan, whole; it comes on show with the run's lists."""
+        """Store a run's plan, in place of what it had; it comes on show with the run's lists.
+
+        Items some at a time, so that who writes meanwhile waits only shortly.
+        """
         with self._database.writing() as connection:
-            plans.store(connection, plan)
+            plans.begin(connection, plan)
+        for items in plan.items.iter_slices(_ITEMS_AT_ONCE):
+            with self._database.writing() as connection:
+                plans.add_items(connection, plan.head.run_id, items)
 
     def head(self) -> PlanHead | None:
         """What holds for all of the plan on show; None where the run on show has none."""

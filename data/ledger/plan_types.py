@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
+
+import polars as pl
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,16 @@ class PlanItem:
         return self.account_id, self.treatment, self.role
 
 
+PLAN_ITEMS: Mapping[str, pl.DataType] = {
+    "account_id": pl.String(), "treatment": pl.String(), "role": pl.String(), "user_id": pl.String(),
+    "in_plan": pl.Boolean(), "day": pl.Int64(), "place": pl.Int64(), "settled": pl.Boolean(),
+    "priority": pl.Float64(), "value": pl.Float64(), "minutes": pl.Int64(), "days": pl.Int64(),
+    "latitude": pl.Float64(), "longitude": pl.Float64(), "why": pl.String(), "listed": pl.Boolean(),
+    "due": pl.String(),
+}  # fmt: skip
+"""Items as columns, named as the attributes of `PlanItem`; `why` as the ledger writes JSON."""
+
+
 @dataclass(frozen=True)
 class PersonDays:
     """A person's time in a plan.
@@ -115,8 +127,8 @@ class PlanMove:
 
 @dataclass(frozen=True)
 class NightPlan:
-    """What a night stores of its plan."""
+    """What a night stores of its plan; items as columns `PLAN_ITEMS`, since a large book has millions."""
 
     head: PlanHead
-    people: Sequence[PersonDays] = field(default_factory=tuple)
-    items: Sequence[PlanItem] = field(default_factory=tuple)
+    people: Sequence[PersonDays]
+    items: pl.DataFrame

@@ -6,13 +6,14 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
+import polars as pl
 import sqlalchemy as sa
 
 from data.ledger import plan_schema as p
 from data.ledger import schema as t
 from data.ledger.plan_types import NightPlan, PersonDays, PersonPlan, PlanHead, PlanItem, PlanMove
 from data.ledger.runs import SHOWN_RUN
-from data.ledger.statements import chunks, columns, named, upsert
+from data.ledger.statements import chunks, columns, insert_many, named, upsert
 from data.ledger.types import ConflictError
 
 Check = Callable[[list[Any]], None]
@@ -23,17 +24,20 @@ _PERSON = tuple(field.name for field in fields(PersonDays))
 _MOVE = tuple(field.name for field in fields(PlanMove))
 
 
-def store(connection: sa.Connection, plan: NightPlan) -> None:
-    """Put a run's plan in place of what it had; on show when the run is."""
+def begin(connection: sa.Connection, plan: NightPlan) -> None:
+    """Put a run's plan without its items in place of what it had; on show when the run is."""
     run_id = plan.head.run_id
     for table in (p.plans, p.plan_people, p.plan_items):
         connection.execute(sa.delete(table).where(table.c.run_id == run_id))
     connection.execute(sa.insert(p.plans).values(**asdict(plan.head)))
-    rows = [(p.plan_people, [asdict(person) for person in plan.people]),
-            (p.plan_items, [asdict(item) for item in plan.items])]  # fmt: skip
-    for table, all_rows in rows:
-        for chunk in chunks(all_rows):
-            connection.execute(sa.insert(table), [{"run_id": run_id, **row} for row in chunk])
+    insert_many(connection, p.plan_people, [{"run_id": run_id, **asdict(one)} for one in plan.people])
+
+
+def add_items(connection: sa.Connection, run_id: str, items: pl.DataFrame) -> None:
+    """Put items of a run's plan there; columns `PLAN_ITEMS`."""
+    rows = items.iter_rows(named=True)
+    made = [{"run_id": run_id, **row, "why": row["why"] and t.Written(row["why"])} for row in rows]
+    insert_many(connection, p.plan_items, made)
 
 
 def head(connection: sa.Connection) -> PlanHead | None:

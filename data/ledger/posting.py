@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,7 +40,7 @@ class _Live:
     listed: bool
     is_new: bool
 
-    @property
+    @cached_property
     def identity(self) -> Identity:
         return self.account_id, self.treatment, self.role
 
@@ -56,10 +57,11 @@ class _Wanted:
     decision_id: str
     proposal: Proposal
 
-    @property
+    @cached_property
     def identity(self) -> Identity:
         return self.account_id, self.proposal.treatment, self.proposal.role
 
+    @cached_property
     def row(self) -> dict[str, Any]:
         """What a listing and a suggestion say of it."""
         said = {name: getattr(self.proposal, name) for name in _SAID}
@@ -183,7 +185,7 @@ def _identify(
     made = {one.identity: _suggestion_id(one.identity, earlier.get(one.identity, 0)) for one in missing}
     rows = [
         {
-            **one.row(),
+            **one.row,
             "suggestion_id": made[one.identity],
             "treatment": one.proposal.treatment,
             "role": one.proposal.role,
@@ -235,7 +237,7 @@ def suggest_own(
         _end(connection, [live], "withdrawn", now=now)
     connection.execute(
         sa.insert(t.suggestions).values(
-            **wanted.row(), suggestion_id=own.suggestion_id, treatment=proposal.treatment, role=proposal.role,
+            **wanted.row, suggestion_id=own.suggestion_id, treatment=proposal.treatment, role=proposal.role,
             state="accepted", posted_at=now, answered_by=own.user_id, source="person",
         )
     )  # fmt: skip
@@ -309,7 +311,7 @@ def _list(
         connection.execute(sa.delete(t.listings).where(of_accounts))
     rows = [
         {
-            **one.row(),
+            **one.row,
             "run_id": run_id,
             "suggestion_id": suggestion_ids[one.identity],
             "is_new": one.identity in fresh,

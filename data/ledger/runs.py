@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from data.ledger import plan_schema as p
 from data.ledger import schema as t
 from data.ledger.changes import note_lists
-from data.ledger.statements import columns, upsert
+from data.ledger.statements import chunks, columns, upsert
 from data.ledger.types import Run, UnknownError
 
 _RUN = ("run_id", "as_of", "state", "started_at", "completed_at", "summary")
@@ -63,10 +63,15 @@ def being_staged(connection: sa.Connection) -> list[str]:
     return list(connection.scalars(sa.select(t.runs.c.run_id).where(t.runs.c.state == "running")))
 
 
-def published(connection: sa.Connection, run_id: str) -> frozenset[str]:
-    """Accounts published to a run."""
-    query = sa.select(t.published.c.account_id).where(t.published.c.run_id == run_id)
-    return frozenset(connection.scalars(query))
+def published(connection: sa.Connection, run_id: str, account_ids: Sequence[str]) -> frozenset[str]:
+    """Those of these accounts that are published to a run."""
+    own = t.published.c
+    query = sa.select(own.account_id).where(own.run_id == run_id)
+    return frozenset(
+        account
+        for chunk in chunks(account_ids)
+        for account in connection.scalars(query.where(own.account_id.in_(chunk)))
+    )
 
 
 def complete(connection: sa.Connection, run_id: str, *, summary: Mapping[str, Any], now: int) -> None:

@@ -33,7 +33,10 @@ LIVE_STATES = ("open", "accepted", "snoozed")
 
 def dumps(value: Any) -> str:
     """JSON in one way only: keys sorted, no spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 class Written(str):

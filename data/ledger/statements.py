@@ -49,28 +49,54 @@ def upsert(
         statement = statement.on_conflict_do_update(index_elements=key, set_=changes)
     else:
         statement = statement.on_conflict_do_nothing(index_elements=key)
-    for chunk in chunks(sorted(distinct, key=lambda row: tuple(row[name] for name in key))):
-        connection.execute(statement, [dict(row) for row in chunk])
+    _execute_many(connection, statement, sorted(distinct, key=lambda row: tuple(row[name] for name in key)))
 
 
 def insert_many(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert many new rows, all with the same columns: by COPY on PostgreSQL, else some at a time."""
     if connection.dialect.name != "postgresql" or len(rows) < _COPIED:
-        for chunk in chunks(rows, CHUNK):
-            connection.execute(sa.insert(table), [dict(row) for row in chunk])
+        _execute_many(connection, sa.insert(table), rows)
         return
     names = list(rows[0])
-    kept = [table.c[name].type.bind_processor(connection.dialect) for name in names]
+    kept = _kept_by(connection, table, names)
     statement = "COPY {} ({}) FROM STDIN".format(table.name, ", ".join(f'"{name}"' for name in names))
     driver: Any = connection.connection.driver_connection
     module: Any = connection.dialect.loaded_dbapi
     try:
         with driver.cursor() as cursor, cursor.copy(statement) as copy:
             for row in rows:
-                values = zip(kept, (row[name] for name in names), strict=True)
-                copy.write_row([keep(value) if keep else value for keep, value in values])
+                copy.write_row(_values(row, names, kept))
     except module.Error as error:
         # As SQLAlchemy would have said it: callers know its errors.
         raise sa.exc.DBAPIError.instance(
             statement, None, error, module.Error, hide_parameters=True, dialect=connection.dialect
         ) from error
+
+
+def _execute_many(connection: sa.Connection, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """An insert of rows, all with the same columns.
+
+    SQLite's driver is given them as they are: SQLAlchemy takes several times as long for a row as SQLite.
+    """
+    if connection.dialect.name != "sqlite":
+        for chunk in chunks(rows):
+            connection.execute(statement, [dict(row) for row in chunk])
+        return
+    if not rows:
+        return
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
+    names = compiled.positiontup
+    kept = _kept_by(connection, statement.table, names)
+    for chunk in chunks(rows):
+        values = [tuple(_values(row, names, kept)) for row in chunk]
+        connection.exec_driver_sql(str(compiled), values)
+
+
+def _kept_by(connection: sa.Connection, table: sa.Table, names: Sequence[str]) -> list[Any]:
+    """How the database keeps a value of each column; None = as it is."""
+    return [table.c[name].type.bind_processor(connection.dialect) for name in names]
+
+
+def _values(row: Mapping[str, Any], names: Sequence[str], kept: Sequence[Any]) -> list[Any]:
+    """What the driver is given of a row."""
+    return [keep(row[name]) if keep else row[name] for name, keep in zip(names, kept, strict=True)]

@@ -273,7 +273,7 @@ def test_a_process_that_dies_while_staging_leaves_nothing_half(
 
     killed(ledger_url, "stage", statement)
 
-    assert ledger.staged("n1") == frozenset()
+    assert ledger.staged("n1", ["a", "b"]) == frozenset()
     lists = {account: [proposal(), proposal("call", rank=2)] for account in "ab"}
     night(ledger, "n1", lists)
     assert len(ledger.worklist("u", now=NOON, limit=99)) == 4
