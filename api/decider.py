@@ -122,7 +122,7 @@ class Decider:
         allow, and what another role is given now."""
         placed = decisions.ranking.places[row]
         doubled = self.same_thing[placed[placed > 0]].any(axis=0)
-        over = {t.id for t, twice in zip(self.playbook.treatments, doubled, strict=True) if twice}
+        over = {self.playbook.treatments[place].id for place in doubled.nonzero()[0]}
         return sorted(over | set(ended_treatments(ended_in(decisions, row, self.playbook), self.playbook)))
 
 

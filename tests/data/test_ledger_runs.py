@@ -61,6 +61,7 @@ def test_an_account_without_proposals_is_staged_too(ledger: Ledger) -> None:
     night(ledger, "n1", {"a": [], "b": [proposal()]}, complete=False)
 
     assert ledger.staged("n1", ["a", "b"]) == {"a", "b"}
+    assert ledger.staged("n1", ["b"]) == {"b"}
     assert ledger.staged("n2", ["a", "b"]) == frozenset()
 
 
