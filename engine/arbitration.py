@@ -331,7 +331,8 @@ def _fill(priority: Floats, eligible: Bools, placed: Ints, limits: tuple[Ints, B
     room, counts, clash = limits
     left, still = np.empty(room.shape[1], dtype=np.int64), np.empty(eligible.shape[1], dtype=np.bool_)
     for i in range(placed.shape[0]):
-        left[:] = room[i]
+        for limit in range(left.size):
+            left[limit] = room[i, limit]
         for t in range(still.size):
             still[t] = eligible[i, t] and priority[i, t] > 0.0
         for place in range(1, placed.shape[1]):

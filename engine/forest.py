@@ -17,7 +17,6 @@ from engine.features import Features, FeatureSet
 from engine.forest_masks import (
     TREATMENT,
     Candidates,
-    Masks,
     Places,
     Ready,
     fixed_words,
@@ -88,10 +87,10 @@ class Forest:
         score_pairs(self._ready(features, asked), groups, scores)
         return scores
 
-    def _masks(self) -> Masks:
+    def _masks(self) -> Held:
         if "masks" not in self.memory:
-            self.memory["masks"] = masks_of(self.trees, len(self.feature_names))
-        return cast(Masks, self.memory["masks"])
+            self.memory["masks"] = hold(masks_of(self.trees, len(self.feature_names)))
+        return cast(Held, self.memory["masks"])
 
     def _places(self, features: Features) -> Places:
         """Where the features stand that splits read, by group; kept for the set of features met last."""
@@ -112,8 +111,8 @@ class Forest:
             kept[1] is asked or np.array_equal(kept[1], asked)
         ):  # fmt: skip
             return cast(Held, kept[3])
-        masks = self._masks()
-        found = hold(Ready(masks, places, candidates_of(masks, places, features, asked)))
+        masks, held_places = self._masks(), hold(places)
+        found = hold(Ready(masks, held_places, candidates_of(masks, held_places, features, asked)))
         own = asked if asked is features.set.every else asked.copy()
         self.memory["ready"] = (places, own, features.treatment, found)
         return found
@@ -153,9 +152,9 @@ def _unknown_feature(name: str, known: tuple[str, ...]) -> str:
     return f"The forest reads feature {name!r}, which is not known here{hint}; train a new release."
 
 
-def candidates_of(masks: Masks, places: Places, features: Features, asked: Ints) -> Candidates:
+def candidates_of(masks: Held, places: Held, features: Features, asked: Ints) -> Candidates:
     """The words of treatments, and of channels, topics and messages of which nothing is known or was seen."""
-    own, words = features.set, int(masks.word[-1])
+    own, words = features.set, int(masks.given.word[-1])
     widths = (len(own.channel), len(own.topic), len(own.message))
     fixed = np.full((5, max(*widths, 1)), np.nan)
     for row, group in enumerate(("channel", "topic", "message")):

@@ -22,7 +22,6 @@ from engine.forest_masks import (
     TOPIC,
     TREATMENT,
     Bits,
-    Masks,
     Places,
     add_leaves,
     masks_of,
@@ -41,14 +40,14 @@ class Joint(NamedTuple):
     """Forests side by side.
 
     Attributes:
-        masks: Their splits; a block of trees is a forest.
-        places: Features by group, `_FIXED` and `_MOVING`, at their places in a row of values.
+        masks: Their splits, `Masks`; a block of trees is a forest.
+        places: `Places`, features by group, `_FIXED` and `_MOVING`, at their places in a row of values.
         reads: Group, member and column of each value, member -1 = there is none; shape (F, 3).
         words: Words after the splits on treatments.
     """
 
-    masks: Masks
-    places: Places
+    masks: Held
+    places: Held
     reads: Ints
     words: Bits
 
@@ -70,12 +69,13 @@ def joint_of(forests: Sequence[Forest], features: Features, treatments: Ints) ->
     order = np.argsort(~fixed, kind="stable")
     places = Places(np.array([0, fixed.sum(), len(order)], dtype=np.int64), order, order)  # counts
     ends = np.cumsum([0, *(len(forest.trees.roots) for forest in forests)], dtype=np.int64)  # counts
-    masks = masks_of(trees, len(read))._replace(block=ends)
-    words = np.full(int(masks.word[-1]), np.iinfo(np.uint64).max, dtype=np.uint64)
+    splits = masks_of(trees, len(read))._replace(block=ends)
+    masks, held_places = hold(splits), hold(places)
+    words = np.full(int(splits.word[-1]), np.iinfo(np.uint64).max, dtype=np.uint64)
     values = np.full(len(read), np.nan)
     values[fixed] = features.treatment[read[fixed, 1], read[fixed, 2]]
-    rule_out(masks, places, _FIXED, values, words)
-    return hold(Joint(masks, places, read, words))
+    rule_out(masks, held_places, np.int64(_FIXED), values, words)
+    return hold(Joint(masks, held_places, read, words))
 
 
 def score_joint(joint: Held, features: Features, forests: int) -> Floats:
@@ -118,12 +118,11 @@ def _side_by_side(forests: Sequence[Trees], features: Sequence[Ints]) -> Trees:
 
 
 @compiled
-def _score(held: Held, groups: tuple[Floats, Floats, Floats, Floats], scores: Floats) -> None:
+def _score(joint: Held, groups: tuple[Floats, Floats, Floats, Floats], scores: Floats) -> None:
     """Add up the leaves of each forest for all moments, one after the other; `scores` are given as 0."""
-    joint = held.value
     masks, places, reads = joint.masks, joint.places, joint.reads
     account, channel, topic, message = groups
-    row, words = np.empty(reads.shape[0]), np.empty_like(joint.words)
+    row, words = np.empty(reads.shape[0]), np.empty(joint.words.size, dtype=np.uint64)
     for i in range(scores.shape[0]):
         for j in range(reads.shape[0]):
             group, member, column = reads[j, 0], reads[j, 1], reads[j, 2]
@@ -135,8 +134,9 @@ def _score(held: Held, groups: tuple[Floats, Floats, Floats, Floats], scores: Fl
                 row[j] = channel[i, member, column]
             else:
                 row[j] = topic[i, member, column] if group == TOPIC else message[i, member, column]
-        words[:] = joint.words
-        rule_out(masks, places, _MOVING, row, words)
+        for w in range(words.size):
+            words[w] = joint.words[w]
+        rule_out(masks, places, np.int64(_MOVING), row, words)
         for k in range(scores.shape[1]):
             first, last = masks.word[masks.block[k]], masks.word[masks.block[k + 1]]
             add_leaves(masks, k, words[first:last].reshape(1, last - first), scores[i, k : k + 1])

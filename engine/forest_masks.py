@@ -108,10 +108,10 @@ class Candidates(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """All that scores are made of besides what is known of accounts."""
+    """All that scores are made of besides what is known of accounts: `Masks`, `Places`, `Candidates`."""
 
-    masks: Masks
-    places: Places
+    masks: Held
+    places: Held
     candidates: Candidates
 
 
@@ -241,29 +241,34 @@ _first_bit = cast(Callable[[np.uint64], int], intrinsic(_count_trailing_zeros))
 
 
 @compiled
-def rule_out(masks: Masks, places: Places, group: int, row: Floats, words: Bits) -> None:
+def rule_out(masks: Held, places: Held, group: int | np.int64, row: Floats, words: Bits) -> None:
     """AND what the values of one row of a group leave of the words."""
-    # One function for all its features: to hand the arrays of a forest on costs more than to use them.
+    # Arrays are taken out of what is held once: to read them there costs more than to use them.
     coded, missing, zero, numeric = masks.coded, masks.missing, masks.zero, masks.numeric
-    threshold, feature, column = masks.threshold, places.feature, places.column
+    coded_start, coded_word, coded_left = coded.start, coded.word, coded.left
+    missing_start, missing_word, missing_left = missing.start, missing.word, missing.left
+    zero_start, zero_word, zero_left = zero.start, zero.word, zero.left
+    start, word, left, threshold = numeric.start, numeric.word, numeric.left, masks.threshold
+    feature, column, categories, first, last = (
+        places.feature, places.column, masks.categories, masks.first, masks.last
+    )  # fmt: skip
     for p in range(places.start[group], places.start[group + 1]):
         f = feature[p]
         value = row[column[p]]
-        if coded.start[f + 1] > coded.start[f]:
-            for e in range(coded.start[f], coded.start[f + 1]):
-                if not _among(value, masks.categories, masks.first[e], masks.last[e]):
-                    words[coded.word[e]] &= coded.left[e]
+        for e in range(coded_start[f], coded_start[f + 1]):
+            if not _among(value, categories, first[e], last[e]):
+                words[coded_word[e]] &= coded_left[e]
         if np.isnan(value):
-            for e in range(missing.start[f], missing.start[f + 1]):
-                words[missing.word[e]] &= missing.left[e]
+            for e in range(missing_start[f], missing_start[f + 1]):
+                words[missing_word[e]] &= missing_left[e]
         elif abs(value) <= NEARLY_ZERO:
-            for e in range(zero.start[f], zero.start[f + 1]):
-                words[zero.word[e]] &= zero.left[e]
+            for e in range(zero_start[f], zero_start[f + 1]):
+                words[zero_word[e]] &= zero_left[e]
         else:
-            for e in range(numeric.start[f], numeric.start[f + 1]):
+            for e in range(start[f], start[f + 1]):
                 if value <= threshold[e]:
                     break
-                words[numeric.word[e]] &= numeric.left[e]
+                words[word[e]] &= left[e]
 
 
 @compiled
@@ -276,14 +281,15 @@ def _among(value: float, categories: Words, first: int, last: int) -> bool:
 
 
 @compiled
-def fixed_words(masks: Masks, places: Places, rows: tuple[Floats, Floats], words: tuple[Bits, Bits]) -> None:
+def fixed_words(masks: Held, places: Held, rows: tuple[Floats, Floats], words: tuple[Bits, Bits]) -> None:
     """Fill the words of candidates and those that are `Candidates.fixed`, from rows of their values."""
     treatment, fixed = rows
     of_treatment, of_fixed = words
     of_treatment[:] = _ALL
     of_fixed[:] = _ALL
+    # A number that is known beforehand would be compiled for by itself: hence np.int64, here and below.
     for k in range(of_treatment.shape[0]):
-        rule_out(masks, places, TREATMENT, treatment[k], of_treatment[k])
+        rule_out(masks, places, np.int64(TREATMENT), treatment[k], of_treatment[k])
     for k in range(of_fixed.shape[0]):
         rule_out(masks, places, (CHANNEL, TOPIC, CHANNEL, TOPIC, MESSAGE)[k], fixed[k], of_fixed[k])
 
@@ -297,13 +303,20 @@ def _same(row: Floats, other: Floats) -> bool:
 
 
 @compiled
-def _see(ready: Ready, group: int, rows: Floats, words: Bits, which: Ints) -> None:
+def _copy(given: Bits, words: Bits) -> None:
+    """A loop, since numba words what went wrong where an array does not fit, which takes long to compile."""
+    for w in range(words.size):
+        words[w] = given[w]
+
+
+@compiled
+def _see(ready: Held, group: int | np.int64, rows: Floats, words: Bits, which: Ints) -> None:
     """The words of an account's channels, topics or messages, and in which row those of each stand: of what
     nothing was seen, or no split asks for, they are those of the row after the last."""
-    masks, places, candidates = ready
+    masks, places, candidates = ready.masks, ready.places, ready.candidates
     asks = places.start[group + 1] > places.start[group]
     nothing = candidates.nothing[group - CHANNEL, : rows.shape[1]]
-    words[rows.shape[0]] = candidates.fixed[group + 1]
+    _copy(candidates.fixed[group + 1], words[rows.shape[0]])
     for k in range(rows.shape[0]):
         which[k] = rows.shape[0]
         if asks and not _same(rows[k], nothing):
@@ -321,11 +334,10 @@ def _join(parts: tuple[Bits, Bits, Bits, Bits, Bits], joined: Bits) -> None:
 
 
 @compiled
-def score_pairs(held: Held, groups: tuple[Floats, Floats, Floats, Floats], scores: Floats) -> None:
+def score_pairs(ready: Held, groups: tuple[Floats, Floats, Floats, Floats], scores: Floats) -> None:
     """Raw scores of all moments and candidates, (n, m), from the groups account, channel, topic, message, by
-    what is `Ready`."""
-    ready = held.value
-    masks, places, candidates = ready
+    what is held ready."""
+    masks, places, candidates = ready.masks, ready.places, ready.candidates
     account, channel, topic, message = groups
     m, count = candidates.place.size, masks.word[-1]
     of_account = np.empty(count, dtype=np.uint64)
@@ -333,18 +345,20 @@ def score_pairs(held: Held, groups: tuple[Floats, Floats, Floats, Floats], score
     of_channel = np.empty((channel.shape[1] + 2, count), dtype=np.uint64)
     of_topic = np.empty((topic.shape[1] + 2, count), dtype=np.uint64)
     of_message = np.empty((m + 1, count), dtype=np.uint64)
-    of_channel[-1], of_topic[-1] = candidates.fixed[0], candidates.fixed[1]
+    _copy(candidates.fixed[0], of_channel[-1])
+    _copy(candidates.fixed[1], of_topic[-1])
     channels, topics = np.full(channel.shape[1] + 1, -1), np.full(topic.shape[1] + 1, -1)
     messages, asked = np.empty(m, dtype=np.int64), np.empty((m, message.shape[2]))
     joined = np.empty((m, _widest(masks)), dtype=np.uint64)
     for i in range(scores.shape[0]):
         of_account[:] = _ALL
-        rule_out(masks, places, ACCOUNT, account[i], of_account)
-        _see(ready, CHANNEL, channel[i], of_channel, channels)
-        _see(ready, TOPIC, topic[i], of_topic, topics)
+        rule_out(masks, places, np.int64(ACCOUNT), account[i], of_account)
+        _see(ready, np.int64(CHANNEL), channel[i], of_channel, channels)
+        _see(ready, np.int64(TOPIC), topic[i], of_topic, topics)
         for k in range(m):
-            asked[k] = message[i, candidates.place[k]]
-        _see(ready, MESSAGE, asked, of_message, messages)
+            for j in range(asked.shape[1]):
+                asked[k, j] = message[i, candidates.place[k], j]
+        _see(ready, np.int64(MESSAGE), asked, of_message, messages)
         scores[i] = 0.0
         for b in range(masks.block.size - 1):
             first, last = masks.word[masks.block[b]], masks.word[masks.block[b + 1]]
@@ -361,7 +375,7 @@ def score_pairs(held: Held, groups: tuple[Floats, Floats, Floats, Floats], score
 
 
 @compiled
-def _widest(masks: Masks) -> int:
+def _widest(masks: Held) -> int:
     """Words of the largest block."""
     widest = 1
     for b in range(masks.block.size - 1):
@@ -370,7 +384,7 @@ def _widest(masks: Masks) -> int:
 
 
 @compiled
-def add_leaves(masks: Masks, block: int, joined: Bits, scores: Floats) -> None:
+def add_leaves(masks: Held, block: int, joined: Bits, scores: Floats) -> None:
     """Add the leaves of a block's trees to the scores of all candidates, tree after tree."""
     word, base, leaf = masks.word, masks.base, masks.leaf
     begin = word[masks.block[block]]

@@ -51,6 +51,15 @@ class Columns(NamedTuple):
     counted: Ints
 
 
+class Groups(NamedTuple):
+    """The columns of each group."""
+
+    account: Columns
+    channel: Columns
+    topic: Columns
+    message: Columns
+
+
 class Touchpoints(NamedTuple):
     """Versions of touchpoints; `answers[r]` to `answers[r + 1]` are the positive responses of row r. `actor`:
     code of the role that acted, -1 = not known."""
@@ -160,9 +169,8 @@ class _Met(NamedTuple):
 
 
 @compiled
-def _count(block: Floats, i: int, s: int, columns: Columns, met: _Met) -> None:
+def _count(row: Floats, columns: Columns, met: _Met) -> None:
     event, age, answer_age = met
-    row = block[i, s]
     # Only the columns that the event can change: most of them count something else.
     for place in range(columns.of_event[event], columns.of_event[event + 1]):
         j = columns.counted[place]
@@ -205,7 +213,7 @@ def _answer_age(touchpoints: Touchpoints, row: int, at: int) -> int:
 
 
 @compiled
-def _counts_at(touchpoints: Touchpoints, row: int, at: int, web: bool) -> bool:
+def _counts_at(touchpoints: Touchpoints, row: int, at: int, web: bool | np.bool_) -> bool:
     """Whether a version of a touchpoint is known and means something: done before, or planned for later."""
     if not touchpoints.valid_from[row] < at <= touchpoints.valid_to[row]:
         return False
@@ -221,7 +229,7 @@ def count_touchpoints(
     touchpoints: Touchpoints,
     web: Bools,
     blocks: tuple[Floats, Floats, Floats, Floats],
-    columns: tuple[Columns, Columns, Columns, Columns],
+    columns: Groups,
 ) -> None:
     """Fill the groups any, channel, topic and treatment; `web`: whether web behaviour may be used."""
     account, channel, topic, message = blocks
@@ -233,17 +241,17 @@ def count_touchpoints(
             event = touchpoints.event[row]
             answer_age = _answer_age(touchpoints, row, at) if event == OUTBOUND_DONE else NEVER
             met = _Met(event, at - touchpoints.time[row], answer_age)
-            _count(account, i, 0, columns[0], met)
+            _count(account[i, 0], columns.account, met)
             if touchpoints.channel[row] >= 0:
-                _count(channel, i, touchpoints.channel[row], columns[1], met)
+                _count(channel[i, touchpoints.channel[row]], columns.channel, met)
             if touchpoints.topic[row] >= 0:
-                _count(topic, i, touchpoints.topic[row], columns[2], met)
+                _count(topic[i, touchpoints.topic[row]], columns.topic, met)
             if touchpoints.treatment[row] >= 0:
-                _count(message, i, touchpoints.treatment[row], columns[3], met)
-        _rates(account, i, columns[0])
-        _rates(channel, i, columns[1])
-        _rates(topic, i, columns[2])
-        _rates(message, i, columns[3])
+                _count(message[i, touchpoints.treatment[row]], columns.message, met)
+        _rates(account, i, columns.account)
+        _rates(channel, i, columns.channel)
+        _rates(topic, i, columns.topic)
+        _rates(message, i, columns.message)
 
 
 @compiled
@@ -372,7 +380,7 @@ def count_limits(questions: Questions, touchpoints: Touchpoints, limits: Limits,
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
         for row in range(touchpoints.start[owner], touchpoints.start[owner + 1]):
-            if touchpoints.event[row] == INBOUND_DONE or not _counts_at(touchpoints, row, at, True):
+            if touchpoints.event[row] == INBOUND_DONE or not _counts_at(touchpoints, row, at, np.bool_(True)):
                 continue
             away = abs(at - touchpoints.time[row])
             for k in range(limits.days.size):

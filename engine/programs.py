@@ -232,14 +232,13 @@ def constant(program: Program) -> float:
 
 
 @compiled
-def _run(held: Held, columns: Columns, truths: Truth) -> None:
+def _run(program: Held, columns: Columns, truths: Truth) -> None:
     """What is the same for all treatments is worked out for a block of accounts at a time, the rest for all
     treatments of an account. A step writes a row of numbers or of truth."""
-    program = held.value
     parts, spread, asked, last = program.parts, program.spread, program.asked, program.steps.shape[0]
     lanes = (truths.shape[2] + _LANES - 1) // _LANES * _LANES
     numbers, truth = np.zeros((last, lanes)), np.zeros((last, lanes), dtype=np.int8)
-    _read_each(program, columns, (0, 0, parts[0]), numbers)
+    _read_each(program, columns, (np.int64(0), np.int64(0), parts[0]), numbers)
     _work(program, parts[0], parts[1], numbers, truth)
     count = min(truths.shape[1], _BLOCK)
     facts, said = np.zeros((parts[3], count)), np.zeros((parts[3], count), dtype=np.int8)
@@ -263,7 +262,7 @@ def _run(held: Held, columns: Columns, truths: Truth) -> None:
 
 # Arrays are taken out of tuples once, and not cut into rows: both cost more than most steps.
 @compiled
-def _read(program: Code, columns: Columns, start: int, facts: Floats) -> None:
+def _read(program: Held, columns: Columns, start: int, facts: Floats) -> None:
     """Facts of a block of moments that are the same for all treatments: column after column, since a
     processor fetches what lies at even distances ahead of time."""
     steps, channel, topic = program.steps, columns.channel, columns.topic
@@ -286,7 +285,9 @@ def _read(program: Code, columns: Columns, start: int, facts: Floats) -> None:
 
 
 @compiled
-def _read_each(program: Code, columns: Columns, which: tuple[int, int, int], numbers: Floats) -> None:
+def _read_each(
+    program: Held, columns: Columns, which: tuple[np.int64 | int, np.int64 | int, int], numbers: Floats
+) -> None:
     """One value for each treatment: of moment i, by the steps from first to last."""
     (i, first, last), treatment, message = which, columns.treatment, columns.message
     for r in range(first, last):
@@ -313,7 +314,7 @@ def _read_each(program: Code, columns: Columns, which: tuple[int, int, int], num
 
 
 @compiled
-def _look_up(program: Code, columns: Columns, i: int, r: int, numbers: Floats) -> None:
+def _look_up(program: Held, columns: Columns, i: int | np.int64, r: int, numbers: Floats) -> None:
     """What a table has for each treatment: the place of a gate, or a row for each stage."""
     op, column, treatments = program.steps[r, _OP], program.steps[r, _A], columns.treatment.shape[0]
     if op == PICK:
@@ -329,7 +330,7 @@ def _look_up(program: Code, columns: Columns, i: int, r: int, numbers: Floats) -
 
 
 @compiled
-def _work(program: Code, first: int, last: int, numbers: Floats, truth: Truth) -> None:
+def _work(program: Held, first: int, last: int, numbers: Floats, truth: Truth) -> None:
     """The steps from first to last, for all that stands side by side in the registers."""
     steps, tables, count = program.steps, program.tables, numbers.shape[1]
     for r in range(first, last):

@@ -16,7 +16,7 @@ from engine import rule_kernels as loops
 from engine.encoded import EncodedHistory
 from engine.holding import Held, hold
 from engine.kernels import (
-    Columns,
+    Groups,
     Limits,
     Occurrences,
     Pauses,
@@ -60,6 +60,15 @@ class Facts(NamedTuple):
     closed: Bools
 
 
+class Nothing(NamedTuple):
+    """What the columns of each group say where nothing was seen."""
+
+    account: Floats
+    channel: Floats
+    topic: Floats
+    message: Floats
+
+
 class Book(NamedTuple):
     """What a playbook counts facts by.
 
@@ -70,8 +79,8 @@ class Book(NamedTuple):
         web_allowed: Whether web behaviour may be used without consent.
     """
 
-    columns: tuple[Columns, Columns, Columns, Columns]
-    nothing: tuple[Floats, Floats, Floats, Floats]
+    columns: Groups
+    nothing: Nothing
     limits: Limits
     pauses: Pauses
     hands: Hands
@@ -121,10 +130,8 @@ def _facts_of(facts: EncodedHistory) -> Held:
 
 @kept_with
 def _book_of(playbook: Playbook) -> Held:
-    account, channel, topic, message = (tallies.columns_of(group) for group in tallies.GROUPS)
-    of_account, of_channel, of_topic, of_message = (tallies.nothing_seen(group) for group in tallies.GROUPS)
     return hold(Book(
-        (account, channel, topic, message), (of_account, of_channel, of_topic, of_message),
+        Groups(*map(tallies.columns_of, tallies.GROUPS)), Nothing(*map(tallies.nothing_seen, tallies.GROUPS)),
         tallies.limits_of(playbook), tallies.pauses_of(playbook), hands_of(playbook), repeat_counts(playbook),
         same_of(playbook), candidates_of(playbook), len(playbook.channels), len(playbook.topics),
         len(playbook.roles), np.array(gates.gate_places(playbook).first),
@@ -133,10 +140,9 @@ def _book_of(playbook: Playbook) -> Held:
 
 
 @compiled
-def _sweep(questions: Questions, held_facts: Held, held_book: Held) -> tuple[
+def _sweep(questions: Questions, facts: Held, book: Held) -> tuple[
     Floats, Floats, Floats, Floats, Floats, Ints
 ]:  # fmt: skip
-    facts, book = held_facts.value, held_book.value
     n, first = questions.at.size, book.gates
     version = kernels.latest_known(questions, facts.versions)
     consent, web = np.zeros((n, book.channels, 2)), np.zeros(n)
@@ -169,38 +175,40 @@ def _lay(block: Floats, first: int, found: Floats) -> None:
 
 
 @compiled
-def _statistics(questions: Questions, facts: Facts, book: Book, web: Floats, version: Ints) -> tuple[
+def _statistics(questions: Questions, facts: Held, book: Held, web: Floats, version: Ints) -> tuple[
     Floats, Floats, Floats, Floats
 ]:  # fmt: skip
     """The groups account, with its attributes, channel, topic and message."""
-    account, channel = _blank(questions, book, 0, 1), _blank(questions, book, 1, book.channels)
-    topic = _blank(questions, book, 2, book.topics)
-    message = _blank(questions, book, 3, book.candidates.actor.size)
+    n, nothing = web.size, book.nothing
+    account, channel = _blank(n, np.int64(1), nothing.account), _blank(n, book.channels, nothing.channel)
+    topic = _blank(n, book.topics, nothing.topic)
+    message = _blank(n, book.candidates.actor.size, nothing.message)
     allowed = np.empty(web.size, dtype=np.bool_)
     for i in range(web.size):
         allowed[i] = book.web_allowed or web[i] > 0.0
     kernels.count_touchpoints(
         questions, facts.touchpoints, allowed, (account, channel, topic, message), book.columns
     )
-    columns = book.columns[0]
+    columns = book.columns.account
     worth = (kernels.OUTCOMES, kernels.OUTCOME_VALUE, kernels.DAYS_SINCE_OUTCOME)
     kernels.count_occurrences(questions, facts.outcomes, account, columns, worth)
-    nothing = kernels.NOT_COUNTED
-    kernels.count_occurrences(questions, facts.optouts, account, columns, (kernels.OPTOUTS, nothing, nothing))
+    none = kernels.NOT_COUNTED
+    kernels.count_occurrences(questions, facts.optouts, account, columns, (kernels.OPTOUTS, none, none))
     own, counted = account.shape[2], facts.attributes.shape[1]
     whole = np.empty((web.size, own + counted))
     for i in range(web.size):
-        whole[i, :own] = account[i, 0]
-        whole[i, own:] = facts.attributes[version[i]]
+        for j in range(own):
+            whole[i, j] = account[i, 0, j]
+        for j in range(counted):
+            whole[i, own + j] = facts.attributes[version[i], j]
     return whole, channel, topic, message
 
 
 @compiled
-def _blank(questions: Questions, book: Book, group: int, members: int) -> Floats:
+def _blank(n: int, members: int | np.int64, nothing: Floats) -> Floats:
     """A group where nothing was seen; shape (n, members, columns)."""
-    nothing = book.nothing[group]
-    block = np.empty((questions.at.size, members, nothing.size))
-    for i in range(block.shape[0]):
+    block = np.empty((n, members, nothing.size))
+    for i in range(n):
         for member in range(members):
             for j in range(nothing.size):
                 block[i, member, j] = nothing[j]
@@ -208,7 +216,7 @@ def _blank(questions: Questions, book: Book, group: int, members: int) -> Floats
 
 
 @compiled
-def _pauses(questions: Questions, facts: Facts, book: Book, found: Floats) -> None:
+def _pauses(questions: Questions, facts: Held, book: Held, found: Floats) -> None:
     """Contacts against each limit, days since each pause began, what is put off, and days of rest left."""
     first = book.gates
     n, treatments = questions.at.size, book.candidates.actor.size
@@ -228,7 +236,7 @@ def _pauses(questions: Questions, facts: Facts, book: Book, found: Floats) -> No
 
 
 @compiled
-def _others(questions: Questions, facts: Facts, book: Book, found: Floats) -> None:
+def _others(questions: Questions, facts: Held, book: Held, found: Floats) -> None:
     """What people deal with and were offered, what was repeated, and what other actors do."""
     first = book.gates
     n, treatments = questions.at.size, book.candidates.actor.size

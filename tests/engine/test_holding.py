@@ -15,8 +15,7 @@ class Pair(NamedTuple):
 
 
 @compiled
-def first(held: Held) -> float:
-    pair = held.value
+def first(pair: Held) -> float:
     return float(pair.numbers[pair.places[0]])
 
 
