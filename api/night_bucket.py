@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,10 +66,24 @@ class AccountList:
     redecide: bool
 
 
+@contextmanager
+def without_collection() -> Iterator[None]:
+    """No search for cycles meanwhile: a bucket makes hundreds of thousands of small objects, hardly any of
+    them in a cycle, and every search walks all that the process holds."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
 _read: dict[tuple[Any, ...], Decider] = {}
 """The decider of the run this process works for."""
 
 
+@without_collection()
 def decide_bucket(night: Night, bucket: int) -> int:
     """Decide a bucket's accounts and write what its folder keeps; nothing where that is done already.
 
@@ -93,6 +109,7 @@ def decide_bucket(night: Night, bucket: int) -> int:
     return len(accounts)
 
 
+@without_collection()
 def judge_bucket(night: Night, bucket: int) -> int:
     """What a bucket's accounts bring to the plan: scores, offers and what is booked; nothing where that is
     done already. Returns how many accounts the bucket has."""

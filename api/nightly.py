@@ -18,7 +18,7 @@ from typing import Any
 from joblib import Parallel, delayed
 
 from api.decider import Decider, LiveDecider, NoHistoryError, read_decider
-from api.night_bucket import AccountList, Night, decide_bucket, judge_bucket, read_lists
+from api.night_bucket import AccountList, Night, decide_bucket, judge_bucket, read_lists, without_collection
 from api.night_plan import find_prices, make_plan, night_prices
 from api.night_spark import BucketWork, each_on_spark
 from api.night_summary import summarise
@@ -255,6 +255,7 @@ def _in_processes(processes: int, work: BucketWork, night: Night, buckets: Seque
         yield bucket
 
 
+@without_collection()
 def _publish(night: Night, bucket: int, ledger: Ledger, service: Service, clock: Callable[[], int]) -> int:
     """Stage a bucket's lists in chunks; returns how many accounts were decided again on newer facts."""
     lists = list(read_lists(night, bucket))
