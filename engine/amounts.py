@@ -17,9 +17,10 @@ import numpy as np
 from engine import numerics
 from engine.decide import Decisions
 from engine.drivers import GENERAL, columns_of
+from engine.features import FeatureSet
 from engine.numerics import compiled
 from engine.playbook import ContextWeight, Playbook
-from engine.records import Floats, Ints
+from engine.records import Floats, Ints, kept_with
 
 
 @dataclass(frozen=True)
@@ -117,10 +118,7 @@ def _parts(decisions: Decisions, account: int, treatment: int, *, of_response: b
         scorer = decisions.scorer
         explain = scorer.response_contributions if of_response else scorer.contributions
         constant, by_feature = explain(decisions.features, moments, treatment)
-        columns = columns_of(decisions.features.set)
-        codes = (GENERAL, *sorted({column.driver for column in columns} - {GENERAL}))
-        driver = np.array([codes.index(column.driver) for column in columns], dtype=np.int64)
-        window = np.array([column.window_days or 0 for column in columns], dtype=np.int64)
+        codes, driver, window = _by_driver(decisions.features.set)
         totals = np.zeros((len(moments), len(codes)))
         totals[:, 0] = constant
         windows = np.zeros(totals.shape, dtype=np.int64)
@@ -128,6 +126,15 @@ def _parts(decisions: Decisions, account: int, treatment: int, *, of_response: b
         places = {int(moment): row for row, moment in enumerate(moments)}
         found = decisions.explained[treatment, of_response] = _Parts(places, codes, totals, windows)
     return found
+
+
+@kept_with
+def _by_driver(features: FeatureSet) -> tuple[tuple[str, ...], Ints, Ints]:
+    """Codes of the drivers, general first; of each feature its driver's place and its window, 0 = none."""
+    columns = columns_of(features)
+    codes = (GENERAL, *sorted({column.driver for column in columns} - {GENERAL}))
+    driver = np.array([codes.index(column.driver) for column in columns], dtype=np.int64)
+    return codes, driver, np.array([column.window_days or 0 for column in columns], dtype=np.int64)
 
 
 @compiled

@@ -13,9 +13,9 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from engine import numerics
-from engine.features import Features
+from engine.features import Features, FeatureSet
 from engine.forest import Forest, ForestError
-from engine.records import Floats, Ints
+from engine.records import Floats, Ints, kept_for
 from engine.ways import Ways, explain_rows, ways_of
 
 SMALLEST_MOVE = 1e-6
@@ -65,14 +65,20 @@ class ForestTerm:
 
     def contributions(self, features: Features, moments: Ints) -> Contributions:
         """By the features that the forest reads. Raises ForestError as `Forest.predict_pairs` does."""
-        place = {name: column for column, name in enumerate(features.set.names)}
-        self.forest.check_known(features)
-        columns = np.array([place[name] for name in self.forest.feature_names], dtype=np.int64)
+        columns = _columns_read(self.forest, features.set)
         chosen = np.full(len(moments), self.treatment, dtype=np.int64)
         found = forest_contributions(self.forest, features.row_matrix(chosen, moments)[:, columns])
-        by_feature = np.zeros((len(moments), len(place)))
+        by_feature = np.zeros((len(moments), len(features.set.names)))
         by_feature[:, columns] = found.features * self.scale
         return Contributions(found.constant * self.scale, by_feature)
+
+
+@kept_for
+def _columns_read(forest: Forest, own: FeatureSet) -> Ints:
+    """Where a forest's features stand in a model's row. Raises ForestError."""
+    forest.check_known(own)
+    place = {name: column for column, name in enumerate(own.names)}
+    return np.array([place[name] for name in forest.feature_names], dtype=np.int64)
 
 
 def whole(features: Features, amounts: Floats) -> Contributions:

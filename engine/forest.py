@@ -96,7 +96,7 @@ class Forest:
         """Where the features stand that splits read, by group; kept for the set of features met last."""
         kept = self.memory.get("places")
         if not isinstance(kept, tuple) or kept[0] is not features.set:
-            self.check_known(features)
+            self.check_known(features.set)
             sources = sources_of(self.feature_names, features.set)
             read = np.intersect1d(self.trees.feature, np.arange(len(self.feature_names)))
             read = read[np.argsort(sources.group[read], kind="stable")]
@@ -117,9 +117,9 @@ class Forest:
         self.memory["ready"] = (places, own, features.treatment, found)
         return found
 
-    def check_known(self, features: Features) -> None:
+    def check_known(self, own: FeatureSet) -> None:
         """Raises ForestError when the forest reads a feature that the set does not have."""
-        known = features.set.names
+        known = own.names
         for name in self.feature_names:
             if name not in known:
                 raise ForestError(_unknown_feature(name, known))

@@ -60,7 +60,7 @@ def joint_of(forests: Sequence[Forest], features: Features, treatments: Ints) ->
     reads: dict[tuple[int, int, int], int] = {}
     parts = []
     for forest, treatment in zip(forests, treatments.tolist(), strict=True):
-        forest.check_known(features)
+        forest.check_known(features.set)
         own = _reads_of(forest, features, treatment)
         parts.append(np.array([reads.setdefault(read, len(reads)) for read in own], dtype=np.int64))
     trees = _side_by_side([forest.trees for forest in forests], parts)

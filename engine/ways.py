@@ -12,6 +12,7 @@ Source:
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,22 @@ SHORT = 7
 WORD = 64
 """A tree of at most so many splits says in one word where it sends a row."""
 
+REMEMBERED = 32
+"""Of so many words a tree knows what it added; a power of two."""
+
+
+class Memory(NamedTuple):
+    """What trees added for the words that they said last; written by `explain_rows`, one at a time.
+
+    Attributes:
+        word, known: By tree; shape (trees, REMEMBERED).
+        sums: What the tree added for it, by its own features; shape (trees, REMEMBERED, features).
+    """
+
+    word: Words
+    known: Bools
+    sums: Floats
+
 
 class Ways(NamedTuple):
     """The ways to all leaves; arrays by leaf have one more entry, the end of the last.
@@ -44,6 +61,11 @@ class Ways(NamedTuple):
         values: The tables.
         nodes: Where a tree's splits begin; shape (trees + 1,). Its leaves begin there plus its own number.
         constant: The mean score of the training's rows; shape (1,).
+        begins, own: Where a tree's features begin, shape (trees + 1,), and their columns.
+        place: Of each of the leaf's features: which of its tree's it is.
+        asks, goes: Of the same, as bits of its tree's word: its splits, and those of them that go left. For
+            trees that have no word they say nothing.
+        memory: What trees added to rows explained before.
     """
 
     steps: Ints
@@ -57,6 +79,12 @@ class Ways(NamedTuple):
     values: Floats
     nodes: Ints
     constant: Floats
+    begins: Ints
+    own: Ints
+    place: Ints
+    asks: Words
+    goes: Words
+    memory: Memory
 
 
 class _Tree(NamedTuple):
@@ -73,13 +101,17 @@ def ways_of(forest: Forest) -> Ways:
     trees, up = forest.trees, _upwards(forest.trees, forest.cover)
     steps = np.zeros(len(up.leaf_parent) + 1, dtype=np.int64)
     _count_steps(up, steps)
-    total = int(steps[-1])
+    total, nodes = int(steps[-1]), _tree_nodes(trees)
+    begins, own = _own_features(trees.feature, nodes)
     ways = Ways(
         steps, np.empty(total, np.int64), np.empty(total, np.bool_), np.empty(total, np.int64),
         np.zeros(len(steps), np.int64), np.empty(total, np.int64), np.empty(total),
-        np.full(len(up.leaf_parent), -1), np.empty(0), _tree_nodes(trees), np.zeros(1),
+        np.full(len(up.leaf_parent), -1), np.empty(0), nodes, np.zeros(1), begins, own,
+        np.empty(total, np.int64), np.zeros(total, np.uint64), np.zeros(total, np.uint64),
+        _nothing_known(np.diff(begins)),
     )  # fmt: skip
     _fill(trees, ways, up)
+    _fill_words(ways)
     length = np.diff(ways.slots)
     sizes = np.where(length <= SHORT, length << np.minimum(length, SHORT), 0)
     ends = np.cumsum(sizes)  # counts
@@ -107,6 +139,19 @@ def _tree_nodes(trees: Trees) -> Ints:
         if begins[tree] < 0:
             begins[tree] = begins[tree + 1]
     return begins.astype(np.int64)
+
+
+def _own_features(feature: Ints, nodes: Ints) -> tuple[Ints, Ints]:
+    """Where each tree's features begin, and the features."""
+    own = [np.unique(feature[first:last]) for first, last in pairwise(nodes.tolist())]
+    begins = np.cumsum([0, *map(len, own)])  # counts
+    return begins.astype(np.int64), np.concatenate([np.empty(0, np.int64), *own])
+
+
+def _nothing_known(features: Ints) -> Memory:
+    shape = (len(features), REMEMBERED)
+    sums = np.empty((*shape, int(features.max(initial=0))))
+    return Memory(np.zeros(shape, np.uint64), np.zeros(shape, np.bool_), sums)
 
 
 @compiled
@@ -142,6 +187,25 @@ def _fill(trees: Trees, ways: Ways, up: _Tree) -> None:
 
 
 @compiled
+def _fill_words(ways: Ways) -> None:
+    """Which of its tree's features each feature of a leaf is, and what it asks of the tree's word."""
+    for tree in range(ways.nodes.size - 1):
+        first, last = ways.nodes[tree], ways.nodes[tree + 1]
+        for leaf in range(first + tree, last + tree + 1):
+            for k in range(ways.slots[leaf], ways.slots[leaf + 1]):
+                ways.place[k] = 0
+                while ways.own[ways.begins[tree] + ways.place[k]] != ways.feature[k]:
+                    ways.place[k] += 1
+            if last - first <= WORD:
+                for step in range(ways.steps[leaf], ways.steps[leaf + 1]):
+                    bit = np.uint64(1 << (ways.node[step] - first))
+                    k = ways.slots[leaf] + ways.slot[step]
+                    ways.asks[k] |= bit
+                    if ways.left[step]:
+                        ways.goes[k] |= bit
+
+
+@compiled
 def _fill_tables(value: Floats, ways: Ways) -> None:
     agrees, room = np.empty(SHORT, np.bool_), np.empty((2, SHORT + 1))
     for leaf in range(value.size):
@@ -159,40 +223,69 @@ def _fill_tables(value: Floats, ways: Ways) -> None:
 def explain_rows(trees: Trees, ways: Ways, rows: Floats, by_feature: Floats) -> None:
     """Add every leaf's contributions to those of every row.
 
-    Tree by tree: rows that its splits send the same ways get the same, which is worked out once.
+    Tree by tree: what a tree's splits send the same ways gets the same, which is worked out once and
+    remembered for the rows to come: mostly an account with another treatment, or a little later.
     """
-    goes_left = np.empty(trees.feature.size, np.bool_)
     words, same = np.empty(rows.shape[0], np.uint64), np.arange(rows.shape[0])
-    size = rows.shape[1]
-    sums, found = np.zeros(size), np.empty(size, np.int64)
-    room = _Room(sums, found, np.empty(size + 1, np.bool_), np.empty((2, size + 2)), np.empty(size + 1))
+    begins, own, room = ways.begins, ways.own, _room(ways)
     for tree in range(ways.nodes.size - 1):
         first, last = ways.nodes[tree], ways.nodes[tree + 1]
+        count, sums = begins[tree + 1] - begins[tree], room.sums
         if last - first <= WORD:
             _words(trees, rows, first, last, words)
-            same = np.argsort(words)
+            if words.size > 1:
+                same = np.argsort(words)
         for place in range(same.size):
             i = same[place]
-            if last - first > WORD or place == 0 or words[i] != words[same[place - 1]]:
-                directions(trees, rows[i], first, last, goes_left)
-                count = _add_leaves(trees, ways, tree, goes_left, room)
+            if last - first > WORD:
+                directions(trees, rows[i], first, last, room.goes_left)
+                _add_leaves(trees, ways, tree, room)
+            elif place == 0 or words[i] != words[same[place - 1]]:
+                sums = _of_word(trees, ways, tree, words[i], room)
             for k in range(count):
-                by_feature[i, found[k]] += sums[found[k]]
+                by_feature[i, own[begins[tree] + k]] += sums[k]
 
 
 class _Room(NamedTuple):
     """To work in.
 
     Attributes:
-        sums: What a tree adds, by feature, for the features in `found`.
+        sums: What a tree adds, by its own features.
+        goes_left: Where its splits send a row.
         agrees, pair, own: Of one way: which features agree, two rows for `_share_out`, what each adds.
     """
 
     sums: Floats
-    found: Ints
+    goes_left: Bools
     agrees: Bools
     pair: Floats
     own: Floats
+
+
+@compiled
+def _room(ways: Ways) -> _Room:
+    size = ways.memory.sums.shape[2]
+    return _Room(
+        np.empty(size),
+        np.empty(ways.nodes[-1], np.bool_),
+        np.empty(size + 1, np.bool_),
+        np.empty((2, size + 2)),
+        np.empty(size + 1),
+    )
+
+
+@compiled
+def _of_word(trees: Trees, ways: Ways, tree: int, word: int, room: _Room) -> Floats:
+    """What a tree adds where its splits send a row as the word says, by its own features."""
+    memory = ways.memory
+    mixed = np.uint64(word) * np.uint64(0x9E3779B97F4A7C15)
+    slot = np.int64(mixed >> np.uint64(32)) & (REMEMBERED - 1)
+    sums: Floats = memory.sums[tree, slot]
+    if not (memory.known[tree, slot] and memory.word[tree, slot] == word):
+        _add_leaves_of_word(trees, ways, tree, word, room)
+        sums[:] = room.sums
+        memory.word[tree, slot], memory.known[tree, slot] = word, True
+    return sums
 
 
 @compiled
@@ -221,37 +314,53 @@ def _words(trees: Trees, rows: Floats, first: int, last: int, words: Words) -> N
 
 
 @compiled
-def _add_leaves(trees: Trees, ways: Ways, tree: int, goes_left: Bools, room: _Room) -> int:
-    """What the leaves of a tree add, into the sums of its features; returns how many features it has."""
-    sums, found = room.sums, room.found
-    steps, node, left, slot, slots = ways.steps, ways.node, ways.left, ways.slot, ways.slots
-    feature, table, values = ways.feature, ways.table, ways.values
-    count = 0
-    for inner in range(ways.nodes[tree], ways.nodes[tree + 1]):
-        sums[trees.feature[inner]] = np.nan
-    for inner in range(ways.nodes[tree], ways.nodes[tree + 1]):
-        if np.isnan(sums[trees.feature[inner]]):
-            found[count], sums[trees.feature[inner]] = trees.feature[inner], 0.0
-            count += 1
+def _add_leaves_of_word(trees: Trees, ways: Ways, tree: int, word: int, room: _Room) -> None:
+    """What the leaves of a tree add, where its splits send a row as the word says."""
+    sums, slots, place, table, values = room.sums, ways.slots, ways.place, ways.table, ways.values
+    asks, goes = ways.asks, ways.goes
+    sums[:] = 0.0
     for leaf in range(ways.nodes[tree] + tree, ways.nodes[tree + 1] + tree + 1):
         begin, length = slots[leaf], slots[leaf + 1] - slots[leaf]
         if table[leaf] >= 0:
-            mask = (1 << length) - 1
-            for step in range(steps[leaf], steps[leaf + 1]):
-                if goes_left[node[step]] != left[step]:
-                    mask &= ~(1 << slot[step])
+            mask = 0
+            for k in range(length):
+                if (word ^ goes[begin + k]) & asks[begin + k] == 0:
+                    mask |= 1 << k
             row = table[leaf] + mask * length
             for k in range(length):
-                sums[feature[begin + k]] += values[row + k]
+                sums[place[begin + k]] += values[row + k]
         else:
-            room.agrees[:length] = True
-            for step in range(steps[leaf], steps[leaf + 1]):
-                if goes_left[node[step]] != left[step]:
-                    room.agrees[slot[step]] = False
+            for k in range(length):
+                room.agrees[k] = (word ^ goes[begin + k]) & asks[begin + k] == 0
             _share_out(trees.leaf[leaf], ways.share[begin : begin + length], room.agrees, room.pair, room.own)
             for k in range(length):
-                sums[feature[begin + k]] += room.own[k]
-    return count
+                sums[place[begin + k]] += room.own[k]
+
+
+@compiled
+def _add_leaves(trees: Trees, ways: Ways, tree: int, room: _Room) -> None:
+    """What the leaves of a tree without a word add, into the sums of its features."""
+    sums, goes_left, place = room.sums, room.goes_left, ways.place
+    steps, node, left, slot, slots = ways.steps, ways.node, ways.left, ways.slot, ways.slots
+    sums[:] = 0.0
+    for leaf in range(ways.nodes[tree] + tree, ways.nodes[tree + 1] + tree + 1):
+        begin, length = slots[leaf], slots[leaf + 1] - slots[leaf]
+        room.agrees[:length] = True
+        for step in range(steps[leaf], steps[leaf + 1]):
+            if goes_left[node[step]] != left[step]:
+                room.agrees[slot[step]] = False
+        if ways.table[leaf] >= 0:
+            mask = 0
+            for k in range(length):
+                if room.agrees[k]:
+                    mask |= 1 << k
+            row = ways.table[leaf] + mask * length
+            for k in range(length):
+                sums[place[begin + k]] += ways.values[row + k]
+        else:
+            _share_out(trees.leaf[leaf], ways.share[begin : begin + length], room.agrees, room.pair, room.own)
+            for k in range(length):
+                sums[place[begin + k]] += room.own[k]
 
 
 @compiled

@@ -15,7 +15,7 @@ from engine.contributions import forest_contributions
 from engine.forest import ForestError, parse_forest
 from engine.records import Floats
 from engine.scoring import LEARNERS, StartingScorer, learned_scorer, value_forest_of
-from engine.ways import SHORT, directions, ways_of
+from engine.ways import REMEMBERED, SHORT, directions, ways_of
 from tests.engine.builders import features, history, playbook
 from tests.engine.releases import arrays, grown, known_of, manifest, scorer, texts_of
 from tests.engine.test_forest import COLUMNS, KINDS, SPECIAL, awkward_rows
@@ -56,6 +56,20 @@ def test_long_ways_are_explained_like_short_ones() -> None:
     lengths = np.diff(ways_of(forest).slots)
     assert (lengths > SHORT).any()
     assert (lengths <= SHORT).any()
+
+
+@given(st.integers(0, 2**31 - 1), st.sampled_from(KINDS))
+@settings(max_examples=8, deadline=None)
+def test_rows_explained_before_change_nothing(seed: int, kind: dict) -> None:
+    """Trees remember what they added: a row's reasons are the same bits whatever was asked before it."""
+    text = grown_of_kind(seed, kind).model_to_string()
+    rows, forest = awkward_rows(seed + 3, 2 * REMEMBERED), parse_forest(text)
+    asked = np.random.default_rng(seed).integers(0, len(rows), 3 * REMEMBERED)
+
+    one_by_one = [forest_contributions(forest, rows[[row]]).features[0] for row in asked]
+
+    together = forest_contributions(parse_forest(text), rows)
+    assert np.array_equal(one_by_one, together.features[asked])
 
 
 def test_a_small_tree_is_shared_as_the_definition_says() -> None:
