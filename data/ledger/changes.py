@@ -8,13 +8,14 @@ committed later, so what is read ends before the oldest transaction that is stil
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import sqlalchemy as sa
 
 from data.ledger import schema as t
 from data.ledger.connection import Database
-from data.ledger.statements import chunks, columns
+from data.ledger.statements import chunks, columns, these
 
 Kind = Literal["posted", "changed", "gone", "hand_over", "lists"]
 KEPT_MICROS = 3 * 86_400_000_000
@@ -59,12 +60,22 @@ def note_suggestions(
     trigger: str | None = None,
 ) -> None:
     """Note that these suggestions have changed."""
-    own = t.suggestions.c
     for chunk in chunks(sorted(suggestion_ids)):
-        rows = sa.select(*_values(connection, kind, now), own.suggestion_id, own.account_id, own.role,
-                         sa.literal(trigger, sa.Text))  # fmt: skip
-        ordered = rows.where(own.suggestion_id.in_(chunk)).order_by(own.suggestion_id)
-        connection.execute(sa.insert(t.changes).from_select(_COLUMNS, ordered))
+        said = {"now": now, "of_kind": kind, "by": trigger, "these": chunk}
+        connection.execute(_note_of_suggestions(connection.dialect.name), said)
+
+
+@cache
+def _note_of_suggestions(dialect: str) -> sa.Insert:
+    """Built once: putting it together takes as long as running it."""
+    own = t.suggestions.c
+    rows = sa.select(
+        _own_transaction(dialect), sa.bindparam("now", type_=sa.BigInteger),
+        sa.bindparam("of_kind", type_=sa.Text), own.suggestion_id, own.account_id, own.role,
+        sa.bindparam("by", type_=sa.Text),
+    )  # fmt: skip
+    ordered = rows.where(own.suggestion_id.in_(these())).order_by(own.suggestion_id)
+    return sa.insert(t.changes).from_select(_COLUMNS, ordered)
 
 
 def note_hand_over(connection: sa.Connection, hand_over: str, *, now: int) -> None:
@@ -88,11 +99,15 @@ _COLUMNS = ["tx", "at", "kind", "subject", "account_id", "role", "trigger"]
 
 
 def _values(connection: sa.Connection, kind: Kind, now: int) -> list[sa.ColumnElement[Any]]:
-    return [_own_transaction(connection), sa.literal(now, sa.BigInteger), sa.literal(kind, sa.Text)]
+    return [
+        _own_transaction(connection.dialect.name),
+        sa.literal(now, sa.BigInteger),
+        sa.literal(kind, sa.Text),
+    ]
 
 
-def _own_transaction(connection: sa.Connection) -> sa.ColumnElement[int]:
-    if connection.dialect.name == "postgresql":
+def _own_transaction(dialect: str) -> sa.ColumnElement[int]:
+    if dialect == "postgresql":
         return sa.literal_column("pg_current_xact_id()::text::bigint", sa.BigInteger)
     return sa.literal_column("0", sa.BigInteger)
 

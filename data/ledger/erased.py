@@ -49,9 +49,12 @@ class Markers:
         return any(id_hash(kind, person_id, key) in self.hashes for key in self.keys)
 
 
+_KEYS_USED = sa.select(erasures.c.key_id).distinct()
+
+
 def keys_of(connection: sa.Connection) -> tuple[MarkerKey | None, ...]:
     """Under which the markers are. Raises MarkerKeyError: the home has not the key of some."""
-    used = set(connection.scalars(sa.select(erasures.c.key_id).distinct()))
+    used = set(connection.scalars(_KEYS_USED))
     if not used:
         return ()
     path = connection.get_execution_options().get("marker_key")

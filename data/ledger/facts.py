@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from data.ledger import field_notes, told, twins
 from data.ledger import schema as t
 from data.ledger.erased import ERASED, without_erased
-from data.ledger.statements import chunks, columns, upsert
+from data.ledger.statements import chunks, columns, these, upsert
 from data.ledger.types import AccountState, ConflictError, LedgerError, TailRow, UnknownError
 from engine.contract import HISTORY_TABLES, TABLES
 
@@ -41,13 +41,8 @@ def lock_accounts(connection: sa.Connection, account_ids: Iterable[str]) -> dict
     wanted = sorted(set(account_ids))
     found: dict[str, LockedAccount] = {}
     for chunk in chunks(wanted):
-        query = (
-            sa.select(*columns(t.accounts, "account_id", "version", "last_stored_at", "subject_key"))
-            .where(t.accounts.c.account_id.in_(chunk))
-            .order_by(t.accounts.c.account_id)
-            .with_for_update()
-        )
-        found |= {row.account_id: LockedAccount(*row[1:]) for row in connection.execute(query)}
+        rows = connection.execute(_TO_LOCK, {"these": chunk})
+        found |= {row.account_id: LockedAccount(*row[1:]) for row in rows}
     unknown = [account for account in wanted if account not in found]
     if unknown:
         raise UnknownError(f"There is no account {unknown[0]!r} in the ledger.")
@@ -257,8 +252,7 @@ def _known_events(connection: sa.Connection, event_ids: Sequence[str]) -> dict[s
     """event_id -> (hash of its content, stored_at, seq)."""
     known: dict[str, tuple[str, int, int]] = {}
     for chunk in chunks(event_ids):
-        query = sa.select(*columns(t.events, "event_id", "content_hash", "stored_at", "seq"))
-        found = connection.execute(query.where(t.events.c.event_id.in_(chunk)))
+        found = connection.execute(_KNOWN_EVENTS, {"these": chunk})
         known |= {row.event_id: (row.content_hash, row.stored_at, row.seq) for row in found}
     return known
 
@@ -286,16 +280,15 @@ def _insert(
          "content_hash": content_hash(row), "stored_at": row.stored_at}
         for row in rows
     ]  # fmt: skip
-    insert = sa.insert(t.events).returning(t.events.c.seq, sort_by_parameter_order=True)
     try:
-        seqs = list(connection.scalars(insert, events))
+        seqs = list(connection.scalars(_NEW_EVENTS, events))
     except sa.exc.IntegrityError:
         raise ConflictError("One of these event ids was just stored for another account.") from None
     facts = [
         {"seq": seq, "account_id": row.account_id, "content": _impersonal(row)}
         for row, seq in zip(rows, seqs, strict=True)
     ]
-    connection.execute(sa.insert(t.tail), facts)
+    connection.execute(_NEW_ROWS, facts)
     personal = [
         _personal_row(
             accounts[row.account_id].subject_key, row.table, row.content, personal_columns(row.table)
@@ -323,12 +316,8 @@ def _stamp(connection: sa.Connection, stored: Mapping[str, int]) -> None:
     """Accounts that got rows: their clock, and a new version."""
     if not stored:
         return
-    connection.execute(
-        sa.update(t.accounts)
-        .where(t.accounts.c.account_id == sa.bindparam("account"))
-        .values(version=t.accounts.c.version + 1, last_stored_at=sa.bindparam("at")),
-        [{"account": account, "at": at} for account, at in sorted(stored.items())],
-    )
+    rows = [{"account": account, "at": at} for account, at in sorted(stored.items())]
+    connection.execute(_NEWLY_STORED, rows)
 
 
 def read_tail(connection: sa.Connection, *, after: int) -> list[TailRow]:
@@ -362,3 +351,19 @@ _STATE = (
     .where(t.accounts.c.account_id == _ACCOUNT)
 )
 _TAIL_OF_ACCOUNT = _tail_query().where(t.tail.c.account_id == _ACCOUNT)
+_TO_LOCK = (
+    sa.select(*columns(t.accounts, "account_id", "version", "last_stored_at", "subject_key"))
+    .where(t.accounts.c.account_id.in_(these()))
+    .order_by(t.accounts.c.account_id)
+    .with_for_update()
+)
+_KNOWN_EVENTS = sa.select(*columns(t.events, "event_id", "content_hash", "stored_at", "seq")).where(
+    t.events.c.event_id.in_(these())
+)
+_NEW_EVENTS = sa.insert(t.events).returning(t.events.c.seq, sort_by_parameter_order=True)
+_NEW_ROWS = sa.insert(t.tail)
+_NEWLY_STORED = (
+    sa.update(t.accounts)
+    .where(t.accounts.c.account_id == _ACCOUNT)
+    .values(version=t.accounts.c.version + 1, last_stored_at=sa.bindparam("at", type_=sa.BigInteger))
+)

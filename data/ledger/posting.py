@@ -18,7 +18,7 @@ from data.ledger import acts, contact_stops, hand_overs, runs
 from data.ledger import schema as t
 from data.ledger.changes import note_suggestions
 from data.ledger.facts import append, join_appends, lock_accounts
-from data.ledger.statements import chunks, columns, insert_many, upsert
+from data.ledger.statements import chunks, columns, insert_many, these, upsert
 from data.ledger.types import ConflictError, LoggedDecision, OwnSuggestion, Proposal
 
 Identity = tuple[str, str, str]
@@ -144,24 +144,10 @@ def _wanted(accounts: Iterable[tuple[LoggedDecision, Sequence[Proposal]]]) -> li
 
 
 def _live(connection: sa.Connection, account_ids: Sequence[str]) -> dict[Identity, _Live]:
-    listing, own = t.listings.c, t.suggestions.c
-    on_show = sa.and_(listing.run_id == runs.SHOWN_RUN, listing.suggestion_id == own.suggestion_id)
-    query = (
-        sa.select(
-            *columns(
-                t.suggestions, "suggestion_id", "account_id", "treatment", "role", "state", "snoozed_until"
-            ),
-            sa.func.coalesce(listing.expires_at, own.expires_at),
-            listing.run_id.is_not(None),
-            sa.func.coalesce(listing.is_new, sa.false()),
-        )
-        .select_from(t.suggestions.outerjoin(t.listings, on_show))
-        .where(own.state.in_(t.LIVE_STATES))
-    )
     found = [
         _Live(*tuple(row))
         for chunk in chunks(account_ids)
-        for row in connection.execute(query.where(own.account_id.in_(chunk)))
+        for row in connection.execute(_LIVE, {"these": chunk})
     ]
     return {one.identity: one for one in found}
 
@@ -200,12 +186,10 @@ def _identify(
 
 def _earlier(connection: sa.Connection, account_ids: set[str]) -> dict[Identity, int]:
     """How often each identity has been a suggestion before."""
-    own = t.suggestions.c
-    identity = columns(t.suggestions, "account_id", "treatment", "role")
     counts: dict[Identity, int] = {}
     for chunk in chunks(sorted(account_ids)):
-        query = sa.select(*identity, sa.func.count()).where(own.account_id.in_(chunk)).group_by(*identity)
-        counts |= {(row[0], row[1], row[2]): row[3] for row in connection.execute(query)}
+        rows = connection.execute(_EARLIER, {"these": chunk})
+        counts |= {(row[0], row[1], row[2]): row[3] for row in rows}
     return counts
 
 
@@ -276,11 +260,7 @@ def _withdraw_answered(
 
 def _end(connection: sa.Connection, ended: Sequence[_Live], state: str, *, now: int) -> None:
     for chunk in chunks([one.suggestion_id for one in ended]):
-        connection.execute(
-            sa.update(t.suggestions)
-            .where(t.suggestions.c.suggestion_id.in_(chunk))
-            .values(state=state, closed_at=now)
-        )
+        connection.execute(_CLOSE, {"as_state": state, "at": now, "these": chunk})
     seen = [one.suggestion_id for one in ended if one.listed or one.state != "open"]
     note_suggestions(connection, seen, "gone", now=now)
 
@@ -307,8 +287,7 @@ def _list(
 ) -> None:
     """The accounts' lists in one run, instead of those it had."""
     for chunk in chunks(account_ids):
-        of_accounts = sa.and_(t.listings.c.run_id == run_id, t.listings.c.account_id.in_(chunk))
-        connection.execute(sa.delete(t.listings).where(of_accounts))
+        connection.execute(_UNLIST, {"run": run_id, "these": chunk})
     rows = [
         {
             **one.row,
@@ -330,3 +309,35 @@ def _log(connection: sa.Connection, decisions: Sequence[LoggedDecision]) -> None
     names = [column.name for column in t.decisions.columns]
     rows = [{name: getattr(decision, name) for name in names} for decision in decisions]
     upsert(connection, t.decisions, rows, update=())
+
+
+# Built once: putting these together takes as long as running them.
+def _live_of_accounts() -> sa.Select[Any]:
+    listing, own = t.listings.c, t.suggestions.c
+    on_show = sa.and_(listing.run_id == runs.SHOWN_RUN, listing.suggestion_id == own.suggestion_id)
+    said = ("suggestion_id", "account_id", "treatment", "role", "state", "snoozed_until")
+    return (
+        sa.select(
+            *columns(t.suggestions, *said),
+            sa.func.coalesce(listing.expires_at, own.expires_at),
+            listing.run_id.is_not(None),
+            sa.func.coalesce(listing.is_new, sa.false()),
+        )
+        .select_from(t.suggestions.outerjoin(t.listings, on_show))
+        .where(own.state.in_(t.LIVE_STATES), own.account_id.in_(these()))
+    )
+
+
+_LIVE = _live_of_accounts()
+_IDENTITY = columns(t.suggestions, "account_id", "treatment", "role")
+_EARLIER = (
+    sa.select(*_IDENTITY, sa.func.count()).where(t.suggestions.c.account_id.in_(these())).group_by(*_IDENTITY)
+)
+_UNLIST = sa.delete(t.listings).where(
+    t.listings.c.run_id == sa.bindparam("run", type_=sa.Text), t.listings.c.account_id.in_(these())
+)
+_CLOSE = (
+    sa.update(t.suggestions)
+    .where(t.suggestions.c.suggestion_id.in_(these()))
+    .values(state=sa.bindparam("as_state", type_=sa.Text), closed_at=sa.bindparam("at", type_=sa.BigInteger))
+)

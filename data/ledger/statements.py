@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -39,23 +40,39 @@ def upsert(
     """Insert rows; where the primary key is known, set the columns of `update` (none: leave the row)."""
     if not rows:
         return
-    insert: Any = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
     key = [column.name for column in table.primary_key.columns]
     # The same key twice in one statement is an error on PostgreSQL; the later row holds.
     distinct = list({tuple(row[name] for name in key): row for row in rows}.values())
-    statement = insert(table)
-    if update:
-        changes = {name: statement.excluded[name] for name in update}
-        statement = statement.on_conflict_do_update(index_elements=key, set_=changes)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=key)
+    statement = _upsert(connection.dialect.name, table, tuple(update))
     _execute_many(connection, statement, sorted(distinct, key=lambda row: tuple(row[name] for name in key)))
+
+
+@cache
+def _upsert(dialect: str, table: sa.Table, update: tuple[str, ...]) -> Any:
+    """Built once: putting it together takes as long as running it."""
+    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    key = [column.name for column in table.primary_key.columns]
+    statement = insert(table)
+    if not update:
+        return statement.on_conflict_do_nothing(index_elements=key)
+    changes = {name: statement.excluded[name] for name in update}
+    return statement.on_conflict_do_update(index_elements=key, set_=changes)
+
+
+def these(name: str = "these") -> sa.BindParameter[Any]:
+    """The ids of a chunk, inside a statement that is built once."""
+    return sa.bindparam(name, type_=sa.Text, expanding=True)
+
+
+@cache
+def _insert(table: sa.Table) -> sa.Insert:
+    return sa.insert(table)
 
 
 def insert_many(connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert many new rows, all with the same columns: by COPY on PostgreSQL, else some at a time."""
     if connection.dialect.name != "postgresql" or len(rows) < _COPIED:
-        _execute_many(connection, sa.insert(table), rows)
+        _execute_many(connection, _insert(table), rows)
         return
     names = list(rows[0])
     kept = _kept_by(connection, table, names)
@@ -84,12 +101,18 @@ def _execute_many(connection: sa.Connection, statement: Any, rows: Sequence[Mapp
         return
     if not rows:
         return
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(rows[0]))
-    names = compiled.positiontup
+    said, names = _compiled(statement, connection.dialect, tuple(rows[0]))
     kept = _kept_by(connection, statement.table, names)
     for chunk in chunks(rows):
         values = [tuple(_values(row, names, kept)) for row in chunk]
-        connection.exec_driver_sql(str(compiled), values)
+        connection.exec_driver_sql(said, values)
+
+
+@lru_cache(maxsize=256)
+def _compiled(statement: Any, dialect: sa.Dialect, names: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+    """An insert as SQLite's driver takes it, and the order of its values."""
+    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+    return str(compiled), tuple(compiled.positiontup)
 
 
 def _kept_by(connection: sa.Connection, table: sa.Table, names: Sequence[str]) -> list[Any]:
