@@ -101,17 +101,18 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
     install(app, max_body_bytes=settings.max_body_bytes)
     act_once(app)
     install_page(app, secure=reached_over_https(settings))
+    # What is asked most comes first: a request is compared with one after the other.
     for part in (
+        suggestions,
+        events,
+        what_if,
         accounts,
         preferences,
-        suggestions,
         contacts,
         explanations,
-        what_if,
         dismissals,
         hand_overs,
         stops,
-        events,
         releases,
         plan,
         twins,

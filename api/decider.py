@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -228,20 +228,24 @@ def decision_id(account_id: str, decided_at: int, trigger: str) -> str:
 
 
 def proposals_of(
-    decisions: Decisions, row: int, playbook: Playbook, team: Mapping[str, str], *, many: bool = False
-) -> list[Proposal]:
+    decisions: Decisions, row: int, playbook: Playbook, team: Mapping[str, str], *, many: bool = False,
+    roles: Collection[str] | None = None,
+) -> list[Proposal]:  # fmt: skip
     """The places of one decision as suggestions to post, each with its reasons and its person.
 
     Args:
         row: Which of the moments.
         team: Role -> user_id of the account.
         many: Whether so many are made that only what a person will look at is explained in parts.
+        roles: Whose are made; None = all. Places remain those of the whole list.
     """
     ends = expires_at(playbook, decisions.moments.as_of[row : row + 1])[0]
     placed = [int(index) for index in decisions.ranking.places[row] if index > 0]
     result = []
     for rank, index in enumerate(placed, start=1):
         treatment = playbook.treatments[index]
+        if roles is not None and treatment.role not in roles:
+            continue
         result.append(
             Proposal(
                 treatment=treatment.id,

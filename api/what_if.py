@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -17,7 +17,7 @@ from api.stops import standing_stops
 from data.ledger.types import Proposal, TailRow
 from data.live import current_team, tail_history
 from engine.changes import Situation
-from engine.records import ContactStop, History, Moments, known_rows
+from engine.records import History, Moments, known_rows
 
 _ALWAYS_READ = ("timezone", "country")
 """Columns that decisions read whatever the store's attributes are."""
@@ -34,14 +34,16 @@ class Supposed:
 
 
 def what_if(
-    service: Service, account_id: str, *, rows: Sequence[TailRow], facts: Mapping[str, Any], at: int
-) -> Supposed:
+    service: Service, account_id: str, *, rows: Sequence[TailRow], facts: Mapping[str, Any], at: int,
+    roles: Collection[str],
+) -> Supposed:  # fmt: skip
     """Decide an account twice: on what is known, and on that with what is supposed.
 
     Args:
         rows: Events as if they had just come in, checked by the contract, in their order.
         facts: Columns of `accounts` -> value, as if they had always been known so.
         at: Microseconds UTC; decided is then, or right after all that is stored.
+        roles: Whose suggestions are told.
 
     Raises:
         EventError: A column that the account does not have, or a value of another type.
@@ -57,20 +59,21 @@ def what_if(
     moment = max(at, stored + len(rows) + 1) + 1
     if facts:
         supposed = _with_facts(decider.situation(supposed, account_id, moment - 1, stops), facts)
+    then = Moments((account_id,), np.array([moment], dtype=np.int64), stops)
     return Supposed(
         state.name,
         moment,
-        _decided(decider, history, account_id, moment, stops),
-        _decided(decider, supposed, account_id, moment, stops),
+        _decided(decider, history, then, roles),
+        _decided(decider, supposed, then, roles),
     )
 
 
 def _decided(
-    decider: Decider, history: History, account_id: str, at: int, stops: tuple[ContactStop, ...]
+    decider: Decider, history: History, moments: Moments, roles: Collection[str]
 ) -> Sequence[Proposal]:
-    moments = Moments((account_id,), np.array([at], dtype=np.int64), stops)
-    team = current_team(history, at).get(account_id, {})
-    return proposals_of(decider.decide(history, moments), 0, decider.playbook, team)
+    decisions = decider.decide(history, moments)
+    team = current_team(history, int(moments.as_of[0])).get(moments.account_ids[0], {})
+    return proposals_of(decisions, 0, decider.playbook, team, roles=roles)
 
 
 def _with_facts(now: Situation, facts: Mapping[str, Any]) -> History:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from typing import Annotated, Any
 
@@ -63,9 +63,8 @@ class WhatIfOut(BaseModel):
 
 
 def what_if_out(
-    supposed: Supposed, account_id: str, *, roles: Collection[str], language: str, zone: tzinfo,
-    playbook: Playbook,
-) -> WhatIfOut:  # fmt: skip
+    supposed: Supposed, account_id: str, *, language: str, zone: tzinfo, playbook: Playbook
+) -> WhatIfOut:
     """In the reader's language, as of the moment decided for."""
 
     now = supposed.decided_at
@@ -74,7 +73,7 @@ def what_if_out(
         return [
             _proposal_out(one, name=supposed.account_name, language=language, zone=zone, now=now,
                           playbook=playbook)
-            for one in proposals if one.role in roles
+            for one in proposals
         ]  # fmt: skip
 
     return WhatIfOut(

@@ -39,8 +39,9 @@ def suppose(
         check_event(f"supposed-{place}", event.table, account, event.row, playbook=playbook, now=at)
         for place, event in enumerate(body.events)
     ]
-    supposed = what_if(service, account, rows=rows, facts=body.facts, at=at)
+    roles = roles_seen(service, user, account)
+    supposed = what_if(service, account, rows=rows, facts=body.facts, at=at, roles=roles)
     return what_if_out(
-        supposed, account, roles=roles_seen(service, user, account), language=language_of(user, playbook),
-        zone=zone_of(user, playbook), playbook=playbook,
+        supposed, account, language=language_of(user, playbook), zone=zone_of(user, playbook),
+        playbook=playbook,
     )  # fmt: skip
