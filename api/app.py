@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from anyio import CapacityLimiter
 from fastapi import FastAPI
 
 from api.audit import Trail
@@ -81,6 +82,7 @@ def create_app(settings: Settings, *, clock: Callable[[], int] = now_micros) -> 
             app.state.live, app.state.home = decider, home
             app.state.service = Service(ledger, decider, clock, counted, home.models, held=decider.held)
             app.state.feed = Feed(app.state.service)
+            app.state.working = CapacityLimiter(1)
             trail = app.state.trail = Trail(ledger.audit)
             try:
                 yield
