@@ -165,11 +165,12 @@ def known_of_worlds() -> str:
 
 
 def known_of(settings: WorldSettings) -> str:
-    """Fingerprint of the cases and the truth of a world."""
+    """Fingerprint of the cases and the truth of a world: of the numbers, whatever holds them."""
     world = simulate(settings)
     with tempfile.TemporaryDirectory() as folder:
         cases = build_cases(stored(world, Path(folder)), read_playbook("pharma"))
-    return str(joblib.hash((cases, world.truth)))
+    parts = (vars(part) for part in (cases, cases.features, world.truth))
+    return str(joblib.hash([{k: v for k, v in part.items() if isinstance(v, np.ndarray)} for part in parts]))
 
 
 def stored(world: World, folder: Path) -> Snapshot:
