@@ -35,7 +35,9 @@ REMEMBERED = 32
 
 
 class Memory(NamedTuple):
-    """What trees added for the words that they said last; written by `explain_rows`, one at a time.
+    """What trees added for the words that they said last, shared by all threads.
+
+    Only `explain_rows` writes it, and no two at once: compiled loops hold the interpreter (no `nogil`).
 
     Attributes:
         word, known: By tree; shape (trees, REMEMBERED).
