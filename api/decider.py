@@ -33,6 +33,7 @@ from engine.contract import TIME
 from engine.decide import Decisions, decide, judge, place
 from engine.explanation import why
 from engine.features import FeatureSet
+from engine.gates import NOT_BEFORE
 from engine.playbook import Playbook, Treatment
 from engine.records import Bools, ContactStop, EngineError, History, Moments, join, micros_of
 from engine.rule_facts import same_thing
@@ -266,9 +267,10 @@ def proposals_of(
 
 def _not_before(decisions: Decisions, row: int, index: int, treatment: Treatment) -> int | None:
     """When the contact may go out; what is stopped may be stopped at any time."""
-    known = decisions.features
-    channel = int(known.set.channel_of[index])
-    return int(known.not_before[row, channel]) if treatment.kind == "contact" else None
+    if treatment.kind != "contact":
+        return None
+    # Of one account: the property would copy those of a whole bucket for each of its suggestions.
+    return int(decisions.features.gate(NOT_BEFORE)[row, decisions.features.set.channel_of[index]])
 
 
 def logged(

@@ -157,12 +157,13 @@ def _lists(night: Night, decider: Decider, history: History, decisions: Decision
     later = _changed_since(history, night.as_of) | _against_consent(decider, history, decisions, night.as_of)
     automatic = Automatic.of(decisions, history, decider.playbook, decider.zones)
     eligible = decisions.objections.eligible[:, 1:].sum(axis=1)
+    arms = decisions.features.arm.tolist()
     rows = []
     for row, account in enumerate(decisions.moments.account_ids):
         team = teams.get(account, {})
         decision = logged(
             decisions, row, decider, trigger=f"night:{night.run_id}",
-            record=_kept(night, decisions, row), hand_overs=automatic.for_row(row, team),
+            record=_kept(night, decisions, row, arms[row]), hand_overs=automatic.for_row(row, team),
         )  # fmt: skip
         proposals = proposals_of(decisions, row, decider.playbook, team, many=True)
         rows.append(
@@ -204,10 +205,9 @@ _LIST_SCHEMA = {
 }
 
 
-def _kept(night: Night, decisions: Decisions, row: int) -> dict[str, str]:
+def _kept(night: Night, decisions: Decisions, row: int, arm: int) -> dict[str, str]:
     """Where the full record is, and what outlives the night's files: what was eligible, for learning, and the
     arm of the standing test."""
-    arm = int(decisions.features.arm[row])
     could = np.flatnonzero(decisions.objections.eligible[row])
     eligible = "|".join(decisions.treatments[index] for index in could)
     kept = {"night": night.run_id, "eligible": eligible}
