@@ -38,6 +38,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev  ## speeds as ratios within one run; FULL=1 the large form, which writes docs/speed.md
+	$(if $(FULL),$(PIP) -e '.[bench-rules]')
 	$(BIN)/python -m benchmarks $(if $(FULL),--full --write)
 	$(BIN)/python -m benchmarks.serving $(if $(FULL),--full --write)
 

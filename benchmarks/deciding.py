@@ -55,7 +55,7 @@ def scoring(known: Features, booster: lightgbm.Booster, said: str) -> Comparison
 
 
 @dataclass(frozen=True)
-class _Learned(StartingScorer):
+class Learned(StartingScorer):
     """Starting values with the worth that a forest predicts."""
 
     forest: Forest
@@ -85,7 +85,7 @@ def one_account(material: Material, booster: lightgbm.Booster, *, held: bool) ->
     own = History({t: f.filter(pl.col("account_id") == middle) for t, f in material.history.frames.items()})
     moment = Moments.at([middle], AS_OF)
     scorers = (
-        _Learned(material.playbook, parse_forest(booster.model_to_string())),
+        Learned(material.playbook, parse_forest(booster.model_to_string())),
         _Library(material.playbook, booster),
     )
 

@@ -31,10 +31,24 @@ class Comparison:
     def line(self) -> str:
         """One row of the table."""
         low, high = min(self.ratios), max(self.ratios)
+        extremes = f" ({low:.1f} to {high:.1f})" if len(self.ratios) > 1 else ", once"
         return (
             f"| {self.what} | {self.peer} | {shown(self.ours_seconds)} | {shown(self.peer_seconds)} "
-            f"| {self.ratio:.1f}x ({low:.1f} to {high:.1f}) |"
+            f"| {self.ratio:.1f}x{extremes} |"
         )
+
+
+@dataclass(frozen=True)
+class Alone:
+    """What no peer does: its time, and what stands in for the peer."""
+
+    what: str
+    instead: str
+    ours_seconds: float
+
+    def line(self) -> str:
+        """One row of the table."""
+        return f"| {self.what} | {self.instead} | {shown(self.ours_seconds)} | | |"
 
 
 def shown(seconds: float) -> str:

@@ -1,25 +1,28 @@
-"""The table of docs/speed.md and its picture, written from what was measured."""
+"""The table of docs/speed.md and its pictures, written from what was measured."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from math import log10
 from pathlib import Path
 
-from benchmarks.harness import Comparison, shown
+from benchmarks.harness import Alone, Comparison, shown
+from benchmarks.parts import PARTS, Parts
 
-PAGE, PICTURE = Path("docs/speed.md"), Path("docs/pictures/speed.svg")
+PAGE, PICTURES = Path("docs/speed.md"), Path("docs/pictures")
+GROWTH, FEATURES, WHERE = "speed.svg", "speed-features.svg", "speed-parts.svg"
 MEASURED = ("numpy", "numba", "polars", "duckdb", "lightgbm")
 BEGIN, END = "<!-- speed: begin -->", "<!-- speed: end -->"
 HTTP_BEGIN, HTTP_END = "<!-- http: begin -->", "<!-- http: end -->"
 COLOURS = ("#0b5cad", "#c2571a")
-WIDTH, HEIGHT, LEFT, TOP = 420, 240, 64, 40
+SHADES = ("#0b5cad", "#c2571a", "#3d7a3d", "#8a5a9e", "#6b7680")
+WIDTH, HEIGHT, LEFT, TOP = 420, 240, 64, 62
 
 
-def table(found: Sequence[Comparison], command: str) -> str:
+def table(found: Sequence[Comparison | Alone], command: str) -> str:
     """What stands between the marks of docs/speed.md."""
     return "\n".join([
         written(command, MEASURED),
@@ -55,16 +58,44 @@ def picture(title: str, sizes: Sequence[int], found: Sequence[Comparison]) -> st
     def y(seconds: float) -> float:
         return TOP + (high - log10(seconds)) / (high - low) * HEIGHT
 
-    parts = [f'<text x="{LEFT}" y="20" class="t">{title}</text>']
-    for (name, values), colour in zip(lines.items(), COLOURS, strict=True):
+    parts = [f'<text x="{LEFT}" y="20" class="t">{title}</text>', *_legend(lines, COLOURS)]
+    for values, colour in zip(lines.values(), COLOURS, strict=True):
         points = " ".join(f"{x(s):.1f},{y(v):.1f}" for s, v in zip(sizes, values, strict=True))
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="2"/>')
         for size, value in zip(sizes, values, strict=True):
             parts.append(f'<circle cx="{x(size):.1f}" cy="{y(value):.1f}" r="3" fill="{colour}"/>')
             parts.append(f'<text x="{x(size) + 6:.1f}" y="{y(value) + 14:.1f}">{shown(value)}</text>')
-        parts.append(f'<text x="{LEFT + 8}" y="{y(values[0]) - 8:.1f}" style="fill:{colour}">{name}</text>')
     parts += [f'<text x="{x(s):.1f}" y="{TOP + HEIGHT + 30}">{s:,}</text>' for s in sizes]
-    wide, tall = LEFT + WIDTH + 90, TOP + HEIGHT + 44
+    return _drawn(title, LEFT + WIDTH + 90, TOP + HEIGHT + 44, parts)
+
+
+def shares(title: str, found: Sequence[Parts]) -> str:
+    """Which share of a decision's time each part takes: a bar for each number of accounts, as SVG."""
+    texts = [f'<text x="{LEFT}" y="20" class="t">{title}</text>', *_legend(PARTS, SHADES)]
+    for row, each in enumerate(found):
+        y, x, total = TOP + 30 + row * 70, float(LEFT), sum(each.seconds)
+        many = f"{each.moments:,} accounts" if each.moments > 1 else "1 account"
+        told = f"{many}: {shown(total)}, {shown(total / each.moments)} each" if each.moments > 1 else ""
+        texts.append(f'<text x="{LEFT}" y="{y - 6}">{told or f"{many}: {shown(total)}"}</text>')
+        for seconds, shade in zip(each.seconds, SHADES, strict=True):
+            wide = seconds / total * WIDTH
+            texts.append(f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="26" fill="{shade}"/>')
+            if wide > 30:
+                texts.append(
+                    f'<text x="{x + 5:.1f}" y="{y + 17}" style="fill:#fff">{seconds / total:.0%}</text>'
+                )
+            x += wide
+    return _drawn(title, LEFT + WIDTH + 90, TOP + 30 + len(found) * 70, texts)
+
+
+def _legend(names: Iterable[str], colours: Sequence[str]) -> Iterator[str]:
+    for place, (name, colour) in enumerate(zip(names, colours, strict=True)):
+        x = LEFT + place * 92
+        yield f'<rect x="{x}" y="32" width="10" height="10" fill="{colour}"/>'
+        yield f'<text x="{x + 15}" y="41">{name}</text>'
+
+
+def _drawn(title: str, wide: int, tall: int, parts: Sequence[str]) -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {tall}" role="img" '
         f'aria-label="{title}">\n'
@@ -74,10 +105,8 @@ def picture(title: str, sizes: Sequence[int], found: Sequence[Comparison]) -> st
     )
 
 
-def write(
-    found: Sequence[Comparison], sizes: Sequence[int], growth: Sequence[Comparison], command: str
-) -> None:
-    """Both files, from the checkout's root."""
+def write(found: Sequence[Comparison | Alone], pictures: Mapping[str, str], command: str) -> None:
+    """The table and the pictures by their names, from the checkout's root."""
     put(table(found, command))
-    title = "Scoring by number of accounts, processor time"
-    PICTURE.write_text(picture(title, sizes, growth), encoding="utf-8")
+    for name, drawn in pictures.items():
+        (PICTURES / name).write_text(drawn, encoding="utf-8")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import lightgbm
 import numpy as np
 
 from api.nightly import run_night
+from benchmarks.harness import Comparison
 from benchmarks.scale.history import AS_OF, write_history
 from benchmarks.scale.load import Stages, measure_load
 from benchmarks.scale.measure import size_of, watched
@@ -57,6 +59,15 @@ class NightFigures:
     files: int
     ledger: int
 
+    def comparison(self) -> Comparison:
+        """The night as one row of the table of speeds: once, not in pairs."""
+        return Comparison(
+            f"night, {self.accounts:,} accounts x {self.treatments} treatments, {self.touchpoints:,} "
+            f"touchpoints, to Parquet and SQLite; {self.memory / 1e9:.2f} GB (PSS)",
+            f"LightGBM predict alone, extrapolated from {PREDICTED_ACCOUNTS} accounts",
+            self.processor, self.predict_processor, (self.predict_processor / self.processor,),
+        )  # fmt: skip
+
     def lines(self) -> list[str]:
         """As rows of a table."""
         stages = ", ".join(f"{stage} {seconds:,.0f} s" for stage, seconds in self.stages.items())
@@ -75,11 +86,13 @@ class NightFigures:
         ]
 
 
-def measure_night(home: Path, accounts: int, processes: int) -> NightFigures:
-    """Run a night in a home, which is made where it is not there."""
+def measure_night(
+    home: Path, accounts: int, processes: int, loaded: Callable[[str], None] = print
+) -> NightFigures:
+    """Run a night in a home, which is made where it is not there; `loaded` gets the lines of its load."""
     if not (home / "history").is_dir():
         for line in measure_load(home, accounts).lines():
-            print(line, flush=True)
+            loaded(line)
     settings = Settings(home=home, models=home / "models", processes=processes, playbook="pharma")
     place = settings.as_home()
     release, cases = grown_release(place)
