@@ -19,6 +19,7 @@ from engine.records import FEW, Bools, Floats, Ints, Micros
 ALWAYS = np.iinfo(np.int64).min
 """Also how NumPy writes a time that is not given."""
 NEVER = np.iinfo(np.int64).max
+Words = np.ndarray[Any, np.dtype[np.uint64]]
 Values = TypeVar("Values", bound=np.ndarray[Any, Any])
 
 
@@ -148,6 +149,8 @@ class Rows:
     def matches(self, name: str, other: Rows, order: Ints | None) -> tuple[Ints, Ints]:
         """Rows of both tables with the same account and text: places here and places in the other's order."""
         places = np.arange(len(other)) if order is None else order
+        if not len(self):
+            return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
         if len(self) <= FEW and len(other) <= FEW:
             return _matched(
                 list(zip(self.account.tolist(), self.texts(name), strict=True)),
@@ -183,6 +186,13 @@ def coded(values: pl.Series, codes: Mapping[str, int]) -> Ints:
     texts = values if values.dtype == pl.String else values.cast(pl.String)
     if len(texts) <= FEW:
         return np.array([codes.get(text, -1) for text in texts.to_list()], dtype=np.int64)
+    missing = texts.is_null().to_numpy() if texts.null_count() else np.zeros(0, dtype=np.bool_)
+    places, firsts = np.empty(len(texts), dtype=np.int64), np.empty(_MOST_WRITTEN, dtype=np.int64)
+    different = _told_apart(_written(texts), missing, places, firsts)
+    if different >= 0:
+        own = [codes.get(text, -1) for text in texts.gather(firsts[:different]).to_list()]
+        return np.take(np.array([*own, -1], dtype=np.int64), places, out=places, mode="clip")
+    # Long texts of which each row has a copy of its own.
     found = texts.cast(pl.Enum(list(codes)), strict=False).to_physical().fill_null(len(codes))
     return np.array([*codes.values(), -1], dtype=np.int64)[np.array(found, dtype=np.int64)]
 
@@ -221,16 +231,83 @@ def in_order(account: Ints, time: Micros, rest: Callable[[Ints], Sequence[Ints |
 
 
 def _owners(ids: pl.Series, accounts: Mapping[str, int]) -> Ints:
-    if len(ids) <= FEW:
+    if len(ids) <= FEW or ids.dtype != pl.String:
         return coded(ids, accounts)
     # Rows of an account mostly stand together: each run is looked up once.
-    runs = ids.rle().struct
-    owners = pl.DataFrame({"account_id": runs.field("value")}).join(
-        pl.DataFrame({"account_id": list(accounts), "code": list(accounts.values())}),
-        on="account_id", how="left", maintain_order="left",
-    )  # fmt: skip
-    codes = np.array(owners["code"].fill_null(-1), dtype=np.int64)
-    return np.repeat(codes, np.array(runs.field("len"), dtype=np.int64))
+    begins = _begins(_written(ids))
+    if ids.null_count() or 4 * len(begins) > len(ids):
+        # Long texts of which each row has a copy of its own.
+        lengths = np.array(ids.rle().struct.field("len"), dtype=np.int64)
+        begins = np.cumsum(lengths) - lengths  # counts
+    own = [accounts.get(text, -1) for text in ids.gather(begins).to_list()]
+    return np.repeat(np.array(own, dtype=np.int64), np.diff(begins, append=len(ids)))
+
+
+def _written(texts: pl.Series) -> Words:
+    """How the texts stand in memory: equal words are the same text; shape (n, 2).
+
+    Arrow writes a short text itself in two words, and of a long one where it stands; what is written of no
+    text means nothing.
+    """
+    array = texts.to_arrow(compat_level=pl.CompatLevel.newest())
+    words = np.frombuffer(array.buffers()[1], dtype=np.uint64).reshape(-1, 2)
+    return words[array.offset : array.offset + len(array)]
+
+
+_MOST_WRITTEN = 512
+"""More different texts than any column has that is coded by names of a playbook."""
+_SLOTS = 4 * _MOST_WRITTEN
+
+
+@compiled
+def _told_apart(words: Words, missing: Bools, places: Ints, firsts: Ints) -> int:
+    """Number the different texts; -1 = there are more than `firsts` has room for.
+
+    Filled are the number of each row's text, beyond all where it is `missing` (empty = nowhere), and the row
+    in which each text stands first.
+    """
+    slots = np.empty(_SLOTS, dtype=np.int64)
+    for empty in range(_SLOTS):
+        slots[empty] = -1
+    found = 0
+    for row in range(words.shape[0]):
+        if missing.size and missing[row]:
+            places[row] = firsts.size
+            continue
+        one, other = words[row, 0], words[row, 1]
+        mixed = (one ^ (other * _MIX)) * _MIX
+        slot = np.int64(mixed >> _SHIFT) % _SLOTS
+        while slots[slot] >= 0:
+            first = firsts[slots[slot]]
+            if words[first, 0] == one and words[first, 1] == other:
+                break
+            slot = (slot + 1) % _SLOTS
+        if slots[slot] < 0:
+            if found == firsts.size:
+                return -1
+            slots[slot] = found
+            firsts[found] = row
+            found += 1
+        places[row] = slots[slot]
+    return found
+
+
+_MIX, _SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(40)
+
+
+@compiled
+def _begins(words: Words) -> Ints:
+    """Rows whose text is another one than that of the row before."""
+    count = 1
+    for row in range(1, words.shape[0]):
+        count += words[row, 0] != words[row - 1, 0] or words[row, 1] != words[row - 1, 1]
+    begins = np.empty(count, dtype=np.int64)
+    begins[0], count = 0, 1
+    for row in range(1, words.shape[0]):
+        if words[row, 0] != words[row - 1, 0] or words[row, 1] != words[row - 1, 1]:
+            begins[count] = row
+            count += 1
+    return begins
 
 
 def _matched(

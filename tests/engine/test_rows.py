@@ -38,6 +38,39 @@ def test_many_rows_are_coded_as_few_are(seed: int) -> None:
     assert same_bits(groups_of(few), groups_of(many))
 
 
+TEXTS = st.sampled_from(
+    ["", "a", "b", "a text of thirty letters, say", "a text of thirty letters, soy", None]
+)
+
+
+@given(texts=st.lists(TEXTS, min_size=1, max_size=40), begin=st.integers(0, 5), parts=st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_texts_of_many_rows_are_coded_one_by_one(texts: list[str | None], begin: int, *, parts: bool) -> None:
+    """Texts are told apart by how they stand in memory: cut, in parts, long or missing, they are the same."""
+    codes = {"a": 3, "": 7, "a text of thirty letters, soy": 5, "unseen": 1}
+    whole = pl.Series(texts, dtype=pl.String)
+    column = (pl.concat([whole, whole], rechunk=False) if parts else whole).slice(begin)
+    expected = [-1 if text is None else codes.get(text, -1) for text in column.to_list()]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "FEW", -1)
+        found = [rows.coded(column, codes), Rows(pl.DataFrame({"account_id": column}), codes).account]
+
+    assert found[0].tolist() == expected
+    assert found[1].tolist() == [code for code in expected if code >= 0]
+
+
+def test_more_texts_than_are_told_apart_are_coded_as_well() -> None:
+    """A column may say anything, say long texts of which each row has its own."""
+    texts = [f"{place}, and so many letters that it stands elsewhere" for place in range(3_000)]
+    codes = {text: place for place, text in enumerate(texts) if place % 3}
+
+    found = rows.coded(pl.Series(texts), codes), Rows(pl.DataFrame({"account_id": texts}), codes).account
+
+    assert found[0].tolist() == [place if place % 3 else -1 for place in range(3_000)]
+    assert found[1].tolist() == [place for place in range(3_000) if place % 3]
+
+
 def frame(**columns: list[object]) -> pl.DataFrame:
     return pl.DataFrame({"account_id": ["b", "a", "c"], **columns})
 
