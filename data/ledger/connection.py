@@ -23,6 +23,8 @@ from sqlalchemy.engine import URL
 from data.ledger.types import AlreadyRunningError, LedgerError, LedgerLockedError, LedgerMissingError
 
 _POOL = 8
+_MUCH_HELD_KIB, _MUCH_LOGGED_PAGES = 64 * 1024, 16_384
+"""SQLite's cache, and what its log holds before it is written back, of a process that writes much."""
 _BUSY_STATES = frozenset({"55P03", "40P01"})
 """PostgreSQL: lock not available within lock_timeout, deadlock detected."""
 _NOT_ALLOWED = "42501"
@@ -136,6 +138,15 @@ class Database:
             "see which other process holds it."
         )
 
+    def expect_much(self) -> None:
+        """Write much from now on: more of the file is held, and written back more rarely.
+
+        For one process at a time; what is committed is as safe as before.
+        """
+        if self.sqlite:
+            event.listen(self.engine, "connect", _for_much)
+            self.engine.dispose()
+
     def require(self) -> None:
         """Raises LedgerMissingError when there is nothing to connect to."""
         missing = f"There is no ledger at {self}; `nextbest ingest FOLDER` makes one."
@@ -208,6 +219,11 @@ def _sqlite(url: URL, timeout_seconds: float) -> sa.Engine:
             connection.connection.cursor().execute("BEGIN")
 
     return engine
+
+
+def _for_much(connection: Any, _record: Any) -> None:
+    connection.execute(f"PRAGMA cache_size = -{_MUCH_HELD_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_MUCH_LOGGED_PAGES}")
 
 
 def _postgres(url: URL, timeout_seconds: float) -> sa.Engine:

@@ -255,8 +255,9 @@ class Ledger(PeopleActs, PeopleKept):
 
     # -- runs --------------------------------------------------------------------------------------
     def exclusive(self, name: str) -> AbstractContextManager[None]:
-        """Hold a named lock that goes with the process, however it ends (flock beside the SQLite file,
-        advisory lock on PostgreSQL). Raises AlreadyRunningError."""
+        """Hold a named lock that goes with the process, however it ends, and be ready to write much (flock
+        beside the SQLite file, advisory lock on PostgreSQL). Raises AlreadyRunningError."""
+        self._database.expect_much()
         return self._database.exclusive(name)
 
     def begin_run(self, run_id: str, as_of: int, *, now: int) -> Run:

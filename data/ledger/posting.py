@@ -194,8 +194,12 @@ def _earlier(connection: sa.Connection, account_ids: set[str]) -> dict[Identity,
 
 
 def _suggestion_id(identity: Identity, earlier: int) -> str:
-    """The n-th suggestion of an identity always has the same id: a night begun again ends the same."""
-    return hashlib.blake2b(t.dumps([*identity, earlier]).encode(), digest_size=16).hexdigest()
+    """The n-th suggestion of an identity always has the same id: a night begun again ends the same.
+
+    Those of an account begin alike, so that they lie side by side wherever they are looked up by it.
+    """
+    own = hashlib.blake2b(t.dumps([*identity, earlier]).encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(identity[0].encode(), digest_size=4).hexdigest() + own
 
 
 def suggest_own(

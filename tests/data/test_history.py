@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 import os
+import struct
+import zlib
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from data import blocks
 from data.history import HistoryStore, LoadRunningError, TableCounts, bucket_of, pack, unpack
 from data.home import DataError
 from engine.contract import HISTORY_TABLES, TABLES, TIME
@@ -336,6 +341,50 @@ def test_a_block_is_the_history_to_the_bit(store: HistoryStore) -> None:
     assert unpack(b"").frames == {}
     with pytest.raises(ValueError, match="damaged"):
         unpack(b"something else")
+
+
+def test_a_block_of_an_earlier_version_is_read(store: HistoryStore) -> None:
+    """A ledger keeps blocks for years: an account without news is not packed again."""
+    rows = frame("touchpoints", {"touchpoint_id": "1"}, {"touchpoint_id": "2", "topic": "safety"})
+    snapshot, _, _ = store.add({"accounts": accounts("a"), "touchpoints": rows})
+    history = snapshot.read(bucket_of("a", 4))
+    streams = []
+    for place, table in enumerate(HISTORY_TABLES):
+        if history[table].height:
+            stream = io.BytesIO()
+            history[table].write_ipc_stream(stream)
+            streams.append(struct.pack("<BI", place, stream.tell()) + stream.getvalue())
+
+    again = unpack(b"nb1\n" + zlib.compress(b"".join(streams), level=1))
+
+    assert list(again.frames) == ["accounts", "touchpoints"]
+    for table in again.frames:
+        assert again[table].equals(history[table])
+        assert again[table].schema == history[table].schema
+
+
+def test_what_blocks_share_stays_as_it_is() -> None:
+    """With other words no block of any ledger could be read any more; better ones need another beginning."""
+    words = (Path(blocks.__file__).parent / "block_words").read_bytes()
+
+    assert (
+        hashlib.sha256(words).hexdigest()
+        == "e1aaf075b58b8b6357ac2389e807b8e5635494e2669d11fe1e986c47526394f6"
+    )
+
+
+def test_a_block_takes_less_than_half_of_arrow_streams_compressed(store: HistoryStore) -> None:
+    """Blocks are most of a ledger: an account of fifty contacts has to fit twice into one of its pages."""
+    contacts = [{"touchpoint_id": f"{n:09}", "occurred_at": T0 + n * DAY * 1.01} for n in range(50)]
+    snapshot, _, _ = store.add({"accounts": accounts("a"), "touchpoints": frame("touchpoints", *contacts)})
+    history = snapshot.read(bucket_of("a", 4))
+    streams = []
+    for table in ("accounts", "touchpoints"):
+        stream = io.BytesIO()
+        history[table].write_ipc_stream(stream)
+        streams.append(stream.getvalue())
+
+    assert 2 * len(pack(history)) < len(zlib.compress(b"".join(streams), level=1))
 
 
 versions = st.lists(

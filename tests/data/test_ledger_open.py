@@ -190,3 +190,20 @@ def test_a_named_lock_is_free_after_an_error(ledger_url: str) -> None:
 
     with ledger.exclusive("nightly"):
         pass
+
+
+def test_who_expects_to_write_much_holds_more_and_writes_back_more_rarely(tmp_path: Path) -> None:
+    """In a ledger of gigabytes a night would else copy the same pages again and again."""
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    Ledger.create(url).close()
+    database = Database(url, timeout_seconds=5)
+
+    database.expect_much()
+
+    with database.writing() as connection:
+        held, logged, safe = (
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+            for name in ("cache_size", "wal_autocheckpoint", "synchronous")
+        )
+    database.close()
+    assert (held, logged, safe) == (-65_536, 16_384, 2)

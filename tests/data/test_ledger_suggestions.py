@@ -36,6 +36,17 @@ def test_what_is_posted_is_shown_with_its_reasons(ledger: Ledger) -> None:
     assert posted.reasons == [{"code": "read_topic", "topic": "dosing"}]
 
 
+def test_the_suggestions_of_an_account_lie_side_by_side(ledger: Ledger) -> None:
+    """A night writes three of each account: apart they would be three pages of every index by their id."""
+    posted = post(ledger, "d1", proposal("visit"), proposal("mail", role="nurse", rank=2))
+    of_other = post(ledger, "d2", proposal("visit"), account_id="b")
+
+    ids = [one.suggestion_id for one in posted]
+    assert len({*ids}) == 2
+    assert len({one[:8] for one in ids}) == 1
+    assert ids[0][:8] != of_other[0].suggestion_id[:8]
+
+
 def test_the_decision_is_kept_to_the_bit(ledger: Ledger) -> None:
     """It is what a replay compares with."""
     logged = decision("d1", probability=0.1 + 0.2, seed=2**62 + 1, record={"x": [0.1, None], "b": 1e-300})
