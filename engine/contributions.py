@@ -1,7 +1,7 @@
 """What each feature adds to a value: exact contributions of forests, and of the other parts of a learner.
 
-Contributions of forests are those of Booster.predict(pred_contrib=True): `engine.ways` works them out. They
-add up to the score, to the last few bits.
+Contributions of forests are those of Booster.predict(pred_contrib=True): `engine.way_sums` works them out.
+They add up to the score, to the last few bits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from engine import numerics
 from engine.features import Features, FeatureSet
 from engine.forest import Forest, ForestError
 from engine.records import Floats, Ints, kept_for
-from engine.ways import Ways, explain_rows, ways_of
+from engine.way_sums import explain_rows, explaining
 
 SMALLEST_MOVE = 1e-6
 """A score that moved less has the slope of the curve where it stands."""
@@ -122,16 +122,13 @@ def forest_contributions(forest: Forest, rows: Floats) -> Contributions:
     Raises:
         ForestError: The forest's text does not count the rows that reached its nodes.
     """
-    trees, cover = forest.trees, forest.cover
+    cover = forest.cover
     if len(cover.node) and not (cover.node > 0.0).all():
         raise ForestError(
             "The forest's text does not say how many rows reached its splits (internal_count), so its score "
             "cannot be explained; train a new release."
         )
     given = np.ascontiguousarray(rows, dtype=np.float64)
-    ways = forest.memory.get("ways")
-    if not isinstance(ways, Ways):
-        ways = forest.memory["ways"] = ways_of(forest)
-    by_feature = np.zeros(given.shape)
-    explain_rows(trees, ways, given, by_feature)
-    return Contributions(np.full(len(given), ways.constant[0]), by_feature)
+    ready, by_feature = explaining(forest), np.zeros(given.shape)
+    explain_rows(ready, given, by_feature)
+    return Contributions(np.full(len(given), ready.given.ways.constant[0]), by_feature)

@@ -178,13 +178,12 @@ def in_categories(value: float, categories: Words) -> bool:
 @compiled
 def below(value: float, threshold: float, decision: int) -> bool:
     """Whether a number goes left, missing ones by the split's default."""
-    if np.isnan(value):
-        if decision & MISSING_NAN:
-            return bool(decision & DEFAULT_LEFT)
-        value = 0.0
-    if decision & MISSING_ZERO and abs(value) <= NEARLY_ZERO:
-        return bool(decision & DEFAULT_LEFT)
-    return bool((0.0 if abs(value) <= NEARLY_ZERO else value) <= threshold)
+    # All is worked out and then chosen from: a jump that cannot be foreseen costs more than the comparisons.
+    unknown = np.isnan(value)
+    zero = unknown | (abs(value) <= NEARLY_ZERO)
+    left = (0.0 if zero else value) <= threshold
+    by_default = (unknown & ((decision & MISSING_NAN) != 0)) | (zero & ((decision & MISSING_ZERO) != 0))
+    return bool((decision & DEFAULT_LEFT) != 0 if by_default else left)
 
 
 @compiled

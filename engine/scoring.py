@@ -102,7 +102,7 @@ class LearnedScorer:
             amount = float(self._unlearned[0][treatment])
             return ConstantTerm(amount).contributions(features, moments)
         theirs = _recoded(features, self.parts)
-        of_it, of_none = (self._own_terms(theirs, moments, place) for place in (treatment, 0))
+        of_it, of_none = self._own_terms(theirs, moments, treatment), self._of_no_contact(theirs, moments)
         share = 1.0 if self._share_done is None else float(self._share_done[treatment])
         return Contributions(
             (of_it.constant - of_none.constant) / share, (of_it.features - of_none.features) / share
@@ -134,6 +134,15 @@ class LearnedScorer:
         if self.parts.effects is not None:
             found.append(self.parts.effects.linear.borders(feature))
         return np.concatenate(found)
+
+    def _of_no_contact(self, features: Features, moments: Ints) -> Contributions:
+        """Asked of every treatment on a list: what was asked last stays with the features."""
+        held = vars(features).get("of_no_contact")
+        if held is None or held[0] is not self.parts or not np.array_equal(held[1], moments):
+            held = self.parts, moments.copy(), self._own_terms(features, moments, 0)
+            vars(features)["of_no_contact"] = held
+        found: Contributions = held[2]
+        return found
 
     def _own_terms(self, features: Features, moments: Ints, treatment: int) -> Contributions:
         learned = self.parts.treatments.index(self.playbook.treatments[treatment].id)

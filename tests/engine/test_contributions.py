@@ -15,7 +15,8 @@ from engine.contributions import forest_contributions
 from engine.forest import ForestError, parse_forest
 from engine.records import Floats
 from engine.scoring import LEARNERS, StartingScorer, learned_scorer, value_forest_of
-from engine.ways import REMEMBERED, SHORT, directions, ways_of
+from engine.way_sums import directions, explaining
+from engine.ways import KEPT, REMEMBERED, SHORT, WORD, ways_of
 from tests.engine.builders import features, history, playbook
 from tests.engine.releases import arrays, grown, known_of, manifest, scorer, texts_of
 from tests.engine.test_forest import COLUMNS, KINDS, SPECIAL, awkward_rows
@@ -70,6 +71,28 @@ def test_rows_explained_before_change_nothing(seed: int, kind: dict) -> None:
 
     together = forest_contributions(parse_forest(text), rows)
     assert np.array_equal(one_by_one, together.features[asked])
+
+
+def test_what_longer_ways_keep_is_never_taken_for_another_rows() -> None:
+    """They keep what they added for some combinations; many more come along, and some of them again."""
+    draw = np.random.default_rng(9)
+    rows = draw.normal(size=(900, 14))
+    label = np.prod(1.0 + 0.4 * (rows[:, :11] > 0.0), axis=1) + draw.normal(size=900)
+    parameters = {"num_leaves": 60, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 2}
+    booster = lightgbm.train(parameters, lightgbm.Dataset(rows, label), num_boost_round=4)
+    forest = parse_forest(booster.model_to_string())
+    held = explaining(forest).given
+    assert (held.ways.long >= 0).any()
+    assert np.diff(held.ways.nodes).max() <= WORD
+    asked = draw.integers(0, 300, 6 * KEPT)
+
+    found = np.array([forest_contributions(forest, rows[[row]]).features[0] for row in asked])
+
+    assert (held.ways.memory.masks >= 0).any()
+    expected = np.asarray(booster.predict(rows[asked], pred_contrib=True))
+    np.testing.assert_allclose(found, expected[:, :-1], rtol=1e-9, atol=1e-11)
+    fresh = forest_contributions(parse_forest(booster.model_to_string()), rows[asked[:20]])
+    assert np.array_equal(found[:20], fresh.features)
 
 
 def test_a_small_tree_is_shared_as_the_definition_says() -> None:
