@@ -21,10 +21,10 @@ demo: $(VENV)/.run  ## a world of 2,000 accounts: ingest, train, night, serve
 test: $(VENV)/.dev  ## core tests, on SQLite and a real PostgreSQL
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations 20 $(TESTS)
 
-test-all: test  ## everything; whatever is slow or needs more than Python joins here
+test-all: test spark-environment  ## everything; whatever is slow or needs more than Python joins here
 	FULL=1 $(BIN)/python -m pytest tests/api/test_described.py tests/scenarios/test_all_accounts.py
 	$(PIP) -e '.[train,postgres,dev,spark,spark-test]'
-	FULL=1 $(BIN)/python -m pytest tests/data/test_spark.py tests/api/test_night_spark.py tests/training/test_spark_cases.py
+	FULL=1 $(BIN)/python -m pytest tests/data/test_spark.py tests/data/test_spark_cluster.py tests/api/test_night_spark.py tests/training/test_spark_cases.py
 
 check: $(VENV)/.dev  ## format, lint, types, imports, links, floats
 	$(BIN)/ruff format --check .

@@ -15,18 +15,37 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+RUN_ELSEWHERE = ("api", "data", "engine", "training")
+"""Packages whose functions other machines run for us."""
+
 
 @cache
 def made_by() -> str:
     """What bits depend on - sources of the engine, numba, NumPy, Python, processor - as 16 hex digits."""
-    spec = find_spec("engine")
-    sources = sorted(Path(next(iter(spec.submodule_search_locations or []))).glob("*.py")) if spec else []
+    return _digest(
+        _sources("engine"), version("numba"), version("numpy"), platform.python_version(), _processor()
+    )
+
+
+@cache
+def run_by() -> str:
+    """Which sources this process runs, wherever they are installed, as 16 hex digits."""
+    return _digest(*map(_sources, RUN_ELSEWHERE))
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _sources(package: str) -> str:
+    """Of a package's own folder, by name."""
+    spec = find_spec(package)
     digest = hashlib.sha256()
-    for source in sources:
+    for source in (
+        sorted(Path(next(iter(spec.submodule_search_locations or []))).glob("*.py")) if spec else ()
+    ):
         digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
-    for part in (version("numba"), version("numpy"), platform.python_version(), _processor()):
-        digest.update(part.encode() + b"\0")
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()
 
 
 def cache_folder() -> Path:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from data.compiled import run_by
 from data.snapshot import bucket_name
 from data.spark_options import SparkError, SparkOptions
 
@@ -86,7 +87,13 @@ class Spark:
             name: Of the work, in paths.
             shared: Relative path -> content, for all buckets.
         """
-        for number, (wave, made) in enumerate(self._waves(work, buckets, inputs, shared)):
+        with _in_one_line():
+            yield from self._files(name, self._waves(work, buckets, inputs, shared))
+
+    def _files(
+        self, name: str, waves: Iterable[tuple[Sequence[int], Any]]
+    ) -> Iterator[tuple[int, Mapping[str, bytes]]]:
+        for number, (wave, made) in enumerate(waves):
             rows = made.map(lambda one: (one[0], list(one[1]), [bytearray(c) for c in one[1].values()]))
             target = f"{self._exchange}/{name}/wave-{number:05d}"
             self._session.createDataFrame(rows, _RESULT).write.mode("overwrite").parquet(target)
@@ -108,14 +115,15 @@ class Spark:
         self, work: Work[R], buckets: Sequence[int], inputs: Sequence[Input], shared: Mapping[str, bytes]
     ) -> Iterator[R]:
         """What the work returns for each bucket, in their order, for results that fit the driver."""
-        for _, made in self._waves(work, buckets, inputs, shared):
-            yield from (value for _, value in sorted(made.collect(), key=lambda one: one[0]))
+        with _in_one_line():
+            for _, made in self._waves(work, buckets, inputs, shared):
+                yield from (value for _, value in sorted(made.collect(), key=lambda one: one[0]))
 
     def _waves(
         self, work: Work[R], buckets: Sequence[int], inputs: Sequence[Input], shared: Mapping[str, bytes]
     ) -> Iterator[tuple[Sequence[int], Any]]:
         context = self._session.sparkContext
-        task = _Task(work, context.broadcast(_zipped(shared)))
+        task = _Task(work, context.broadcast(_zipped(shared)), run_by())
         size = max(1, WAVE_PER_CORE * context.defaultParallelism)
         for start in range(0, len(buckets), size):
             wave = buckets[start : start + size]
@@ -174,22 +182,55 @@ def _session(options: SparkOptions) -> Any:
         from pyspark.sql import SparkSession  # noqa: PLC0415
     except ModuleNotFoundError:
         raise SparkError("Spark needs pyspark: install nextbest with its extra 'spark'.") from None
-    os.environ.setdefault("PYSPARK_DRIVER_PYTHON", sys.executable)
-    if options.packed is None:
-        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    else:
-        os.environ["PYSPARK_PYTHON"] = f"./{_ENVIRONMENT}/bin/python"
     try:
         builder = SparkSession.builder.appName("nextbest")
         master = options.master or SparkConf().get("spark.master") or "local[*, 4]"
         builder = builder.master(master).config("spark.ui.showConsoleProgress", "false")
         if options.packed is not None:
             builder = builder.config("spark.archives", f"{options.packed}#{_ENVIRONMENT}")
-        session = builder.getOrCreate()
+        with _python_of_executors(options):
+            session = builder.getOrCreate()
     except (PySparkException, OSError) as error:
         raise SparkError(_why_not(error)) from None
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+@contextmanager
+def _in_one_line() -> Iterator[None]:
+    """What an executor or Spark itself says went wrong, without the stacks of three languages."""
+    from py4j.protocol import Py4JError  # noqa: PLC0415
+    from pyspark.errors import PySparkException  # noqa: PLC0415
+
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        java = getattr(error, "java_exception", None)
+        raise SparkError(f"Spark gave up: {_cause(str(error if java is None else java))}") from None
+
+
+def _cause(text: str) -> str:
+    """The last line of the first Python traceback in a text, else the text's first line."""
+    _, traceback, told = text.partition("Traceback (most recent call last):\n")
+    if not traceback:
+        return text.strip().partition("\n")[0]
+    ended = next((line for line in told.splitlines() if line and not line[0].isspace()), "an executor failed")
+    name, _, said = ended.partition(": ")
+    return said if name.rpartition(".")[2] == SparkError.__name__ else ended
+
+
+@contextmanager
+def _python_of_executors(options: SparkOptions) -> Iterator[None]:
+    """Spark reads it from the environment, once, as a session begins; the next one may want another."""
+    before = os.environ.get("PYSPARK_PYTHON")
+    own = before or sys.executable
+    os.environ["PYSPARK_PYTHON"] = f"./{_ENVIRONMENT}/bin/python" if options.packed else own
+    try:
+        yield
+    finally:
+        os.environ.pop("PYSPARK_PYTHON")
+        if before is not None:
+            os.environ["PYSPARK_PYTHON"] = before
 
 
 def _why_not(error: Exception) -> str:
@@ -216,8 +257,14 @@ class _Task:
 
     work: Work[Any]
     shared: Any
+    sources: str
 
     def __call__(self, rows: Iterable[tuple[int, Iterable[tuple[str, bytes]]]]) -> Iterator[tuple[int, Any]]:
+        if run_by() != self.sources:
+            raise SparkError(
+                "executors have another version of nextbest than this machine; install the same there, or pack "
+                "their environment again (make spark-environment)."
+            )
         for bucket, files in rows:
             root = _root(self.shared.value)
             placed = [root / name for name, _ in files]

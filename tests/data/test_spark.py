@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from data.spark import Input, Spark, connected
+import data.spark
+from data.spark import Input, Spark, _cause, connected
 from data.spark_options import SparkError, SparkOptions, spark_options
 
 full = pytest.mark.skipif("FULL" not in os.environ, reason="make test-all has a Spark")
@@ -78,6 +79,49 @@ def test_attempts_that_fail_leave_no_duplicates(spark: Spark, given: Input, tmp_
     assert sorted(bucket for bucket, _ in rows) == BUCKETS
     assert dict(rows) == {bucket: expected(bucket) for bucket in BUCKETS}
     assert {path.name for path in tmp_path.iterdir() if path.name.isdigit()} == {"0", "3", "8"}
+
+
+@dataclass(frozen=True)
+class Broken:
+    """Fails at every attempt."""
+
+    def __call__(self, root: Path, bucket: int) -> Mapping[str, bytes]:
+        raise OSError(f"no room for bucket {bucket}")
+
+
+@full
+def test_what_an_executor_could_not_do_is_said_in_one_line(spark: Spark, given: Input) -> None:
+    """Else it stands somewhere in the stacks of three languages."""
+    with pytest.raises(SparkError) as error:
+        list(spark.files("work", Broken(), BUCKETS[:1], [given], {"shared/playbook": b"text"}))
+
+    assert str(error.value) == "Spark gave up: OSError: no room for bucket 0"
+
+
+@full
+def test_executors_with_another_version_are_refused(
+    spark: Spark, given: Input, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An archive that was packed last month would make last month's rows, and nobody would know."""
+    monkeypatch.setattr(data.spark, "run_by", lambda: "another")
+
+    with pytest.raises(SparkError, match=r"^Spark gave up: executors have another version of next") as error:
+        list(spark.values(Repeated(str(tmp_path)), BUCKETS[:1], [given], {"shared/playbook": b"text"}))
+
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ('X\nTraceback (most recent call last):\n  File "x"\n    f()\nOSError: full\n\n\tat org', "OSError: full"),
+        ("Traceback (most recent call last):\n  File\ndata.spark_options.SparkError: old.\n", "old."),
+        ("java.io.IOException: No such file\n\tat java.base", "java.io.IOException: No such file"),
+    ],
+)  # fmt: skip
+def test_the_cause_is_found_among_stacks(text: str, cause: str) -> None:
+    """Python's own last line, or Java's first."""
+    assert _cause(text) == cause
 
 
 @full
