@@ -262,8 +262,8 @@ class _Task:
     def __call__(self, rows: Iterable[tuple[int, Iterable[tuple[str, bytes]]]]) -> Iterator[tuple[int, Any]]:
         if run_by() != self.sources:
             raise SparkError(
-                "executors have another version of nextbest than this machine; install the same there, or pack "
-                "their environment again (make spark-environment)."
+                "executors have another version of nextbest than this machine; install the same there, or "
+                "pack their environment again (make spark-environment)."
             )
         for bucket, files in rows:
             root = _root(self.shared.value)

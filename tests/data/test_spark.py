@@ -114,7 +114,7 @@ def test_executors_with_another_version_are_refused(
 @pytest.mark.parametrize(
     ("text", "cause"),
     [
-        ('X\nTraceback (most recent call last):\n  File "x"\n    f()\nOSError: full\n\n\tat org', "OSError: full"),
+        ("X\nTraceback (most recent call last):\n  File\n    f()\nOSError: full\n\n\tat x", "OSError: full"),
         ("Traceback (most recent call last):\n  File\ndata.spark_options.SparkError: old.\n", "old."),
         ("java.io.IOException: No such file\n\tat java.base", "java.io.IOException: No such file"),
     ],
