@@ -133,6 +133,17 @@ def gate_places(playbook: Playbook) -> GatePlaces:
     return GatePlaces(tuple(np.cumsum([0, *sizes]).tolist()), shapes)  # counts
 
 
+@kept_with
+def nothing_gated(playbook: Playbook) -> Floats:
+    """What gates say before anything is counted: 0, or NaN for days and quotes that are not known yet; shape
+    (G,)."""
+    places = gate_places(playbook)
+    found = np.zeros(places.first[-1])
+    for gate in (SINCE, HELD, OFFERED, TRACKED, EQUIVALENT):
+        found[places.first[gate] : places.first[gate + 1]] = np.nan
+    return found
+
+
 def stopped(stops: tuple[ContactStop, ...], playbook: Playbook) -> Bools:
     """Which treatments people have stopped for everybody; shape (T,)."""
     return np.array([any(stops_contact(s, t) for s in stops) for t in playbook.treatments], dtype=np.bool_)

@@ -2,7 +2,8 @@
 
 Facts come as columns sorted by account, then time; `start[a]` to `start[a + 1]` are those of account a. A
 version of a fact is known at t when valid_from < t <= valid_to. Loops run in that order and write each
-moment's row alone, so neither the batch nor the order of a frame's rows can change a bit.
+moment's row alone, so neither the batch nor the order of a frame's rows can change a bit. What only rules
+read goes to columns of `found`, from `first` on, where what is said of nothing stands already.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ OUTBOUND_DONE, INBOUND_DONE, OUTBOUND_PLANNED, OTHER_EVENT = range(4)
  OUTCOMES, OUTCOME_VALUE, DAYS_SINCE_OUTCOME, OPTOUTS, PLANNED, DAYS_SINCE_RESPONSE,
  NOT_COUNTED) = range(14)  # fmt: skip
 """The statistics that the loops know, by code; NOT_COUNTED = a column that something else fills."""
+ANSWERED = 4
+"""Instead of OUTBOUND_DONE: a contact with a positive response."""
 OF_EVENT: tuple[tuple[int, ...], ...] = (
-    (OUTBOUND, DAYS_SINCE, RESPONSES, DAYS_SINCE_RESPONSE), (INBOUND, DAYS_SINCE_INBOUND),
-    (PLANNED, DAYS_UNTIL), (),
+    (OUTBOUND, DAYS_SINCE), (INBOUND, DAYS_SINCE_INBOUND), (PLANNED, DAYS_UNTIL), (),
+    (OUTBOUND, DAYS_SINCE, RESPONSES, DAYS_SINCE_RESPONSE),
 )  # fmt: skip
-"""The statistics that a touchpoint of each event changes."""
+"""The statistics that a touchpoint of each event, ANSWERED included, changes."""
+WITHIN_WINDOW = (OUTBOUND, INBOUND, RESPONSES)
+"""Those of them that count what is younger than a window."""
 MARKETING, SERVICE, WEB_BEHAVIOUR = range(3)
 NEVER = -1
 """Instead of the age of a response, which lies before the moment that is asked about: there is none."""
@@ -40,24 +45,36 @@ class Questions(NamedTuple):
 
 class Columns(NamedTuple):
     """What the columns of a group count: codes of statistics, windows in microseconds and, for a rate, the
-    columns of its numerator and denominator; shape (F,). The columns that a touchpoint of event e changes are
-    `counted[of_event[e] : of_event[e + 1]]`."""
+    columns of its numerator and denominator; shape (F,)."""
 
     statistic: Ints
     window: Micros
     numerator: Ints
     denominator: Ints
-    of_event: Ints
-    counted: Ints
+
+
+class Counting(NamedTuple):
+    """The columns that a touchpoint changes: those of event e in group g (its place in `Groups`) stand at
+    `first[EVENTS * g + e]` to `first[EVENTS * g + e + 1]`, each with its statistic and for how many
+    microseconds a touchpoint counts in it, the longest first."""
+
+    first: Ints
+    column: Ints
+    statistic: Ints
+    reach: Micros
 
 
 class Groups(NamedTuple):
-    """The columns of each group."""
+    """The columns of each group, and what a touchpoint changes in them."""
 
     account: Columns
     channel: Columns
     topic: Columns
     message: Columns
+    counting: Counting
+
+
+EVENTS = len(OF_EVENT)
 
 
 class Touchpoints(NamedTuple):
@@ -158,37 +175,36 @@ OF_CHANNEL, OF_TOPIC, OF_TREATMENT = range(3)
 
 
 class _Met(NamedTuple):
-    """A touchpoint as it counts at a moment; `age` in microseconds is negative for what lies ahead.
+    """A touchpoint as it counts at a moment; ages are negative for what lies ahead.
 
-    `answer_age` is that of its latest positive response, NEVER = it has none.
+    `age` is in microseconds, `days` the same in days, `answer_days` that of its latest positive response.
     """
 
     event: int
     age: int
-    answer_age: int
+    days: float
+    answer_days: float
 
 
 @compiled
-def _count(row: Floats, columns: Columns, met: _Met) -> None:
-    event, age, answer_age = met
+def _count(block: Floats, place: tuple[int, int], group: int, counting: Counting, met: _Met) -> None:
+    i, member = place
+    first = EVENTS * group + met.event
     # Only the columns that the event can change: most of them count something else.
-    for place in range(columns.of_event[event], columns.of_event[event + 1]):
-        j = columns.counted[place]
-        statistic = columns.statistic[j]
-        if statistic in (OUTBOUND, INBOUND):
-            row[j] += age <= columns.window[j]
+    for k in range(counting.first[first], counting.first[first + 1]):
+        if met.age > counting.reach[k]:
+            break
+        statistic, j = counting.statistic[k], counting.column[k]
+        if statistic in (OUTBOUND, INBOUND, RESPONSES, PLANNED):
+            block[i, member, j] += 1.0
         elif statistic in (DAYS_SINCE, DAYS_SINCE_INBOUND):
-            row[j] = age / DAY_MICROS
-        elif statistic == RESPONSES:
-            row[j] += answer_age != NEVER and age <= columns.window[j]
+            block[i, member, j] = met.days
         elif statistic == DAYS_SINCE_RESPONSE:
             # A later contact may have been answered sooner.
-            if answer_age != NEVER and not row[j] <= answer_age / DAY_MICROS:
-                row[j] = answer_age / DAY_MICROS
-        elif statistic == PLANNED:
-            row[j] += 1.0
-        elif statistic == DAYS_UNTIL and np.isnan(row[j]):
-            row[j] = -age / DAY_MICROS
+            if not block[i, member, j] <= met.answer_days:
+                block[i, member, j] = met.answer_days
+        elif statistic == DAYS_UNTIL and np.isnan(block[i, member, j]):
+            block[i, member, j] = -met.days
 
 
 @compiled
@@ -212,8 +228,18 @@ def _answer_age(touchpoints: Touchpoints, row: int, at: int) -> int:
     return youngest
 
 
+class Known(NamedTuple):
+    """Of `Touchpoints` what says whether one counts."""
+
+    valid_from: Micros
+    valid_to: Micros
+    event: Ints
+    time: Micros
+    web: Bools
+
+
 @compiled
-def _counts_at(touchpoints: Touchpoints, row: int, at: int, web: bool | np.bool_) -> bool:
+def _counts_at(touchpoints: Known, row: int, at: int, web: bool | np.bool_) -> bool:
     """Whether a version of a touchpoint is known and means something: done before, or planned for later."""
     if not touchpoints.valid_from[row] < at <= touchpoints.valid_to[row]:
         return False
@@ -233,21 +259,31 @@ def count_touchpoints(
 ) -> None:
     """Fill the groups any, channel, topic and treatment; `web`: whether web behaviour may be used."""
     account, channel, topic, message = blocks
+    # Locals, since what is written may be what a tuple is read from, as far as a compiler can tell.
+    events, times, channels = touchpoints.event, touchpoints.time, touchpoints.channel
+    topics, treatments, answers = touchpoints.topic, touchpoints.treatment, touchpoints.answers
+    known = Known(touchpoints.valid_from, touchpoints.valid_to, events, times, touchpoints.web)
+    counting = columns.counting
+    table = Counting(counting.first, counting.column, counting.statistic, counting.reach)
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
         for row in range(touchpoints.start[owner], touchpoints.start[owner + 1]):
-            if not _counts_at(touchpoints, row, at, web[i]):
+            if not _counts_at(known, row, at, web[i]):
                 continue
-            event = touchpoints.event[row]
-            answer_age = _answer_age(touchpoints, row, at) if event == OUTBOUND_DONE else NEVER
-            met = _Met(event, at - touchpoints.time[row], answer_age)
-            _count(account[i, 0], columns.account, met)
-            if touchpoints.channel[row] >= 0:
-                _count(channel[i, touchpoints.channel[row]], columns.channel, met)
-            if touchpoints.topic[row] >= 0:
-                _count(topic[i, touchpoints.topic[row]], columns.topic, met)
-            if touchpoints.treatment[row] >= 0:
-                _count(message[i, touchpoints.treatment[row]], columns.message, met)
+            event, answer_days = events[row], np.nan
+            if event == OUTBOUND_DONE and answers[row] < answers[row + 1]:
+                answer_age = _answer_age(touchpoints, row, at)
+                if answer_age != NEVER:
+                    event, answer_days = ANSWERED, answer_age / DAY_MICROS
+            age = at - times[row]
+            met = _Met(event, age, age / DAY_MICROS, answer_days)
+            _count(account, (i, 0), 0, table, met)
+            if channels[row] >= 0:
+                _count(channel, (i, channels[row]), 1, table, met)
+            if topics[row] >= 0:
+                _count(topic, (i, topics[row]), 2, table, met)
+            if treatments[row] >= 0:
+                _count(message, (i, treatments[row]), 3, table, met)
         _rates(account, i, columns.account)
         _rates(channel, i, columns.channel)
         _rates(topic, i, columns.topic)
@@ -280,15 +316,18 @@ def count_occurrences(
 
 
 @compiled
-def _settle(latest: Ints, consent: Floats, i: int, web: Floats) -> None:
+def _settle(latest: Ints, found: Floats, i: int, first: int, web: int) -> None:
     """Take one contact's latest word into the account's: an opt-out of anybody counts for all."""
-    for c in range(consent.shape[1]):
+    last = latest.shape[0] - 1
+    for c in range(last):
         for purpose in range(2):
-            if latest[c, purpose] < 0 or consent[i, c, purpose] == 0.0:
-                consent[i, c, purpose] = latest[c, purpose]
-    if latest[consent.shape[1], 0] < 0 or web[i] == 0.0:
-        web[i] = latest[consent.shape[1], 0]
-    latest[:] = 0
+            place = first + 2 * c + purpose
+            if latest[c, purpose] < 0 or found[i, place] == 0.0:
+                found[i, place] = latest[c, purpose]
+            latest[c, purpose] = 0
+    if latest[last, 0] < 0 or found[i, web] == 0.0:
+        found[i, web] = latest[last, 0]
+    latest[last, 0] = 0
 
 
 @compiled
@@ -297,25 +336,30 @@ def _hear(latest: Ints, channel: int, purpose: int, verdict: int) -> None:
     if purpose == WEB_BEHAVIOUR:
         latest[last, 0] = verdict
     elif channel == ANY:
-        latest[:last, purpose] = verdict
+        for c in range(last):
+            latest[c, purpose] = verdict
     elif channel >= 0:
         latest[channel, purpose] = verdict
 
 
 @compiled
-def read_permissions(questions: Questions, permissions: Permissions, consent: Floats, web: Floats) -> None:
-    """Fill consent (n, C, 2) and that to the use of web behaviour (n,), both given as zeros."""
-    latest = np.zeros((consent.shape[1] + 1, 2), dtype=np.int64)
+def read_permissions(
+    questions: Questions, permissions: Permissions, found: Floats, where: tuple[int, int], channels: int
+) -> None:
+    """Fill consent by channel and purpose, and that to web behaviour; `where` the one begins and the other
+    stands."""
+    first, web = where
+    latest = np.zeros((channels + 1, 2), dtype=np.int64)
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
-        first = permissions.start[owner]
-        for row in range(first, permissions.start[owner + 1]):
-            if row > first and permissions.contact[row] != permissions.contact[row - 1]:
-                _settle(latest, consent, i, web)
+        begin = permissions.start[owner]
+        for row in range(begin, permissions.start[owner + 1]):
+            if row > begin and permissions.contact[row] != permissions.contact[row - 1]:
+                _settle(latest, found, i, first, web)
             known = permissions.valid_from[row] < at <= permissions.valid_to[row]
             if known and permissions.since[row] < at:
                 _hear(latest, permissions.channel[row], permissions.purpose[row], permissions.verdict[row])
-        _settle(latest, consent, i, web)
+        _settle(latest, found, i, first, web)
 
 
 @compiled
@@ -331,39 +375,41 @@ def latest_known(questions: Questions, standing: Standing) -> Ints:
 
 
 @compiled
-def flag_known(questions: Questions, standing: Standing, flags: Floats) -> None:
-    """Set flags[i, code] to 1 for every row known at the moment."""
+def flag_known(questions: Questions, standing: Standing, found: Floats, first: int) -> None:
+    """Set found[i, first + code] to 1 for every row known at the moment."""
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
         for row in range(standing.start[owner], standing.start[owner + 1]):
             if standing.valid_from[row] < at <= standing.valid_to[row]:
-                flags[i, standing.code[row]] = 1.0
+                found[i, first + standing.code[row]] = 1.0
 
 
 @compiled
-def flag_snoozed(questions: Questions, answers: Occurrences, until: Micros, snoozed: Floats) -> None:
+def flag_snoozed(
+    questions: Questions, answers: Occurrences, until: Micros, found: Floats, first: int
+) -> None:
     """Whether the latest answer on each treatment still puts it off; `until` is past for other answers."""
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
         for row in range(answers.start[owner], answers.start[owner + 1]):
             known = answers.valid_from[row] < at <= answers.valid_to[row]
             if known and answers.time[row] < at:
-                snoozed[i, answers.treatment[row]] = 1.0 if until[row] > at else 0.0
+                found[i, first + answers.treatment[row]] = 1.0 if until[row] > at else 0.0
 
 
 @compiled
-def flag_paused(questions: Questions, pauses: Occurrences, until: Micros, snoozed: Floats) -> None:
+def flag_paused(questions: Questions, pauses: Occurrences, until: Micros, found: Floats, first: int) -> None:
     """What a pause that began with another treatment still keeps away; no later answer shortens it."""
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
         for row in range(pauses.start[owner], pauses.start[owner + 1]):
             known = pauses.valid_from[row] < at <= pauses.valid_to[row]
             if known and pauses.time[row] < at < until[row]:
-                snoozed[i, pauses.treatment[row]] = 1.0
+                found[i, first + pauses.treatment[row]] = 1.0
 
 
 @compiled
-def days_rested(questions: Questions, rests: Occurrences, until: Micros, left: Floats) -> None:
+def days_rested(questions: Questions, rests: Occurrences, until: Micros, found: Floats, first: int) -> None:
     """For how many days an account still rests from each treatment; the longest rest counts."""
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
@@ -371,34 +417,40 @@ def days_rested(questions: Questions, rests: Occurrences, until: Micros, left: F
             known = rests.valid_from[row] < at <= rests.valid_to[row]
             if known and rests.time[row] < at < until[row]:
                 days = (until[row] - at) / DAY_MICROS
-                left[i, rests.treatment[row]] = max(left[i, rests.treatment[row]], days)
+                place = first + rests.treatment[row]
+                found[i, place] = max(found[i, place], days)
 
 
 @compiled
-def count_limits(questions: Questions, touchpoints: Touchpoints, limits: Limits, used: Floats) -> None:
+def count_limits(
+    questions: Questions, touchpoints: Touchpoints, limits: Limits, found: Floats, first: int
+) -> None:
     """Contacts done less than `days` before and planned less than `days` ahead, by limit."""
+    events, times = touchpoints.event, touchpoints.time
+    known = Known(touchpoints.valid_from, touchpoints.valid_to, events, times, touchpoints.web)
+    longest = np.int64(0)
+    for days in limits.days:
+        longest = max(longest, days)
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
         for row in range(touchpoints.start[owner], touchpoints.start[owner + 1]):
-            if touchpoints.event[row] == INBOUND_DONE or not _counts_at(touchpoints, row, at, np.bool_(True)):
+            away = abs(at - times[row])
+            if away >= longest or events[row] == INBOUND_DONE:
                 continue
-            away = abs(at - touchpoints.time[row])
+            if not _counts_at(known, row, at, np.bool_(True)):
+                continue
             for k in range(limits.days.size):
                 channel = limits.channel[k] == ANY or limits.channel[k] == touchpoints.channel[row]
                 if away < limits.days[k] and channel and limits.counts[k, touchpoints.treatment[row]]:
-                    used[i, k] += 1.0
+                    found[i, first + k] += 1.0
 
 
 @compiled
-def begin_pauses(questions: Questions, tracked: Tracked, pauses: Pauses, begun: Floats) -> None:
-    """Days since each pause last began, for every treatment; `begun` (n, S, T) is given as NaN."""
+def begin_pauses(questions: Questions, tracked: Tracked, pauses: Pauses, found: Floats, first: int) -> None:
+    """Days since each pause last began, pause after pause for every treatment."""
     # Locals, since to read an array out of a tuple in the inner loop costs more than to use it.
-    times, valid_from, valid_to, channels = (
-        tracked.time,
-        tracked.valid_from,
-        tracked.valid_to,
-        tracked.channel,
-    )
+    times, channels, treatments = tracked.time, tracked.channel, pauses.paused.shape[1]
+    valid_from, valid_to = tracked.valid_from, tracked.valid_to
     most = 1
     for count in pauses.events:
         most = max(most, count)
@@ -413,9 +465,8 @@ def begin_pauses(questions: Questions, tracked: Tracked, pauses: Pauses, begun: 
             at, owner = questions.at[i], questions.account[i]
             if start[owner] == start[owner + 1]:
                 continue
-            slot[:] = 0
-            seen[:] = 0
-            last[:] = -1
+            for scope in range(slot.size):
+                slot[scope], seen[scope], last[scope] = 0, 0, -1
             for row in range(start[owner], start[owner + 1]):
                 key, time = own[about[row]] if by == OF_TREATMENT else about[row], times[row]
                 if key < 0 or (through != ANY and channels[row] != through):
@@ -428,7 +479,7 @@ def begin_pauses(questions: Questions, tracked: Tracked, pauses: Pauses, begun: 
                 slot[key] = slot[key] + 1 if slot[key] + 1 < count else 0
                 if seen[key] >= count and time - recent[key, slot[key]] <= window:
                     last[key] = row
-            for t in range(pauses.paused.shape[1]):
+            for t in range(treatments):
                 key = pauses.paused[rule, t]
                 if key >= 0 and last[key] >= 0:
-                    begun[i, rule, t] = (at - times[last[key]]) / DAY_MICROS
+                    found[i, first + rule * treatments + t] = (at - times[last[key]]) / DAY_MICROS

@@ -70,6 +70,10 @@ class Candidates(NamedTuple):
     price: Floats
 
 
+Alike = tuple[Same, Candidates]
+"""What is the same to the account, and of which candidates."""
+
+
 @compiled
 def _age(touchpoints: Touchpoints, row: int, at: int) -> int:
     """Microseconds since a contact by us that is known, negative for one ahead; 0 = it does not count.
@@ -92,8 +96,10 @@ def _topic(touchpoints: Touchpoints, row: int, of_treatment: Ints) -> int:
 
 
 @compiled
-def hold_topics(questions: Questions, touchpoints: Touchpoints, hands: Hands, held: Floats) -> None:
-    """Days since a person last dealt with each topic, negative while that lies ahead; `held` is given as NaN.
+def hold_topics(
+    questions: Questions, touchpoints: Touchpoints, hands: Hands, found: Floats, first: int
+) -> None:
+    """Days since a person last dealt with each topic, negative while that lies ahead.
 
     Counted are contacts either way.
     """
@@ -108,16 +114,18 @@ def hold_topics(questions: Questions, touchpoints: Touchpoints, hands: Hands, he
             topic = _topic(touchpoints, row, hands.topic)
             if age == 0 or age >= hands.window or topic < 0 or not hands.personal[touchpoints.channel[row]]:
                 continue
-            if age > 0 or np.isnan(held[i, topic]):
-                held[i, topic] = age / DAY_MICROS
+            if age > 0 or np.isnan(found[i, first + topic]):
+                found[i, first + topic] = age / DAY_MICROS
 
 
 @compiled
 def count_repeats(
-    questions: Questions, touchpoints: Touchpoints, counts: Bools, times: Floats, since: Floats
+    questions: Questions, touchpoints: Touchpoints, counts: Bools, found: Floats, first: tuple[int, int]
 ) -> None:
     """How often what each limit counts was done or is planned ahead, and days since the latest, negative for
-    one ahead; `counts[r, t]`, the last column: an unknown treatment."""
+    one ahead; `first` says where each of the two begins. `counts[r, t]`, the last column: an unknown
+    treatment."""
+    times, since = first
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
         for row in range(touchpoints.start[owner], touchpoints.start[owner + 1]):
@@ -127,15 +135,16 @@ def count_repeats(
                 continue
             for r in range(counts.shape[0]):
                 if counts[r, touchpoints.treatment[row]]:
-                    times[i, r] += 1.0
-                    since[i, r] = age / DAY_MICROS
+                    found[i, times + r] += 1.0
+                    found[i, since + r] = age / DAY_MICROS
 
 
 @compiled
 def find_equivalents(
-    questions: Questions, touchpoints: Touchpoints, same: Same, candidates: Candidates, found: Floats
+    questions: Questions, touchpoints: Touchpoints, alike: Alike, found: Floats, first: int
 ) -> None:
-    """Days since another actor did, or is to do, the same as each candidate; `found` (n, E, T) is NaN."""
+    """Days since another actor did, or is to do, the same as each candidate, group after group."""
+    same, candidates = alike
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
         for row in range(touchpoints.start[owner], touchpoints.start[owner + 1]):
@@ -150,32 +159,38 @@ def find_equivalents(
                 ):
                     continue
                 doing = _Doing(topic, touchpoints.actor[row], age / DAY_MICROS)
-                _mark(found[i, e], same.member[e], same.same_topic[e], candidates, doing)
+                _mark(found, (i, first, e), alike, doing)
 
 
 @compiled
-def find_put_off(snoozing: Floats, same: Same, candidates: Candidates, found: Floats) -> None:
+def find_put_off(snoozing: Floats, alike: Alike, found: Floats, first: int) -> None:
     """What another actor has put off is still in her hands: 0 days, where nothing else was found."""
+    same, candidates = alike
     for i in range(snoozing.shape[0]):
         for e in range(same.window.size):
             for t in range(snoozing.shape[1]):
                 if snoozing[i, t] != 0.0 and same.member[e, t]:
                     doing = _Doing(candidates.topic[t], candidates.actor[t], 0.0)
-                    _mark(found[i, e], same.member[e], same.same_topic[e], candidates, doing)
+                    _mark(found, (i, first, e), alike, doing)
 
 
 @compiled
-def _mark(found: Floats, member: Bools, same_topic: bool, candidates: Candidates, doing: _Doing) -> None:
-    """Mark the candidates of a group that are the same as what another actor does; `found` has shape (T,)."""
-    for t in range(candidates.actor.size):
-        alike = not same_topic or candidates.topic[t] == doing.topic
-        if member[t] and alike and candidates.actor[t] != doing.actor:
-            found[t] = doing.days
+def _mark(found: Floats, place: tuple[int, int, int], alike: Alike, doing: _Doing) -> None:
+    """Mark the candidates that are the same as what another actor does; `place`: the row, where the groups
+    begin and which of them."""
+    (i, first, group), (same, candidates) = place, alike
+    treatments = candidates.actor.size
+    for t in range(treatments):
+        topical = not same.same_topic[group] or candidates.topic[t] == doing.topic
+        if same.member[group, t] and topical and candidates.actor[t] != doing.actor:
+            found[i, first + group * treatments + t] = doing.days
 
 
 @compiled
-def highest_offers(questions: Questions, offers: Offers, candidates: Candidates, floor: Floats) -> None:
-    """The highest open quote for what each priced candidate offers, NaN = none; `floor` is given as NaN.
+def highest_offers(
+    questions: Questions, offers: Offers, candidates: Candidates, found: Floats, first: int
+) -> None:
+    """The highest open quote for what each priced candidate offers, NaN = none.
 
     Quote and candidate are about different things only where both name a product, or else both a topic.
     """
@@ -193,5 +208,5 @@ def highest_offers(questions: Questions, offers: Offers, candidates: Candidates,
                     about = offers.product[row] == candidates.product[t]
                 elif offers.topic[row] != -1 and candidates.topic[t] != -1:
                     about = offers.topic[row] == candidates.topic[t]
-                if about and not floor[i, t] >= offers.price[row]:
-                    floor[i, t] = offers.price[row]
+                if about and not found[i, first + t] >= offers.price[row]:
+                    found[i, first + t] = offers.price[row]

@@ -7,6 +7,7 @@ live event alike.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -74,8 +75,9 @@ class Book(NamedTuple):
 
     Attributes:
         columns, nothing: By group (account, channel, topic, message); what is said where nothing was seen.
-        channels, topics, roles: How many there are.
+        channels: How many there are.
         gates: Where each gate begins, as `engine.gates` counts them.
+        ungated: What the gates say where nothing was seen.
         web_allowed: Whether web behaviour may be used without consent.
     """
 
@@ -88,9 +90,8 @@ class Book(NamedTuple):
     same: Same
     candidates: Candidates
     channels: int
-    topics: int
-    roles: int
     gates: Ints
+    ungated: Floats
     web_allowed: bool
 
 
@@ -111,7 +112,23 @@ class Known(NamedTuple):
 
 def sweep(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> Known:
     """Everything that is known at these moments; row i depends on the facts of its account alone."""
-    return Known(*_sweep(questions, _facts_of(facts), _book_of(playbook)))
+    n, treatments = len(questions.at), len(playbook.treatments)
+    account, channel, topic, message = (len(columns.statistic) for columns in _groups()[:4])
+    counted = facts.attributes.values.shape[1]
+    # Handed in, since memory that NumPy asks for comes in large pages: the first touch is half of the cost.
+    known = Known(
+        np.empty((n, account + counted)), np.empty((n, len(playbook.channels), channel)),
+        np.empty((n, len(playbook.topics), topic)), np.empty((n, treatments, message)),
+        np.empty((n, len(gates.nothing_gated(playbook)))), np.empty(n, dtype=np.int64),
+    )  # fmt: skip
+    _sweep(questions, _facts_of(facts), _book_of(playbook), known)
+    return known
+
+
+@cache
+def _groups() -> Groups:
+    account, channel, topic, message = map(tallies.columns_of, tallies.GROUPS)
+    return Groups(account, channel, topic, message, tallies.counting())
 
 
 def _facts_of(facts: EncodedHistory) -> Held:
@@ -131,132 +148,105 @@ def _facts_of(facts: EncodedHistory) -> Held:
 @kept_with
 def _book_of(playbook: Playbook) -> Held:
     return hold(Book(
-        Groups(*map(tallies.columns_of, tallies.GROUPS)), Nothing(*map(tallies.nothing_seen, tallies.GROUPS)),
+        _groups(), Nothing(*map(tallies.nothing_seen, tallies.GROUPS)),
         tallies.limits_of(playbook), tallies.pauses_of(playbook), hands_of(playbook), repeat_counts(playbook),
-        same_of(playbook), candidates_of(playbook), len(playbook.channels), len(playbook.topics),
-        len(playbook.roles), np.array(gates.gate_places(playbook).first),
+        same_of(playbook), candidates_of(playbook), len(playbook.channels),
+        np.array(gates.gate_places(playbook).first), gates.nothing_gated(playbook),
         not playbook.web_behaviour_needs_consent,
     ))  # fmt: skip
 
 
 @compiled
-def _sweep(questions: Questions, facts: Held, book: Held) -> tuple[
-    Floats, Floats, Floats, Floats, Floats, Ints
-]:  # fmt: skip
-    n, first = questions.at.size, book.gates
-    version = kernels.latest_known(questions, facts.versions)
-    consent, web = np.zeros((n, book.channels, 2)), np.zeros(n)
-    kernels.read_permissions(questions, facts.permissions, consent, web)
-    has_role = np.zeros((n, book.roles))
-    kernels.flag_known(questions, facts.team, has_role)
-    found = np.zeros((n, first[-1]))
-    for i in range(n):
-        found[i, first[gates.AT]] = questions.at[i]
-        found[i, first[gates.CLOSED]] = facts.closed[version[i]]
-        found[i, first[gates.HAS_TIMEZONE]] = facts.zoned[version[i]]
-        found[i, first[gates.WEB_BEHAVIOUR]] = web[i]
-    _lay(has_role, first[gates.HAS_ROLE], found)
-    _lay(consent.reshape(n, 2 * book.channels), first[gates.CONSENT], found)
-    for begin in range(0, n, _BLOCK):
+def _sweep(questions: Questions, facts: Held, book: Held, known: Known) -> None:
+    whole = known.account.reshape(questions.at.size, 1, known.account.shape[1])
+    for begin in range(0, questions.at.size, _BLOCK):
         some = slice(begin, begin + _BLOCK)
         asked = Questions(questions.account[some], questions.at[some])
-        _pauses(asked, facts, book, found[some])
-        _others(asked, facts, book, found[some])
-    account, channel, topic, message = _statistics(questions, facts, book, web, version)
-    return account, channel, topic, message, found, version
+        gated, version = known.gates[some], known.version[some]
+        _stands(asked, facts, book, gated, version)
+        _pauses(asked, facts, book, gated)
+        _others(asked, facts, book, gated)
+        blocks = (whole[some], known.channel[some], known.topic[some], known.message[some])
+        _statistics(asked, facts, book, (gated, version), blocks)
 
 
 @compiled
-def _lay(block: Floats, first: int, found: Floats) -> None:
-    """Write a block beside the others."""
-    for i in range(block.shape[0]):
-        for j in range(block.shape[1]):
-            found[i, first + j] = block[i, j]
+def _stands(questions: Questions, facts: Held, book: Held, found: Floats, version: Ints) -> None:
+    """What stands at each moment: the account's version, who serves it and what it permits."""
+    first, ungated = book.gates, book.ungated
+    latest = kernels.latest_known(questions, facts.versions)
+    for i in range(version.size):
+        for place in range(ungated.size):
+            found[i, place] = ungated[place]
+        version[i] = latest[i]
+        found[i, first[gates.AT]] = questions.at[i]
+        found[i, first[gates.CLOSED]] = facts.closed[latest[i]]
+        found[i, first[gates.HAS_TIMEZONE]] = facts.zoned[latest[i]]
+    kernels.flag_known(questions, facts.team, found, first[gates.HAS_ROLE])
+    where = (first[gates.CONSENT], first[gates.WEB_BEHAVIOUR])
+    kernels.read_permissions(questions, facts.permissions, found, where, book.channels)
 
 
 @compiled
-def _statistics(questions: Questions, facts: Held, book: Held, web: Floats, version: Ints) -> tuple[
-    Floats, Floats, Floats, Floats
-]:  # fmt: skip
+def _statistics(
+    questions: Questions, facts: Held, book: Held, stands: tuple[Floats, Ints],
+    blocks: tuple[Floats, Floats, Floats, Floats],
+) -> None:  # fmt: skip
     """The groups account, with its attributes, channel, topic and message."""
-    n, nothing = web.size, book.nothing
-    account, channel = _blank(n, np.int64(1), nothing.account), _blank(n, book.channels, nothing.channel)
-    topic = _blank(n, book.topics, nothing.topic)
-    message = _blank(n, book.candidates.actor.size, nothing.message)
-    allowed = np.empty(web.size, dtype=np.bool_)
-    for i in range(web.size):
-        allowed[i] = book.web_allowed or web[i] > 0.0
-    kernels.count_touchpoints(
-        questions, facts.touchpoints, allowed, (account, channel, topic, message), book.columns
-    )
+    (found, version), nothing = stands, book.nothing
+    account, channel, topic, message = blocks
+    own, web = nothing.account.size, book.gates[gates.WEB_BEHAVIOUR]
+    allowed = np.empty(version.size, dtype=np.bool_)
+    for i in range(version.size):
+        allowed[i] = book.web_allowed or found[i, web] > 0.0
+        for j in range(facts.attributes.shape[1]):
+            account[i, 0, own + j] = facts.attributes[version[i], j]
+    _empty(account, nothing.account)
+    _empty(channel, nothing.channel)
+    _empty(topic, nothing.topic)
+    _empty(message, nothing.message)
+    kernels.count_touchpoints(questions, facts.touchpoints, allowed, blocks, book.columns)
     columns = book.columns.account
     worth = (kernels.OUTCOMES, kernels.OUTCOME_VALUE, kernels.DAYS_SINCE_OUTCOME)
     kernels.count_occurrences(questions, facts.outcomes, account, columns, worth)
     none = kernels.NOT_COUNTED
     kernels.count_occurrences(questions, facts.optouts, account, columns, (kernels.OPTOUTS, none, none))
-    own, counted = account.shape[2], facts.attributes.shape[1]
-    whole = np.empty((web.size, own + counted))
-    for i in range(web.size):
-        for j in range(own):
-            whole[i, j] = account[i, 0, j]
-        for j in range(counted):
-            whole[i, own + j] = facts.attributes[version[i], j]
-    return whole, channel, topic, message
 
 
 @compiled
-def _blank(n: int, members: int | np.int64, nothing: Floats) -> Floats:
-    """A group where nothing was seen; shape (n, members, columns)."""
-    block = np.empty((n, members, nothing.size))
-    for i in range(n):
-        for member in range(members):
+def _empty(block: Floats, nothing: Floats) -> None:
+    """A group where nothing was seen; shape (n, members, columns), of which others may follow."""
+    for i in range(block.shape[0]):
+        for member in range(block.shape[1]):
             for j in range(nothing.size):
                 block[i, member, j] = nothing[j]
-    return block
 
 
 @compiled
 def _pauses(questions: Questions, facts: Held, book: Held, found: Floats) -> None:
     """Contacts against each limit, days since each pause began, what is put off, and days of rest left."""
     first = book.gates
-    n, treatments = questions.at.size, book.candidates.actor.size
-    limits = np.zeros((n, book.limits.days.size))
-    if limits.size:
-        kernels.count_limits(questions, facts.touchpoints, book.limits, limits)
-    begun = np.full((n, book.pauses.track.size, treatments), np.nan)
-    kernels.begin_pauses(questions, facts.tracked, book.pauses, begun)
-    snoozed, resting = np.zeros((n, treatments)), np.zeros((n, treatments))
-    kernels.flag_snoozed(questions, facts.feedback, facts.snoozed_until, snoozed)
-    kernels.flag_paused(questions, facts.pauses, facts.paused_until, snoozed)
-    kernels.days_rested(questions, facts.rests, facts.rested_until, resting)
-    _lay(limits, first[gates.LIMITS], found)
-    _lay(begun.reshape(n, begun.shape[1] * treatments), first[gates.TRACKED], found)
-    _lay(snoozed, first[gates.SNOOZED], found)
-    _lay(resting, first[gates.RESTING], found)
+    snoozed = first[gates.SNOOZED]
+    kernels.count_limits(questions, facts.touchpoints, book.limits, found, first[gates.LIMITS])
+    kernels.begin_pauses(questions, facts.tracked, book.pauses, found, first[gates.TRACKED])
+    kernels.flag_snoozed(questions, facts.feedback, facts.snoozed_until, found, snoozed)
+    kernels.flag_paused(questions, facts.pauses, facts.paused_until, found, snoozed)
+    kernels.days_rested(questions, facts.rests, facts.rested_until, found, first[gates.RESTING])
 
 
 @compiled
 def _others(questions: Questions, facts: Held, book: Held, found: Floats) -> None:
     """What people deal with and were offered, what was repeated, and what other actors do."""
-    first = book.gates
-    n, treatments = questions.at.size, book.candidates.actor.size
-    held, offered = np.full((n, book.topics), np.nan), np.full((n, treatments), np.nan)
+    first, touchpoints = book.gates, facts.touchpoints
     if book.hands.window > 0:
-        loops.hold_topics(questions, facts.touchpoints, book.hands, held)
-    if facts.offers.time.size:
-        loops.highest_offers(questions, facts.offers, book.candidates, offered)
-    repeats = book.repeats.shape[0]
-    times, since = np.zeros((n, repeats)), np.full((n, repeats), np.nan)
-    if repeats:
-        loops.count_repeats(questions, facts.touchpoints, book.repeats, times, since)
-    equivalent = np.full((n, book.same.window.size, treatments), np.nan)
-    if equivalent.size:
-        put_off = np.zeros((n, treatments))
-        loops.find_equivalents(questions, facts.touchpoints, book.same, book.candidates, equivalent)
-        kernels.flag_snoozed(questions, facts.feedback, facts.put_off_until, put_off)
-        loops.find_put_off(put_off, book.same, book.candidates, equivalent)
-    _lay(held, first[gates.HELD], found)
-    _lay(offered, first[gates.OFFERED], found)
-    _lay(times, first[gates.TIMES], found)
-    _lay(since, first[gates.SINCE], found)
-    _lay(equivalent.reshape(n, equivalent.shape[1] * treatments), first[gates.EQUIVALENT], found)
+        loops.hold_topics(questions, touchpoints, book.hands, found, first[gates.HELD])
+    loops.highest_offers(questions, facts.offers, book.candidates, found, first[gates.OFFERED])
+    if book.repeats.shape[0]:
+        where = (first[gates.TIMES], first[gates.SINCE])
+        loops.count_repeats(questions, touchpoints, book.repeats, found, where)
+    if book.same.window.size:
+        own, alike = first[gates.EQUIVALENT], (book.same, book.candidates)
+        put_off = np.zeros((questions.at.size, book.candidates.actor.size))
+        loops.find_equivalents(questions, touchpoints, alike, found, own)
+        kernels.flag_snoozed(questions, facts.feedback, facts.put_off_until, put_off, 0)
+        loops.find_put_off(put_off, alike, found, own)

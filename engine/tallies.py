@@ -9,7 +9,7 @@ import numpy as np
 from engine import kernels
 from engine.encoded import EncodedHistory, tracks
 from engine.facts import Group, definitions
-from engine.kernels import Columns, Limits, Pauses, Questions
+from engine.kernels import Columns, Counting, Limits, Pauses, Questions
 from engine.playbook import Playbook, Scope
 from engine.records import DAY_MICROS, Bools, Floats, Ints, kept_with
 
@@ -52,16 +52,34 @@ def columns_of(group: Group) -> Columns:
     """What the columns of a group count, in column order."""
     defined = definitions(group)
     places = {(d.statistic, d.window_days): place for place, d in enumerate(defined)}
-    loops = [LOOPS[d.statistic] for d in defined]
-    counted = [[j for j, loop in enumerate(loops) if loop in event] for event in kernels.OF_EVENT]
     return Columns(
-        np.array(loops, dtype=np.int64),
+        np.array([LOOPS[d.statistic] for d in defined], dtype=np.int64),
         np.array([micros(d.window_days or 0) for d in defined], dtype=np.int64),
         np.array([places.get(("responses", d.window_days), -1) for d in defined], dtype=np.int64),
         np.array([places.get(("outbound", d.window_days), -1) for d in defined], dtype=np.int64),
-        np.cumsum([0, *map(len, counted)], dtype=np.int64),  # counts
-        np.array([j for columns in counted for j in columns], dtype=np.int64),
     )
+
+
+@cache
+def counting() -> Counting:
+    """What a touchpoint of each event changes in each group."""
+    changed = [_changed(columns_of(group), event) for group in GROUPS for event in kernels.OF_EVENT]
+    rows = np.array([row for rows in changed for row in rows], dtype=np.int64).reshape(-1, 3)
+    first = np.cumsum([0, *map(len, changed)], dtype=np.int64)  # counts
+    return Counting(first, *(np.ascontiguousarray(column) for column in rows.T))
+
+
+def _changed(columns: Columns, event: tuple[int, ...]) -> list[tuple[int, int, int]]:
+    """Columns that count one of these statistics: place, statistic and reach, the longest reach first."""
+    always = np.iinfo(np.int64).max
+    rows = [
+        (place, statistic, window if statistic in kernels.WITHIN_WINDOW else always)
+        for place, (statistic, window) in enumerate(
+            zip(columns.statistic.tolist(), columns.window.tolist(), strict=True)
+        )
+        if statistic in event
+    ]
+    return sorted(rows, key=lambda row: -row[2])
 
 
 @cache
