@@ -96,7 +96,7 @@ def post(
     # What is on show keeps its mark; only what was not on show is new.
     fresh = {key for key in ids if _is_new(live.get(key), posted_live=True)}
     for run_id in (run_on_show, *staging):
-        _list(connection, run_id, [account], wanted=wanted, suggestion_ids=ids, fresh=fresh)
+        _list(connection, run_id, [account], wanted=wanted, suggestion_ids=ids, fresh=fresh, before=live)
     _publish(connection, staging, [account])
     _log(connection, [decision])
     _tell(connection, ids, live, now=now, trigger=decision.trigger)
@@ -125,7 +125,8 @@ def stage(
     suggestion_ids = _identify(connection, wanted, live, now=now)
     _withdraw_answered(connection, [decision for decision, _ in unchanged], live, now=now)
     fresh = {key for key in suggestion_ids if _is_new(live.get(key), posted_live=False)}
-    _list(connection, run_id, ids, wanted=wanted, suggestion_ids=suggestion_ids, fresh=fresh)
+    _list(connection, run_id, ids, wanted=wanted, suggestion_ids=suggestion_ids, fresh=fresh,
+          before=live)  # fmt: skip
     _publish(connection, [run_id], ids)
     _log(connection, [decision for decision, _ in unchanged])
     hand_overs.ask_by_rule(connection, [decision for decision, _ in unchanged], now=now)
@@ -288,13 +289,16 @@ def _list(
     wanted: Sequence[_Wanted],
     suggestion_ids: Mapping[Identity, str],
     fresh: set[Identity],
+    before: Mapping[Identity, _Live],
 ) -> None:
-    """The accounts' lists in one run, instead of those it had."""
+    """The accounts' lists in one run, instead of those it had; what was no suggestion `before` says its
+    reasons there."""
     for chunk in chunks(account_ids):
         connection.execute(_UNLIST, {"run": run_id, "these": chunk})
     rows = [
         {
             **one.row,
+            **({} if one.identity in before else {"reasons": t.AS_FIRST_POSTED}),
             "run_id": run_id,
             "suggestion_id": suggestion_ids[one.identity],
             "is_new": one.identity in fresh,

@@ -318,6 +318,10 @@ suggestions = Table(
     Index("ix_suggestions_person", "user_id", "state"),
 )  # fmt: skip
 
+AS_FIRST_POSTED = Written("null")
+"""Reasons of a listing that says what its suggestion says: those of what was first posted with it, which are
+most of a ledger after its first night, and of all that is new later."""
+
 # What a run shows of it: the lists of the next run grow beside those on show, and one pointer swaps them.
 listings = Table(
     "listings",

@@ -27,6 +27,10 @@ _DECISION = (
 _LISTED_ON_SHOW = sa.and_(
     t.listings.c.run_id == SHOWN_RUN, t.listings.c.suggestion_id == t.suggestions.c.suggestion_id
 )
+_FIRST_POSTED = sa.type_coerce(t.listings.c.reasons, sa.Text) == str(t.AS_FIRST_POSTED)
+_REASONS_LISTED = sa.case((_FIRST_POSTED, t.suggestions.c.reasons), else_=t.listings.c.reasons).label(
+    "reasons"
+)
 
 
 def _listed() -> sa.Select[Any]:
@@ -41,7 +45,11 @@ def _kept() -> sa.Select[Any]:
 
 def _named(content: sa.Table, is_new: sa.ColumnElement[bool]) -> sa.Select[Any]:
     """One row per suggestion with the account's name."""
-    parts = [*columns(t.suggestions, *_IDENTITY), *columns(content, *t.PROPOSAL_COLUMNS), is_new]
+    said = [
+        _REASONS_LISTED if one is t.listings.c.reasons else one
+        for one in columns(content, *t.PROPOSAL_COLUMNS)
+    ]
+    parts = [*columns(t.suggestions, *_IDENTITY), *said, is_new]
     return (
         sa.select(*parts, t.personal.c.content.label("account_name"))
         .select_from(t.suggestions)

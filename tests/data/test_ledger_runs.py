@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from data.ledger.connection import Database
 from data.ledger.ledger import Ledger
+from data.ledger.schema import dumps
 from data.ledger.types import ConflictError, UnknownError
 from tests.data.ledgers import DAY, LATER, NOON, decision, night, post, proposal, touch
 
@@ -234,3 +235,38 @@ def test_lists_that_are_no_longer_shown_are_cleared_away(ledger: Ledger, ledger_
         }
 
     assert left == {"listings": {"n2"}, "published": {"n2"}}
+
+
+def test_reasons_are_kept_once_until_a_night_has_others(ledger: Ledger, ledger_url: str) -> None:
+    """They are most of what a list says, and on the first night a listing and its suggestion say the same."""
+    first, other = [{"code": "read_topic", "topic": "dosing"}], [{"code": "read_topic", "topic": "safety"}]
+    night(ledger, "n1", {"a": [proposal(reasons=first)]})
+    new = ledger.suggestions("a", now=NOON)
+    night(ledger, "n2", {"a": [proposal(reasons=other), proposal("mail", reasons=first)]}, now=NOON + 1)
+
+    shown_reasons = {one.treatment: one.reasons for one in ledger.suggestions("a", now=NOON + 1)}
+
+    with Database(ledger_url, timeout_seconds=5).reading() as connection:
+        kept = connection.execute(
+            sa.text(
+                "SELECT s.treatment, s.reasons, l.reasons FROM suggestions s "
+                "JOIN listings l ON l.suggestion_id = s.suggestion_id ORDER BY s.treatment"
+            )
+        ).all()
+    assert [one.reasons for one in new] == [first]
+    assert shown_reasons == {"visit": other, "mail": first}
+    assert [tuple(row) for row in kept] == [
+        ("mail", dumps(first), "null"), ("visit", dumps(first), dumps(other))
+    ]  # fmt: skip
+    assert ledger.suggestion(new[0].suggestion_id).reasons == other
+
+
+def test_an_answer_to_what_was_first_posted_keeps_its_reasons(ledger: Ledger) -> None:
+    """What the person answered to is shown with it for good."""
+    night(ledger, "n1", {"a": [proposal()]})
+    (offered,) = ledger.suggestions("a", now=NOON)
+
+    ledger.answer(offered.suggestion_id, "accept", user_id="u", rows=[touch("e1")], until=None, now=NOON)
+    night(ledger, "n2", {"a": []}, now=NOON + 1)
+
+    assert ledger.suggestion(offered.suggestion_id).reasons == offered.reasons != []
