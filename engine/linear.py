@@ -82,7 +82,7 @@ class Linear:
         basis, sources = _reading(self, features.set)
         groups, asked = pair_groups(features, own)
         constant = np.ascontiguousarray(self.constant[theirs])
-        weights = np.ascontiguousarray(self.weights[:, theirs].T)
+        weights = np.ascontiguousarray(self.weights[:, theirs])
         return _score(basis, sources, groups, asked, (constant, weights))
 
     def contributions(self, features: Features, moments: Ints, own: int, learned: int) -> Contributions:
@@ -171,31 +171,63 @@ def columns_of(basis: Basis, rows: Floats) -> Floats:
 
 
 @compiled
-def _one(basis: Basis, row: Floats, column: int) -> float:
-    """One column for one row; 0 = as the mean of the cases."""
-    kind, value = basis.kind[column], row[basis.first[column]]
-    if kind == BEND:
-        if np.isnan(value):
-            return 0.0
-        size = log_one(1.0 + abs(value))
-        z = ((size if value > 0.0 else -size) - basis.low[column]) / basis.high[column]
-        raw = max(min(max(z, -WIDEST), WIDEST) - basis.knot[column], 0.0)
-    elif kind == MISSING:
-        raw = 1.0 if np.isnan(value) else 0.0
-    else:
-        raw = 1.0 if basis.low[column] <= value < basis.high[column] else 0.0
-        if kind == RANGE_OF_TWO:
-            other = row[basis.second[column]]
-            inside = basis.low_of_second[column] <= other < basis.high_of_second[column]
-            raw = raw if inside else 0.0
-    return float((raw - basis.mean[column]) / basis.spread[column])
+def _bent(value: float, mean: float, deviation: float, knot: float) -> float:
+    """What a standardised number has beyond its knot."""
+    size = log_one(1.0 + abs(value))
+    z = ((size if value > 0.0 else -size) - mean) / deviation
+    return max(min(max(z, -WIDEST), WIDEST) - knot, 0.0)
+
+
+@compiled
+def _said(basis: Basis, j: int, rows: Floats, said: Floats, like: Ints) -> None:
+    """Column j for each row, 0 = as the mean of the cases; what is like a row before has what that has."""
+    kind, first, second = basis.kind[j], basis.first[j], max(basis.second[j], 0)
+    low, high, knot = basis.low[j], basis.high[j], basis.knot[j]
+    low_of_second, high_of_second = basis.low_of_second[j], basis.high_of_second[j]
+    mean, spread = basis.mean[j], basis.spread[j]
+    yes, no = (1.0 - mean) / spread, (0.0 - mean) / spread
+    for k in range(said.size):
+        value = rows[k, first]
+        if like[k] != k:
+            said[k] = said[like[k]]
+        elif kind == BEND:
+            said[k] = 0.0 if np.isnan(value) else (_bent(value, low, high, knot) - mean) / spread
+        elif kind == MISSING:
+            said[k] = yes if np.isnan(value) else no
+        else:
+            inside = low <= value < high
+            if kind == RANGE_OF_TWO:
+                inside = inside and low_of_second <= rows[k, second] < high_of_second
+            said[k] = yes if inside else no
 
 
 @compiled
 def _columns(basis: Basis, rows: Floats, found: Floats) -> None:
-    for i in range(rows.shape[0]):
-        for j in range(basis.kind.size):
-            found[i, j] = _one(basis, rows[i], j)
+    said, like = np.empty(rows.shape[0]), np.arange(rows.shape[0])
+    for j in range(basis.kind.size):
+        _said(basis, j, rows, said, like)
+        found[:, j] = said
+
+
+@compiled
+def _alike(basis: Basis, sources: Sources, own: tuple[Ints, Ints, Ints]) -> tuple[Ints, Ints]:
+    """For each column what it is the same for - the account, a channel, a topic, or nothing - and for each of
+    these the first candidate that is like each candidate; shapes (B,), (4, k).
+    """
+    kinds, like = np.empty(basis.kind.size, dtype=np.int64), np.empty((4, own[2].size), dtype=np.int64)
+    for j in range(kinds.size):
+        first = min(sources.group[basis.first[j]], 3)
+        second = min(sources.group[basis.second[j]], 3) if basis.second[j] >= 0 else first
+        kinds[j] = max(first, second) if first == second or min(first, second) == 0 else 3
+    channel_of, topic_of, asked = own
+    for k in range(asked.size):
+        like[0, k], like[1, k], like[2, k], like[3, k] = 0, k, k, k
+        for before in range(k - 1, -1, -1):
+            if channel_of[asked[before]] == channel_of[asked[k]]:
+                like[1, k] = before
+            if topic_of[asked[before]] == topic_of[asked[k]]:
+                like[2, k] = before
+    return kinds, like
 
 
 @compiled
@@ -206,22 +238,18 @@ def _score(
     own: tuple[Ints, Ints, Ints],
     learned: tuple[Floats, Floats],
 ) -> Floats:
-    """An account's rows are laid out for its candidates; columns are added in their order. One that reads the
-    account alone is the same for all of them and is worked out once."""
+    """An account's rows are laid out for its candidates; columns are added in their order, to all of them at
+    once. A column that reads what several candidates share is worked out once for them.
+    """
     constant, weights = learned
-    scores = np.empty((groups[0].shape[0], own[2].size))
-    rows, said = np.empty((own[2].size, sources.group.size)), np.empty(basis.kind.size)
-    alike = np.empty(basis.kind.size, dtype=np.bool_)
-    for j in range(alike.size):
-        first, second = basis.first[j], basis.second[j]
-        alike[j] = sources.group[first] == 0 and (second < 0 or sources.group[second] == 0)
+    kinds, like = _alike(basis, sources, own)
+    scores, said = np.empty((groups[0].shape[0], own[2].size)), np.empty(own[2].size)
+    rows = np.empty((own[2].size, sources.group.size))
     for i in range(scores.shape[0]):
         lay_out(i, sources, groups, own, rows)
-        for k in range(own[2].size):
-            added = constant[k]
-            for j in range(basis.kind.size):
-                if k == 0 or not alike[j]:
-                    said[j] = _one(basis, rows[k], j)
-                added += said[j] * weights[k, j]
-            scores[i, k] = added
+        scores[i] = constant
+        for j in range(basis.kind.size):
+            _said(basis, j, rows, said, like[kinds[j]])
+            for k in range(said.size):
+                scores[i, k] += said[k] * weights[j, k]
     return scores
