@@ -1,7 +1,8 @@
 """What each learner's release says of all pairs, against LightGBM's predict of all the same forests.
 
-Where a learner adds a linear score to its forests, the peer works that out with NumPy: columns of the basis
-once for an account, since they read it alone, and a matrix product.
+Where a learner adds a linear score to its forests, the peer works that out with NumPy: columns that read the
+account alone once, the others for each treatment, and a product with the weights. There are as many columns
+of each kind as were learned from 20,000 cases of a simulated world.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from benchmarks.harness import Comparison, compare
 from benchmarks.material import Material, forest
 from engine.features import Features
 from engine.forest import parse_forest
-from engine.linear import WIDEST
+from engine.linear import BEND, MISSING, RANGE, RANGE_OF_TWO, WIDEST, Basis
 from engine.playbook import Playbook
 from engine.pooling import Pool
 from engine.readers import (
@@ -30,9 +31,12 @@ from engine.readers import (
     read_effects,
     value_forest_of,
 )
-from engine.records import Floats, Ints
+from engine.records import Bools, Floats, Ints
 
 Boosters = dict[str, lightgbm.Booster]
+COLUMNS = {BEND: 42, MISSING: 10, RANGE: 41, RANGE_OF_TWO: 88}
+ABOUT_ACCOUNTS = 0.67
+"""Share of the features that columns read which are about the account."""
 
 
 def boosters_of(learner: str, known: Features, *, trees: int) -> Boosters:
@@ -49,10 +53,10 @@ def boosters_of(learner: str, known: Features, *, trees: int) -> Boosters:
 
 
 def parts_of(learner: str, boosters: Boosters, playbook: Playbook, known: Features) -> ReleaseParts:
-    """A release of these forests, with a linear score over ten numbers where its learner has one."""
+    """A release of these forests, with a linear score where its learner has one."""
     treatments, names = known.set.treatments, known.set.names
     same = np.zeros(len(treatments))
-    effects = read_effects(_linear(len(treatments)), names, len(treatments))
+    effects = read_effects(_linear(known), names, len(treatments))
     nothing = np.zeros((1, 1))
     return ReleaseParts(
         id="bench", learner=learner, treatments=treatments, feature_names=names, levels=known.set.levels,
@@ -62,13 +66,26 @@ def parts_of(learner: str, boosters: Boosters, playbook: Playbook, known: Featur
     )  # fmt: skip
 
 
-def _linear(treatments: int, columns: int = 10) -> dict[str, Floats]:
-    ones, draw = np.ones(columns), np.random.default_rng(7)
-    weights = draw.normal(size=(columns, treatments))
+def _linear(known: Features) -> dict[str, Floats]:
+    """Columns about what is known, drawn at random; ranges end where features have their quarters."""
+    draw, treatments = np.random.default_rng(7), len(known.set.treatments)
+    rows = np.nan_to_num(known.row_matrix(draw.integers(0, treatments, len(known.moments))))
+    kind = np.repeat(list(COLUMNS), list(COLUMNS.values()))
+    own, width = len(known.set.account), rows.shape[1] - len(known.set.treatment)
+    about = np.where(draw.random((2, len(kind))) < ABOUT_ACCOUNTS, 0, own)
+    first, second = draw.integers(about, np.where(about == 0, own, width))
+    second[kind != RANGE_OF_TWO] = -1
+    size = np.sign(rows) * np.log1p(np.abs(rows))
+    mean, deviation = size.mean(axis=0), np.maximum(size.std(axis=0), 1e-3)
+    low, high = np.quantile(rows, (0.25, 0.75), axis=0)
+    ones, bends = np.ones(len(kind)), kind == BEND
     basis = {
-        "kind": 0 * ones, "first": np.arange(columns), "second": -ones, "low": 2.0 * ones, "high": ones,
-        "low_of_second": 0 * ones, "high_of_second": 0 * ones, "knot": -ones, "mean": ones, "spread": ones,
-        "constant": np.zeros(treatments), "weights": weights,
+        "kind": kind, "first": first, "second": second,
+        "low": np.where(bends, mean[first], low[first]),
+        "high": np.where(bends, deviation[first], high[first]),
+        "low_of_second": low[second], "high_of_second": high[second],
+        "knot": draw.normal(size=len(kind)), "mean": 0.3 * ones, "spread": 0.5 * ones,
+        "constant": np.zeros(treatments), "weights": draw.normal(size=(len(kind), treatments)),
     }  # fmt: skip
     offset, nothing = np.ones(treatments), np.zeros(treatments)
     linear = {f"linear_{name}": values for name, values in basis.items()}
@@ -109,17 +126,35 @@ def _same(mine: Floats, exact: Floats, by_numpy: Floats | None) -> bool:
 
 
 def _worth_by_numpy(effects: Effects, known: Features, forests: dict[str, Floats]) -> Floats:
-    """What follows from the peer's scores and the linear score of bends of the account's numbers."""
-    basis, linear = effects.linear.basis, effects.linear
-    values = known.account[:, basis.first]
-    size = (np.sign(values) * np.log1p(np.abs(values)) - basis.low) / basis.high
-    bends = np.maximum(np.clip(size, -WIDEST, WIDEST) - basis.knot, 0.0)
-    scores = np.nan_to_num((bends - basis.mean) / basis.spread) @ linear.weights + linear.constant
+    """What follows from the peer's scores and the linear score of what is known."""
+    linear, treatments = effects.linear, len(known.set.treatments)
+    own = len(known.set.account)
+    alone = (linear.basis.first < own) & (linear.basis.second < own)
+    n = len(known.moments)
+    about = [known.row_matrix(np.full(n, t)) for t in range(treatments)]
+    scores = _columns_by_numpy(linear.basis, alone, about[0]) @ linear.weights[alone] + linear.constant
+    for t, rows in enumerate(about):
+        scores[:, t] += _columns_by_numpy(linear.basis, ~alone, rows) @ linear.weights[~alone, t]
     if EFFECT_FOREST in forests:
         scores = scores + forests[EFFECT_FOREST]
     worth = forests[WITHOUT_FOREST] + effects.offset + effects.scale * scores
     worth[:, 0] = forests[WITHOUT_FOREST][:, 0]
     return worth
+
+
+def _columns_by_numpy(whole: Basis, which: Bools, rows: Floats) -> Floats:
+    """Some columns of a basis for rows; shape (n, columns), in their order."""
+    basis = Basis(*(values[which] for values in whole))
+    value, other = rows[:, basis.first], rows[:, basis.second]
+    bends, missing = basis.kind == BEND, basis.kind == MISSING
+    found = ((value >= basis.low) & (value < basis.high)).astype(np.float64)
+    inside = (other >= basis.low_of_second) & (other < basis.high_of_second)
+    found = np.where((basis.kind != RANGE_OF_TWO) | inside, found, 0.0)
+    found[:, missing] = np.isnan(value[:, missing])
+    bent = value[:, bends]
+    size = (np.sign(bent) * np.log1p(np.abs(bent)) - basis.low[bends]) / basis.high[bends]
+    found[:, bends] = np.maximum(np.clip(size, -WIDEST, WIDEST) - basis.knot[bends], 0.0)
+    return np.nan_to_num((found - basis.mean) / basis.spread)
 
 
 def _predicted(name: str, booster: lightgbm.Booster, known: Features) -> Floats:

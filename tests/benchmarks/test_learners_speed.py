@@ -7,7 +7,7 @@ from benchmarks.learners import learner_line
 from benchmarks.material import world
 
 
-@pytest.mark.parametrize("learner", ["t_learner", "doubly_robust"])
+@pytest.mark.parametrize("learner", ["t_learner", "doubly_robust", "linear"])
 def test_a_learner_says_what_its_forests_say_in_the_library(learner: str) -> None:
     """A reader that skipped a forest or a term would be fast and wrong; the comparison stops it."""
     material = world(60)
