@@ -142,7 +142,7 @@ async def _send(number: int, port: int, account: str, token: str, sent: Sent) ->
     event_id = f"load-{number}"
     event = {"event_id": event_id, "table": "touchpoints", "account_id": account, "row": row}
     line: Line
-    (line,) = await opened(port, 1)
+    (line,) = await opened((port,), 1)
     sent.at[event_id], began = time.time(), time.perf_counter()
     await line.ask(message("POST", "/v1/events", json.dumps(event).encode(), token))
     sent.answered.append(time.perf_counter() - began)

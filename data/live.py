@@ -26,7 +26,7 @@ def _with_news(block: History, state: AccountState) -> History:
     facts = block.append(tail_history(state.tail))
     if state.twins is None:
         return facts
-    return History({**facts.frames, "twins": twins_row(state.account_id, state.twins)})
+    return facts.with_frames({**facts.frames, "twins": twins_row(state.account_id, state.twins)})
 
 
 class _Held(NamedTuple):

@@ -6,9 +6,9 @@ an order that does not depend on the order of the frame's rows. How columns leav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -131,6 +131,9 @@ class _Wishes(NamedTuple):
         return _Wishes(*(column[rows] for column in self))
 
 
+Coded = TypeVar("Coded")
+
+
 class _Encoder:
     def __init__(self, history: History, accounts: tuple[str, ...], playbook: Playbook) -> None:
         self.history = history
@@ -143,7 +146,7 @@ class _Encoder:
         contacts = self._contacts()
         answers = self._answers(contacts)
         wishes = self._wishes(contacts, answers)
-        feedback, verb, reason, until = self._feedback()
+        feedback, verb, reason, until = self._kept("feedback", self._feedback)
         paused, away = widened(self.playbook, np.where(verb == 0, reason, -1), feedback.treatment)
         rested, from_ = resting(self.playbook, np.where(verb == 2, feedback.treatment, -1))
         optouts = self._optouts(wishes)
@@ -156,22 +159,33 @@ class _Encoder:
         return EncodedHistory(
             self.accounts,
             self._touchpoints(contacts, answers),
-            self._outcomes(),
+            self._kept("outcomes", self._outcomes),
             self._tracked([tracked[track] for track in tracks(self.playbook)]),
             optouts,
             self._permissions(wishes),
-            self._team(),
+            self._kept("account_team", self._team),
             feedback,
             np.where(verb == 2, ALWAYS, until),
-            self._attributes(attributes),
+            self._kept("accounts", lambda: self._attributes(attributes), attributes),
             np.where(verb == 1, until, ALWAYS),
-            self._offers(),
+            self._kept("offers", self._offers),
             tuple(self.codes.products),
             self._some(feedback, paused)._replace(treatment=away),
             until[paused],
             self._some(feedback, rested)._replace(treatment=from_),
             until[rested],
         )
+
+    def _kept(self, table: str, code: Callable[[], Coded], *of: Any) -> Coded:
+        """What `code` makes of one table. Of a single account it stays with the table's frame: what comes in
+        of an account mostly leaves its other tables as they are."""
+        if len(self.accounts) > 1:
+            return code()
+        frame, asked, held = self.history[table], (self.accounts, *of), self.history.coded.get(table)
+        if held is None or held[0] is not frame or held[1] is not self.playbook or held[2] != asked:
+            held = self.history.coded[table] = frame, self.playbook, asked, code()
+        found: Coded = held[3]
+        return found
 
     def _rows(self, table: str, *, tombstones: bool = False) -> Rows:
         return Rows(self.history[table], self.account_codes, tombstones=tombstones)

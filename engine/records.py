@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -105,12 +105,26 @@ class History:
         """
         tables = [name for name in HISTORY_TABLES if name in self.frames or name in later.frames]
         derived = {n: f for part in (self, later) for n, f in part.frames.items() if n in DERIVED_TABLES}
-        return History({name: _versioned(name, [self[name], later[name]]) for name in tables} | derived)
+        both = {name: _versioned(name, [self[name], later[name]]) for name in tables} | derived
+        return self.with_frames(both)
+
+    def with_frames(self, frames: Mapping[str, pl.DataFrame]) -> History:
+        """Other frames; what was coded of tables that are still the same is not coded again."""
+        found = History(frames)
+        vars(found)["coded"] = self.coded
+        return found
+
+    @cached_property
+    def coded(self) -> dict[str, Any]:
+        """What `engine.encoding` keeps of single tables, beside the frame that it is of."""
+        return {}
 
 
 def join(histories: Iterable[History]) -> History:
     """Facts of different accounts side by side. No account may occur in two of them."""
     parts = list(histories)
+    if len(parts) == 1:
+        return parts[0]
     known = (*HISTORY_TABLES, *DERIVED_TABLES)
     tables = [name for name in known if any(name in part.frames for part in parts)]
     return History(

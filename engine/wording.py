@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cached_property
 
 from engine.playbook import Playbook, Texts
 from engine.sentences import COUNTED, LANGUAGES, SENTENCES, WORDS
@@ -51,14 +52,14 @@ class Reader:
     zone: tzinfo | None
     playbook: Playbook
 
-    @property
+    @cached_property
     def digits(self) -> str:
         """Whose digits numbers have: "fa", "ar" (Arabic-Indic, by the country of the reader's zone) or ""."""
         if self.spoken == "ar":
             return "ar" if getattr(self.zone, "key", "") in _ARABIC_INDIC_ZONES else ""
         return "fa" if self.spoken == "fa" else ""
 
-    @property
+    @cached_property
     def spoken(self) -> str:
         """The language in which the sentences here are said."""
         return self.language if self.language in LANGUAGES else "en"

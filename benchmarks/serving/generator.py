@@ -104,24 +104,24 @@ def _length(head: bytes) -> int:
     raise BenchError(f"An answer without a length: {head!r}")
 
 
-async def opened(port: int, count: int) -> list[Line]:
-    """So many connections."""
-    loop = asyncio.get_running_loop()
-    return [(await loop.create_connection(Line, "127.0.0.1", port))[1] for _ in range(count)]
+async def opened(ports: Sequence[int], count: int) -> list[Line]:
+    """So many connections, to one port after the other."""
+    loop, to = asyncio.get_running_loop(), [ports[number % len(ports)] for number in range(count)]
+    return [(await loop.create_connection(Line, "127.0.0.1", port))[1] for port in to]
 
 
 async def ask_once(port: int, request: bytes) -> bytes:
     """One answer over a connection of its own."""
-    (line,) = await opened(port, 1)
+    (line,) = await opened((port,), 1)
     try:
         return await line.ask(request)
     finally:
         line.close()
 
 
-async def peak(port: int, requests: Iterator[bytes], *, seconds: float, lines: int) -> Run:
+async def peak(ports: Sequence[int], requests: Iterator[bytes], *, seconds: float, lines: int) -> Run:
     """As many as it takes, so many at once."""
-    open_lines, delays = await opened(port, lines), list[float]()
+    open_lines, delays = await opened(ports, lines), list[float]()
     began, own = time.perf_counter(), time.process_time()
 
     async def keep_asking(line: Line) -> None:
@@ -136,10 +136,13 @@ async def peak(port: int, requests: Iterator[bytes], *, seconds: float, lines: i
     return run
 
 
-async def at_rate(port: int, requests: Iterator[bytes], *, rate: float, seconds: float, lines: int) -> Run:
+async def at_rate(
+    ports: Sequence[int], requests: Iterator[bytes], *, rate: float, seconds: float, lines: int
+) -> Run:
     """So many a second, evenly; a request that finds all connections taken waits, and its time counts."""
-    open_lines, delays = await opened(port, lines), list[float]()
-    free: asyncio.LifoQueue[Line] = asyncio.LifoQueue()
+    open_lines, delays = await opened(ports, lines), list[float]()
+    # Several processes are asked in turn; of one, the connection that was used last.
+    free: asyncio.Queue[Line] = asyncio.LifoQueue() if len(ports) == 1 else asyncio.Queue()
     for line in open_lines:
         free.put_nowait(line)
     began, own = time.perf_counter(), time.process_time()
@@ -147,7 +150,7 @@ async def at_rate(port: int, requests: Iterator[bytes], *, rate: float, seconds:
     async def ask(due: float) -> None:
         line = await free.get()
         if line.closed:  # idle for so long that the server has ended it
-            (line,) = await opened(port, 1)
+            (line,) = await opened((ports[len(open_lines) % len(ports)],), 1)
             open_lines.append(line)
         await line.ask(next(requests))
         delays.append(time.perf_counter() - due)

@@ -19,7 +19,7 @@ from benchmarks.serving import questions as q
 from benchmarks.serving.agree import asked_fastapi, asked_mlflow, check_events, check_what_if
 from benchmarks.serving.company import Served
 from benchmarks.serving.generator import Run, at_rate, peak, percentile
-from benchmarks.serving.processes import Server, free_port, nextbest, started
+from benchmarks.serving.processes import Server, Together, free_port, nextbest, started
 from data.ledger.ledger import Ledger
 
 LINES_AT_PEAK, LINES_AT_HALF = 8, 64
@@ -28,10 +28,10 @@ FASTAPI, MLFLOW = "FastAPI + LightGBM", "mlflow models serve"
 
 @dataclass(frozen=True)
 class Side:
-    """One server with what is asked of it."""
+    """One server, or several that share the work, with what is asked of it."""
 
     name: str
-    server: Server
+    server: Server | Together
     requests: Iterator[bytes]
 
 
@@ -133,12 +133,12 @@ def http_lines(served: Served, *, accounts: int, seconds: float, turns: int) -> 
 def measured(what: str, seconds: float, turns: int, *sides: Side) -> HttpLine:
     """Every side at its peak, in turn; then each at half of its own."""
     for side in sides:
-        asyncio.run(peak(side.server.port, side.requests, seconds=seconds / 4, lines=LINES_AT_PEAK))
+        asyncio.run(peak(side.server.ports, side.requests, seconds=seconds / 4, lines=LINES_AT_PEAK))
     found: dict[str, list[tuple[Run, float]]] = {side.name: [] for side in sides}
     for _ in range(turns):
         for side in sides:
             before = side.server.processor_seconds()
-            run = asyncio.run(peak(side.server.port, side.requests, seconds=seconds, lines=LINES_AT_PEAK))
+            run = asyncio.run(peak(side.server.ports, side.requests, seconds=seconds, lines=LINES_AT_PEAK))
             found[side.name].append((run, (side.server.processor_seconds() - before) / len(run.delays)))
     return HttpLine(what, tuple(_at_half(side, found[side.name], seconds * turns) for side in sides))
 
@@ -146,7 +146,9 @@ def measured(what: str, seconds: float, turns: int, *sides: Side) -> HttpLine:
 def _at_half(side: Side, runs: Sequence[tuple[Run, float]], seconds: float) -> Measured:
     rates, processor = [run.rate for run, _ in runs], [cost for _, cost in runs]
     half = asyncio.run(
-        at_rate(side.server.port, side.requests, rate=median(rates) / 2, seconds=seconds, lines=LINES_AT_HALF)
+        at_rate(
+            side.server.ports, side.requests, rate=median(rates) / 2, seconds=seconds, lines=LINES_AT_HALF
+        )
     )
     own = median(run.own_seconds / run.seconds for run, _ in runs)
     return Measured(side.name, rates, processor, half, own)

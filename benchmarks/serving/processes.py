@@ -30,11 +30,32 @@ class Server:
     group: int
     port: int
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Where it answers."""
+        return (self.port,)
+
     def processor_seconds(self) -> float:
         """Processor time that the group has taken so far."""
         return (
             sum(_ticks(path) for path in Path("/proc").glob("[0-9]*") if _group(path) == self.group) / TICKS
         )
+
+
+@dataclass(frozen=True)
+class Together:
+    """Servers that share the work."""
+
+    servers: tuple[Server, ...]
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """Where they answer."""
+        return tuple(server.port for server in self.servers)
+
+    def processor_seconds(self) -> float:
+        """Processor time that all have taken so far."""
+        return sum(server.processor_seconds() for server in self.servers)
 
 
 def free_port() -> int:

@@ -15,7 +15,8 @@ from benchmarks.serving.agree import check_events, check_what_if
 from benchmarks.serving.company import Served, company
 from benchmarks.serving.generator import BenchError, Run, percentile
 from benchmarks.serving.lines import HttpLine, Measured, Side, measured
-from benchmarks.serving.processes import Server, nextbest
+from benchmarks.serving.processes import Server, Together, nextbest
+from benchmarks.serving.workers import rows_of, worker_lines
 from data.ledger.ledger import Ledger
 from data.ledger.types import User
 from data.settings import Settings
@@ -86,6 +87,29 @@ def test_all_three_requests_are_answered_under_load(served: Served, server: Serv
 
     assert all(line.sides[0].rate > 0 and line.sides[0].processor[0] > 0 for line in lines)
     assert all(line.sides[0].half.delays for line in lines)
+
+
+def test_several_processes_share_the_requests_and_are_counted_together(served: Served) -> None:
+    """A process that was not asked, or not counted, would make two look like twice as much."""
+    lines = {}
+    for line in worker_lines(served, workers=2, accounts=4, seconds=0.6, turns=1):
+        lines[line.what] = [row.split(" | ") for row in rows_of(line)]
+
+    assert list(lines) == ["GET stored suggestions", "POST what-if", "POST event"]
+    assert all([one[1], both[1]] == ["1", "2"] and both[3].endswith(")") for one, both in lines.values())
+
+
+def test_connections_go_to_every_port_in_turn(served: Served, server: Server, ledger: Ledger) -> None:
+    """Both at the peak and at half of it; a port where nobody answers is noticed."""
+    with nextbest(served.settings) as second:
+        both = Together((server, second))
+        before = [one.processor_seconds() for one in both.servers]
+        requests = q.get_ours(q.questions(served, ledger, accounts=3))
+        line = measured("get", 0.6, 1, Side("2", both, requests))
+
+        assert both.ports == (server.port, second.port)
+        assert line.sides[0].processor[0] > 0
+        assert all(one.processor_seconds() > was for one, was in zip(both.servers, before, strict=True))
 
 
 def test_an_answer_that_is_an_error_fails_the_line(served: Served, server: Server, ledger: Ledger) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from engine import rows
 from engine.encoding import encode_history
 from engine.features import FeatureSet
 from engine.playbook import ContactLimit
-from engine.records import Moments, kept_with
+from engine.records import History, Moments, kept_with
 from engine.rows import ALWAYS, NEVER, Rows, in_order
 from tests.engine.builders import ATTRIBUTES, account, features, history, playbook, touchpoint
 from tests.engine.random_histories import random_history, random_moments, shuffled
@@ -130,6 +131,24 @@ def test_what_was_coded_of_an_account_is_held_for_the_same_playbook_alone() -> N
     assert encode_history(past, ["a"], other, ATTRIBUTES) is not first
     assert encode_history(past, ["a"], other, ()).attributes.values.shape[1] == 0
     assert encode_history(past, ["b"], other, ()).accounts == ("b",)
+
+
+@given(SEEDS, st.sampled_from(["accounts", "account_team", "feedback", "offers", "outcomes", "touchpoints"]))
+@settings(max_examples=12, deadline=None)
+def test_single_tables_are_coded_again_only_where_they_changed(seed: int, table: str) -> None:
+    """A live event codes the table it is of; what was kept of it before would be yesterday's facts."""
+    past, more, own = random_history(seed), random_history(seed + 1), rules()
+    (asked,) = {*random_moments(seed).account_ids[:1]}
+    before = encode_history(past, [asked], own, ATTRIBUTES)
+    changed = past.append(History({table: more[table]}))
+
+    found = encode_history(changed, [asked], own, ATTRIBUTES)
+
+    fresh = encode_history(History(changed.frames), [asked], own, ATTRIBUTES)
+    assert pickle.dumps(found) == pickle.dumps(fresh)
+    parts = {"accounts": "attributes", "account_team": "team", "outcomes": "outcomes", "offers": "offers"}
+    same = {part for name, part in parts.items() if name != table}
+    assert all(getattr(found, part) is getattr(before, part) for part in same)
 
 
 def test_a_later_fact_is_read_though_the_earlier_ones_are_held() -> None:
