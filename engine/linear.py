@@ -87,18 +87,11 @@ class Linear:
 
     def contributions(self, features: Features, moments: Ints, own: int, learned: int) -> Contributions:
         """What each feature adds to the scores of one treatment; of two, half each."""
-        self.check_known(features.set)
-        names = features.set.names
-        place = np.array([names.index(name) for name in self.feature_names], dtype=np.int64)
+        place = _places(self, features.set)
         rows = features.row_matrix(np.full(len(moments), own, dtype=np.int64), moments)[:, place]
         parts = columns_of(self.basis, rows) * self.weights[:, learned]
-        by_feature = np.zeros((len(moments), len(names)))
-        for column in range(parts.shape[1]):
-            first, second = self.basis.first[column], self.basis.second[column]
-            share = 1.0 if second < 0 else 0.5
-            by_feature[:, place[first]] += share * parts[:, column]
-            if second >= 0:
-                by_feature[:, place[second]] += share * parts[:, column]
+        by_feature = np.zeros((len(moments), len(features.set.names)))
+        _share(self.basis, place, parts, by_feature)
         return Contributions(np.full(len(moments), self.constant[learned]), by_feature)
 
     def borders(self, feature: str) -> Floats:
@@ -126,6 +119,13 @@ class Linear:
                 raise ForestError(
                     f"The release reads feature {self.feature_names[place]!r}, which is not known."
                 )
+
+
+@kept_for
+def _places(linear: Linear, features: FeatureSet) -> Ints:
+    """Where the features of its rows stand among those of a set."""
+    linear.check_known(features)
+    return np.array([features.names.index(name) for name in linear.feature_names], dtype=np.int64)
 
 
 @kept_for
@@ -168,6 +168,19 @@ def columns_of(basis: Basis, rows: Floats) -> Floats:
     found = np.empty((len(given), len(basis.kind)))
     _columns(basis, given, found)
     return found
+
+
+@compiled
+def _share(basis: Basis, place: Ints, parts: Floats, by_feature: Floats) -> None:
+    """Add what each column adds to the feature that it reads, or half of it to each of two."""
+    for i in range(parts.shape[0]):
+        for j in range(parts.shape[1]):
+            first, second = place[basis.first[j]], basis.second[j]
+            if second < 0:
+                by_feature[i, first] += parts[i, j]
+            else:
+                by_feature[i, first] += 0.5 * parts[i, j]
+                by_feature[i, place[second]] += 0.5 * parts[i, j]
 
 
 @compiled
