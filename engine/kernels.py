@@ -180,18 +180,19 @@ class _Met(NamedTuple):
     `age` is in microseconds, `days` the same in days, `answer_days` that of its latest positive response.
     """
 
-    event: int
     age: int
     days: float
     answer_days: float
 
 
 @compiled
-def _count(block: Floats, place: tuple[int, int], group: int, counting: Counting, met: _Met) -> None:
+def _count(
+    block: Floats, place: tuple[int, int | np.int64], event: int, counting: Counting, met: _Met
+) -> None:
+    """`event` in the group of this block, as `Counting` counts it."""
     i, member = place
-    first = EVENTS * group + met.event
     # Only the columns that the event can change: most of them count something else.
-    for k in range(counting.first[first], counting.first[first + 1]):
+    for k in range(counting.first[event], counting.first[event + 1]):
         if met.age > counting.reach[k]:
             break
         statistic, j = counting.statistic[k], counting.column[k]
@@ -265,6 +266,7 @@ def count_touchpoints(
     known = Known(touchpoints.valid_from, touchpoints.valid_to, events, times, touchpoints.web)
     counting = columns.counting
     table = Counting(counting.first, counting.column, counting.statistic, counting.reach)
+    all_of_it = np.int64(0)  # a plain 0 would be a type of its own, to be compiled for
     for i in range(questions.at.size):
         at, owner = questions.at[i], questions.account[i]
         for row in range(touchpoints.start[owner], touchpoints.start[owner + 1]):
@@ -276,14 +278,14 @@ def count_touchpoints(
                 if answer_age != NEVER:
                     event, answer_days = ANSWERED, answer_age / DAY_MICROS
             age = at - times[row]
-            met = _Met(event, age, age / DAY_MICROS, answer_days)
-            _count(account, (i, 0), 0, table, met)
+            met = _Met(age, age / DAY_MICROS, answer_days)
+            _count(account, (i, all_of_it), event, table, met)
             if channels[row] >= 0:
-                _count(channel, (i, channels[row]), 1, table, met)
+                _count(channel, (i, channels[row]), event + EVENTS, table, met)
             if topics[row] >= 0:
-                _count(topic, (i, topics[row]), 2, table, met)
+                _count(topic, (i, topics[row]), event + 2 * EVENTS, table, met)
             if treatments[row] >= 0:
-                _count(message, (i, treatments[row]), 3, table, met)
+                _count(message, (i, treatments[row]), event + 3 * EVENTS, table, met)
         _rates(account, i, columns.account)
         _rates(channel, i, columns.channel)
         _rates(topic, i, columns.topic)
@@ -386,7 +388,7 @@ def flag_known(questions: Questions, standing: Standing, found: Floats, first: i
 
 @compiled
 def flag_snoozed(
-    questions: Questions, answers: Occurrences, until: Micros, found: Floats, first: int
+    questions: Questions, answers: Occurrences, until: Micros, found: Floats, first: int | np.int64
 ) -> None:
     """Whether the latest answer on each treatment still puts it off; `until` is past for other answers."""
     for i in range(questions.at.size):

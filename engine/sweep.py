@@ -248,5 +248,5 @@ def _others(questions: Questions, facts: Held, book: Held, found: Floats) -> Non
         own, alike = first[gates.EQUIVALENT], (book.same, book.candidates)
         put_off = np.zeros((questions.at.size, book.candidates.actor.size))
         loops.find_equivalents(questions, touchpoints, alike, found, own)
-        kernels.flag_snoozed(questions, facts.feedback, facts.put_off_until, put_off, 0)
+        kernels.flag_snoozed(questions, facts.feedback, facts.put_off_until, put_off, np.int64(0))
         loops.find_put_off(put_off, alike, found, own)
