@@ -115,7 +115,7 @@ def sweep(questions: Questions, facts: EncodedHistory, playbook: Playbook) -> Kn
     n, treatments = len(questions.at), len(playbook.treatments)
     account, channel, topic, message = (len(columns.statistic) for columns in _groups()[:4])
     counted = facts.attributes.values.shape[1]
-    # Handed in, since memory that NumPy asks for comes in large pages: the first touch is half of the cost.
+    # Handed in, since memory that NumPy asks for comes in large pages: to touch it first takes half as long.
     known = Known(
         np.empty((n, account + counted)), np.empty((n, len(playbook.channels), channel)),
         np.empty((n, len(playbook.topics), topic)), np.empty((n, treatments, message)),
