@@ -46,19 +46,20 @@ bench-quality: $(VENV)/.dev $(if $(FULL),$(BENCH)/.done)  ## how good: minutes; 
 	$(BIN)/python -m benchmarks.quality $(if $(FULL),--full --write --runs 400 --peers $(BENCH)/bin/python,$(if $(BUDGET),--budget --write --runs 8,--runs 5))
 
 $(BENCH)/.done: pyproject.toml constraints.txt
+	rm -rf build
 	$(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[bench]'
 	touch $@
 
 spark-environment:  ## nextbest-spark.tar.gz: Python and packages for Spark's executors (docs/scale.md)
-	rm -rf $(PACKED)
+	rm -rf $(PACKED) build
 	$(PYTHON) -m venv --copies $(PACKED)
 	$(PACKED)/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt '.[spark-pack]'
 	$(PACKED)/bin/venv-pack --prefix $(PACKED) --force --output nextbest-spark.tar.gz
-	rm -rf $(PACKED)
+	rm -rf $(PACKED) build
 
 clean:
-	rm -rf $(VENV) $(BENCH) $(PACKED) nextbest-spark.tar.gz var .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf build $(VENV) $(BENCH) $(PACKED) nextbest-spark.tar.gz var .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "nextbest needs Python 3.11 or newer, this is " + sys.version.split()[0])'
