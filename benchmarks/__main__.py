@@ -6,7 +6,9 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks import deciding, learners, plan, rule_engine, speed_page, touchpoints
@@ -69,7 +71,9 @@ def _comparisons(material: Material, sizes: Sizes, home: Path | None) -> Iterato
     yield from plan.comparisons(sizes.people, sizes.highs)
     with tempfile.TemporaryDirectory() as folder:
         place = home or Path(folder) / "home"
-        yield measure_night(place, sizes.night, processes=2, loaded=_beside).comparison()
+        # In a process of its own: the night's memory is measured, and this one is full of the lines before.
+        with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+            yield alone.submit(measure_night, place, sizes.night, 2, _beside).result().comparison()
 
 
 def _beside(line: str) -> None:
