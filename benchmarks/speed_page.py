@@ -74,9 +74,10 @@ def shares(title: str, found: Sequence[Parts]) -> str:
     texts = [f'<text x="{LEFT}" y="20" class="t">{title}</text>', *_legend(PARTS, SHADES)]
     for row, each in enumerate(found):
         y, x, total = TOP + 30 + row * 70, float(LEFT), sum(each.seconds)
-        many = f"{each.moments:,} accounts" if each.moments > 1 else "1 account"
-        told = f"{many}: {shown(total)}, {shown(total / each.moments)} each" if each.moments > 1 else ""
-        texts.append(f'<text x="{LEFT}" y="{y - 6}">{told or f"{many}: {shown(total)}"}</text>')
+        told = f"1 account: {shown(total)}"
+        if each.moments > 1:
+            told = f"{each.moments:,} accounts: {shown(total)}, {shown(total / each.moments)} each"
+        texts.append(f'<text x="{LEFT}" y="{y - 6}">{told}</text>')
         for seconds, shade in zip(each.seconds, SHADES, strict=True):
             wide = seconds / total * WIDTH
             texts.append(f'<rect x="{x:.1f}" y="{y}" width="{wide:.1f}" height="26" fill="{shade}"/>')

@@ -39,12 +39,10 @@ def _digest(*parts: str) -> str:
 
 def _sources(package: str) -> str:
     """Of a package's own folder, by name."""
-    spec = find_spec(package)
-    digest = hashlib.sha256()
-    for source in (
-        sorted(Path(next(iter(spec.submodule_search_locations or []))).glob("*.py")) if spec else ()
-    ):
-        digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+    spec, digest = find_spec(package), hashlib.sha256()
+    for folder in (spec.submodule_search_locations if spec else None) or []:
+        for source in sorted(Path(folder).glob("*.py")):
+            digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
     return digest.hexdigest()
 
 

@@ -41,13 +41,18 @@ def test_contributions_equal_those_of_the_library(seed: int, kind: dict) -> None
     np.testing.assert_allclose(found.constant, expected[:, -1], rtol=1e-9, atol=1e-9 * scale)
 
 
-def test_long_ways_are_explained_like_short_ones() -> None:
-    """Short ways are looked up in a table; deep trees over many features have none."""
-    draw = np.random.default_rng(8)
+def with_long_ways(*, seed: int, leaves: int) -> tuple[np.ndarray, lightgbm.Booster]:
+    """Rows, and trees over them that ask many features one after the other."""
+    draw = np.random.default_rng(seed)
     rows = draw.normal(size=(900, 14))
     label = np.prod(1.0 + 0.4 * (rows[:, :11] > 0.0), axis=1) + draw.normal(size=900)
-    parameters = {"num_leaves": 250, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 2}
-    booster = lightgbm.train(parameters, lightgbm.Dataset(rows, label), num_boost_round=4)
+    parameters = {"num_leaves": leaves, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 2}
+    return rows, lightgbm.train(parameters, lightgbm.Dataset(rows, label), num_boost_round=4)
+
+
+def test_long_ways_are_explained_like_short_ones() -> None:
+    """Short ways are looked up in a table; deep trees over many features have none."""
+    rows, booster = with_long_ways(seed=8, leaves=250)
     forest = parse_forest(booster.model_to_string())
 
     found = forest_contributions(forest, rows[:60])
@@ -75,16 +80,12 @@ def test_rows_explained_before_change_nothing(seed: int, kind: dict) -> None:
 
 def test_what_longer_ways_keep_is_never_taken_for_another_rows() -> None:
     """They keep what they added for some combinations; many more come along, and some of them again."""
-    draw = np.random.default_rng(9)
-    rows = draw.normal(size=(900, 14))
-    label = np.prod(1.0 + 0.4 * (rows[:, :11] > 0.0), axis=1) + draw.normal(size=900)
-    parameters = {"num_leaves": 60, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 2}
-    booster = lightgbm.train(parameters, lightgbm.Dataset(rows, label), num_boost_round=4)
+    rows, booster = with_long_ways(seed=9, leaves=60)
     forest = parse_forest(booster.model_to_string())
     held = explaining(forest).given
     assert (held.ways.long >= 0).any()
     assert np.diff(held.ways.nodes).max() <= WORD
-    asked = draw.integers(0, 300, 6 * KEPT)
+    asked = np.random.default_rng(9).integers(0, 300, 6 * KEPT)
 
     found = np.array([forest_contributions(forest, rows[[row]]).features[0] for row in asked])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from engine.linear import BEND, MISSING, RANGE, RANGE_OF_TWO, Basis, columns_of, read_linear
+from engine.linear import BEND, MISSING, RANGE, RANGE_OF_TWO, Basis, Linear, columns_of, read_linear
 from engine.records import EngineError
 from tests.engine.releases import LEARNED, arrays, known_of, scorer
 
@@ -68,6 +68,33 @@ def test_a_score_is_its_constant_and_columns_times_weights() -> None:
         rows = known.row_matrix(np.full(len(known.moments), treatment))
         plain = linear.constant[place] + columns_of(linear.basis, rows) @ linear.weights[:, place]
         assert scores[:, place] == pytest.approx(plain)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_candidates_share_only_what_is_the_same_for_them(seed: int) -> None:
+    """A column about a channel is worked out once for it; one about channel and topic is nobody else's."""
+    known, draw, columns = known_of(), np.random.default_rng(seed), 200
+    own, names = np.arange(len(known.set.treatments)), known.set.names
+    sizes = [
+        len(getattr(known.set, group)) for group in ("account", "channel", "topic", "message", "treatment")
+    ]
+    # Groups alike often, since most features are about accounts.
+    group, begins = draw.integers(0, 5, (2, columns)), np.cumsum([0, *sizes])
+    first, second = draw.integers(begins[group], begins[group + 1])
+    limits = draw.choice([-np.inf, 0.0, 1.0, 3.0, 10.0, np.inf], size=(4, columns))
+    basis = one_column()._replace(
+        kind=draw.choice([MISSING, RANGE, RANGE_OF_TWO], columns), first=first, second=second,
+        low=limits[:2].min(0), high=limits[:2].max(0), low_of_second=limits[2:].min(0),
+        high_of_second=limits[2:].max(0), mean=np.zeros(columns), spread=np.ones(columns),
+    )  # fmt: skip
+    basis = basis._replace(second=np.where(basis.kind == RANGE_OF_TWO, second, -1))
+    weights = draw.normal(size=(columns, len(own)))
+
+    scores = Linear(names, basis, np.zeros(len(own)), weights).predict_pairs(known, own, own)
+
+    for treatment in own:
+        rows = known.row_matrix(np.full(len(known.moments), treatment))
+        assert scores[:, treatment] == pytest.approx(columns_of(basis, rows) @ weights[:, treatment])
 
 
 @pytest.mark.parametrize(
