@@ -1,6 +1,6 @@
 """What each feature adds to a value: exact contributions of forests, and of the other parts of a learner.
 
-Contributions of forests are those of Booster.predict(pred_contrib=True): `engine.way_sums` works them out.
+Contributions of forests are those of Booster.predict(pred_contrib=True): `engine.shapley` works them out.
 They add up to the score, to the last few bits.
 """
 
@@ -16,7 +16,7 @@ from engine import numerics
 from engine.features import Features, FeatureSet
 from engine.forest import Forest, ForestError
 from engine.records import Floats, Ints, kept_for
-from engine.way_sums import explain_rows, explaining
+from engine.shapley import explain_rows, explaining
 
 SMALLEST_MOVE = 1e-6
 """A score that moved less has the slope of the curve where it stands."""
@@ -131,4 +131,4 @@ def forest_contributions(forest: Forest, rows: Floats) -> Contributions:
     given = np.ascontiguousarray(rows, dtype=np.float64)
     ready, by_feature = explaining(forest), np.zeros(given.shape)
     explain_rows(ready, given, by_feature)
-    return Contributions(np.full(len(given), ready.given.ways.constant[0]), by_feature)
+    return Contributions(np.full(len(given), ready.given.paths.constant[0]), by_feature)

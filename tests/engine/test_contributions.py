@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, localcontext
 from itertools import combinations
 from math import factorial
 
@@ -15,8 +16,7 @@ from engine.contributions import forest_contributions
 from engine.forest import ForestError, parse_forest
 from engine.records import Floats
 from engine.scoring import LEARNERS, StartingScorer, learned_scorer, value_forest_of
-from engine.way_sums import directions, explaining
-from engine.ways import KEPT, REMEMBERED, SHORT, WORD, ways_of
+from engine.shapley import directions, explaining
 from tests.engine.builders import features, history, playbook
 from tests.engine.releases import arrays, grown, known_of, manifest, scorer, texts_of
 from tests.engine.test_forest import COLUMNS, KINDS, SPECIAL, awkward_rows
@@ -41,59 +41,96 @@ def test_contributions_equal_those_of_the_library(seed: int, kind: dict) -> None
     np.testing.assert_allclose(found.constant, expected[:, -1], rtol=1e-9, atol=1e-9 * scale)
 
 
-def with_long_ways(*, seed: int, leaves: int) -> tuple[np.ndarray, lightgbm.Booster]:
+def with_long_ways(*, leaves: int, features: int = 14) -> tuple[np.ndarray, lightgbm.Booster]:
     """Rows, and trees over them that ask many features one after the other."""
-    draw = np.random.default_rng(seed)
-    rows = draw.normal(size=(900, 14))
+    draw = np.random.default_rng(8)
+    rows = draw.normal(size=(900, features))
     label = np.prod(1.0 + 0.4 * (rows[:, :11] > 0.0), axis=1) + draw.normal(size=900)
     parameters = {"num_leaves": leaves, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 2}
     return rows, lightgbm.train(parameters, lightgbm.Dataset(rows, label), num_boost_round=4)
 
 
-def test_long_ways_are_explained_like_short_ones() -> None:
-    """Short ways are looked up in a table; deep trees over many features have none."""
-    rows, booster = with_long_ways(seed=8, leaves=250)
+def one_after_the_other(features: int) -> tuple[np.ndarray, lightgbm.Booster]:
+    """Rows, and one tree that asks the next feature of those that have none of the features before."""
+    ways = np.eye(features + 1, features)
+    rows, worth = np.repeat(ways, 8, axis=0), np.repeat(1.3 ** np.arange(features + 1), 8)
+    parameters = {"num_leaves": features + 1, "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 1,
+                  "min_sum_hessian_in_leaf": 0.0, "max_bin": 3, "min_data_in_bin": 1}  # fmt: skip
+    return rows, lightgbm.train(parameters, lightgbm.Dataset(rows, worth), num_boost_round=1)
+
+
+@pytest.mark.parametrize("leaves", [64, 65, 66, 250])
+def test_large_trees_are_explained_like_small_ones(leaves: int) -> None:
+    """Where a tree sends a row is one word of its splits; some trees have more splits than that."""
+    rows, booster = with_long_ways(leaves=leaves)
     forest = parse_forest(booster.model_to_string())
+    assert len(forest.trees.leaf) == 4 * leaves
 
     found = forest_contributions(forest, rows[:60])
 
     expected = np.asarray(booster.predict(rows[:60], pred_contrib=True))
     np.testing.assert_allclose(found.features, expected[:, :-1], rtol=1e-9, atol=1e-11)
-    lengths = np.diff(ways_of(forest).slots)
-    assert (lengths > SHORT).any()
-    assert (lengths <= SHORT).any()
+
+
+@pytest.mark.parametrize(("features", "rounds"), [(16, 1), (17, 2), (33, 3)])
+def test_ways_over_many_features_take_as_many_points_as_they_need(features: int, rounds: int) -> None:
+    """Eight points integrate ways of sixteen features without error, and no longer ones.
+
+    Compared with sixty digits, since the library's own way loses half of a float's over so many features.
+    """
+    rows, booster = one_after_the_other(features)
+    forest = parse_forest(booster.model_to_string())
+    assert explaining(forest).given.paths.rounds.tolist() == [rounds]
+
+    found = forest_contributions(forest, rows[[0, -1]])
+
+    expected = [_by_polynomial(forest, row) for row in rows[[0, -1]]]
+    np.testing.assert_allclose(found.features, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
+
+
+def _by_polynomial(forest, row: Floats) -> list[float]:
+    """Of one tree: leaf by leaf, the polynomial multiplied out and integrated in decimals."""
+    goes, ways = _goes(forest, row), [(forest.trees.roots[0], {})]
+    found = [Decimal(0)] * len(row)
+    with localcontext() as context:
+        context.prec = 60
+        while ways:
+            place, features = ways.pop()
+            if place < 0:
+                for one, (agrees, share) in features.items():
+                    others = [pair for other, pair in features.items() if other != one]
+                    found[one] += Decimal(forest.trees.leaf[~place]) * (agrees - share) * _integral(others)
+                continue
+            for side, child in ((1, forest.trees.left[place]), (0, forest.trees.right[place])):
+                count = forest.cover.node[child] if child >= 0 else forest.cover.leaf[~child]
+                agrees, share = features.get(forest.trees.feature[place], (1, Decimal(1)))
+                share *= Decimal(count) / Decimal(forest.cover.node[place])
+                own = (agrees * int(goes[place] == side), share)
+                ways.append((child, features | {forest.trees.feature[place]: own}))
+    return [float(each) for each in found]
+
+
+def _integral(pairs: list[tuple[int, Decimal]]) -> Decimal:
+    """From 0 to 1 of the product of t a + (1 - t) s over pairs (a, s)."""
+    powers = [Decimal(1)]
+    for agrees, share in pairs:
+        longer = [Decimal(0), *(each * (agrees - share) for each in powers)]
+        powers = [up + same * share for up, same in zip(longer, [*powers, Decimal(0)], strict=True)]
+    return sum((each / (power + 1) for power, each in enumerate(powers)), Decimal(0))
 
 
 @given(st.integers(0, 2**31 - 1), st.sampled_from(KINDS))
 @settings(max_examples=8, deadline=None)
-def test_rows_explained_before_change_nothing(seed: int, kind: dict) -> None:
-    """Trees remember what they added: a row's reasons are the same bits whatever was asked before it."""
-    text = grown_of_kind(seed, kind).model_to_string()
-    rows, forest = awkward_rows(seed + 3, 2 * REMEMBERED), parse_forest(text)
-    asked = np.random.default_rng(seed).integers(0, len(rows), 3 * REMEMBERED)
+def test_rows_beside_a_row_change_nothing(seed: int, kind: dict) -> None:
+    """Rows that a tree sends the same ways share what it adds: the same bits as alone."""
+    forest = parse_forest(grown_of_kind(seed, kind).model_to_string())
+    rows = awkward_rows(seed + 3, 40)
+    asked = np.random.default_rng(seed).integers(0, len(rows), 60)
+
+    together = forest_contributions(forest, rows[asked])
 
     one_by_one = [forest_contributions(forest, rows[[row]]).features[0] for row in asked]
-
-    together = forest_contributions(parse_forest(text), rows)
-    assert np.array_equal(one_by_one, together.features[asked])
-
-
-def test_what_longer_ways_keep_is_never_taken_for_another_rows() -> None:
-    """They keep what they added for some combinations; many more come along, and some of them again."""
-    rows, booster = with_long_ways(seed=9, leaves=60)
-    forest = parse_forest(booster.model_to_string())
-    held = explaining(forest).given
-    assert (held.ways.long >= 0).any()
-    assert np.diff(held.ways.nodes).max() <= WORD
-    asked = np.random.default_rng(9).integers(0, 300, 6 * KEPT)
-
-    found = np.array([forest_contributions(forest, rows[[row]]).features[0] for row in asked])
-
-    assert (held.ways.memory.masks >= 0).any()
-    expected = np.asarray(booster.predict(rows[asked], pred_contrib=True))
-    np.testing.assert_allclose(found, expected[:, :-1], rtol=1e-9, atol=1e-11)
-    fresh = forest_contributions(parse_forest(booster.model_to_string()), rows[asked[:20]])
-    assert np.array_equal(found[:20], fresh.features)
+    assert np.array_equal(one_by_one, together.features)
 
 
 def test_a_small_tree_is_shared_as_the_definition_says() -> None:
@@ -136,9 +173,13 @@ def expected_score(forest, row: Floats, known: set[int], place: int | None = Non
 
 
 def _goes_left(forest, row: Floats, place: int) -> bool:
-    goes = np.empty(len(forest.trees.feature), dtype=np.bool_)
+    return bool(_goes(forest, row)[place])
+
+
+def _goes(forest, row: Floats) -> np.ndarray:
+    goes = np.empty(len(forest.trees.feature), dtype=np.int64)
     directions(forest.trees, row, 0, len(goes), goes)
-    return bool(goes[place])
+    return goes
 
 
 def test_a_forest_that_does_not_count_its_rows_is_not_explained() -> None:
