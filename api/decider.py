@@ -29,13 +29,12 @@ from data.playbooks import read_playbook
 from data.times import now_micros
 from data.versions import newest
 from engine.changes import Situation
-from engine.contract import TIME
 from engine.decide import Decisions, decide, judge, place
 from engine.explanation import why
 from engine.features import FeatureSet
 from engine.gates import NOT_BEFORE
 from engine.playbook import Playbook, Treatment
-from engine.records import Bools, ContactStop, EngineError, History, Moments, join, micros_of
+from engine.records import Bools, ContactStop, EngineError, History, Moments, join
 from engine.rule_facts import same_thing
 from engine.scoring import Scorer, Scores, StartingScorer, learned_scorer
 from engine.shadow_prices import ShadowPrices
@@ -339,12 +338,6 @@ def decide_live(
     joined = join(histories)
     decisions = decider.decide(joined, Moments(tuple(s.account_id for s in states), as_of, stops))
     automatic = Automatic.of(decisions, joined, decider.playbook, decider.zones)
-    record = decisions.record()
-    records = (
-        {(states[0].account_id,): record}
-        if len(states) == 1
-        else (record.partition_by("account_id", as_dict=True))
-    )
     result = []
     for row, (state, history) in enumerate(zip(states, histories, strict=True)):
         account = state.account_id
@@ -353,7 +346,7 @@ def decide_live(
         proposals = proposals_of(decisions, row, decider.playbook, team)
         reasons = {proposal.treatment: proposal.reasons for proposal in proposals}
         kept = {
-            **as_json(records[(account,)]), "facts": facts, "reasons": reasons, "made_by": made_by(),
+            **decisions.record_of(row), "facts": facts, "reasons": reasons, "made_by": made_by(),
         }  # fmt: skip
         result.append(
             LiveDecision(
@@ -372,10 +365,3 @@ def decide_live(
             )
         )
     return result
-
-
-def as_json(record: pl.DataFrame) -> Mapping[str, Any]:
-    """The full record of one account as JSON values: column -> values, times as microseconds UTC."""
-    return {
-        column.name: (micros_of(column) if column.dtype == TIME else column).to_list() for column in record
-    }

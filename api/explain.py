@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from api.decider import Decider, LiveDecider, as_json, read_scorer
+import polars as pl
+
+from api.decider import Decider, LiveDecider, read_scorer
 from data.home import DataError, Home
 from data.ledger.erased import ERASED
 from data.ledger.ledger import Ledger
@@ -23,10 +25,11 @@ from data.playbook_versions import kept_playbook
 from data.settings import Settings
 from data.times import to_iso
 from engine.changes import what_would_change
+from engine.contract import TIME
 from engine.explanation import Objection, Reason, change_words, objection_words, why_not, words
 from engine.features import FeatureSet
 from engine.playbook import Playbook
-from engine.records import ContactStop
+from engine.records import ContactStop, micros_of
 from engine.rules import STAGES
 from engine.scores import StartingScorer
 from engine.sentences import SENTENCES
@@ -112,9 +115,11 @@ def kept_of(home: Home, decision: LoggedDecision) -> Kept:
         )
     listed = lists["proposals"][0]
     if isinstance(listed, str):  # written by an earlier version
-        return Kept(f"night {run}", as_json(rows), {o["treatment"]: o["reasons"] for o in json.loads(listed)})
+        return Kept(
+            f"night {run}", _as_json(rows), {o["treatment"]: o["reasons"] for o in json.loads(listed)}
+        )
     reasons = {one["treatment"]: json.loads(one["reasons"]) for one in listed.to_list()}
-    return Kept(f"night {run}", as_json(rows), reasons)
+    return Kept(f"night {run}", _as_json(rows), reasons)
 
 
 def _language(language: str | None, playbook: Playbook) -> str:
@@ -192,6 +197,13 @@ def _reason(
 # -- decided again ----------------------------------------------------------------------------------
 
 
+def _as_json(record: pl.DataFrame) -> Mapping[str, Any]:
+    """The full record of one account as a live decision keeps it."""
+    return {
+        column.name: (micros_of(column) if column.dtype == TIME else column).to_list() for column in record
+    }
+
+
 def _again(
     home: Home, ledger: Ledger, decider: Decider, decision: LoggedDecision, kept: Kept, *, language: str
 ) -> dict[str, Any]:
@@ -207,7 +219,7 @@ def _again(
     stops = tuple(ContactStop(**stop) for stop in decision.record.get("stops", []))
     situation = then.situation(history, decision.account_id, decision.decided_at, stops)
     decisions = situation.decided()
-    different = _different(kept.record, as_json(decisions.record()))
+    different = _different(kept.record, decisions.record_of(0))
     if different:
         return nothing | {"decided_again": f"Deciding again gives another {different}: facts of that time "
                                            "are not there any more as they were."}  # fmt: skip

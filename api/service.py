@@ -34,14 +34,6 @@ ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
-class Decided:
-    """An account after a live decision: what is shown of it now."""
-
-    decision_id: str
-    suggestions: list[Suggestion]
-
-
-@dataclass(frozen=True)
 class Answered:
     """What an answer did.
 
@@ -107,14 +99,14 @@ class Service:
 
     def record(
         self, rows: Sequence[TailRow], *, version: tuple[str, int] | None = None
-    ) -> tuple[tuple[TailRow, ...], dict[str, Decided]]:
+    ) -> tuple[tuple[TailRow, ...], dict[str, str]]:
         """Store events (all or none; the same event twice is one) and decide their accounts again.
 
         Args:
             version: An account and its version: ConflictError, and nothing stored, where it changed since.
 
         Returns:
-            The rows as stored, and by account what is shown now.
+            The rows as stored, and by account the decision that is on show now.
         """
         now = self.clock()
         playbook = self.decider().playbook
@@ -129,13 +121,16 @@ class Service:
         triggers = {row.account_id: f"event:{row.event_id}" for row in stored}
         return stored, self.decide(triggers)
 
-    def decide(self, triggers: Mapping[str, str]) -> dict[str, Decided]:
+    def decide(self, triggers: Mapping[str, str]) -> dict[str, str]:
         """Decide for accounts now and show it; again, where a newer fact came in between.
 
         Args:
             triggers: Account -> what makes it be decided.
+
+        Returns:
+            Account -> decision_id.
         """
-        shown: dict[str, Decided] = {}
+        shown: dict[str, str] = {}
         for _ in range(ATTEMPTS):
             left = {account: trigger for account, trigger in triggers.items() if account not in shown}
             if not left:
@@ -143,10 +138,8 @@ class Service:
             for live, version in self.fresh(left, not_before=self.clock()):
                 decision = live.logged
                 with suppress(ConflictError):
-                    found = self.ledger.post(
-                        decision, live.proposals, version=version, now=decision.decided_at
-                    )
-                    shown[decision.account_id] = Decided(decision.decision_id, found)
+                    self.ledger.post(decision, live.proposals, version=version, now=decision.decided_at)
+                    shown[decision.account_id] = decision.decision_id
                     self._counted("decision", decision.trigger)
         left_over = sorted(triggers.keys() - shown.keys())
         raise ConflictError(f"{left_over} change too fast to be decided; their facts are stored.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -13,7 +14,7 @@ from data.history import unpack
 from data.home import Home
 from data.ledger.types import AccountState, TailRow
 from data.twins import twins_row
-from engine.contract import HISTORY_TABLES, TABLES, TIME, Kind
+from engine.contract import HISTORY_TABLES, TABLES, TIME
 from engine.records import FEW, History, known_rows, micros_of
 
 
@@ -126,15 +127,11 @@ def _record(row: TailRow) -> dict[str, Any]:
 
 
 def _frame(table: str, records: list[dict[str, Any]]) -> pl.DataFrame:
+    return pl.DataFrame(records, schema=_schema(table), strict=False)
+
+
+@cache
+def _schema(table: str) -> Mapping[str, pl.DataType]:
     kept = {c.name for c in TABLES[table].columns if not c.personal} | {"account_id", "stored_at", "deleted"}
-    schema = {"account_id": pl.String()} | {
-        name: dtype for name, dtype in TABLES[table].schema.items() if name in kept
-    }
-    times = {c.name for c in TABLES[table].columns if c.kind is Kind.TIME} | {"stored_at"}
-    columns = [
-        pl.Series(name, [record.get(name) for record in records], dtype=pl.Int64()).cast(dtype)
-        if name in times
-        else pl.Series(name, [record.get(name) for record in records], dtype=dtype, strict=False)
-        for name, dtype in schema.items()
-    ]
-    return pl.DataFrame([*columns, pl.Series("superseded_at", [None] * len(records), dtype=TIME)])
+    own = {name: dtype for name, dtype in TABLES[table].schema.items() if name in kept}
+    return {"account_id": pl.String()} | own | {"superseded_at": TIME}

@@ -7,8 +7,10 @@ same arguments give the same suggestions, and n accounts together give the same 
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -111,37 +113,83 @@ class Decisions:
         of the playbook, then each limit on repeating, still allowed, separated by commas), playbook, release,
         seed, arm (of the standing test; null = outside of it). Floats are exact.
         """
-        moments, treatments = len(self.moments), len(self.treatments)
-        place = placed_at(self.ranking, treatments).ravel()
-        stage = self.objections.first_stage.ravel()
-        floats = {
-            "value": self.scores.value, "response": self.scores.response, "optout": self.scores.optout,
-            "followed": self.scores.followed, "caused": self.priority.caused, "cost": self.priority.cost,
-            "fatigue": self.priority.fatigue, "weight": self.priority.weight, "lever": self.priority.lever,
-            "priority": self.priority.priority, "target": self.ranking.target,
-            "uncertainty": self.scores.uncertainty,
-            "due": _or_zero(self.priority.due, self.priority.priority),
-            "charge": _or_zero(self.priority.charge, self.priority.priority),
-        }  # fmt: skip
-        return pl.DataFrame(
-            {
-                "account_id": _each(self.moments.account_ids, np.repeat(np.arange(moments), treatments)),
-                "decided_at": pl.Series(np.repeat(self.moments.as_of, treatments)).cast(TIME),
-                "treatment": _each(self.treatments, np.tile(np.arange(treatments), moments)),
-                "place": _placed(place),
-                "probability": np.repeat(self.ranking.probability, treatments),
-                "explored": np.repeat(self.ranking.explored, treatments),
-                "stage": _each((*STAGES, None), np.where(stage < 0, len(STAGES), stage)),
-                "rules": _rules(self.objections),
-                "comparable": _comparable(self.scores),
-                **{name: np.ascontiguousarray(values).ravel() for name, values in floats.items()},
-                "room": _each(_rooms(self.ranking), np.repeat(np.arange(moments), treatments)),
-                "playbook": _each((self.playbook,), np.zeros(moments * treatments, dtype=np.int64)),
-                "release": _each((self.release,), np.zeros(moments * treatments, dtype=np.int64)),
-                "seed": np.full(moments * treatments, self.seed, dtype=np.int64),
-                "arm": _each((*ARMS, None), np.repeat(self.features.arm, treatments)),
-            }
+        return pl.DataFrame({name: column.series() for name, column in self._record(slice(None))})
+
+    def record_of(self, moment: int) -> dict[str, list[str | float | None]]:
+        """The full record of one moment as JSON values: column -> values, times as microseconds UTC."""
+        return {name: column.values() for name, column in self._record(slice(moment, moment + 1))}
+
+    def _record(self, moments: slice) -> Iterator[tuple[str, _Column]]:
+        """The columns of `record`, of some moments."""
+        ranking, scores, priority = self.ranking, self.scores, self.priority
+        as_of, treatments = self.moments.as_of[moments], len(self.treatments)
+        place = placed_at(ranking, treatments)[moments].ravel()
+        stage = self.objections.first_stage[moments].ravel()
+        each, of_each = (
+            np.tile(np.arange(treatments), len(as_of)),
+            np.repeat(np.arange(len(as_of)), treatments),
         )
+        once = np.zeros(len(each), dtype=np.int64)
+        rules, rule = _rules(self.objections, moments)
+        floats = {
+            "value": scores.value, "response": scores.response, "optout": scores.optout,
+            "followed": scores.followed, "caused": priority.caused, "cost": priority.cost,
+            "fatigue": priority.fatigue, "weight": priority.weight, "lever": priority.lever,
+            "priority": priority.priority, "target": ranking.target, "uncertainty": scores.uncertainty,
+            "due": _or_zero(priority.due, priority.priority),
+            "charge": _or_zero(priority.charge, priority.priority),
+        }  # fmt: skip
+        yield "account_id", _Named(self.moments.account_ids[moments], of_each)
+        yield "decided_at", _Plain(as_of[of_each], TIME)
+        yield "treatment", _Named(self.treatments, each)
+        yield "place", _Named((None, *range(1, int(place.max(initial=0)) + 1)), place, pl.Int64())
+        yield "probability", _Plain(ranking.probability[moments][of_each])
+        yield "explored", _Plain(ranking.explored[moments][of_each])
+        yield "stage", _Named((*STAGES, None), np.where(stage < 0, len(STAGES), stage))
+        yield "rules", _Named(rules, rule)
+        yield "comparable", _Plain(_comparable(scores)[moments].ravel())
+        for name, values in floats.items():
+            yield name, _Plain(np.ascontiguousarray(values[moments]).ravel())
+        yield "room", _Named(_rooms(ranking.room[moments]), of_each)
+        yield "playbook", _Named((self.playbook,), once)
+        yield "release", _Named((self.release,), once)
+        yield "seed", _Plain(np.full(len(each), self.seed, dtype=np.int64))
+        yield "arm", _Named((*ARMS, None), self.features.arm[moments][of_each])
+
+
+class _Plain(NamedTuple):
+    """A column of numbers; as `dtype` in a frame, where that is given."""
+
+    numbers: np.typing.NDArray[Any]
+    dtype: pl.DataType | None = None
+
+    def series(self) -> pl.Series:
+        found = pl.Series(self.numbers)
+        return found if self.dtype is None else found.cast(self.dtype)
+
+    def values(self) -> list[Any]:
+        found: list[Any] = self.numbers.tolist()
+        return found
+
+
+class _Named(NamedTuple):
+    """A column of what is named[place] of each."""
+
+    named: Sequence[str | int | None]
+    place: np.typing.NDArray[np.integer]
+    dtype: pl.DataType = pl.String()
+
+    def series(self) -> pl.Series:
+        """Of many rows without a Python object per row."""
+        if len(self.place) <= FEW:
+            return pl.Series(self.values(), dtype=self.dtype)
+        return pl.Series(self.named, dtype=self.dtype).gather(self.place)
+
+    def values(self) -> list[Any]:
+        return [self.named[place] for place in self.place.tolist()]
+
+
+_Column = _Plain | _Named
 
 
 def decide(history: History, moments: Moments, *, playbook: Playbook, features: FeatureSet,
@@ -238,10 +286,8 @@ def _known_accounts(history: History) -> frozenset[str]:
 
 
 def _comparable(scores: Scores) -> Bools:
-    """Whether each pair's value can be judged, laid flat."""
-    everywhere = np.ones(scores.value.shape, dtype=np.bool_)
-    flat: Bools = (everywhere if scores.comparable is None else scores.comparable).ravel()
-    return flat
+    """Whether each pair's value can be judged; shape (n, T)."""
+    return np.ones(scores.value.shape, dtype=np.bool_) if scores.comparable is None else scores.comparable
 
 
 def _or_zero(values: Floats | None, like: Floats) -> Floats:
@@ -252,38 +298,26 @@ def _count(flags: Bools) -> int:
     return int(np.count_nonzero(flags))
 
 
-def _placed(place: Ints) -> pl.Series:
-    """Places, null where there is none."""
-    found = pl.Series(place)
-    return found if place.all() else found.set(found == 0, None)
+def _rules(objections: Objections, moments: slice) -> tuple[tuple[str | None, ...], Ints]:
+    """The ids of all rules that object, separated by |, None where none does; and which of these is each
+    pair's.
 
-
-def _each(names: tuple[str | None, ...], index: np.typing.NDArray[np.integer]) -> pl.Series:
-    """names[index], of many rows without a Python object per row."""
-    if len(index) <= FEW:
-        return pl.Series([names[place] for place in index.tolist()], dtype=pl.String)
-    return pl.Series(names, dtype=pl.String).gather(index)
-
-
-def _rules(objections: Objections) -> pl.Series:
-    """The ids of all rules that object to each pair, separated by |; null where none does.
-
-    Pairs share few combinations of rules: each combination is numbered and named once.
+    Pairs share few combinations of rules: each combination is named once.
     """
-    flags = objections.objects.reshape(-1, len(objections.rules))
-    number = np.zeros(len(flags), dtype=np.int64)
-    for start in range(0, flags.shape[1], 32):
-        bits = flags[:, start : start + 32].astype(np.int64)
-        for place in range(bits.shape[1]):
-            number = number | (bits[:, place] << place)
-        # Renumbered, so that the next 32 rules find room above.
-        number = np.unique(number, return_inverse=True)[1].reshape(-1) << 32
+    objects = objections.objects[moments].reshape(-1, len(objections.rules))
+    flags = np.packbits(objects, axis=1)
+    words = np.zeros((len(flags), -(-flags.shape[1] // 4)), dtype=np.uint32)
+    words.view(np.uint8)[:, : flags.shape[1]] = flags
+    number = np.zeros(len(words), dtype=np.int64)
+    for word in words.T:
+        # Renumbered, so that the next 32 rules find room.
+        number = (np.unique(number, return_inverse=True)[1].reshape(-1) << 32) | word
     _, first, index = np.unique(number, return_index=True, return_inverse=True)
-    return _each(tuple(_named(flags[pair], objections) for pair in first), index.reshape(-1))
+    return tuple(_named(objects[pair], objections) for pair in first), index.reshape(-1)
 
 
-def _rooms(ranking: Ranking) -> tuple[str, ...]:
-    return tuple(",".join(map(str, room)) for room in ranking.room.tolist())
+def _rooms(room: Ints) -> tuple[str, ...]:
+    return tuple(",".join(map(str, each)) for each in room.tolist())
 
 
 def _named(objecting: Bools, objections: Objections) -> str | None:

@@ -165,11 +165,10 @@ def _versioned(table: str, parts: list[pl.DataFrame]) -> pl.DataFrame:
         return old
     key = list(TABLES[table].key)
     if _all_first(old, new, key):
-        given = {**new.schema}
-        missing = [pl.Series(n, [None] * len(new), dtype=d) for n, d in old.schema.items() if n not in given]
-        new = new.hstack(missing)
-        if {**old.schema} == {**new.schema}:
-            return old.vstack(new[old.columns])
+        given, names = {*new.columns}, old.columns
+        missing = [pl.Series(n, [None] * len(new), dtype=old[n].dtype) for n in names if n not in given]
+        if given <= {*names} and (alike := new.hstack(missing)[names]).dtypes == old.dtypes:
+            return old.vstack(alike)
         return pl.concat([old, new], how="diagonal_relaxed")
     touched = old.join(new.select(key).unique(), on=key, how="semi", nulls_equal=True)
     rest = old.join(new.select(key).unique(), on=key, how="anti", nulls_equal=True)

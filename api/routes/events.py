@@ -42,7 +42,7 @@ def record_events(body: Events | EventIn, user: SignedIn, service: Serving, limi
                 event_id=row.event_id,
                 account_id=row.account_id,
                 stored_at=to_datetime(row.stored_at),
-                decision_id=decided[row.account_id].decision_id,
+                decision_id=decided[row.account_id],
             )
             for row in stored
         ]

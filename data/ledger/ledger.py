@@ -301,14 +301,13 @@ class Ledger(PeopleActs, PeopleKept):
     # -- suggestions -------------------------------------------------------------------------------
     def post(
         self, decision: LoggedDecision, proposals: Sequence[Proposal], *, version: int, now: int
-    ) -> list[Suggestion]:
+    ) -> None:
         """Replace the account's list after a live decision, in the run shown and in one being staged. What is
         open and no longer proposed is withdrawn, and what consent does not allow any more (`decision.ended`)
         also where it was accepted or snoozed. Reserves caps by being posted. Raises ConflictError when the
         account's version has moved on (decide again)."""
         with self._database.writing() as connection:
             posting.post(connection, decision, proposals, version=version, now=now)
-            return suggestions.of_account(connection, decision.account_id, now=now)
 
     def withdraw(self, account_ids: Sequence[str], *, now: int) -> None:
         """End all suggestions of accounts that are closed, accepted and snoozed ones too."""

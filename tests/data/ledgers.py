@@ -98,9 +98,10 @@ def decision(decision_id: str, account_id: str = "a", **changes: Any) -> LoggedD
 def post(
     ledger: Ledger, decision_id: str, *proposals: Proposal, account_id: str = "a", now: int = NOON
 ) -> list[Suggestion]:
-    """Post a list decided on the account's present version."""
+    """Post a list decided on the account's present version; what is shown then."""
     version = ledger.account_state(account_id).version
-    return ledger.post(decision(decision_id, account_id), proposals, version=version, now=now)
+    ledger.post(decision(decision_id, account_id), proposals, version=version, now=now)
+    return ledger.suggestions(account_id, now=now)
 
 
 def night(

@@ -120,6 +120,17 @@ def test_the_record_holds_every_pair_exactly() -> None:
     assert placed.filter(pl.col("account_id") == "a")["treatment"].to_list() == listed(result)
 
 
+def test_the_record_of_one_moment_says_what_its_rows_of_the_whole_record_say() -> None:
+    """A live decision keeps lists and the night rows: explained and replayed they must be the same."""
+    result = decided(two_accounts(), moments("a", "b", "c"), rules=busy(), scorer=WORTH)
+    whole = result.record().with_columns(pl.col("decided_at").dt.timestamp("us"))
+
+    each = [result.record_of(moment) for moment in range(3)]
+
+    assert each == [whole.filter(pl.col("account_id") == name).to_dict(as_series=False) for name in "abc"]
+    assert list(each[0]) == whole.columns
+
+
 def test_the_record_names_all_rules_and_the_first_stage() -> None:
     """Why not is answered from the record as well."""
     result = decided(two_accounts(), moments("a", "b", "c"), rules=busy(), scorer=WORTH)
