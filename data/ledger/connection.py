@@ -10,16 +10,18 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import sqlite3
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event, exc
 from sqlalchemy.engine import URL
 
+from data.ledger.looks import Reading
 from data.ledger.types import AlreadyRunningError, LedgerError, LedgerLockedError, LedgerMissingError
 
 _POOL = 8
@@ -78,6 +80,7 @@ class Database:
                 isolation_level="REPEATABLE READ", postgresql_readonly=True, marker_key=marker_key
             )
         self._writer = self.engine.execution_options(immediate=True, marker_key=marker_key)
+        self._lookers: list[sqlite3.Connection] = []
 
     def __str__(self) -> str:
         return shown_url(self.url)
@@ -86,6 +89,8 @@ class Database:
         """Give all connections back."""
         self._reader.dispose()
         self.engine.dispose()
+        while self._lookers:
+            self._lookers.pop().close()
 
     def reading(self) -> AbstractContextManager[sa.Connection]:
         """One consistent state, for as many statements as are needed."""
@@ -94,6 +99,34 @@ class Database:
     def writing(self) -> AbstractContextManager[sa.Connection]:
         """All or nothing."""
         return self._transaction(self._writer)
+
+    def looking(self) -> AbstractContextManager[Reading]:
+        """The same, for looks alone."""
+        return self._looking() if self.sqlite else self.reading()
+
+    @contextmanager
+    def _looking(self) -> Iterator[Reading]:
+        """SQLite's driver itself, on a connection that nobody else has meanwhile."""
+        try:
+            connection = self._looker()
+            connection.execute("BEGIN")
+            try:
+                yield connection
+            finally:
+                connection.execute("COMMIT")
+                self._lookers.append(connection)
+        except sqlite3.Error as error:
+            raise self._explained(_as_sqlalchemy_says(error)) from None
+
+    def _looker(self) -> sqlite3.Connection:
+        """The one that was given back last, or a new one."""
+        with suppress(IndexError):
+            return self._lookers.pop()
+        opened = self._reader.raw_connection()
+        connection: Any = opened.driver_connection
+        opened.detach()
+        connection.execute("PRAGMA query_only = ON")
+        return cast("sqlite3.Connection", connection)
 
     @contextmanager
     def _transaction(self, engine: sa.Engine) -> Iterator[sa.Connection]:
@@ -188,6 +221,11 @@ class Database:
                 yield
             finally:
                 connection.execute(sa.select(sa.func.pg_advisory_unlock(key)))
+
+
+def _as_sqlalchemy_says(error: sqlite3.Error) -> exc.DBAPIError:
+    said = exc.DBAPIError.instance(None, None, error, sqlite3.Error, hide_parameters=True)
+    return cast("exc.DBAPIError", said)
 
 
 def _already_running(name: str, where: str) -> AlreadyRunningError:

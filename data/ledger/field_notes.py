@@ -13,6 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from data.ledger import schema as t
+from data.ledger.looks import Look, Reading
 from data.ledger.statements import chunks, columns, named
 from data.ledger.types import FieldNote
 
@@ -62,12 +63,12 @@ def since(connection: sa.Connection, after: int) -> list[FieldNote]:
     return [FieldNote(**named(row)) for row in connection.execute(_SINCE, {"after": after})]
 
 
-def of_accounts(connection: sa.Connection, account_ids: Sequence[str], *, after: int) -> list[FieldNote]:
+def of_accounts(reading: Reading, account_ids: Sequence[str], *, after: int) -> list[FieldNote]:
     """What was heard of these accounts after a moment."""
     return [
-        FieldNote(**named(row))
+        FieldNote(*row)
         for chunk in chunks(account_ids)
-        for row in connection.execute(_OF_ACCOUNTS, {"these": chunk, "after": after})
+        for row in _OF_ACCOUNTS.rows(reading, these=list(chunk), after=after)
     ]
 
 
@@ -77,6 +78,6 @@ _SINCE = (
     .where(t.field_notes.c.noted_at > sa.bindparam("after", type_=sa.BigInteger))
     .order_by(t.field_notes.c.noted_at.desc(), t.field_notes.c.note_id)
 )
-_OF_ACCOUNTS = _SINCE.where(
-    t.field_notes.c.account_id.in_(sa.bindparam("these", type_=sa.Text, expanding=True))
+_OF_ACCOUNTS = Look(
+    _SINCE.where(t.field_notes.c.account_id.in_(sa.bindparam("these", type_=sa.Text, expanding=True)))
 )

@@ -219,8 +219,8 @@ class Ledger(PeopleActs, PeopleKept):
     def in_force(self) -> tuple[ReleaseInUse | None, str]:
         """The release promoted last, None before the first, and the run whose lists are shown, "" before the
         first night: what every request asks before it decides."""
-        with self._database.reading() as connection:
-            return releases.in_use(connection), runs.shown(connection)
+        with self._database.looking() as reading:
+            return releases.in_use(reading), runs.shown(reading)
 
     def put_release_in_use(self, release_id: str, manifest_hash: str, *, now: int, by: str) -> None:
         """Promote a release: it decides from now on."""
@@ -318,8 +318,8 @@ class Ledger(PeopleActs, PeopleKept):
         self, account_id: str, *, now: int, roles: Sequence[str] | None = None
     ) -> list[Suggestion]:
         """What is shown for an account, best first; roles None = all."""
-        with self._database.reading() as connection:
-            return suggestions.of_account(connection, account_id, now=now, roles=roles)
+        with self._database.looking() as reading:
+            return suggestions.of_account(reading, account_id, now=now, roles=roles)
 
     def worklist(self, *user_ids: str, now: int, limit: int) -> list[Suggestion]:
         """What is shown to one person, or to several together, over all their accounts: accepted first, then
@@ -484,8 +484,8 @@ class Ledger(PeopleActs, PeopleKept):
 
     def told(self, account_ids: Sequence[str], *, after: int) -> list[Told]:
         """Touchpoints of these accounts with details since a moment, the latest first."""
-        with self._database.reading() as connection:
-            return told.of_accounts(connection, account_ids, after=after)
+        with self._database.looking() as reading:
+            return told.of_accounts(reading, account_ids, after=after)
 
     def put_told(self, rows: pl.DataFrame) -> None:
         """Note touchpoints whose details `put_personal` keeps, so that they are found by account."""

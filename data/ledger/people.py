@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from data.ledger import schema as t
 from data.ledger.access_schema import settled_users
 from data.ledger.facts import HAS_NAME, name_of
+from data.ledger.looks import Look, Reading
 from data.ledger.standing_in import standing_in, teams_taken_over
 from data.ledger.statements import chunks, columns, upsert
 from data.ledger.types import ConflictError, UnknownError, User
@@ -83,14 +84,14 @@ def issue_token(connection: sa.Connection, user_id: str, *, now: int, expires_at
     return token
 
 
-def user_of_token(connection: sa.Connection, token: str, *, now: int) -> User | None:
+def user_of_token(reading: Reading, token: str, *, now: int) -> User | None:
     """Whose token it is; None for an unknown or expired one. How long a look-up of a hash takes says nothing
     about the token."""
-    row = connection.execute(_OF_TOKEN, {"hash": _hash(token), "now": now}).one_or_none()
+    row = _OF_TOKEN.row(reading, hash=_hash(token), now=now)
     return None if row is None else User(*row)
 
 
-_OF_TOKEN = (
+_OF_TOKEN = Look(
     sa.select(*columns(t.users, *USER_COLUMNS))
     .join(t.tokens, t.tokens.c.user_id == t.users.c.user_id)
     .where(
@@ -99,7 +100,6 @@ _OF_TOKEN = (
         IS_HERE,
     )
 )
-"""Built once: putting it together takes as long as running it."""
 
 
 def _hash(token: str) -> str:
@@ -117,28 +117,41 @@ def _serves() -> sa.Select[tuple[str]]:
     return sa.select(above.c.user_id).where(above.c.user_id == user)
 
 
-_SERVES = _serves()  # built once: putting it together takes as long as running it
+_SERVES = Look(_serves())
 
 
-def serves(connection: sa.Connection, user_id: str, account_id: str) -> bool:
+def serves(reading: Reading, user_id: str, account_id: str) -> bool:
     """Whether the user is on the account's team, stands in there, or is above somebody who is or does, at any
     distance."""
-    return connection.scalar(_SERVES, {"account": account_id, "user": user_id}) is not None
+    return _SERVES.row(reading, account=account_id, user=user_id) is not None
 
 
-def managed(connection: sa.Connection, user_id: str) -> list[User]:
-    """Those whom the user is above, at any distance, by id."""
-    below = sa.select(t.users.c.user_id).where(t.users.c.manager_id == user_id).cte("below", recursive=True)
+def _managed() -> sa.Select[Any]:
+    above = sa.bindparam("user", type_=sa.Text)
+    below = sa.select(t.users.c.user_id).where(t.users.c.manager_id == above).cte("below", recursive=True)
     below = below.union(sa.select(t.users.c.user_id).join(below, t.users.c.manager_id == below.c.user_id))
     query = sa.select(*columns(t.users, *USER_COLUMNS)).join(below, below.c.user_id == t.users.c.user_id)
-    others = query.where(t.users.c.user_id != user_id).order_by(t.users.c.user_id)
-    return [User(*row) for row in connection.execute(others)]
+    return query.where(t.users.c.user_id != above).order_by(t.users.c.user_id)
 
 
-def team(connection: sa.Connection, account_id: str) -> dict[str, str]:
+_MANAGED = Look(_managed())
+
+
+def managed(reading: Reading, user_id: str) -> list[User]:
+    """Those whom the user is above, at any distance, by id."""
+    return [User(*row) for row in _MANAGED.rows(reading, user=user_id)]
+
+
+_TEAM = Look(
+    sa.select(t.team.c.role, t.team.c.user_id)
+    .where(t.team.c.account_id == sa.bindparam("account", type_=sa.Text))
+    .order_by(t.team.c.role)
+)
+
+
+def team(reading: Reading, account_id: str) -> dict[str, str]:
     """Role -> user_id."""
-    query = sa.select(t.team.c.role, t.team.c.user_id).where(t.team.c.account_id == account_id)
-    return {row.role: row.user_id for row in connection.execute(query.order_by(t.team.c.role))}
+    return {row[0]: row[1] for row in _TEAM.rows(reading, account=account_id)}
 
 
 def accounts_served(connection: sa.Connection, user_id: str) -> list[tuple[str, str]]:

@@ -75,5 +75,5 @@ class PeopleActs:
 
     def field_notes_of(self, account_ids: Sequence[str], *, after: int) -> list[FieldNote]:
         """What was heard of these accounts after a moment."""
-        with self._database.reading() as connection:
-            return field_notes.of_accounts(connection, account_ids, after=after)
+        with self._database.looking() as reading:
+            return field_notes.of_accounts(reading, account_ids, after=after)

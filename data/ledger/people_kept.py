@@ -41,23 +41,23 @@ class PeopleKept:
 
     def user_of_token(self, token: str, *, now: int) -> User | None:
         """Whose token it is; None when it is unknown or expired."""
-        with self._database.reading() as connection:
-            return people.user_of_token(connection, token, now=now)
+        with self._database.looking() as reading:
+            return people.user_of_token(reading, token, now=now)
 
     def serves(self, user_id: str, account_id: str) -> bool:
         """Whether the user is on the account's team (or manages somebody who is)."""
-        with self._database.reading() as connection:
-            return people.serves(connection, user_id, account_id)
+        with self._database.looking() as reading:
+            return people.serves(reading, user_id, account_id)
 
     def managed(self, user_id: str) -> list[User]:
         """Those whom the user is above, at any distance."""
-        with self._database.reading() as connection:
-            return people.managed(connection, user_id)
+        with self._database.looking() as reading:
+            return people.managed(reading, user_id)
 
     def team(self, account_id: str) -> Mapping[str, str]:
         """Role -> user_id."""
-        with self._database.reading() as connection:
-            return people.team(connection, account_id)
+        with self._database.looking() as reading:
+            return people.team(reading, account_id)
 
     def accounts_served(self, user_id: str) -> list[tuple[str, str]]:
         """Id and name of every account that the user serves (see `serves`), by name."""

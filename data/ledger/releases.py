@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from data.ledger import schema as t
+from data.ledger.looks import Look, Reading
 from data.ledger.statements import columns
 from data.ledger.types import ReleaseInUse
 
@@ -25,17 +26,16 @@ def log(connection: sa.Connection) -> list[ReleaseInUse]:
     return [ReleaseInUse(*row) for row in connection.execute(_NEWEST_FIRST)]
 
 
-def in_use(connection: sa.Connection) -> ReleaseInUse | None:
+def in_use(reading: Reading) -> ReleaseInUse | None:
     """The release promoted last; None before the first."""
-    row = connection.execute(_IN_USE).one_or_none()
+    row = _IN_USE.row(reading)
     return None if row is None else ReleaseInUse(*row)
 
 
 _NEWEST_FIRST = sa.select(
     *columns(t.promotions, "release_id", "manifest_hash", "since", "promoted_by")
 ).order_by(t.promotions.c.number.desc())
-_IN_USE = _NEWEST_FIRST.limit(1)
-"""Built once: putting it together takes as long as running it."""
+_IN_USE = Look(_NEWEST_FIRST.limit(1))
 
 
 def before(newest_first: Sequence[ReleaseInUse]) -> ReleaseInUse | None:

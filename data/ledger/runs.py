@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from data.ledger import plan_schema as p
 from data.ledger import schema as t
 from data.ledger.changes import note_lists
+from data.ledger.looks import Look, Reading
 from data.ledger.statements import chunks, columns, upsert
 from data.ledger.types import Run, UnknownError
 
@@ -44,12 +45,13 @@ def current(connection: sa.Connection) -> Run | None:
     return None if row is None else Run(*row)
 
 
-def shown(connection: sa.Connection) -> str:
+def shown(reading: Reading) -> str:
     """The id of the run whose lists are shown; "" before the first night."""
-    return str(connection.scalar(_SHOWN) or "")
+    row = _SHOWN.row(reading)
+    return "" if row is None else str(row[0])
 
 
-_SHOWN = sa.select(t.runs.c.run_id).where(t.runs.c.run_id == SHOWN_RUN)
+_SHOWN = Look(sa.select(t.runs.c.run_id).where(t.runs.c.run_id == SHOWN_RUN))
 
 
 def hold_shown(connection: sa.Connection, *, alone: bool) -> str:

@@ -6,13 +6,14 @@ of the run on show. Once answered it keeps what the person answered to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from data.ledger import schema as t
 from data.ledger.facts import HAS_NAME, name_of
+from data.ledger.looks import Look, Reading
 from data.ledger.runs import SHOWN_RUN
 from data.ledger.standing_in import whose_tasks
 from data.ledger.statements import columns, named
@@ -82,17 +83,17 @@ def _best_first(on_show: sa.Subquery, *order: str) -> sa.Select[Any]:
     return sa.select(on_show).order_by(accepted_first, *by, on_show.c.suggestion_id)
 
 
-# Built once: putting these together takes as long as running them.
-_OF_ACCOUNT = _best_first(_shown("account_id"), "rank", "priority")
+_OF_ACCOUNT = Look(_best_first(_shown("account_id"), "rank", "priority"))
+# Built once: putting it together takes as long as running it.
 _OF_PEOPLE = _best_first(_shown("user_id"), "priority").limit(sa.bindparam("limit", type_=sa.Integer))
 
 
 def of_account(
-    connection: sa.Connection, account_id: str, *, now: int, roles: Sequence[str] | None = None
+    reading: Reading, account_id: str, *, now: int, roles: Sequence[str] | None = None
 ) -> list[Suggestion]:
     """What is shown for an account, best first."""
-    found = connection.execute(_OF_ACCOUNT, {"now": now, "whose": [account_id]})
-    return [_suggestion(row) for row in found if roles is None or row.role in roles]
+    shown = [_suggestion(row) for row in _OF_ACCOUNT.rows(reading, now=now, whose=[account_id])]
+    return [one for one in shown if roles is None or one.role in roles]
 
 
 def of_people(
@@ -145,7 +146,7 @@ def decision(connection: sa.Connection, decision_id: str) -> LoggedDecision:
     return LoggedDecision(**named(row))
 
 
-def _suggestion(row: sa.Row[Any]) -> Suggestion:
-    values: Mapping[str, Any] = named(row)
-    fields = {name: value for name, value in values.items() if name not in ("account_name", "is_new")}
-    return Suggestion(**fields, account_name=name_of(values["account_name"]), new=bool(values["is_new"]))
+def _suggestion(row: Sequence[Any]) -> Suggestion:
+    *said, is_new, account_name = row
+    fields = dict(zip((*_IDENTITY, *t.PROPOSAL_COLUMNS), said, strict=True))
+    return Suggestion(**fields, account_name=name_of(account_name), new=bool(is_new))

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from data.ledger import field_notes
 from data.ledger import schema as t
-from data.ledger.statements import chunks, columns, named, upsert
+from data.ledger.looks import Look, Reading
+from data.ledger.statements import chunks, columns, upsert
 from data.ledger.types import Told
 
 _TOLD = ("touchpoint_id", "account_id", "occurred_at", "direction", "channel", "topic", "role")
@@ -34,14 +35,13 @@ def forget(connection: sa.Connection, subject_key: str, noted: Mapping[str, int]
             field_notes.forget(connection, [touchpoint_id])
 
 
-def of_accounts(connection: sa.Connection, account_ids: Sequence[str], *, after: int) -> list[Told]:
+def of_accounts(reading: Reading, account_ids: Sequence[str], *, after: int) -> list[Told]:
     """What these accounts told, and what colleagues noted of them, since a moment; the latest first."""
-    rows = [
-        named(row)
+    return [
+        Told(**dict(zip(_TOLD, said, strict=True)), details=content.get("details"))
         for chunk in chunks(account_ids)
-        for row in connection.execute(_OF_ACCOUNTS, {"these": chunk, "after": after})
+        for *said, content in _OF_ACCOUNTS.rows(reading, these=list(chunk), after=after)
     ]
-    return [Told(**{n: row[n] for n in _TOLD}, details=row["content"].get("details")) for row in rows]
 
 
 _DETAILS = sa.and_(
@@ -49,7 +49,7 @@ _DETAILS = sa.and_(
     t.personal.c.source == "touchpoints",
     t.personal.c.row_key == t.told.c.touchpoint_id,
 )
-_OF_ACCOUNTS: sa.Select[Any] = (
+_OF_ACCOUNTS = Look(
     sa.select(*columns(t.told, *_TOLD), t.personal.c.content)
     .join(t.accounts, t.accounts.c.account_id == t.told.c.account_id)
     .join(t.personal, _DETAILS)
@@ -59,4 +59,3 @@ _OF_ACCOUNTS: sa.Select[Any] = (
     )
     .order_by(t.told.c.occurred_at.desc(), t.told.c.touchpoint_id)
 )
-"""Built once: putting it together takes as long as running it."""
