@@ -18,6 +18,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import Depends, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from api.capabilities import CAPABILITIES, JOB_ROLE, OWN, may_do, needed
 from api.limits import Limits
@@ -101,9 +102,6 @@ async def _csrf(request: Request) -> str:
     return request.headers.get(CSRF_HEADER, "")
 
 
-Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-
-
 async def _bearing(request: Request, proof: str) -> User | None:
     """Whose key or token it is."""
     service, signing_in = await _service(request), await _signing_in(request)
@@ -116,10 +114,9 @@ async def _bearing(request: Request, proof: str) -> User | None:
 
 
 async def _user(request: Request, credentials: HTTPAuthorizationCredentials | None) -> User:
-    session = await _session(request)
     if credentials is not None and (user := await _bearing(request, credentials.credentials)):
         return user
-    if credentials is None and session is not None:
+    if credentials is None and (session := await _session(request)) is not None:
         safe = request.method in _CHANGES_NOTHING
         if not safe and not hmac.compare_digest((await _csrf(request)).encode(), session.csrf.encode()):
             raise HttpProblem(HTTPStatus.FORBIDDEN, "The session's CSRF token is missing or another one's.")
@@ -128,17 +125,27 @@ async def _user(request: Request, credentials: HTTPAuthorizationCredentials | No
     raise HttpProblem(HTTPStatus.UNAUTHORIZED, detail, {"WWW-Authenticate": 'Bearer realm="nextbest"'})
 
 
-async def _signed_in(request: Request, credentials: Credentials) -> User:
-    """Who asks, within her rate. One dependency rather than a tree of them: FastAPI walks the whole tree for
-    each place that asks for the user."""
-    user = await _user(request, credentials)
-    limits: Limits = request.app.state.limits
-    request.state.audited = user
-    limits.request_of(user.user_id)
+async def signed_in(request: Request) -> User:
+    """Who asks, within her rate; looked up once for a request."""
+    user: User | None = getattr(request.state, "audited", None)
+    if user is None:
+        user = request.state.audited = await _user(request, await _bearer(request))
+        limits: Limits = request.app.state.limits
+        limits.request_of(user.user_id)
     return user
 
 
-SignedIn = Annotated[User, Depends(_signed_in)]
+class _SignedIn(SecurityBase):
+    """`signed_in` as one dependency, described by the scheme of the token: FastAPI walks a tree of them for
+    each place that asks for the user, though it knows her."""
+
+    model, scheme_name = _bearer.model, _bearer.scheme_name
+
+    async def __call__(self, request: Request) -> User:
+        return await signed_in(request)
+
+
+SignedIn = Annotated[User, Depends(_SignedIn())]
 
 
 def may(*areas: str) -> Any:
@@ -148,7 +155,8 @@ def may(*areas: str) -> Any:
     `may("suggestions:read")` the same by any method. Whoever cannot gets a 403, the same for every account.
     """
 
-    async def allowed(request: Request, user: SignedIn, service: Serving) -> None:
+    async def allowed(request: Request, user: SignedIn) -> None:
+        service = await _service(request)
         for area in areas:
             if not await looked_up(service, _can, user, needed(area, request.method), service):
                 raise HttpProblem(HTTPStatus.FORBIDDEN, _CANNOT.format(needed(area, request.method)))
@@ -183,7 +191,8 @@ PUBLIC = Depends(_for_everybody)
 AccountId = Annotated[str, Path(min_length=1, max_length=200, description="The account.")]
 
 
-async def _readable_account(account_id: AccountId, user: SignedIn, service: Serving) -> str:
+async def _readable_account(account_id: AccountId, request: Request) -> str:
+    user, service = await signed_in(request), await _service(request)
     if not await looked_up(service, service.ledger.serves, user.user_id, account_id):
         raise HttpProblem(HTTPStatus.NOT_FOUND, f"You serve no account {account_id!r}.")
     return account_id
@@ -333,9 +342,9 @@ Limited = Annotated[Limits, Depends(_limits)]
 
 
 async def _page_size(
-    limits: Limited, limit: Annotated[int | None, Query(ge=1, description="At most so many.")] = None
+    request: Request, limit: Annotated[int | None, Query(ge=1, description="At most so many.")] = None
 ) -> int | None:
-    return None if limit is None else limits.page(limit)
+    return None if limit is None else (await _limits(request)).page(limit)
 
 
 PageSize = Annotated[int | None, Depends(_page_size)]

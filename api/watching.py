@@ -102,8 +102,7 @@ def _request_id(scope: Scope) -> str:
 
 def _route(scope: Scope) -> str:
     """The template, not the path: paths carry ids."""
-    matched = scope.get("fastapi", {}).get("effective_route_context") or scope.get("route")
-    return str(getattr(matched, "path", "none"))
+    return str(getattr(scope.get("route"), "path", "none"))
 
 
 def _unexpected() -> ASGIApp:

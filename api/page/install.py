@@ -13,6 +13,6 @@ from api.page.rendering import STATIC
 def install_page(app: FastAPI, *, secure: bool) -> None:
     """Add the pages, their files and the headers of every answer."""
     for part in (sign_in, provider, day, plan, suggestion, account, hand_over, office, offline, team):
-        app.include_router(part.router)
+        app.routes.extend(part.router.routes)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Headers, secure=secure)

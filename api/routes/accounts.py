@@ -17,6 +17,7 @@ from data.ledger.types import User
 from data.times import micros
 
 router = APIRouter(
+    prefix="/v1",
     tags=["accounts"],
     dependencies=[may("accounts")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 422)},

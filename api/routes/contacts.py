@@ -20,7 +20,9 @@ from data.ledger.types import User
 from engine.records import DAY_MICROS
 from engine.wording import Reader
 
-router = APIRouter(tags=["contacts"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
+router = APIRouter(
+    prefix="/v1", tags=["contacts"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)}
+)
 
 Days = Annotated[float, Query(gt=0, le=3660, description="Of the last so many days.")]
 

@@ -16,6 +16,7 @@ from data.ledger.types import DismissalCount, Dismissed
 from engine.records import DAY_MICROS
 
 router = APIRouter(
+    prefix="/v1",
     tags=["dismissals"],
     dependencies=[may("team")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 422)},

@@ -14,6 +14,7 @@ from api.schemas import EventIn, Events, EventsOut, StoredOut
 from data.times import to_datetime
 
 router = APIRouter(
+    prefix="/v1",
     tags=["events"],
     dependencies=[may("events")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 409, 413, 422)},

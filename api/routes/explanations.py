@@ -16,6 +16,7 @@ from data.ledger.types import User
 from engine.playbook import PlaybookError
 
 router = APIRouter(
+    prefix="/v1",
     tags=["explanations"],
     dependencies=[may("suggestions")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 422)},

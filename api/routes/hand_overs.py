@@ -43,7 +43,9 @@ from data.ledger.types import HandOver, UnknownError, User
 from data.live import history_of, newest_stored
 from data.times import micros
 
-router = APIRouter(tags=["hand-overs"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
+router = APIRouter(
+    prefix="/v1", tags=["hand-overs"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)}
+)
 
 TIMELINE = 200
 """Touchpoints of a hand-over's context at most."""

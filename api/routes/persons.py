@@ -24,6 +24,7 @@ from data.people_data import Person, WhichPersonError, erase, export, find_perso
 from data.times import to_datetime
 
 router = APIRouter(
+    prefix="/v1",
     tags=["persons"],
     dependencies=[may("persons")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)},

@@ -23,6 +23,7 @@ from data.ledger.types import Suggestion, UnknownError, User
 from engine.wording import Reader
 
 router = APIRouter(
+    prefix="/v1",
     tags=["plan"],
     dependencies=[may("plan")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)},

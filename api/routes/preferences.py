@@ -25,6 +25,7 @@ from api.tags import TAGGED, IfMatch
 from data.times import to_datetime
 
 router = APIRouter(
+    prefix="/v1",
     tags=["preferences"],
     dependencies=[may("accounts")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 422)},

@@ -19,7 +19,9 @@ from data.artifacts import CorruptReleaseError, list_manifests, read_document
 from data.ledger.types import ReleaseInUse
 from data.times import to_datetime
 
-router = APIRouter(tags=["what decides"], responses={s: {"model": Problem} for s in (401, 403, 404, 422)})
+router = APIRouter(
+    prefix="/v1", tags=["what decides"], responses={s: {"model": Problem} for s in (401, 403, 404, 422)}
+)
 
 REPORT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"

@@ -18,7 +18,9 @@ from data.ledger.stand_ins import StandIn
 from data.ledger.types import UnknownError, User
 from data.times import micros
 
-router = APIRouter(tags=["team"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)})
+router = APIRouter(
+    prefix="/v1", tags=["team"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)}
+)
 
 StandInId = Annotated[str, Path(min_length=1, max_length=200, description="The stand-in.")]
 

@@ -14,6 +14,7 @@ from api.stop_schemas import ResumeIn, StopIn, StopOut, StoppedOut, stop_out
 from api.stops import StopError, resume_contacts, scope_of, stop_contacts
 
 router = APIRouter(
+    prefix="/v1",
     tags=["contact stops"],
     dependencies=[may("stops")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 422)},

@@ -12,6 +12,7 @@ from api.problems import Problem
 from api.stream import Feed, events
 
 router = APIRouter(
+    prefix="/v1",
     tags=["stream"],
     dependencies=[may("suggestions")],
     responses={s: {"model": Problem} for s in (401, 403, 422)},

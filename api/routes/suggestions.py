@@ -49,6 +49,7 @@ from engine.explanation import why_not_words
 from engine.wording import Reader
 
 router = APIRouter(
+    prefix="/v1",
     tags=["suggestions"],
     dependencies=[may("suggestions")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)},

@@ -10,6 +10,7 @@ from api.twin_schemas import TwinsOut, twins_out
 from api.twins import seen_twins
 
 router = APIRouter(
+    prefix="/v1",
     tags=["twins"],
     dependencies=[may("accounts")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 422)},

@@ -18,6 +18,7 @@ from data.times import micros
 from engine.records import DAY_MICROS
 
 router = APIRouter(
+    prefix="/v1",
     tags=["explanations"],
     dependencies=[may("suggestions:read")],
     responses={s: {"model": Problem} for s in (401, 403, 404, 413, 422)},
