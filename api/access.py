@@ -155,14 +155,21 @@ def may(*areas: str) -> Any:
     `may("suggestions:read")` the same by any method. Whoever cannot gets a 403, the same for every account.
     """
 
-    async def allowed(request: Request, user: SignedIn) -> None:
-        service = await _service(request)
-        for area in areas:
+    return Depends(_May(areas))
+
+
+class _May(_SignedIn):
+    """Whether who asks may; each route has it, and by it the description says that she has to sign in."""
+
+    def __init__(self, areas: tuple[str, ...]) -> None:
+        self.areas = areas
+
+    async def __call__(self, request: Request) -> User:
+        user, service = await signed_in(request), await _service(request)
+        for area in self.areas:
             if not await looked_up(service, _can, user, needed(area, request.method), service):
                 raise HttpProblem(HTTPStatus.FORBIDDEN, _CANNOT.format(needed(area, request.method)))
-
-    allowed.__dict__["areas"] = areas
-    return Depends(allowed)
+        return user
 
 
 _CANNOT = "This needs {!r}, which your role or key does not have."

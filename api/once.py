@@ -23,7 +23,7 @@ from api.problems import problem
 from data.ledger.ledger import Ledger
 from data.ledger.requests import Replied
 
-_HELD = "nextbest.request"
+_HELD, _KEY = "nextbest.request", b"idempotency-key"
 REPLAYED = {"Idempotency-Replayed": "true"}
 
 Key = Annotated[
@@ -93,8 +93,8 @@ class KeepAnswers:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on whatever holds no key."""
-        if scope["type"] != "http":
+        """Pass on whatever brings no key."""
+        if scope["type"] != "http" or all(name != _KEY for name, _ in scope["headers"]):
             await self.app(scope, receive, send)
             return
         held = scope[_HELD] = _Held()

@@ -177,12 +177,14 @@ def headline(treatment_id: str, reasons: tuple[Reason, ...], *, name: str, langu
     trigger = next((reason for reason in reasons if reason.code in TRIGGERS), None)
     done = "" if trigger is None else _trigger_text(trigger, reader) + " "
     # Filled in before the name, which may contain what looks like a placeholder.
-    template = re.sub(r"\{trigger\}\s*", lambda _: done, template)
+    template = _TRIGGER.sub(lambda _: done, template)
     at = trigger.facts.get("at") if trigger else None
     when = " " + ago(at, reader) if isinstance(at, int) else ""
     values = {"name": isolated(name, language), "when": when}
-    filled = re.sub(r"\{(name)\}|\s*\{(when)\}", lambda found: values[found[1] or found[2]], template)
-    return filled.strip()
+    return _NAME_OR_WHEN.sub(lambda found: values[found[1] or found[2]], template).strip()
+
+
+_TRIGGER, _NAME_OR_WHEN = re.compile(r"\{trigger\}\s*"), re.compile(r"\{(name)\}|\s*\{(when)\}")
 
 
 def _trigger_text(trigger: Reason, reader: Reader) -> str:

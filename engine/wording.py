@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import cached_property
+from functools import cache, cached_property
 
 from engine.playbook import Playbook, Texts
 from engine.sentences import COUNTED, LANGUAGES, SENTENCES, WORDS
@@ -70,14 +70,22 @@ def say(code: str, values: Values, reader: Reader) -> str:
 
     A value that is missing is said to be not known: what was stored by an earlier version stays readable.
     """
-
-    def said(found: re.Match[str]) -> str:
-        value, kind = values.get(found[1]), found[2] or found[1]
+    said, places = _parts(code, reader.spoken)
+    for name, kind, text in places:
+        value = values.get(name)
         if kind == "any":  # what a value is called depends on its column
-            return value_of(values.get("attribute"), value, reader)
-        return FORMATS[kind](value, reader)
+            said += value_of(values.get("attribute"), value, reader) + text
+        else:
+            said += FORMATS[kind](value, reader) + text
+    return said
 
-    return _PLACE.sub(said, SENTENCES[code][reader.spoken])
+
+@cache
+def _parts(code: str, spoken: str) -> tuple[str, list[tuple[str, str, str]]]:
+    """A sentence up to its first value; then name and format of each value, with the text behind it."""
+    begins, *rest = _PLACE.split(SENTENCES[code][spoken])
+    places = zip(rest[::3], rest[1::3], rest[2::3], strict=True)
+    return begins, [(name, kind or name, text) for name, kind, text in places]
 
 
 def ago(at: int, reader: Reader) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 POLICY = (
@@ -18,7 +17,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 _HSTS = "max-age=31536000; includeSubDomains"
-_KEPT_FOR_GOOD = "public, max-age=31536000, immutable"
+_KEPT_FOR_GOOD = (b"cache-control", b"public, max-age=31536000, immutable")
 
 
 class Headers:
@@ -26,7 +25,8 @@ class Headers:
 
     def __init__(self, app: ASGIApp, secure: bool) -> None:
         self.app = app
-        self.headers = _HEADERS | ({"Strict-Transport-Security": _HSTS} if secure else {})
+        headers = _HEADERS | ({"Strict-Transport-Security": _HSTS} if secure else {})
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on, with headers."""
@@ -37,11 +37,11 @@ class Headers:
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
+                own = list(message.get("headers", ()))
                 if versioned and message["status"] == 200:
-                    headers["Cache-Control"] = _KEPT_FOR_GOOD
+                    own = [*(pair for pair in own if pair[0] != _KEPT_FOR_GOOD[0]), _KEPT_FOR_GOOD]
+                set_already = {name for name, _ in own}
+                message["headers"] = [*own, *(pair for pair in self.headers if pair[0] not in set_already)]
             await send(message)
 
         await self.app(scope, receive, with_headers)

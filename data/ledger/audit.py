@@ -4,14 +4,14 @@ database refuses all else)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from data.ledger import schema as t
 from data.ledger.access_schema import audit, audit_kept
 from data.ledger.connection import Database
-from data.ledger.statements import CHUNK, chunks, columns, upsert
+from data.ledger.statements import CHUNK, columns, insert_many, upsert
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,7 @@ class AuditLog:
     def append(self, rows: Sequence[Seen]) -> None:
         """Add to it."""
         with self._database.writing() as connection:
-            for chunk in chunks(rows):
-                connection.execute(sa.insert(audit), [asdict(row) for row in chunk])
+            insert_many(connection, audit, [vars(row) for row in rows])
 
     def forget(self, *, before: int) -> int:
         """Delete what is older than that moment; how many entries."""

@@ -37,10 +37,10 @@ class Look:
         if isinstance(reading, sa.Connection):
             return reading.execute(self._query, values).all()
         lists = {name: _filled_up(value) for name, value in values.items() if isinstance(value, list)}
-        each = {f"{name}_{n}": one for name, several in lists.items() for n, one in enumerate(several, 1)}
-        given = values | lists | each
-        text, constants = self._as_said(given, tuple(map(len, lists.values())))
-        found = reading.execute(text, constants | given).fetchall()
+        for name, several in lists.items():
+            values |= {name: several, **{f"{name}_{n}": one for n, one in enumerate(several, 1)}}
+        text, constants = self._as_said(values, tuple(map(len, lists.values())))
+        found = reading.execute(text, constants | values).fetchall()
         return [self._as_kept(row) for row in found] if self._readers else found
 
     def row(self, reading: Reading, **values: Any) -> Sequence[Any] | None:
