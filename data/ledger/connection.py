@@ -139,6 +139,8 @@ class Database:
             raise
         except (exc.DatabaseError, exc.InterfaceError) as error:
             raise self._explained(error) from None
+        except sqlite3.Error as error:  # of a look
+            raise self._explained(_as_sqlalchemy_says(error)) from None
 
     def _explained(self, error: exc.DBAPIError) -> Exception:
         """The driver's complaint as one line, or the error itself when it is a fault of this program."""

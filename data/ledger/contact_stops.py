@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from data.ledger import schema as t
 from data.ledger import suggestions
 from data.ledger.changes import note_lists
-from data.ledger.statements import columns, named
+from data.ledger.looks import Look, Reading
+from data.ledger.statements import columns
 from data.ledger.types import LoggedDecision, Proposal, StopOrder, Suggestion, UnknownError
 
 STOP_ORDER = 6_118_340_277
@@ -81,9 +82,9 @@ def end(connection: sa.Connection, stop_id: int, *, by: str, reason: str, now: i
     return _order(row)
 
 
-def standing(connection: sa.Connection) -> list[StopOrder]:
+def standing(reading: Reading) -> list[StopOrder]:
     """What is stopped now, the oldest first."""
-    return [_order(row) for row in connection.execute(_STANDING)]
+    return [_order(row) for row in _STANDING.rows(reading)]
 
 
 def log(connection: sa.Connection) -> list[StopOrder]:
@@ -120,11 +121,11 @@ def _query() -> sa.Select[Any]:
     return sa.select(*columns(t.contact_stops, *_ORDER)).order_by(t.contact_stops.c.stop_id)
 
 
-_STANDING = _query().where(t.contact_stops.c.resumed_at.is_(None))
+_STANDING = Look(_query().where(t.contact_stops.c.resumed_at.is_(None)))
 """Built once: putting it together takes as long as running it."""
 
 
-def _order(row: sa.Row[Any]) -> StopOrder:
-    values = named(row)
+def _order(row: Sequence[Any]) -> StopOrder:
+    values = dict(zip(_ORDER, row, strict=True))
     lists = {name: tuple(values[name]) for name in ("treatments", "spared")}
     return StopOrder(**(values | lists))

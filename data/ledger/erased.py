@@ -11,6 +11,7 @@ from typing import Any, Literal
 import sqlalchemy as sa
 
 from data.ledger.access_schema import erasures
+from data.ledger.looks import Look
 from data.ledger.marker_key import MarkerKey, MarkerKeyError, made_key, read_key
 from data.ledger.statements import upsert
 from data.ledger.types import TailRow, UnknownError
@@ -49,12 +50,12 @@ class Markers:
         return any(id_hash(kind, person_id, key) in self.hashes for key in self.keys)
 
 
-_KEYS_USED = sa.select(erasures.c.key_id).distinct()
+_KEYS_USED = Look(sa.select(erasures.c.key_id).distinct())
 
 
 def keys_of(connection: sa.Connection) -> tuple[MarkerKey | None, ...]:
     """Under which the markers are. Raises MarkerKeyError: the home has not the key of some."""
-    used = set(connection.scalars(_KEYS_USED))
+    used = {key for (key,) in _KEYS_USED.rows(connection)}
     if not used:
         return ()
     path = connection.get_execution_options().get("marker_key")

@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from data.ledger import field_notes, told, twins
 from data.ledger import schema as t
 from data.ledger.erased import ERASED, without_erased
-from data.ledger.statements import chunks, columns, these, upsert
+from data.ledger.looks import Look, Reading
+from data.ledger.statements import chunks, columns, insert_many, these, upsert
 from data.ledger.types import AccountState, ConflictError, LedgerError, TailRow, UnknownError
 from engine.contract import HISTORY_TABLES, TABLES
 
@@ -41,8 +42,7 @@ def lock_accounts(connection: sa.Connection, account_ids: Iterable[str]) -> dict
     wanted = sorted(set(account_ids))
     found: dict[str, LockedAccount] = {}
     for chunk in chunks(wanted):
-        rows = connection.execute(_TO_LOCK, {"these": chunk})
-        found |= {row.account_id: LockedAccount(*row[1:]) for row in rows}
+        found |= {row[0]: LockedAccount(*row[1:]) for row in _TO_LOCK.rows(connection, these=[*chunk])}
     unknown = [account for account in wanted if account not in found]
     if unknown:
         raise UnknownError(f"There is no account {unknown[0]!r} in the ledger.")
@@ -172,21 +172,21 @@ def new_version(connection: sa.Connection, account_ids: Sequence[str]) -> None:
     )
 
 
-def account_state(connection: sa.Connection, account_id: str) -> AccountState:
+def account_state(reading: Reading, account_id: str) -> AccountState:
     """All of one account. Raises UnknownError."""
-    row = connection.execute(_STATE, {"account": account_id}).one_or_none()
+    row = _STATE.row(reading, account=account_id)
     if row is None:
         raise UnknownError(f"There is no account {account_id!r} in the ledger.")
-    live = connection.execute(_TAIL_OF_ACCOUNT, {"account": account_id})
+    language, timezone, version, block, personal = row
     return AccountState(
         account_id=account_id,
-        name=name_of(row.content),
-        language=row.language,
-        timezone=row.timezone,
-        block=row.block or b"",
-        tail=tuple(map(_tail_row, live)),
-        version=row.version,
-        twins=twins.known(connection, account_id),
+        name=name_of(personal),
+        language=language,
+        timezone=timezone,
+        block=block or b"",
+        tail=tuple(map(_tail_row, _TAIL_OF_ACCOUNT.rows(reading, account=account_id))),
+        version=version,
+        twins=twins.known(reading, account_id),
     )
 
 
@@ -252,8 +252,8 @@ def _known_events(connection: sa.Connection, event_ids: Sequence[str]) -> dict[s
     """event_id -> (hash of its content, stored_at, seq)."""
     known: dict[str, tuple[str, int, int]] = {}
     for chunk in chunks(event_ids):
-        found = connection.execute(_KNOWN_EVENTS, {"these": chunk})
-        known |= {row.event_id: (row.content_hash, row.stored_at, row.seq) for row in found}
+        found = _KNOWN_EVENTS.rows(connection, these=[*chunk])
+        known |= {event_id: (content, stored_at, seq) for event_id, content, stored_at, seq in found}
     return known
 
 
@@ -288,7 +288,7 @@ def _insert(
         {"seq": seq, "account_id": row.account_id, "content": _impersonal(row)}
         for row, seq in zip(rows, seqs, strict=True)
     ]
-    connection.execute(_NEW_ROWS, facts)
+    insert_many(connection, t.tail, facts)
     personal = [
         _personal_row(
             accounts[row.account_id].subject_key, row.table, row.content, personal_columns(row.table)
@@ -337,31 +337,32 @@ def _tail_query() -> sa.Select[Any]:
     return sa.select(*parts).join(t.tail, t.tail.c.seq == t.events.c.seq).order_by(t.tail.c.seq)
 
 
-def _tail_row(row: sa.Row[Any]) -> TailRow:
-    seq, event_id, account_id, table, stored_at, content = tuple(row)
+def _tail_row(row: Sequence[Any]) -> TailRow:
+    seq, event_id, account_id, table, stored_at, content = row
     return TailRow(event_id, table, account_id, content, stored_at, seq)
 
 
 # Built once: putting these together takes as long as running them.
 _ACCOUNT = sa.bindparam("account", type_=sa.Text)
-_STATE = (
+_STATE = Look(
     sa.select(*columns(t.accounts, "language", "timezone", "version"), t.blocks.c.block, t.personal.c.content)
     .outerjoin(t.blocks, t.blocks.c.account_id == t.accounts.c.account_id)
     .outerjoin(t.personal, HAS_NAME)
     .where(t.accounts.c.account_id == _ACCOUNT)
 )
-_TAIL_OF_ACCOUNT = _tail_query().where(t.tail.c.account_id == _ACCOUNT)
-_TO_LOCK = (
+_TAIL_OF_ACCOUNT = Look(_tail_query().where(t.tail.c.account_id == _ACCOUNT))
+_TO_LOCK = Look(
     sa.select(*columns(t.accounts, "account_id", "version", "last_stored_at", "subject_key"))
     .where(t.accounts.c.account_id.in_(these()))
     .order_by(t.accounts.c.account_id)
     .with_for_update()
 )
-_KNOWN_EVENTS = sa.select(*columns(t.events, "event_id", "content_hash", "stored_at", "seq")).where(
-    t.events.c.event_id.in_(these())
+_KNOWN_EVENTS = Look(
+    sa.select(*columns(t.events, "event_id", "content_hash", "stored_at", "seq")).where(
+        t.events.c.event_id.in_(these())
+    )
 )
 _NEW_EVENTS = sa.insert(t.events).returning(t.events.c.seq, sort_by_parameter_order=True)
-_NEW_ROWS = sa.insert(t.tail)
 _NEWLY_STORED = (
     sa.update(t.accounts)
     .where(t.accounts.c.account_id == _ACCOUNT)

@@ -154,8 +154,8 @@ class Ledger(PeopleActs, PeopleKept):
 
     def account_state(self, account_id: str) -> AccountState:
         """Raises UnknownError."""
-        with self._database.reading() as connection:
-            return facts.account_state(connection, account_id)
+        with self._database.looking() as reading:
+            return facts.account_state(reading, account_id)
 
     def versions(self) -> Mapping[str, int]:
         """Account -> version, for all accounts.
@@ -191,8 +191,8 @@ class Ledger(PeopleActs, PeopleKept):
     # -- stops of contacts -------------------------------------------------------------------------
     def contact_stops(self) -> list[StopOrder]:
         """What is stopped now, the oldest first."""
-        with self._database.reading() as connection:
-            return contact_stops.standing(connection)
+        with self._database.looking() as reading:
+            return contact_stops.standing(reading)
 
     def stop_log(self) -> list[StopOrder]:
         """Every stop of contacts, the oldest first, those that are over too."""

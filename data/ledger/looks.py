@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
@@ -35,7 +35,9 @@ class Look:
     def rows(self, reading: Reading, **values: Any) -> Sequence[Sequence[Any]]:
         """What it finds, each row in the order of the columns."""
         if isinstance(reading, sa.Connection):
-            return reading.execute(self._query, values).all()
+            if reading.dialect.name != "sqlite":
+                return reading.execute(self._query, values).all()
+            reading = cast(sqlite3.Connection, reading.connection.driver_connection)
         lists = {name: _filled_up(value) for name, value in values.items() if isinstance(value, list)}
         for name, several in lists.items():
             values |= {name: several, **{f"{name}_{n}": one for n, one in enumerate(several, 1)}}

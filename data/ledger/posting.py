@@ -18,6 +18,7 @@ from data.ledger import acts, contact_stops, hand_overs, runs
 from data.ledger import schema as t
 from data.ledger.changes import note_suggestions
 from data.ledger.facts import append, join_appends, lock_accounts
+from data.ledger.looks import Look
 from data.ledger.statements import chunks, columns, insert_many, these, upsert
 from data.ledger.types import ConflictError, LoggedDecision, OwnSuggestion, Proposal
 
@@ -146,9 +147,7 @@ def _wanted(accounts: Iterable[tuple[LoggedDecision, Sequence[Proposal]]]) -> li
 
 def _live(connection: sa.Connection, account_ids: Sequence[str]) -> dict[Identity, _Live]:
     found = [
-        _Live(*tuple(row))
-        for chunk in chunks(account_ids)
-        for row in connection.execute(_LIVE, {"these": chunk})
+        _Live(*tuple(row)) for chunk in chunks(account_ids) for row in _LIVE.rows(connection, these=[*chunk])
     ]
     return {one.identity: one for one in found}
 
@@ -189,7 +188,7 @@ def _earlier(connection: sa.Connection, account_ids: set[str]) -> dict[Identity,
     """How often each identity has been a suggestion before."""
     counts: dict[Identity, int] = {}
     for chunk in chunks(sorted(account_ids)):
-        rows = connection.execute(_EARLIER, {"these": chunk})
+        rows = _EARLIER.rows(connection, these=[*chunk])
         counts |= {(row[0], row[1], row[2]): row[3] for row in rows}
     return counts
 
@@ -336,9 +335,9 @@ def _live_of_accounts() -> sa.Select[Any]:
     )
 
 
-_LIVE = _live_of_accounts()
+_LIVE = Look(_live_of_accounts())
 _IDENTITY = columns(t.suggestions, "account_id", "treatment", "role")
-_EARLIER = (
+_EARLIER = Look(
     sa.select(*_IDENTITY, sa.func.count()).where(t.suggestions.c.account_id.in_(these())).group_by(*_IDENTITY)
 )
 _UNLIST = sa.delete(t.listings).where(

@@ -56,18 +56,19 @@ _SHOWN = Look(sa.select(t.runs.c.run_id).where(t.runs.c.run_id == SHOWN_RUN))
 
 def hold_shown(connection: sa.Connection, *, alone: bool) -> str:
     """The run on show, which stays so until the transaction ends; `alone` = about to change it."""
-    return str(connection.execute(_HOLD_ALONE if alone else _HOLD).scalar_one())
+    ((run_id,),) = (_HOLD_ALONE if alone else _HOLD).rows(connection)
+    return str(run_id)
 
 
 def being_staged(connection: sa.Connection) -> list[str]:
     """Runs that have begun and are not complete."""
-    return list(connection.scalars(_BEING_STAGED))
+    return [run_id for (run_id,) in _BEING_STAGED.rows(connection)]
 
 
 # Built once: putting these together takes as long as running them.
-_HOLD_ALONE = sa.select(t.shown.c.run_id).with_for_update()
-_HOLD = sa.select(t.shown.c.run_id).with_for_update(read=True)
-_BEING_STAGED = sa.select(t.runs.c.run_id).where(t.runs.c.state == "running")
+_HOLD_ALONE = Look(sa.select(t.shown.c.run_id).with_for_update())
+_HOLD = Look(sa.select(t.shown.c.run_id).with_for_update(read=True))
+_BEING_STAGED = Look(sa.select(t.runs.c.run_id).where(t.runs.c.state == "running"))
 
 
 def published(connection: sa.Connection, run_id: str, account_ids: Sequence[str]) -> frozenset[str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 
 from data.ledger import schema as t
+from data.ledger.looks import Look, Reading
 from data.ledger.statements import columns, upsert
 from data.ledger.types import TwinFinding, TwinsKnown
 
@@ -47,18 +48,21 @@ def sweep(connection: sa.Connection) -> bool:
     return connection.execute(sa.delete(t.twins).where(key.in_(some))).rowcount > 0
 
 
-def known(connection: sa.Connection, account_id: str) -> TwinsKnown | None:
+def known(reading: Reading, account_id: str) -> TwinsKnown | None:
     """What is known of an account's twins; None = no night has looked."""
-    shown = connection.execute(_SHOWN).one_or_none()
+    shown = _SHOWN.row(reading)
     if shown is None:
         return None
-    found = connection.execute(_FOUND, {"account": account_id}).one_or_none()
-    return TwinsKnown(shown.as_of, shown.stored_at, None if found is None else TwinFinding(*found))
+    as_of, stored_at = shown
+    found = _FOUND.row(reading, account=account_id)
+    return TwinsKnown(as_of, stored_at, None if found is None else TwinFinding(*found))
 
 
 # Built once: putting these together takes as long as running them.
-_SHOWN = sa.select(*columns(t.twins_shown, "as_of", "stored_at"))
-_FOUND = sa.select(*columns(t.twins, *_COLUMNS, "content")).where(
-    t.twins.c.account_id == sa.bindparam("account", type_=sa.Text),
-    t.twins.c.set_id == sa.select(t.twins_shown.c.set_id).scalar_subquery(),
+_SHOWN = Look(sa.select(*columns(t.twins_shown, "as_of", "stored_at")))
+_FOUND = Look(
+    sa.select(*columns(t.twins, *_COLUMNS, "content")).where(
+        t.twins.c.account_id == sa.bindparam("account", type_=sa.Text),
+        t.twins.c.set_id == sa.select(t.twins_shown.c.set_id).scalar_subquery(),
+    )
 )

@@ -151,3 +151,13 @@ def test_whoever_only_looks_cannot_write(tmp_path: Path) -> None:
 
     with pytest.raises(LedgerError, match="readonly"), database.looking() as reading:
         reading.execute("CREATE TABLE x (y)")  # type: ignore[call-overload]
+
+
+def test_what_a_look_gets_wrong_inside_a_transaction_is_said_as_by_sqlalchemy(ledger_url: str) -> None:
+    """Callers of the ledger know its errors, and not those of a database's driver."""
+    database = Database(ledger_url, timeout_seconds=5)
+    try:
+        with pytest.raises(sa.exc.DBAPIError), database.writing() as connection:
+            LOOK.rows(connection, said=["t3"], after=0)  # nobody has made the table
+    finally:
+        database.close()
