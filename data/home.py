@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 
@@ -38,7 +39,7 @@ class Home:
             ledger_url or f"sqlite:///{root.absolute() / 'ledger.sqlite'}",
         )
 
-    @property
+    @cached_property
     def history(self) -> Path:
         """Folder of the history store."""
         return self.root / "history"

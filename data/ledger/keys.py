@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from data.ledger.access_schema import api_keys
 from data.ledger.connection import Database
+from data.ledger.looks import Look
 from data.ledger.people import IS_HERE, USER_COLUMNS
 from data.ledger.schema import users
 from data.ledger.statements import columns, upsert
@@ -66,15 +67,9 @@ class ApiKeys:
 
     def user(self, key: str, *, now: int) -> User | None:
         """In whose name a key acts, with its scopes; None = unknown, revoked or expired."""
-        own = api_keys.c
-        query = (
-            sa.select(*columns(users, *USER_COLUMNS), own.scopes, own.key_id)
-            .join(api_keys, own.user_id == users.c.user_id)
-            .where(own.key_hash == _hash(key), own.revoked_at.is_(None), own.expires_at > now, IS_HERE)
-        )
-        with self._database.reading() as connection:
-            row = connection.execute(query).one_or_none()
-        return None if row is None else User(*row[:6], frozenset(row.scopes), row.key_id)
+        with self._database.looking() as reading:
+            row = _OF_KEY.row(reading, hash=_hash(key), now=now)
+        return None if row is None else User(*(*row[:6], frozenset(row[6]), row[7]))
 
     def all(self) -> list[ApiKey]:
         """Every key that there was, the oldest first."""
@@ -97,6 +92,18 @@ class ApiKeys:
                 raise UnknownError(f"There is no key {key_id!r}; `nextbest key list` shows them all.")
             still = this & api_keys.c.revoked_at.is_(None)
             connection.execute(sa.update(api_keys).where(still).values(revoked_at=now))
+
+
+_OF_KEY = Look(
+    sa.select(*columns(users, *USER_COLUMNS), api_keys.c.scopes, api_keys.c.key_id)
+    .join(api_keys, api_keys.c.user_id == users.c.user_id)
+    .where(
+        api_keys.c.key_hash == sa.bindparam("hash", type_=sa.Text),
+        api_keys.c.expires_at > sa.bindparam("now", type_=sa.BigInteger),
+        api_keys.c.revoked_at.is_(None),
+        IS_HERE,
+    )
+)
 
 
 def _require_technical(connection: sa.Connection, user_id: str, role: str) -> None:

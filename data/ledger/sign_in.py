@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from data.ledger import schema as t
 from data.ledger.access_schema import provider_sessions
 from data.ledger.connection import Database
+from data.ledger.looks import Look
 from data.ledger.people import IS_HERE
 from data.ledger.statements import columns, upsert
 from data.ledger.types import Session, UnknownError, User
@@ -92,23 +93,14 @@ class SignIns:
 
     def session(self, token: str, *, idle_since: int, now: int) -> Session | None:
         """The session of a token; None when it is unknown, over, or was not used since `idle_since`."""
-        own, chosen = t.sessions.c, t.chosen_languages.c
-        language = sa.func.coalesce(chosen.language, t.users.c.language)
-        query = (
-            sa.select(*columns(t.users, *_USER), language, t.users.c.timezone,
-                      own.csrf, own.said, provider_sessions.c.checked_at, own.seen_at)
-            .join(t.sessions, own.user_id == t.users.c.user_id)
-            .outerjoin(t.chosen_languages, chosen.user_id == t.users.c.user_id)
-            .outerjoin(provider_sessions, provider_sessions.c.session_hash == own.session_hash)
-            .where(own.session_hash == _hash(token), own.expires_at > now, own.seen_at > idle_since, IS_HERE)
-        )  # fmt: skip
-        with self._database.reading() as connection:
-            row = connection.execute(query).one_or_none()
+        with self._database.looking() as reading:
+            row = _OF_SESSION.row(reading, hash=_hash(token), now=now, idle_since=idle_since)
         if row is None:
             return None
-        if row.seen_at <= now - _SEEN_EVERY:
+        *known, seen_at = row
+        if seen_at <= now - _SEEN_EVERY:
             self._change(token, seen_at=now)
-        return Session(User(*row[:6]), row.csrf, row.said, row.checked_at)
+        return Session(User(*known[:6]), *known[6:])
 
     def say_next(self, token: str, said: Mapping[str, Any] | None) -> None:
         """What the session's next page is to tell; None = it has been told."""
@@ -129,6 +121,27 @@ class SignIns:
         this = t.sessions.c.session_hash == _hash(token)
         with self._database.writing() as connection:
             connection.execute(sa.update(t.sessions).where(this).values(**values))
+
+
+def _of_session() -> sa.Select[Any]:
+    own, chosen, moment = t.sessions.c, t.chosen_languages.c, sa.BigInteger
+    return (
+        sa.select(
+            *columns(t.users, *_USER), sa.func.coalesce(chosen.language, t.users.c.language),
+            t.users.c.timezone, own.csrf, own.said, provider_sessions.c.checked_at, own.seen_at,
+        )
+        .join(t.sessions, own.user_id == t.users.c.user_id)
+        .outerjoin(t.chosen_languages, chosen.user_id == t.users.c.user_id)
+        .outerjoin(provider_sessions, provider_sessions.c.session_hash == own.session_hash)
+        .where(
+            own.session_hash == sa.bindparam("hash", type_=sa.Text), IS_HERE,
+            own.expires_at > sa.bindparam("now", type_=moment),
+            own.seen_at > sa.bindparam("idle_since", type_=moment),
+        )
+    )  # fmt: skip
+
+
+_OF_SESSION = Look(_of_session())
 
 
 def _hash(token: str) -> str:

@@ -14,11 +14,13 @@ import httpx
 import polars as pl
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette import routing
 
 from api.app import create_app
 from api.capabilities import needed
 from api.keys import create_key
+from api.page.routing import PageRoute
 from data.settings import Settings
 from tests.api.company import Company, served, tables_of
 from tests.data.files import team_member, user
@@ -97,6 +99,16 @@ def test_every_route_says_what_its_caller_must_be_able_to_do() -> None:
         "/v1/health",
         "/v1/ready",
     }
+
+
+def test_a_request_is_compared_with_a_route_once() -> None:
+    """FastAPI compares twice with each route of a router that is included: routes stand in the application
+    themselves, those of the API before the pages."""
+    routes = create_app(Settings()).routes
+    paths = [getattr(route, "path", "") for route in routes]
+
+    assert {type(route) for route in routes} <= {APIRoute, PageRoute, routing.Route, routing.Mount}
+    assert paths.index("/v1/accounts/{account_id}/suggestions") < paths.index("/day")
 
 
 @dataclass
