@@ -6,16 +6,14 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 from benchmarks import deciding, learners, plan, rule_engine, speed_page, touchpoints
 from benchmarks.harness import Alone, Comparison
 from benchmarks.material import Material, forest, world
 from benchmarks.parts import parts_of
-from benchmarks.scale.night import measure_night
+from benchmarks.scale.night import measure_alone
 
 NO_ZEN = "Left out: policies against zen, which is not installed (pip install '.[bench-rules]')."
 
@@ -71,14 +69,7 @@ def _comparisons(material: Material, sizes: Sizes, home: Path | None) -> Iterato
     yield from plan.comparisons(sizes.people, sizes.highs)
     with tempfile.TemporaryDirectory() as folder:
         place = home or Path(folder) / "home"
-        # In a process of its own: the night's memory is measured, and this one is full of the lines before.
-        with ProcessPoolExecutor(1, get_context("spawn")) as alone:
-            yield alone.submit(measure_night, place, sizes.night, 2, _beside).result().comparison()
-
-
-def _beside(line: str) -> None:
-    """What is no row of the table."""
-    print(line, file=sys.stderr, flush=True)
+        yield measure_alone(place, sizes.night, 2).comparison()
 
 
 def _pictures(material: Material, sizes: Sizes) -> dict[str, str]:

@@ -7,10 +7,13 @@ may be shared: LightGBM's is measured on some accounts and extrapolated to all p
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +112,16 @@ def measure_night(
         time.perf_counter() - begun, stages.seconds, peak.processor,
         predicted(place, release) * snapshot.accounts, peak.memory, size_of(place.nights), ledger,
     )  # fmt: skip
+
+
+def measure_alone(home: Path, accounts: int, processes: int) -> NightFigures:
+    """The same in a process of its own, whose memory is the night's alone; lines of the load go to stderr."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as alone:
+        return alone.submit(measure_night, home, accounts, processes, _beside).result()
+
+
+def _beside(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def grown_release(place: Home) -> tuple[Release, Cases]:

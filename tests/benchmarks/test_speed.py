@@ -10,6 +10,7 @@ from benchmarks import plan, speed_page
 from benchmarks.harness import Alone, Comparison, compare, shown
 from benchmarks.material import forest, world
 from benchmarks.parts import PARTS, Parts, parts_of
+from benchmarks.scale.night import measure_alone
 from benchmarks.touchpoints import agree, checksums, comparisons, log, ours
 
 FOUND = Comparison("one", "another", 0.002, 0.03, (14.0, 15.0, 16.0))
@@ -68,6 +69,14 @@ def test_what_was_measured_once_has_no_extremes() -> None:
     once = Comparison("night", "predict", 4.0, 2.0, (0.5,))
 
     assert once.line().endswith("| 0.5x, once |")
+
+
+def test_the_night_is_measured_in_a_process_of_its_own_whose_failures_are_told(tmp_path: Path) -> None:
+    """Its memory is the night's alone; what cannot be handed to that process would end it without a word."""
+    (tmp_path / "taken").write_text("a file where a folder should be")
+
+    with pytest.raises(NotADirectoryError, match="taken"):
+        measure_alone(tmp_path / "taken" / "home", accounts=10, processes=1)
 
 
 def test_pictures_show_every_size_and_every_part() -> None:
