@@ -73,13 +73,16 @@ class ErasedOut(BaseModel):
 @router.get("/persons/{person_id}")
 def export_person(
     person_id: PersonId,
+    *,
     service: Serving,
     home: Place,
+    request: Request,
     response: Response,
     kind: Annotated[PersonKind | None, Query(description=_KIND)] = None,
 ) -> PersonOut:
     """All that is kept of a person. It names others too: read it before it is handed on."""
     person = _found(home, service.ledger, person_id, kind)
+    request.app.state.trail.write()  # who has just looked at her is kept of her, too
     response.headers["Cache-Control"] = "no-store"
     return PersonOut(exported_at=to_datetime(service.clock()), **export(home, service.ledger, person))
 

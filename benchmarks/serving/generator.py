@@ -7,8 +7,10 @@ answered or not, and counts from when a request was due, so that a server that s
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 WAIT_SECONDS = 30.0
@@ -117,6 +119,18 @@ async def ask_once(port: int, request: bytes) -> bytes:
         return await line.ask(request)
     finally:
         line.close()
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Without Python's collector in this process: with all that a benchmark holds it takes a fifth of a
+    second at a time, which would count as the server's delay."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 async def peak(ports: Sequence[int], requests: Iterator[bytes], *, seconds: float, lines: int) -> Run:

@@ -18,7 +18,7 @@ import pandas as pd
 from benchmarks.serving import questions as q
 from benchmarks.serving.agree import asked_fastapi, asked_mlflow, check_events, check_what_if
 from benchmarks.serving.company import Served
-from benchmarks.serving.generator import Run, at_rate, peak, percentile
+from benchmarks.serving.generator import Run, at_rate, peak, percentile, undisturbed
 from benchmarks.serving.processes import Server, Together, free_port, nextbest, started
 from data.ledger.ledger import Ledger
 
@@ -130,6 +130,7 @@ def http_lines(served: Served, *, accounts: int, seconds: float, turns: int) -> 
         )  # fmt: skip
 
 
+@undisturbed()
 def measured(what: str, seconds: float, turns: int, *sides: Side) -> HttpLine:
     """Every side at its peak, in turn; then each at half of its own."""
     for side in sides:

@@ -40,13 +40,15 @@ def erased(company: Company, person: str, who: str = "root", **body: Any) -> htt
 def test_an_administrator_is_given_what_the_command_writes(company: Company) -> None:
     """Both sides of the wall: the person is entitled to all of it."""
     lived(company)
+
+    answer = asked(company, "a1")
+
     with company.ledger() as ledger:
         home = company.settings.as_home()
         expected = export(home, ledger, find_person(home, ledger, "a1"))
 
-    answer = asked(company, "a1")
-
     found = answer.json()
+    assert found["kept"]["a1"]["ledger"]["audit"]
     kept, told = expected["kept"]["a1"], found["kept"]["a1"]
     assert found["exported_at"].startswith("2026-")
     assert {part: told[part].keys() for part in told} == {part: kept[part].keys() for part in kept}
