@@ -45,6 +45,8 @@ def spark_driver(folder: Path, *, settings: Sequence[str] = (), sources: bool = 
     told, log = folder / "gateway", folder / "driver.log"
     own = [f"spark.local.dir={folder}", "spark.ui.enabled=false", "spark.driver.bindAddress=127.0.0.1",
            "spark.driver.host=127.0.0.1", *settings]  # fmt: skip
+    if sources:
+        own.append(f"spark.executorEnv.PYTHONPATH={Path.cwd()}")
     command = ["org.apache.spark.deploy.SparkSubmit", *(word for each in own for word in ("--conf", each))]
     found = {"_PYSPARK_DRIVER_CONN_INFO_PATH": str(told)}
     if sources:
@@ -104,6 +106,7 @@ def _worker(folder: Path, master: str, host: str) -> Iterator[None]:
     command = ["org.apache.spark.deploy.worker.Worker", "--host", host, "--cores", "1", "--memory", "1g",
                "--webui-port", "0", "--work-dir", str(folder / f"work-{host}"), master]  # fmt: skip
     own = {"JAVA_HOME": str(java.parents[1]), "SPARK_HOME": str(_spark()), "SPARK_SCALA_VERSION": "2.13"}
+    own["PYTHONPATH"] = ""  # executors find what the driver says, and nothing of who runs the tests
     with _process(command, log, own) as running:
         _wait(lambda: "Successfully registered" in log.read_text(), running, log)
         yield
