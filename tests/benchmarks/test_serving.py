@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from benchmarks import load
 from benchmarks.serving import questions as q
 from benchmarks.serving.agree import check_events, check_what_if
 from benchmarks.serving.company import Served, company
-from benchmarks.serving.generator import BenchError, Run, percentile
+from benchmarks.serving.generator import BenchError, Run, percentile, undisturbed
 from benchmarks.serving.lines import HttpLine, Measured, Side, measured
 from benchmarks.serving.processes import Server, Together, nextbest
 from benchmarks.serving.workers import rows_of, worker_lines
@@ -156,3 +157,19 @@ def test_a_line_says_the_peak_its_ratio_and_what_is_waited_for_at_half_of_it() -
     assert second == "| GET | peer | 10 | 11.0x (10.0 to 12.0) | 1.0 / 20.0 ms | 20.00 ms | 10.0x | 50% |"
     assert third == "| GET | faster | 1,200 | 0.10x (0.05 to 0.10) | 1.0 / 20.0 ms | 0.10 ms | 0.05x | 50% |"
     assert percentile([], 0.5) != percentile([], 0.5)  # not a number: nothing was measured
+
+
+def test_the_collector_stands_still_while_something_is_measured_and_no_longer() -> None:
+    """Its pauses in the process that asks would count as the server's; a run that fails must not end it."""
+    inside = []
+
+    @undisturbed()
+    def fails() -> None:
+        inside.append(gc.isenabled())
+        raise BenchError
+
+    with pytest.raises(BenchError):
+        fails()
+
+    assert inside == [False]
+    assert gc.isenabled()
