@@ -127,9 +127,9 @@ async def _user(request: Request, credentials: HTTPAuthorizationCredentials | No
 
 async def signed_in(request: Request) -> User:
     """Who asks, within her rate; looked up once for a request."""
-    user: User | None = getattr(request.state, "audited", None)
+    user: User | None = getattr(request.state, "user", None)
     if user is None:
-        user = request.state.audited = await _user(request, await _bearer(request))
+        user = request.state.user = await _user(request, await _bearer(request))
         limits: Limits = request.app.state.limits
         limits.request_of(user.user_id)
     return user

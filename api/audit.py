@@ -24,7 +24,7 @@ _log = logging.getLogger("nextbest.audit")
 
 def seen(scope: Scope, route: str, status: int, at: int) -> Seen | None:
     """What is kept of a request; None = nobody had signed in."""
-    user: User | None = scope.get("state", {}).get("audited")
+    user: User | None = scope.get("state", {}).get("user")
     if user is None:
         return None
     path: dict[str, Any] = scope.get("path_params", {})
