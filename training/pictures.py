@@ -1,4 +1,4 @@
-"""The pictures of a training report, as PNG: values by policy, cases, calibration, importance, arrival."""
+"""The pictures of a training report, as PNG: values, cases, overlap, calibration, importance, arrival."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from engine.records import Floats
+from engine.records import NO_CONTACT, Floats
+from training.balance import BALANCED, Overlap
 from training.board import Line
+from training.constants import LEAST_CASES
 from training.errors import TrainingError
 from training.evaluate import Evaluation
 from training.gains import Decile, Gains
 from training.segments import SegmentEffect
 
-INK, LIGHT, ACCENT = "#22313f", "#b8c4ce", "#0b7a75"
+INK, LIGHT, ACCENT, WARNING = "#22313f", "#b8c4ce", "#0b7a75", "#b3471d"
 
 
 def values_by_policy(evaluation: Evaluation, chosen: str, currency: str) -> bytes:
@@ -74,6 +76,44 @@ def cases_by_treatment(counts: Mapping[str, int]) -> bytes:
     return _bars(list(counts), [float(count) for count in counts.values()], "cases")
 
 
+def overlap(rows: Sequence[Overlap], without: Sequence[str] = ()) -> bytes:
+    """Where the log can judge a treatment: how much it says of it, and whether weighting makes groups alike.
+
+    Left, the effective sample size, and in words the share of decisions in which it can be judged, where that
+    is not all. Right, the largest standardised difference before and after weighting. Both with a bar.
+
+    Args:
+        rows: Treatments with cases.
+        without: Those that nobody was given.
+    """
+
+    def draw(sizes: Any, balance: Any) -> None:
+        places = range(len(rows) + len(without))[::-1]
+        sizes.set_xscale("log")
+        largest = max(LEAST_CASES, *(row.effective for row in rows))
+        sizes.set_xlim(1.0, largest**1.8)  # room for the words
+        for place, row in zip(places, rows, strict=False):
+            _draw_size(sizes, place, row)
+            _draw_balance(balance, place, row)
+        for place in places[len(rows) :]:
+            _say(sizes, place, "no case", WARNING)
+        names = [*(row.treatment for row in rows), *without]
+        sizes.set_yticks(list(places), names, fontsize=8)
+        sizes.set_ylim(-0.7, len(names) - 0.3)
+        sizes.minorticks_off()
+        sizes.set_xticks(10.0 ** np.arange(np.log10(largest)))
+        sizes.xaxis.set_major_formatter("{x:,.0f}")
+        _bar(sizes, LEAST_CASES, f"effective sample size\n(bar at {LEAST_CASES})")
+        balance.set_xlim(0.0, max(balance.get_xlim()[1], 2.0 * BALANCED))
+        balance.locator_params(axis="x", nbins=4)
+        balance.tick_params(axis="y", length=0)
+        _bar(balance, BALANCED, f"largest standardised\ndifference (bar at {BALANCED:g})")
+        shown = [sizes.plot([], [], **marker)[0] for marker in (_BEFORE, _AFTER, _STILL_APART)]
+        sizes.figure.legend(handles=shown, loc="outside upper right", ncols=3, frameon=False, fontsize=8)
+
+    return _picture(draw, height=0.24 * (len(rows) + len(without)) + 1.6, panels=2)
+
+
 def importance(gains: Mapping[str, float], most: int = 20) -> bytes:
     """The features that split most, by gain, as shares."""
     total = sum(gains.values()) or 1.0
@@ -123,6 +163,56 @@ def arrival(days: Floats, horizon_days: float) -> bytes:
     return _picture(draw, height=2.8)
 
 
+_BEFORE, _AFTER, _STILL_APART = (
+    {"label": label, "marker": marker, "linestyle": "", "color": colour, "markersize": 5, "clip_on": False}
+    for label, marker, colour in (
+        ("before weighting", "o", LIGHT),
+        ("after", "o", ACCENT),
+        (f"after, above {BALANCED:g}", "D", WARNING),
+    )
+)
+
+
+def _judged(row: Overlap) -> bool:
+    """No contact has no effect beside itself."""
+    return row.judged or row.treatment == NO_CONTACT
+
+
+def _draw_size(axes: Any, place: int, row: Overlap) -> None:
+    """A bar with its figure; what cannot be judged has words instead."""
+    if not _judged(row):
+        _say(axes, place, "cannot be judged", WARNING)
+        return
+    few = row.effective < LEAST_CASES
+    style = {"color": WARNING, "hatch": "////"} if few else {"color": INK}
+    axes.barh(place, row.effective, edgecolor="white", **style)
+    part = "" if row.comparable > 0.995 else f", in {row.comparable:.0%}"
+    _say(axes, place, f"{row.effective:,.0f}{part}", INK)
+
+
+def _say(axes: Any, place: int, words: str, colour: str) -> None:
+    """At the right end of a row."""
+    beside = {"transform": axes.get_yaxis_transform(), "horizontalalignment": "right"}
+    axes.text(0.99, place, words, color=colour, fontsize=8, verticalalignment="center", **beside)
+
+
+def _bar(axes: Any, at: float, label: str) -> None:
+    """The usual limit, and what the axis is."""
+    axes.axvline(at, color=ACCENT, linewidth=1, linestyle="--")
+    axes.set_xlabel(label, fontsize=9)
+    axes.tick_params(axis="x", labelsize=8)
+
+
+def _draw_balance(axes: Any, place: int, row: Overlap) -> None:
+    """From before to after; what stays above the bar has another colour and shape."""
+    axes.axhline(place, color=LIGHT, linewidth=0.4, zorder=0)
+    if not _judged(row) or not np.isfinite([row.before, row.after]).all():
+        return
+    axes.plot([row.before, row.after], [place, place], color=LIGHT, linewidth=1.5)
+    axes.plot(row.before, place, **_BEFORE)
+    axes.plot(row.after, place, **(_AFTER if row.after <= BALANCED else _STILL_APART))
+
+
 def _bars(names: Sequence[str], sizes: Sequence[float], label: str) -> bytes:
     def draw(axes: Any) -> None:
         rows = range(len(names))[::-1]
@@ -133,15 +223,17 @@ def _bars(names: Sequence[str], sizes: Sequence[float], label: str) -> bytes:
     return _picture(draw, height=0.24 * len(names) + 1.0)
 
 
-def _picture(draw: Callable[[Any], None], *, height: float) -> bytes:
+def _picture(draw: Callable[..., None], *, height: float, panels: int = 1) -> bytes:
+    """What `draw` draws on so many axes side by side, which share the rows."""
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - slow to import, only reports need it
     except ModuleNotFoundError:
         raise TrainingError("Training needs MLflow and matplotlib: pip install 'nextbest[train]'.") from None
     figure = Figure(figsize=(7.0, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    draw(axes)
+    every = figure.subplots(1, panels, sharey=True, squeeze=False)[0]
+    for axes in every:
+        axes.spines[["top", "right"]].set_visible(False)
+    draw(*every)
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=110, metadata={"Software": None})
     return content.getvalue()

@@ -15,13 +15,15 @@ import polars as pl
 from data.history import Snapshot
 from data.ingest import BEGINNING
 from engine.estimation import Interval
-from engine.records import DAY_MICROS, Floats
+from engine.records import DAY_MICROS, NO_CONTACT, Floats
 from training import pictures
 from training.advice_effects import advice_of
 from training.amounts import cut_of
+from training.balance import BALANCED, Overlap
 from training.behaviour import Assignment
 from training.board import Board, board_of
 from training.cases import Cases
+from training.constants import LEAST_CASES
 from training.evaluate import AS_LOGGED, Evaluation, Judged, claim
 from training.gate_parts import Gate
 from training.leaks import Leak
@@ -136,6 +138,7 @@ def _pictures(findings: Findings, effects: Sequence[SegmentEffect]) -> dict[str,
     drawn = {
         "values_accounts": pictures.values_by_policy(findings.judged.evaluation, chosen, currency),
         "cases": pictures.cases_by_treatment(counts),
+        "overlap": pictures.overlap(findings.judged.overlap, _without_cases(findings)),
         "calibration": pictures.calibration(findings.judged.gains[chosen].tenths, currency),
         "uplift": pictures.uplift(findings.judged.gains, chosen, currency),
         "arrival": pictures.arrival(findings.arrival_days, findings.cases.window_days),
@@ -148,6 +151,25 @@ def _pictures(findings: Findings, effects: Sequence[SegmentEffect]) -> dict[str,
     if gains:
         drawn["importance"] = pictures.importance(gains)
     return drawn
+
+
+def _without_cases(findings: Findings) -> list[str]:
+    """Contacts of the playbook that nobody among the held-out accounts was given."""
+    given = {row.treatment for row in findings.judged.overlap}
+    contacts = [each.id for each in findings.cases.playbook.treatments if each.kind == "contact"]
+    return [treatment for treatment in contacts if treatment not in given]
+
+
+def overlap_sentence(rows: Sequence[Overlap], without: Sequence[str]) -> str:
+    """Of how many treatments the log can say nothing or little, and how many weighting does not balance."""
+    given = [row for row in rows if row.treatment != NO_CONTACT]
+    judged = [row for row in given if row.judged]
+    every, few = len(given) + len(without), sum(row.effective < LEAST_CASES for row in judged)
+    apart = sum(row.after > BALANCED for row in judged)
+    return (
+        f"{every - len(judged)} of {every} treatments cannot be judged; of the other {len(judged)}, {few} "
+        f"have an effective sample size below {LEAST_CASES} and {apart} are not balanced by weighting."
+    )
 
 
 def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
@@ -163,6 +185,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "pictures": inline,
         "mix": _mix(findings),
         "overlap": findings.judged.overlap,
+        "overlap_sentence": overlap_sentence(findings.judged.overlap, _without_cases(findings)),
         "stopping": findings.manifest.get("stopping"),
         "observational": "" if findings.judged.assignment.logged else OBSERVATIONAL,
         "advice": advice_of(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from base64 import b64encode
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,6 +91,18 @@ def test_the_report_shows_pictures_values_and_verdicts(trained: tuple[Home, Outc
     ):
         assert word in text
     assert "http" not in text
+
+
+def test_the_report_shows_at_once_where_the_log_cannot_judge(trained: tuple[Home, Outcome]) -> None:
+    """The safety mail was never sent: whoever reads the picture, or hears it read, must not miss that."""
+    home, outcome = trained
+    page = outcome.report.read_text(encoding="utf-8")
+    drawn = next((home.root / "mlflow-artifacts").rglob("overlap.png")).read_bytes()
+
+    said = "1 of 3 treatments cannot be judged; of the other 2, 0 have an effective sample size below 50 and "
+
+    assert f'<img alt="Where the log can judge: {said}' in page
+    assert f'src="data:image/png;base64,{b64encode(drawn).decode()}"' in page
 
 
 def test_the_report_says_of_every_effect_whether_it_may_be_nothing(trained: tuple[Home, Outcome]) -> None:

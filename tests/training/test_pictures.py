@@ -1,0 +1,75 @@
+"""What the pictures of a report show: read from what is drawn, not from pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from engine.estimation import Interval
+from training import pictures
+from training.balance import Overlap
+
+
+def row(treatment: str, *, judged: bool = True, effective: float = 1234.0, after: float = 0.05) -> Overlap:
+    effect = Interval(1.0, 0.0, 2.0, 0.5) if judged else None
+    return Overlap(treatment, 2000, effective, 0.1, 0.75, 0.6, after, (), effect)
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[Any]]:
+    """The panels of the picture that was drawn last."""
+    figures: list[Figure] = []
+    save = Figure.savefig
+
+    def kept(figure: Figure, *arguments: Any, **named: Any) -> None:
+        figures.append(figure)
+        save(figure, *arguments, **named)
+
+    monkeypatch.setattr(Figure, "savefig", kept)
+    return lambda: figures[-1].axes
+
+
+def words(axes: Any) -> list[str]:
+    return [text.get_text() for text in axes.texts]
+
+
+def test_overlap_says_in_words_what_cannot_be_judged(drawn: Callable[[], list[Any]]) -> None:
+    """No bar may look like a small share where there is nothing to look at."""
+    rows = [row("none", judged=False), row("visit", effective=49.0), row("mail", judged=False)]
+
+    assert pictures.overlap(rows, ["call"]).startswith(b"\x89PNG")
+
+    sizes, balance = drawn()
+    assert [label.get_text() for label in sizes.get_yticklabels()] == ["none", "visit", "mail", "call"]
+    assert words(sizes) == ["1,234, in 75%", "49, in 75%", "cannot be judged", "no case"]
+    assert [bar.get_width() for bar in sizes.patches] == [1234.0, 49.0]
+    assert [bool(bar.get_hatch()) for bar in sizes.patches] == [False, True]
+    limits = [line.get_xdata()[0] for axes in (sizes, balance) for line in axes.lines
+              if line.get_linestyle() == "--"]  # fmt: skip
+    assert limits == [50, 0.1]
+
+
+def test_what_is_not_balanced_by_weighting_has_another_colour_and_shape(
+    drawn: Callable[[], list[Any]],
+) -> None:
+    """Colour alone is nothing to who does not see it; what could not be compared has no point at all."""
+    pictures.overlap([row("a", after=0.1), row("b", after=0.11), row("c", after=float("nan"))])
+
+    points = {
+        line.get_ydata()[0]: (line.get_marker(), line.get_color())
+        for line in drawn()[1].lines
+        if len(line.get_xdata()) == 1 and line.get_xdata()[0] < 0.5
+    }
+    assert points == {2: ("o", pictures.ACCENT), 1: ("D", pictures.WARNING)}
+
+
+def test_a_long_list_has_a_line_of_its_own_for_each_treatment(drawn: Callable[[], list[Any]]) -> None:
+    """Sixty names at one place could not be read."""
+    pictures.overlap([row(f"visit_topic_{number}") for number in range(60)])
+
+    labels = [label.get_window_extent() for label in drawn()[0].get_yticklabels()]
+    assert all(below.y1 <= above.y0 for above, below in pairwise(labels))
