@@ -156,7 +156,7 @@ def effect_terms(cases: Cases, assignment: Assignment, model: Floats, index: int
     logged = logged_of(cases, assignment)
     error = logged.reward - model[np.arange(len(cases)), cases.action]
     gain = model[:, index] + cases.cost[index] - model[:, 0]
-    if assignment.estimates is None:
+    if assignment.logged or assignment.estimates is None:
         weight = inside.astype(np.float64)
         signed = (treated.astype(np.float64) - alone) / assignment.probability
     else:

@@ -31,7 +31,15 @@ CALIBRATED_ON = 20_000
 KEPT_TO = 0.05
 """Share of a treatment's cases against the playbook's policies up to which past decisions kept to them."""
 TOLERATED = 0.05
-"""How much less than 1 the logged probabilities of an eligible set may seem to add up to."""
+"""How far from 1 the logged probabilities of an eligible set may seem to add up to."""
+TOLERATED_BY_ESTIMATES = 0.1
+"""The same where that is judged by estimates: these give part of their probability to what was never chosen,
+1 to 3 % where a rule on one or two attributes decided and 1,000 cases show it."""
+
+NEVER_CHOSEN = (
+    "By the logged probabilities some of the treatments that count as eligible could never be chosen there: "
+    "what such accounts were hardly ever given is neither valued nor promoted."
+)
 
 
 @dataclass(frozen=True)
@@ -42,8 +50,9 @@ class Assignment:
         probability: Of the treatment that was chosen, in (0, 1]; shape (n,).
         comparable: Whether the treatment could have been chosen at all in such a case; shape (n, T).
         known: Whether the probability was logged rather than estimated; shape (n,).
-        estimates: P(treatment), estimated for all cases; None = all were logged; shape (n, T).
-        doubts: What is wrong with logged probabilities, a sentence each; these were estimated instead.
+        estimates: P(treatment), estimated for all cases; None = all were logged, and whatever was eligible
+            could be chosen; shape (n, T).
+        doubts: What is wrong with logged probabilities or lists, a sentence each.
     """
 
     probability: Floats
@@ -70,16 +79,29 @@ class Assignment:
 
 
 def assignment_of(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress = quiet) -> Assignment:
-    """Logged probabilities where there are any that can be true, estimated ones for the other cases."""
+    """Logged probabilities where there are any that can be true, estimated ones for the other cases.
+
+    Where the logged ones say that some of what was eligible was never chosen, they do not say what. Then only
+    that is comparable which is likely enough by the estimates. These also show whether the logged ones add up
+    to more than 1 instead: the mean of estimate / probability of what was chosen is 1 if they do not,
+    whatever was never chosen. If they do, none is believed.
+    """
     known, doubts = believable(cases)
-    enough = cases.counts >= LEAST_CASES
-    if known.all():
+    enough, options = cases.counts >= LEAST_CASES, _options(cases)
+    several = known & (options > 1)
+    some_never = _some_never_chosen(cases.probability[several], options[several])
+    if known.all() and not some_never:
         return Assignment(cases.probability, cases.eligible & enough, known, doubts=doubts)
     estimated = estimate(cases, boosting, seed=seed, progress=progress)
     chosen = estimated[np.arange(len(cases)), cases.action]
+    if some_never:
+        whole = 1.0 / _mean_unless_one(chosen[several] / cases.probability[several])
+        exceeds = whole > 1.0 / (1.0 - TOLERATED_BY_ESTIMATES)
+        known = known & (not exceeds)
+        doubts += (_exceeding(whole) if exceeds else NEVER_CHOSEN,)
     least = least_probability(cases.eligible)
     probability = np.where(known, cases.probability, np.clip(chosen, least, 1.0))
-    likely = (estimated >= least[:, None]) | known[:, None]
+    likely = (estimated >= least[:, None]) | (known[:, None] & (not some_never))
     return Assignment(probability, cases.eligible & enough & likely, known, estimated, doubts)
 
 
@@ -95,6 +117,7 @@ def believable(cases: Cases) -> tuple[Bools, tuple[str, ...]]:
     Not those outside (0, 1], nor one below 1 where nothing else was eligible. And if the probabilities of
     every eligible set add up to 1, the mean of 1 / (probability x number of eligible) is 1, or less where
     some of them are never chosen: a mean clearly above says that they add up to less, and none is believed.
+    A mean clearly below has two explanations, between which `assignment_of` decides by estimates.
 
     Returns:
         Shape (n,), and the sentences.
@@ -123,13 +146,53 @@ def believable(cases: Cases) -> tuple[Bools, tuple[str, ...]]:
 
 
 def _adds_up_to(cases: Cases, among: Bools) -> float:
-    """To what logged probabilities of an eligible set add up, where that is clearly below 1; else 1."""
-    if among.sum() < LEAST_CASES:
+    """To what logged probabilities of an eligible set add up, where that is clearly not 1; else 1."""
+    return 1.0 / _mean_unless_one(1.0 / (cases.probability[among] * cases.options[among]))
+
+
+def _options(cases: Cases) -> Ints:
+    """Among how many treatments each case's was chosen, as far as the log ever chose them; shape (n,)."""
+    could = (could_be_chosen(cases) & (cases.counts > 0)).sum(axis=1)
+    options: Ints = np.where(cases.options > 0, np.minimum(could, cases.options), could)
+    return options
+
+
+def _some_never_chosen(probability: Floats, options: Ints) -> bool:
+    """Whether the mean of 1 / (probability x number of options) is clearly below 1.
+
+    Then some of the options were never chosen there, or the probabilities add up to more than 1.
+    """
+    error = _error_of_the_unseen(probability, options)
+    return _mean_unless_one(1.0 / (probability * options), error) < 1.0 - TOLERATED
+
+
+def _error_of_the_unseen(probability: Floats, options: Ints) -> float:
+    """Least standard error that the mean of 1 / (probability x options) can have if probabilities are true.
+
+    In a short log with little exploration nothing rare may have been seen yet, and what was seen hardly
+    varies. But what was not chosen had the share 1 - p, and the variance is least where that is spread
+    evenly. A share below `LEAST_PROBABILITY` for all of it together is as good as none.
+    """
+    rest = 1.0 - probability
+    square = (1.0 / probability + (options - 1) ** 2 / np.maximum(rest, LEAST_PROBABILITY)) / options**2
+    variance = np.where(rest >= LEAST_PROBABILITY, np.maximum(square - 1.0, 0.0), 0.0)
+    return float(np.sqrt(variance.sum()) / max(len(variance), 1))
+
+
+def _mean_unless_one(values: Floats, least_error: float = 0.0) -> float:
+    """Their mean where it is clearly not 1, by four standard errors; else 1."""
+    if len(values) < LEAST_CASES:
         return 1.0
-    inverse = 1.0 / (cases.probability[among] * cases.options[among])
-    error = float(inverse.std() / np.sqrt(len(inverse)))
-    mean = float(inverse.mean())
-    return 1.0 / mean if mean - 1.0 > 4.0 * error else 1.0
+    mean, error = float(values.mean()), float(values.std() / np.sqrt(len(values)))
+    return mean if abs(mean - 1.0) > 4.0 * max(error, least_error) else 1.0
+
+
+def _exceeding(whole: float) -> str:
+    return (
+        "By what such accounts were given, the logged probabilities of the eligible treatments add up to "
+        f"about {whole:.2f}, not to 1, or rest on what was not recorded; none of them was used, all were "
+        "estimated."
+    )
 
 
 def estimate(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress = quiet) -> Floats:

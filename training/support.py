@@ -57,8 +57,9 @@ def learn_support(cases: Cases, assignment: Assignment, boosting: Boosting, *, s
     """Repeat what the behaviour model says is comparable; None = everything eligible is.
 
     A regression of the logarithm of the estimated probability, relative to the least that is believed, on
-    account and treatment. The bar is the lowest with which, on accounts not seen, at least `RIGHT` of what is
-    called comparable is.
+    account and treatment; where the probability was logged, all that there is to repeat is whether the pair
+    is comparable. The bar is the lowest with which, on accounts not seen, at least `RIGHT` of what is called
+    comparable is.
 
     Args:
         cases: What is learned from.
@@ -74,15 +75,15 @@ def learn_support(cases: Cases, assignment: Assignment, boosting: Boosting, *, s
     true = assignment.comparable[rows, treatment]
     if not len(rows) or true.mean() >= RIGHT:
         return None
-    label = np.log(np.maximum(assignment.estimates[rows, treatment], _FLOOR))
-    label -= np.log(least_probability(cases.eligible)[rows])
-    label[assignment.known[rows]] = 0.0
+    least, known = np.log(least_probability(cases.eligible)[rows]), assignment.known[rows]
+    label = np.log(np.maximum(assignment.estimates[rows, treatment], _FLOOR)) - least
+    label[known] = np.where(true, 0.0, np.log(_FLOOR) - least)[known]
     features = cases.take(rows).features.row_matrix(treatment)
     size = replace(boosting, rounds=ROUNDS, leaves=LEAVES, learning_rate=0.1)
     half = folds_of(cases.account_ids, 2, seed=seed)[rows] == 0
     trial = grow(features[half], label[half], cases.features.set, size)
-    least = _bar(trial.predict(features[~half]), true[~half])
-    return Support(grow(features, label, cases.features.set, size), least, contacts)
+    bar = _bar(trial.predict(features[~half]), true[~half])
+    return Support(grow(features, label, cases.features.set, size), bar, contacts)
 
 
 def _pairs(cases: Cases, contacts: Ints) -> tuple[Ints, Ints]:

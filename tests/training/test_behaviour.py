@@ -12,7 +12,15 @@ from engine.clusters import Uncertainty
 from tests.engine.builders import NOW, history, touchpoint
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
 from training.balance import overlap
-from training.behaviour import Assignment, assignment_of, believable, calibrate, could_be_chosen, estimate
+from training.behaviour import (
+    NEVER_CHOSEN,
+    Assignment,
+    assignment_of,
+    believable,
+    calibrate,
+    could_be_chosen,
+    estimate,
+)
 from training.cases import Cases
 from training.persons import clusters_of_persons, served_by
 from training.select import choosable, greedy
@@ -174,6 +182,70 @@ def test_probabilities_of_an_eligible_set_that_do_not_add_up_are_not_believed(ra
     assert not known.any()
     assert len(doubts) == 1
     assert "add up to about 0.50, not to 1" in doubts[0]
+
+
+def ruled(cases: Cases, probability: float = 1.0) -> Cases:
+    """Of the random log what a rule would have done, logged as this likely: A is visited, of B every second
+    account is e-mailed."""
+    place = cases.features.set.account.index("potential_value")
+    rich = cases.features.account[:, place] > 500.0
+    rule = np.where(segment_a(cases), 4, np.where(rich, 1, 0))
+    kept = cases.take(cases.action == rule)
+    return replace(kept, probability=np.full(len(kept), probability))
+
+
+@pytest.mark.parametrize("probability", [1.0, 0.9])
+@pytest.mark.parametrize("listed", [True, False])
+def test_what_a_rule_could_never_choose_is_not_comparable_whatever_it_logged(
+    tmp_path: Path, probability: float, listed: bool
+) -> None:
+    """Three treatments are eligible and the rule is sure of its own: the log says nothing of the others."""
+    cases = ruled(cases_of(tmp_path, LogSettings(accounts=1_500)), probability)
+    cases = cases if listed else replace(cases, options=np.zeros(len(cases), dtype=np.int64))
+    rows, rich = np.arange(len(cases)), segment_a(cases)
+
+    assignment = assignment_of(cases, QUICK, seed=0)
+
+    assert assignment.logged
+    np.testing.assert_array_equal(assignment.probability, cases.probability)
+    assert assignment.doubts == (NEVER_CHOSEN,)
+    assert assignment.comparable[rows, cases.action].mean() > 0.99
+    assert not assignment.comparable[rich][:, [0, 1]].any()
+    assert not assignment.comparable[~rich, 4].any()
+    assert choosable(cases, assignment)[~rich, 4].sum() == 0
+
+
+def test_probabilities_that_add_up_to_two_are_not_believed(random: Cases) -> None:
+    """Certain of no contact and a half for each of two others: weights would be half of what they should."""
+    assignment = assignment_of(replace(random, probability=2.0 * random.probability), QUICK, seed=0)
+
+    assert assignment.estimated == 1.0
+    assert len(assignment.doubts) == 1
+    assert "add up to about 2.0" in assignment.doubts[0]
+    assert assignment.probability[random.action == 0].mean() == pytest.approx(0.5, abs=0.05)
+    assert assignment.comparable[:, [0, 1, 4]].all()
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3])
+def test_a_policy_that_explores_a_little_is_taken_at_its_word(random: Cases, share: float) -> None:
+    """It visits A and e-mails B, and draws at random in a few cases: those few show what the others would
+    have done, in a long log and in one so short that nothing else was seen yet."""
+    sure, drawn = 1.0 - share + share / 3, share / 3
+    best = np.where(segment_a(random), 4, 1)
+    true = np.full((len(random), 5), drawn)
+    true[np.arange(len(random)), best] = sure
+    logged = np.array([0.5, 0.25, 0.0, 0.0, 0.25])[random.action]
+    wanted = true[np.arange(len(random)), random.action]
+    kept = np.random.default_rng(1).random(len(random)) < wanted / logged / 4.0
+    cases = replace(random, probability=wanted).take(kept)
+    short = cases.take(np.flatnonzero(cases.action == np.where(segment_a(cases), 4, 1))[:60])
+
+    for log in (cases, short):
+        assignment = assignment_of(log, QUICK, seed=0)
+
+        assert assignment.estimates is None
+        assert assignment.doubts == ()
+        np.testing.assert_array_equal(assignment.comparable, log.eligible & (log.counts >= 50))
 
 
 def test_the_only_eligible_treatment_was_certain(random: Cases) -> None:

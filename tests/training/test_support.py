@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 
+from engine.features import Features
 from engine.records import EngineError
 from engine.scoring import learned_scorer
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
@@ -99,6 +101,42 @@ def test_a_policy_of_a_log_without_probabilities_gets_a_usable_verdict(
     assert value.mix["visit_news"] == pytest.approx(0.55, abs=0.1)
     assert value.strength is not None
     assert value.strength > 1.0
+
+
+class _Everything:
+    """Takes whatever is eligible for comparable, as nobody should."""
+
+    def comparable(self, features: Features, treatments: int) -> np.ndarray:
+        return np.ones((len(features.moments), treatments), dtype=bool)
+
+
+def test_the_opposite_of_a_rule_that_logged_certainty_is_outside_scope_and_not_promoted(
+    tmp_path: Path,
+) -> None:
+    """A is always visited, B e-mailed or left alone, "with probability 1", while all three were eligible."""
+    many = cases_of(tmp_path, LogSettings(accounts=1_500))
+    worth = many.features.account[:, many.features.set.account.index("potential_value")]
+    cases = many.take(many.action == np.where(segment_a(many), VISIT, np.where(worth > 500.0, 1, 0)))
+    cases = replace(cases, probability=np.ones(len(cases)))
+    assignment, held = assignment_of(cases, QUICK, seed=0), held_out(cases.account_ids, 0.3, seed=0)
+    learned = cases.take(~held)
+    # The model is told that e-mails are wonderful; whoever acts on that e-mails A, where none ever was sent.
+    bold = replace(learned, reward=learned.reward + 500.0 * (learned.action == 1))
+    fitted = {"best_fixed": LEARNERS["best_fixed"].learn(bold, assignment.take(~held).probability, QUICK)}
+    support = learn_support(learned, assignment.take(~held), QUICK, seed=0)
+
+    kept, opposite = (
+        evaluate(cases.take(held), assignment.take(held), fitted, seed=0, support=each)
+        for each in (support, cast(Support, _Everything()))
+    )
+
+    assert support is not None
+    found, rich = support.comparable(cases.features, 5), segment_a(cases)
+    assert found[rich, VISIT].mean() > 0.95
+    assert found[rich, 1].mean() < 0.05
+    assert found[~rich, VISIT].mean() < 0.05
+    assert opposite.evaluation.of("best_fixed").verdict.level == "outside scope"
+    assert kept.targets["best_fixed"][segment_a(cases.take(held)), 1].mean() < 0.05
 
 
 def test_where_probabilities_were_logged_everything_eligible_is_comparable(tmp_path: Path) -> None:
