@@ -390,9 +390,12 @@ def _support(arrays: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) 
 
 def _recoded(features: Features, release: ReleaseParts) -> Features:
     """The features with texts as the release codes them; a level that it does not know is NaN."""
+    return _in_its_codes(features, release) if any(_recoding(release, features.set)) else features
+
+
+@kept_for
+def _in_its_codes(features: Features, release: ReleaseParts) -> Features:
     account, treatment = _recoding(release, features.set)
-    if not account and not treatment:
-        return features
     return replace(
         features,
         account=_group_recoded(features.account, account),

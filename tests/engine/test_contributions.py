@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.contributions import forest_contributions
-from engine.forest import ForestError, parse_forest
+from engine import contributions
+from engine.contributions import Contributions, forest_contributions
+from engine.facts import Attribute
+from engine.forest import Forest, ForestError, parse_forest
 from engine.records import Floats
 from engine.scoring import LEARNERS, StartingScorer, learned_scorer, value_forest_of
 from engine.shapley import directions, explaining
@@ -221,8 +223,6 @@ def test_a_treatment_with_a_forest_of_its_own_is_explained_by_both_forests() -> 
 
 def test_codes_are_those_of_the_release_when_it_explains() -> None:
     """A new segment shifts the codes here; the reasons may not shift with them."""
-    from engine.facts import Attribute
-
     past = history()
     before = features(past, attributes=(Attribute("segment", ("A", "B", "C")),))
     after = features(past, attributes=(Attribute("segment", ("0", "A", "B")),))
@@ -231,6 +231,30 @@ def test_codes_are_those_of_the_release_when_it_explains() -> None:
     first, second = (own.contributions(f, np.array([0]), 4) for f in (before, after))
 
     np.testing.assert_array_equal(first.features, second.features)
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many rows a forest is asked to explain, an entry for each time that it is asked."""
+    found: list[int] = []
+
+    def asked(forest: Forest, rows: Floats) -> Contributions:
+        found.append(len(rows))
+        return forest_contributions(forest, rows)
+
+    monkeypatch.setattr(contributions, "forest_contributions", asked)
+    return found
+
+
+def test_no_contact_is_explained_once_for_a_list_though_codes_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new segment shifts the codes of every account: its lists must not take longer for it."""
+    past, asked = history(), counted(monkeypatch)
+    own = scorer(features(past, attributes=(Attribute("segment", ("A", "B")),)), "s_learner")
+    known = features(past, attributes=(Attribute("segment", ("0", "A", "B")),))
+
+    for treatment in (1, 4):
+        own.contributions(known, np.array([0]), treatment)
+
+    assert asked == [1, 1, 1]
 
 
 def test_starting_values_have_no_features() -> None:
