@@ -28,6 +28,7 @@ from data.playbook_versions import keep_text
 from data.playbooks import read_playbook
 from data.times import now_micros
 from data.versions import newest
+from engine.amounts import explain_lists
 from engine.changes import Situation
 from engine.decide import Decisions, decide, judge, place
 from engine.explanation import why
@@ -337,6 +338,7 @@ def decide_live(
     as_of = np.array([max(not_before, newest_stored(h) + 1) for h in histories], dtype=np.int64)
     joined = join(histories)
     decisions = decider.decide(joined, Moments(tuple(s.account_id for s in states), as_of, stops))
+    explain_lists([decisions], decider.playbook)
     automatic = Automatic.of(decisions, joined, decider.playbook, decider.zones)
     result = []
     for row, (state, history) in enumerate(zip(states, histories, strict=True)):

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from api.decider import Decider, proposals_of
+from api.decider import proposals_of
 from api.events import EventError
 from api.service import Service, after_all
 from api.stops import standing_stops
 from data.ledger.types import Proposal, TailRow
 from data.live import current_team, tail_history
+from engine.amounts import explain_lists
 from engine.changes import Situation
 from engine.records import History, Moments, known_rows
 
@@ -60,20 +61,18 @@ def what_if(
     if facts:
         supposed = _with_facts(decider.situation(supposed, account_id, moment - 1, stops), facts)
     then = Moments((account_id,), np.array([moment], dtype=np.int64), stops)
-    return Supposed(
-        state.name,
-        moment,
-        _decided(decider, history, then, roles),
-        _decided(decider, supposed, then, roles),
+    both = history, supposed
+    decided = [decider.decide(known, then) for known in both]
+    explain_lists(decided, decider.playbook, roles=roles)
+    as_it_is, as_supposed = (
+        proposals_of(decisions, 0, decider.playbook, _team(known, then), roles=roles)
+        for decisions, known in zip(decided, both, strict=True)
     )
+    return Supposed(state.name, moment, as_it_is, as_supposed)
 
 
-def _decided(
-    decider: Decider, history: History, moments: Moments, roles: Collection[str]
-) -> Sequence[Proposal]:
-    decisions = decider.decide(history, moments)
-    team = current_team(history, int(moments.as_of[0])).get(moments.account_ids[0], {})
-    return proposals_of(decisions, 0, decider.playbook, team, roles=roles)
+def _team(history: History, then: Moments) -> Mapping[str, str]:
+    return current_team(history, int(then.as_of[0])).get(then.account_ids[0], {})
 
 
 def _with_facts(now: Situation, facts: Mapping[str, Any]) -> History:

@@ -9,18 +9,20 @@ no fatigue; there the parts are those of P(positive response) x value x lever.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from engine import numerics
+from engine.contributions import explain_together
 from engine.decide import Decisions
 from engine.drivers import GENERAL, columns_of
 from engine.features import FeatureSet
 from engine.numerics import compiled
 from engine.playbook import ContextWeight, Playbook
 from engine.records import Floats, Ints, kept_with
+from engine.scoring import LearnedScorer
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,24 @@ def amounts_of(
         fatigue,
         weight_amounts(base, holding),
         -base * float(priority.weight[at]) if held else 0.0,
+    )
+
+
+def explain_lists(
+    lists: Sequence[Decisions], playbook: Playbook, *, roles: Collection[str] | None = None
+) -> None:
+    """Ask forests at once what the features add to all that is placed on these lists, of these roles (None =
+    all). `amounts_of` finds it with the features; by itself it asks for treatment after treatment."""
+    of_response = playbook.priority == "leaders"
+    told = [roles is None or treatment.role in roles for treatment in playbook.treatments]
+    explain_together(
+        question
+        for each in lists
+        if isinstance(each.scorer, LearnedScorer)
+        for moment, places in enumerate(each.ranking.places.tolist())
+        for place in places
+        if place > 0 and told[place]
+        for question in each.scorer.questions(each.features, moment, place, of_response=of_response)
     )
 
 

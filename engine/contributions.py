@@ -6,7 +6,7 @@ They add up to the score, to the last few bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from engine import numerics
 from engine.features import Features, FeatureSet
-from engine.forest import Forest, ForestError
+from engine.forest import Forest
 from engine.records import Floats, Ints, kept_for
 from engine.shapley import explain_rows, explaining
 
@@ -38,6 +38,11 @@ class Contributions(NamedTuple):
 class Term(Protocol):
     """One addend of a learner's value of a treatment."""
 
+    @property
+    def forests(self) -> tuple[ForestTerm, ...]:
+        """What it asks forests."""
+        ...
+
     def contributions(self, features: Features, moments: Ints) -> Contributions:
         """Of the term at some moments (places in `features`), in currency; F = len(features.set.names)."""
         ...
@@ -48,6 +53,11 @@ class ConstantTerm:
     """The same amount for all."""
 
     amount: float
+
+    @property
+    def forests(self) -> tuple[ForestTerm, ...]:
+        """None."""
+        return ()
 
     def contributions(self, features: Features, moments: Ints) -> Contributions:
         """The amount, and nothing by feature."""
@@ -63,14 +73,60 @@ class ForestTerm:
     treatment: int
     scale: float = 1.0
 
+    @property
+    def forests(self) -> tuple[ForestTerm, ...]:
+        """Itself."""
+        return (self,)
+
     def contributions(self, features: Features, moments: Ints) -> Contributions:
         """By the features that the forest reads. Raises ForestError as `Forest.predict_pairs` does."""
-        columns = _columns_read(self.forest, features.set)
-        chosen = np.full(len(moments), self.treatment, dtype=np.int64)
-        found = forest_contributions(self.forest, features.row_matrix(chosen, moments)[:, columns])
+        pairs = [(moment, self.treatment) for moment in moments.tolist()]
+        found = _explained(features, self.forest, pairs)
+        if found is None:
+            found = forest_contributions(self.forest, _rows_of(features, self.forest, pairs))
         by_feature = np.zeros((len(moments), len(features.set.names)))
-        by_feature[:, columns] = found.features * self.scale
+        by_feature[:, _columns_read(self.forest, features.set)] = found.features * self.scale
         return Contributions(found.constant * self.scale, by_feature)
+
+
+Question = tuple[Features, int, ForestTerm]
+"""What a term adds to the value of its treatment at one moment (place in the features)."""
+_Pair = tuple[int, int]
+"""Places of a moment and a treatment."""
+
+
+def explain_together(questions: Iterable[Question]) -> None:
+    """Ask each forest about all of these in one call; its terms find what it said with the features.
+
+    The rows of a list, and of an account as it is and as supposed, mostly go the same ways down a tree: what
+    that adds is worked out once for all rows of a call.
+    """
+    asked: dict[int, tuple[Forest, dict[int, tuple[Features, dict[_Pair, None]]]]] = {}
+    for features, moment, term in questions:
+        of_forest = asked.setdefault(id(term.forest), (term.forest, {}))[1]
+        of_forest.setdefault(id(features), (features, {}))[1][moment, term.treatment] = None
+    for forest, by_features in asked.values():
+        rows = [_rows_of(features, forest, list(pairs)) for features, pairs in by_features.values()]
+        found, first = forest_contributions(forest, np.concatenate(rows)), 0
+        for features, pairs in by_features.values():
+            places = {pair: first + place for place, pair in enumerate(pairs)}
+            vars(features).setdefault("explained", {})[id(forest)] = (forest, places, found)
+            first += len(pairs)
+
+
+def _explained(features: Features, forest: Forest, pairs: Sequence[_Pair]) -> Contributions | None:
+    """What a forest said of these pairs when it was asked about many together; None = it was not."""
+    of, places, found = vars(features).get("explained", {}).get(id(forest), (None, {}, None))
+    if of is not forest or any(pair not in places for pair in pairs):
+        return None
+    rows = [places[pair] for pair in pairs]
+    return Contributions(found.constant[rows], found.features[rows])
+
+
+def _rows_of(features: Features, forest: Forest, pairs: Sequence[_Pair]) -> Floats:
+    """What the forest reads of each pair; shape (pairs, len(forest.feature_names))."""
+    moments, treatments = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return features.row_matrix(treatments, moments)[:, _columns_read(forest, features.set)]
 
 
 @kept_for
@@ -122,12 +178,6 @@ def forest_contributions(forest: Forest, rows: Floats) -> Contributions:
     Raises:
         ForestError: The forest's text does not count the rows that reached its nodes.
     """
-    cover = forest.cover
-    if len(cover.node) and not (cover.node > 0.0).all():
-        raise ForestError(
-            "The forest's text does not say how many rows reached its splits (internal_count), so its score "
-            "cannot be explained; train a new release."
-        )
     given = np.ascontiguousarray(rows, dtype=np.float64)
     ready, by_feature = explaining(forest), np.zeros(given.shape)
     explain_rows(ready, given, by_feature)

@@ -131,7 +131,7 @@ class FeatureSet:
             tuple(TWIN_FACTS) if playbook.twins else (),
         )
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """All columns of a model's row, in order: account, channel, topic, message, treatment."""
         return self.account + self.channel + self.topic + self.message + self.treatment

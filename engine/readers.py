@@ -216,13 +216,18 @@ class EffectTerm:
     own: int
     learned: int
 
+    @property
+    def forests(self) -> tuple[ForestTerm, ...]:
+        """The forest that its score is corrected by, where it has one."""
+        forest = self.release.forests.get(EFFECT_FOREST)
+        return () if forest is None else (ForestTerm(forest, self.own),)
+
     def contributions(self, features: Features, moments: Ints) -> Contributions:
         """In currency. Raises ForestError when a feature is not known."""
         effects, learned = _effects_of(self.release), np.array([self.learned])
         raw = effects.linear.contributions(features, moments, self.own, self.learned)
-        forest = self.release.forests.get(EFFECT_FOREST)
-        if forest is not None:
-            more = ForestTerm(forest, self.own).contributions(features, moments)
+        for term in self.forests:
+            more = term.contributions(features, moments)
             raw = Contributions(raw.constant + more.constant, raw.features + more.features)
         return through(lambda scores: effects.worth(scores[:, None], learned)[:, 0], raw)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -11,7 +11,16 @@ from typing import Any
 import numpy as np
 
 from engine import numerics
-from engine.contributions import ConstantTerm, Contributions, ForestTerm, added, through, whole
+from engine.contributions import (
+    ConstantTerm,
+    Contributions,
+    ForestTerm,
+    Question,
+    Term,
+    added,
+    through,
+    whole,
+)
 from engine.features import Features, FeatureSet
 from engine.following import Following
 from engine.forest import parse_forest
@@ -124,6 +133,21 @@ class LearnedScorer:
         raw = ForestTerm(forest, treatment).contributions(_recoded(features, self.parts), moments)
         return through(numerics.sigmoid, raw)
 
+    def questions(
+        self, features: Features, moment: int, treatment: int, *, of_response: bool
+    ) -> Iterator[Question]:
+        """What `contributions` (or `response_contributions`) of a pair asks forests."""
+        asked, forest = self.playbook.treatments[treatment], self.parts.forests.get(RESPONSE_FOREST)
+        terms: tuple[Term, ...] = ()
+        if asked.id in self.parts.treatments and asked.kind != "stop":
+            if not of_response:
+                terms = (*self._terms(treatment), *self._terms(0))
+            elif forest is not None:
+                terms = (ForestTerm(forest, treatment),)
+        for term in terms:
+            for one in term.forests:
+                yield _recoded(features, self.parts), moment, one
+
     def splits(self, feature: str) -> Floats:
         """Where its forests split a number, in no order; empty for a feature that they do not read."""
         found = [np.zeros(0)]
@@ -145,9 +169,11 @@ class LearnedScorer:
         return found
 
     def _own_terms(self, features: Features, moments: Ints, treatment: int) -> Contributions:
+        return added(self._terms(treatment), features, moments)
+
+    def _terms(self, treatment: int) -> tuple[Term, ...]:
         learned = self.parts.treatments.index(self.playbook.treatments[treatment].id)
-        terms = LEARNERS[self.parts.learner].terms(self.parts, treatment, learned)
-        return added(terms, features, moments)
+        return LEARNERS[self.parts.learner].terms(self.parts, treatment, learned)
 
     def _values(self, features: Features, own: Ints, places: Ints) -> Floats:
         learned = LEARNERS[self.parts.learner].values(self.parts, features, own, places)

@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.forest import CATEGORICAL, Cover, Forest, Trees, below, in_categories
+from engine.forest import CATEGORICAL, Cover, Forest, ForestError, Trees, below, in_categories
 from engine.gauss import points_and_weights
 from engine.holding import Held, hold
 from engine.lanes import WIDTH, choose, load, spread, store
@@ -80,9 +80,18 @@ class _Explaining(NamedTuple):
 
 
 def explaining(forest: Forest) -> Held:
-    """What explains a forest whose text counts the rows that reached its nodes; made once for a forest."""
+    """What explains a forest; made once for it.
+
+    Raises:
+        ForestError: Its text does not count the rows that reached its nodes.
+    """
     held = forest.memory.get("paths")
     if not isinstance(held, Held):
+        if not (forest.cover.node > 0.0).all():
+            raise ForestError(
+                "The forest's text does not say how many rows reached its splits (internal_count), so its "
+                "score cannot be explained; train a new release."
+            )
         held = forest.memory["paths"] = hold(_Explaining(forest.trees, _paths_of(forest.trees, forest.cover)))
     return held
 

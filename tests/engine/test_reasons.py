@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import lightgbm
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.amounts import amounts_of, weight_amounts
+from engine.amounts import amounts_of, explain_lists, weight_amounts
 from engine.decide import Decisions
 from engine.drivers import DRIVERS, GENERAL, columns_of
 from engine.explanation import why, words
@@ -31,7 +32,7 @@ from tests.engine.builders import (
 from tests.engine.deciding import READY, FixedScorer, decided, index, weight
 from tests.engine.random_histories import random_history, random_moments
 from tests.engine.releases import arrays, grown, known_of, manifest, scorer, texts_of
-from tests.engine.test_contributions import expected_score
+from tests.engine.test_contributions import counted, expected_score
 
 SEEDS = st.integers(0, 2**31 - 1)
 WEIGHTS = (
@@ -58,6 +59,36 @@ def told(decisions: Decisions, treatment: str, rules: Playbook = RULES, row: int
 
 def together(reasons: tuple[Reason, ...]) -> float:
     return sum(reason.amount for reason in reasons if reason.amount is not None)
+
+
+@pytest.mark.parametrize("formula", ["value", "leaders"])
+@pytest.mark.parametrize("learner", sorted(LEARNERS))
+def test_lists_are_explained_together_as_one_by_one(
+    learner: str, formula: Literal["value", "leaders"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each forest is asked once about all that stands on two lists, and says the same to the bit."""
+    free = tuple(replace(treatment, cost=0.0) for treatment in RULES.treatments)
+    rules = replace(RULES, priority=formula, treatments=free)
+    own, asked = replace(rich(learner), playbook=rules), counted(monkeypatch)
+
+    def lists() -> list[Decisions]:
+        both = (random_moments(seed, 12) for seed in (1, 2))
+        return [decided(random_history(1), moments, rules=rules, scorer=own) for moments in both]
+
+    apart = [every_reason(each, rules) for each in lists()]
+    one_by_one, together = len(asked), lists()
+    explain_lists(together, rules)
+
+    once = len(asked) - one_by_one
+    assert [every_reason(each, rules) for each in together] == apart
+    assert once == len(asked) - one_by_one <= len(own.parts.forests)
+    assert once > 0 or (learner, formula) == ("best_fixed", "value")
+
+
+def every_reason(decisions: Decisions, rules: Playbook) -> list[tuple[Reason, ...]]:
+    """Of all that is placed."""
+    places = decisions.ranking.places
+    return [why(decisions, row, int(places[row, rank]), rules) for row, rank in np.argwhere(places > 0)]
 
 
 @given(SEEDS, st.sampled_from([*sorted(LEARNERS), "starting"]), st.sampled_from(["value", "leaders"]))
