@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from data.artifacts import Release
-from engine.estimation import Interval, Resamples, Terms, doubly_robust_terms
+from engine.estimation import Interval, Terms, doubly_robust_terms
 from engine.records import DAY_MICROS, Bools, EngineError, Floats
 from training.alike import drift, fairness
 from training.cases import Cases
@@ -53,7 +53,7 @@ def difference(candidate: Candidate) -> Check:
     logged = logged_of(cases, judged.assignment.take(~seen))
     new_terms = doubly_robust_terms(logged, candidate.target[~seen], model)
     old_terms = doubly_robust_terms(logged, old, model)
-    gap = Resamples.of(logged.cluster, seed=candidate.seed).difference(new_terms, old_terms)
+    gap = uncertainty_of(cases, seed=candidate.seed).difference(new_terms, old_terms)
     least = -cases.playbook.gate.tolerance * abs(old_terms.value)
     sentence = f"Against {who}: {_money(gap)}; the lower bound may be {least:,.2f}."
     return Check("difference", bool(gap.low >= least), sentence, _figures(gap) | {"least": least})
@@ -168,7 +168,8 @@ def _opponent(judged: Judged, in_use: Release) -> tuple[Bools, Floats, str]:
     seen = cases.as_of + reach <= int(in_use.manifest["known_until"])
     fresh = cases.take(~seen)
     if len(fresh) >= LEAST_FRESH and len(set(fresh.account_ids)) >= LEAST_FRESH_ACCOUNTS:
-        policy = greedy(released_values(in_use, fresh), fresh.cost, fresh.eligible)
+        may = choosable(fresh, judged.assignment.take(~seen))
+        policy = greedy(released_values(in_use, fresh), fresh.cost, may)
         return seen, policy, f"the release in use ({in_use.id}) on cases matured since"
     learner = str(in_use.manifest["learner"])
     if learner not in judged.targets:

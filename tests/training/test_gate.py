@@ -48,11 +48,55 @@ def under(judged: Judged, **bounds: Any) -> Judged:
     return replace(judged, cases=replace(judged.cases, playbook=replace(SMALL, **bounds)))
 
 
-def released(fitted: Fitted, cases: Cases) -> Release:
+def released(fitted: Fitted, cases: Cases, learner: str = CHOSEN) -> Release:
     """What was learned as the release in use."""
     parts = parts_of(fitted, cases, QUICK)
-    manifest = manifest_of("s_learner", fitted, cases, "20260101T000000-00000000", {})
+    manifest = manifest_of(learner, fitted, cases, "20260101T000000-00000000", {})
     return Release(manifest["release"], manifest, "", parts.texts, {"values": parts.arrays})
+
+
+def unseen(release: Release) -> Release:
+    """The same as if it had been learned before everything that is held out."""
+    return replace(release, manifest=dict(release.manifest) | {"known_until": 0})
+
+
+def test_twelve_persons_whose_visits_differ_make_the_difference_less_certain(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """What visits bring is up to her who makes them: 250 accounts are not 250 independent answers."""
+    cases, fitted, judged = learned
+    person = np.array(
+        [f"u{int(account[1:]) // 2 % 12}" for account in judged.cases.account_ids], dtype=object
+    )
+    skill = np.array([300.0 * np.cos(int(name[1:])) for name in person])
+    theirs = replace(
+        judged.cases, person=person, reward=judged.cases.reward + skill * (judged.cases.action == 4)
+    )
+    nobodys = replace(theirs, person=np.full(len(person), "", dtype=object))
+    in_use = unseen(released(fitted["best_fixed"], cases, "best_fixed"))
+
+    by_person, by_account = (
+        check(replace(judged, cases=each), "difference", in_use=in_use).figures for each in (theirs, nobodys)
+    )
+
+    assert by_person["estimate"] == by_account["estimate"]
+    wide, narrow = (each["high"] - each["low"] for each in (by_person, by_account))
+    assert wide > 1.5 * narrow
+
+
+def test_the_release_in_use_chooses_on_new_cases_among_what_can_be_judged(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """The same release twice, where visits cannot be judged: neither makes any, so there is no difference."""
+    cases, fitted, judged = learned
+    assignment = judged.assignment
+    without = replace(assignment, comparable=assignment.comparable & (np.arange(5) != 4))
+    again = evaluate(judged.cases, without, fitted, seed=0)
+
+    found = check(again, "difference", in_use=unseen(released(fitted[CHOSEN], cases)))
+
+    assert "cases matured since" in found.sentence
+    assert found.figures["estimate"] == found.figures["low"] == 0.0
 
 
 def test_a_good_release_passes_every_check_and_each_says_why(
