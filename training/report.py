@@ -16,6 +16,7 @@ from data.history import Snapshot
 from data.ingest import BEGINNING
 from engine.estimation import Interval
 from engine.records import DAY_MICROS, NO_CONTACT, Floats
+from engine.sensitivity import LARGEST
 from training import pictures
 from training.advice_effects import advice_of
 from training.amounts import cut_of
@@ -123,6 +124,28 @@ def beyond_chance(interval: Interval) -> str:
     return "less" if interval.high < 0.0 else "may be nothing"
 
 
+def factor_text(strength: float | None) -> str:
+    """By which factor something unseen would have to change odds; - = there is none to tell."""
+    if strength is None:
+        return "-"
+    return f"> {LARGEST:g}" if strength >= LARGEST else f"{strength:.2f}"
+
+
+def unseen_sentence(assignment: Assignment) -> str:
+    """What the factor of the policy table means, or why there is none."""
+    if assignment.logged:
+        return (
+            "The unseen factor is -: all probabilities were logged, so nothing unseen can have had a part in "
+            "what was chosen."
+        )
+    return (
+        "The unseen factor: probabilities were estimated, and by so much something that nobody recorded "
+        "would have to change the odds of what was chosen, so that the policy is no longer better than "
+        "contacting nobody and the best fixed action by more than chance. 1.00: it is not even without. "
+        "As logged and no contact, which the others are compared with, have none (-)."
+    )
+
+
 def _board(findings: Findings) -> Board:
     evaluation, chosen = findings.judged.evaluation, findings.selection.chosen
     gate = findings.gate
@@ -187,6 +210,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "overlap": findings.judged.overlap,
         "overlap_sentence": overlap_sentence(findings.judged.overlap, _without_cases(findings)),
         "stopping": findings.manifest.get("stopping"),
+        "unseen": unseen_sentence(findings.judged.assignment),
         "observational": "" if findings.judged.assignment.logged else OBSERVATIONAL,
         "advice": advice_of(
             findings.judged.cases, findings.judged.overlap, seed=int(findings.manifest["seed"])
@@ -295,6 +319,7 @@ def _render(name: str, context: Mapping[str, Any]) -> str:
     )
     environment.filters["interval"] = interval_text
     environment.filters["beyond_chance"] = beyond_chance
+    environment.filters["factor"] = factor_text
     environment.filters["difference"] = lambda size: f"{size:.2f}" if np.isfinite(size) else ""
     source = files("training").joinpath("templates", name).read_text(encoding="utf-8")
     return environment.from_string(source).render(context)

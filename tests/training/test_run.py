@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from base64 import b64encode
 from dataclasses import replace
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from training.evaluate import claims_gain, evaluate
 from training.gate import judge
 from training.learners import LEARNERS
 from training.release import released_values
-from training.report import beyond_chance
+from training.report import beyond_chance, factor_text
 from training.run import Outcome, Settings, train
 from training.splits import held_out
 
@@ -134,17 +136,54 @@ def test_the_report_says_what_stops_rest_on(trained: tuple[Home, Outcome]) -> No
         assert f"{rate:.2%} <small>&plusmn; {error:.2%}</small>" in page
 
 
-def test_effects_on_estimated_probabilities_are_called_observational(tmp_path: Path) -> None:
-    """Whoever was contacted was chosen by somebody; no arithmetic makes a trial of that."""
+@pytest.fixture(scope="module")
+def unlogged(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    """Of a log in which nobody wrote down with which probability something was chosen."""
+    folder = tmp_path_factory.mktemp("unlogged")
     rows = tables(LogSettings(accounts=300))
     rows["decisions"] = rows["decisions"].with_columns(probability=pl.lit(None, dtype=pl.Float64))
-    home = Home.at(tmp_path / "home", models=tmp_path / "models")
+    home = Home.at(folder / "home", models=folder / "models")
     stored(home.root, rows)
     Ledger.create(home.ledger_url).close()
+    return run(home)
 
-    outcome = run(home)
 
-    assert "These effects are observational" in outcome.report.read_text(encoding="utf-8")
+def test_effects_on_estimated_probabilities_are_called_observational(unlogged: Outcome) -> None:
+    """Whoever was contacted was chosen by somebody; no arithmetic makes a trial of that."""
+    assert "These effects are observational" in unlogged.report.read_text(encoding="utf-8")
+
+
+def unseen_factors(page: str) -> list[dict[str, str]]:
+    """Policy -> what its row says of the unseen factor, in each table of policies."""
+    found = []
+    for table in page.split("<table>"):
+        heads, *rows = table.split("</tr>")
+        names = re.findall(r"<th[^>]*>([^<]*)</th>", heads)
+        if names[:1] == ["policy"]:
+            cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in rows]
+            found.append({row[0]: unescape(row[names.index("unseen factor")]) for row in cells if row})
+    return found
+
+
+def test_each_policy_has_the_factor_that_something_unseen_would_need(
+    trained: tuple[Home, Outcome], unlogged: Outcome
+) -> None:
+    """A gain that a hunch of 5 % explains away is another gain than one that needs a factor of 3."""
+    told, page = unlogged.by_time, unlogged.report.read_text(encoding="utf-8")
+    assert told is not None
+
+    assert unseen_factors(page) == [
+        {value.policy: factor_text(value.strength) for value in each.policies}
+        for each in (unlogged.evaluation, told)
+    ]
+    shown = unseen_factors(page)[0]
+    assert shown["as logged"] == shown["no contact"] == "-"
+    assert {name for name, factor in shown.items() if factor != "-"} == set(LEARNERS)
+    assert "have to change the odds of what was chosen, so that the policy is no longer better" in page
+    assert factor_text(10.0) == "> 10"
+    logged = trained[1].report.read_text(encoding="utf-8")
+    assert set(unseen_factors(logged)[0].values()) == {"-"}
+    assert "all probabilities were logged, so nothing unseen" in logged
 
 
 def test_the_report_names_attributes_that_are_not_known_as_of(trained: tuple[Home, Outcome]) -> None:
