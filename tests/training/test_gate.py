@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from data.artifacts import Release
+from engine.features import Features
 from engine.learning_settings import Fairness, GateSettings
 from engine.records import DAY_MICROS
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
@@ -21,6 +22,7 @@ from training.gate_parts import Check
 from training.learners import LEARNERS, Fitted
 from training.release import manifest_of, parts_of
 from training.splits import held_out
+from training.support import Support
 
 CHOSEN = "s_learner"
 
@@ -110,6 +112,48 @@ def test_a_good_release_passes_every_check_and_each_says_why(
     assert gate.passed
     assert [each.name for each in gate.checks] == list(GATE)
     assert all(each.sentence.endswith(".") for each in gate.checks)
+
+
+class _Everything:
+    """Takes whatever is eligible for comparable, as nobody should."""
+
+    def comparable(self, features: Features, treatments: int) -> np.ndarray:
+        return np.ones((len(features.moments), treatments), dtype=bool)
+
+
+def test_what_the_log_has_no_decisions_like_is_stopped(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """Visits cannot be judged, and it makes them in half of the decisions all the same."""
+    _, fitted, judged = learned
+    assignment = judged.assignment
+    without = replace(assignment, comparable=assignment.comparable & (np.arange(5) != 4))
+    beyond = evaluate(judged.cases, without, fitted, seed=0, support=cast(Support, _Everything()))
+
+    gate = judge(beyond, CHOSEN, None, seed=0)
+
+    assert gate.failed[0] == gate.of("evidence")
+    assert gate.of("evidence").sentence.startswith("outside scope: ")
+    assert gate.of("evidence").figures["supported"] < 0.7
+    assert check(judged, "evidence").passed
+
+
+def test_a_release_in_use_that_cannot_score_any_more_does_not_stop_a_new_one(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """It read a column that is refused now. A new release is the way out, and somebody should look."""
+    cases, fitted, judged = learned
+    release = unseen(released(fitted[CHOSEN], cases))
+    names = [name.replace("segment", "segment_after") for name in release.manifest["feature_names"]]
+    in_use = replace(release, manifest=dict(release.manifest) | {"feature_names": names})
+
+    found = judge(judged, CHOSEN, in_use, seed=0)
+
+    assert found.passed
+    assert {each.name for each in found.warnings} == {"difference", "volume"}
+    for each in found.warnings:
+        assert each.sentence.startswith("The release in use cannot score with this playbook and history: ")
+        assert "'segment_after', which is not known here" in each.sentence
 
 
 def test_what_promises_four_times_what_comes_is_stopped(

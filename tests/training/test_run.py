@@ -8,18 +8,24 @@ from base64 import b64encode
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from data.artifacts import list_releases, read_release
 from data.home import Home
 from data.ledger.ledger import Ledger
 from engine.estimation import Interval
+from engine.learning_settings import GateSettings
+from engine.playbook import Playbook
 from engine.scoring import learned_scorer
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of, stored, tables
 from training.behaviour import assignment_of
+from training.cli import register
 from training.evaluate import claims_gain, evaluate
 from training.gate import judge
 from training.learners import LEARNERS
@@ -254,6 +260,39 @@ def test_training_again_on_the_same_data_gives_the_same_release(trained: tuple[H
     assert not again.promoted
     assert in_use(home) == first.release.id
     assert [release.id for release in list_releases(home.models)] == [first.release.id, again.release.id]
+
+
+def test_a_release_that_the_gate_stops_leaves_the_old_one_in_use_and_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bounds that nothing can meet: written, told on the command line and in its report, and not used."""
+    home = home_with(tmp_path, LogSettings(accounts=200))
+    first, strict = run(home), replace(SMALL, gate=GateSettings(calibration=50.0, coverage=1.01))
+    found = []
+
+    def trained_under(home: Home, playbook: Playbook, settings: Settings, **given: Any) -> Outcome:
+        outcome = train(home, strict, replace(settings, boosting=QUICK), progress=given["progress"])
+        found.append(outcome)
+        return outcome
+
+    monkeypatch.setattr("training.run.train", trained_under)
+    app = typer.Typer()
+    register(app)
+    said = CliRunner().invoke(app, ["train", "--home", str(home.root), "--models", str(home.models)])
+
+    outcome = found[0]
+    assert first.promoted
+    assert said.exit_code == 0, said.output
+    assert [each.name for each in outcome.gate.failed] == ["calibration", "coverage"]
+    assert not outcome.promoted
+    assert outcome.release.id != first.release.id
+    assert in_use(home) == first.release.id
+    assert "It did not pass the gate and is not put in use." in said.output
+    page = unescape(outcome.report.read_text(encoding="utf-8"))
+    for check in outcome.gate.failed:
+        assert f"Gate, {check.name}: {check.sentence}" in said.output
+        assert f"<td>{check.name}</td>\n<td>no</td><td>{check.sentence}</td>" in page
+    assert f"Not put in use: {' '.join(check.sentence for check in outcome.gate.failed)}" in page
 
 
 def test_a_release_that_is_worse_on_new_cases_does_not_pass_the_gate(
