@@ -24,7 +24,6 @@ from engine.arbitration import (
     shares,
     together,
 )
-from engine.conditions import FactColumn
 from engine.contract import TIME
 from engine.experiments import ARMS, PROPENSITY
 from engine.features import Features, FeatureSet, features_as_of
@@ -56,11 +55,6 @@ class Decisions:
     @cached_property
     def explained(self) -> dict[tuple[int, bool], object]:
         """What explanations have worked out for all lists that a treatment stands on, kept for the next."""
-        return {}
-
-    @cached_property
-    def columns(self) -> dict[str, FactColumn]:
-        """Facts looked up for explanations, kept: a night explains every list of its bucket."""
         return {}
 
     def stop_worth(self, treatment: int) -> StopWorth | None:

@@ -13,6 +13,7 @@ account's part: account (n, A), account x channel (n, C, F), account x topic (n,
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -157,6 +158,11 @@ class FeatureSet:
         return fact_sources(self.channels, self.topics, self.attributes, journey=bool(self.journey),
                             twins=bool(self.twins))  # fmt: skip
 
+    @cached_property
+    def steps(self) -> Mapping[str, Source]:
+        """How a program, or `Features.value`, reads each of them."""
+        return {name: _source(self, name) for name in self.sources}
+
 
 @dataclass(frozen=True)
 class Features(Gated):
@@ -214,6 +220,14 @@ class Features(Gated):
             return FactColumn(values)
         return FactColumn(np.where(np.isnan(values), UNKNOWN_CODE, values), levels)
 
+    def value(self, name: str, moment: int, treatment: int) -> str | float | None:
+        """A fact of one pair, a code as its level; None = not known. Raises KeyError."""
+        source = self.set.steps[name]
+        number = self._read(source, moment, treatment)
+        if source.levels is None:
+            return None if math.isnan(number) else number
+        return source.levels[int(number)] if 0.0 <= number < len(source.levels) else None
+
     def truths(self, program: Program) -> Truth:
         """What a program of `assembler` says of each pair; shape (K, n, T)."""
         groups = (
@@ -260,6 +274,25 @@ class Features(Gated):
         if source.group == "channel":
             return _member(self.channel[:, :, column], self.set.channels, self.set.channel_of, source.member)
         return _member(self.topic[:, :, column], self.set.topics, self.set.topic_of, source.member)
+
+    def _read(self, source: Source, moment: int, treatment: int) -> float:
+        step, column, member, found = source.step, source.column, source.member, math.nan
+        if step == programs.TREATMENT:
+            found = self.treatment[treatment, column]
+        elif step == programs.MESSAGE:
+            found = self.message[moment, treatment, column]
+        elif step == programs.OWNED:
+            stage = self.journey[moment, column]
+            found = self.set.owned[-1 if math.isnan(stage) else int(stage), treatment]
+        elif step in {programs.CHANNEL, programs.TOPIC}:
+            of_channel = step == programs.CHANNEL
+            if member < 0:
+                member = (self.set.channel_of if of_channel else self.set.topic_of)[treatment]
+            if member >= 0:
+                found = (self.channel if of_channel else self.topic)[moment, member, column]
+        else:
+            found = getattr(self, _ONE_ROW[step])[moment, column]
+        return float(found)
 
     def _owns_stage(self) -> Floats:
         stage = self.journey[:, self.set.journey.index("stage")]
@@ -314,7 +347,7 @@ def assembler(features: FeatureSet, attributes: Iterable[Attribute], names: Iter
     """For conditions that read these facts; one that the playbook declares and the store lacks is unknown."""
     declared = {attribute.name: attribute.levels for attribute in attributes}
     return Assembler({
-        name: _source(features, name) if name in features.sources
+        name: features.steps[name] if name in features.sources
         else Source(programs.CONSTANT, levels=declared[name]) for name in names
     })  # fmt: skip
 
@@ -324,6 +357,10 @@ _STEPS: Mapping[str, int] = {
     "message": programs.MESSAGE, "treatment": programs.TREATMENT, "journey": programs.JOURNEY,
     "twins": programs.TWINS,
 }  # fmt: skip
+
+
+_ONE_ROW = {programs.ACCOUNT: "account", programs.JOURNEY: "journey", programs.TWINS: "twins"}
+"""Groups that have a row for each moment."""
 
 
 def _source(features: FeatureSet, name: str) -> Source:

@@ -34,17 +34,17 @@ from engine.rules import (
     fact_column,
     fact_columns,
     fact_names,
+    fact_of,
     holds,
     quote_rule,
     rule,
     rule_kind,
-    value_at,
     which,
 )
 
 __all__ = [
     "RULE_KINDS", "STAGES", "Objections", "Quoted", "Rule", "fact_column", "fact_columns", "fact_names",
-    "holds", "judging_by", "limit_counts", "object_to", "quote_rule", "value_at",
+    "fact_of", "holds", "judging_by", "limit_counts", "object_to", "quote_rule",
 ]  # fmt: skip
 
 
@@ -171,8 +171,8 @@ def no_timezone(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
 
 def _quote_policy(features: Features, playbook: Playbook, own: str, account: int, treatment: int) -> Quoted:
     policy = next(policy for policy in playbook.policies if policy.id == own)
-    read = fact_columns(features, playbook, (policy.when, policy.applies))
-    return {name: value_at(column, account, treatment) for name, column in read.items()}
+    read = fact_names((policy.when, policy.applies))
+    return {name: fact_of(features, playbook, name, account, treatment) for name in read}
 
 
 @rule_kind("policy", _quote_policy)

@@ -19,7 +19,7 @@ from engine.drivers import DRIVERS, PROFILE, Driver
 from engine.facts import SCOPES, TWIN_STEPS, fact_name
 from engine.peers import PEER_DAYS, SIMILAR_BY
 from engine.playbook import ContextWeight, Playbook, Treatment
-from engine.policies import Quoted, fact_column, fact_names, value_at
+from engine.policies import Quoted, fact_names, fact_of
 from engine.records import DAY_MICROS
 from engine.scoring import LearnedScorer
 
@@ -73,10 +73,7 @@ class Case:
 
     def fact(self, name: str) -> str | float | None:
         """A fact of the pair; None = not known."""
-        columns = self.decisions.columns
-        if name not in columns:
-            columns[name] = fact_column(self.decisions.features, self.playbook, name)
-        return value_at(columns[name], self.account, self.index)
+        return fact_of(self.decisions.features, self.playbook, name, self.account, self.index)
 
     def number(self, name: str) -> float | None:
         """A numeric fact of the pair; None = not known."""

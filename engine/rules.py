@@ -6,7 +6,6 @@ One place to add a kind of rule: a function decorated with `rule_kind` (in `engi
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -183,13 +182,14 @@ def fact_names(conditions: Iterable[Condition | None]) -> tuple[str, ...]:
     return tuple(sorted({name for condition in conditions if condition for name in condition.facts}))
 
 
-def value_at(column: FactColumn, account: int, treatment: int) -> str | float | None:
-    """One pair's value of a fact as a number or text; None = not known."""
-    rows, columns = column.values.shape
-    value = float(column.values[account if rows > 1 else 0, treatment if columns > 1 else 0])
-    if column.levels is None:
-        return None if math.isnan(value) else value
-    return column.levels[int(value)] if 0 <= value < len(column.levels) else None
+def fact_of(
+    features: Features, playbook: Playbook, name: str, account: int, treatment: int
+) -> str | float | None:
+    """One pair's value of a fact as a number or text; None = not known, as what the playbook declares and the
+    store lacks."""
+    if name not in features.set.sources and any(name == each.name for each in playbook.attributes):
+        return None
+    return features.value(name, account, treatment)
 
 
 @kept_with

@@ -11,7 +11,7 @@ import pytest
 
 from engine.features import FeatureSet, features_as_of
 from engine.playbook import Playbook, PlaybookError, parse_playbook
-from engine.policies import fact_column, object_to, value_at
+from engine.policies import fact_of, object_to
 from engine.records import History, Moments
 from engine.scoring import StartingScorer
 from engine.stage_rules import qualified
@@ -29,8 +29,7 @@ def asked(days: float, topic: str, **v) -> Row:
 
 def stages(past: History, when: Moments, rules: Playbook = FUNNEL) -> list[str | None]:
     known = features_as_of(past, when, playbook=rules, features=FeatureSet.of(rules, ATTRIBUTES))
-    column = fact_column(known, rules, "stage")
-    return [value_at(column, row, 0) for row in range(len(when))]
+    return [fact_of(known, rules, "stage", row, 0) for row in range(len(when))]
 
 
 def stage_of(*rows: Row, day: float = 0.0, rules: Playbook = FUNNEL) -> str | None:
@@ -268,8 +267,8 @@ def test_a_safety_report_is_no_signal() -> None:
 
     assert stage_of(*reports, rules=rules) == "customer_awareness"
     for name in ("inbound_any_365d", "inbound_pricing_365d", "inbound_form_365d"):
-        assert value_at(fact_column(known, rules, name), 0, 0) == 0.0
-    assert value_at(fact_column(known, rules, "days_since_inbound_any"), 0, 0) is None
+        assert fact_of(known, rules, name, 0, 0) == 0.0
+    assert fact_of(known, rules, "days_since_inbound_any", 0, 0) is None
 
 
 @pytest.mark.parametrize(

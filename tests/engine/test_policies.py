@@ -9,7 +9,7 @@ import pytest
 
 from engine.features import FeatureSet, features_as_of
 from engine.playbook import ContactLimit, Playbook, Suppression
-from engine.policies import STAGES, fact_column, object_to, value_at
+from engine.policies import STAGES, fact_of, object_to
 from engine.records import Moments
 from tests.engine.builders import (
     ATTRIBUTES,
@@ -156,7 +156,7 @@ def test_a_column_that_the_store_lacks_is_unknown() -> None:
     assert not found.eligible[0, 4]
     assert found.unknown[0, 4].any()
     assert found.eligible[0, 1]
-    assert value_at(fact_column(known, rules, "segment"), 0, 4) is None
+    assert fact_of(known, rules, "segment", 0, 4) is None
 
 
 def test_a_limit_counts_what_was_done_and_what_is_planned() -> None:

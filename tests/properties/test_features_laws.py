@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from engine.contract import TABLES
 from engine.features import Features
 from engine.records import Floats, History, Moments
-from tests.engine.builders import features
+from tests.engine.books import settings as twins_settings
+from tests.engine.builders import features, playbook
+from tests.engine.deciding import journey, stage
 from tests.engine.random_histories import of_account, random_history, random_moments, shuffled
+from tests.engine.test_twin_facts import finding
+from tests.engine.test_twin_facts import past as twins_found
 
 SEEDS = st.integers(0, 2**31 - 1)
 GROUPS = ("account", "channel", "topic", "message", "consent", "web_behaviour", "has_role", "has_timezone",
@@ -111,3 +115,27 @@ def test_what_occurs_later_changes_nothing(seed: int) -> None:
         then = features(earlier, Moments((owner,), asked.as_of[i : i + 1]))
 
         assert same_bits(pick(now, [i]), groups_of(then))
+
+
+RULES = playbook(
+    twins=twins_settings(), twin_steps=("email", "visit"),
+    journey=journey(stage("new", None), stage("asked", "inbound_any_365d >= 1")),
+)  # fmt: skip
+
+
+@given(SEEDS)
+@settings(max_examples=10, deadline=None)
+def test_a_fact_of_one_pair_is_what_its_column_says(seed: int) -> None:
+    """Reasons read single numbers, rules whole columns: another number would be a wrong reason."""
+    frames = random_history(seed).frames | {"twins": twins_found(finding(-400.0))["twins"]}
+    known = features(History(frames), random_moments(seed, 4), RULES)
+    shape = len(known.moments), len(RULES.treatments)
+
+    for name in known.set.sources:
+        column = known.fact(name)
+        for pair, number in np.ndenumerate(np.broadcast_to(column.values, shape)):
+            levels = column.levels
+            expected = None if np.isnan(number) else number
+            if levels is not None:
+                expected = levels[int(number)] if 0 <= number < len(levels) else None
+            assert known.value(name, *pair) == expected, name
