@@ -1,0 +1,91 @@
+"""The choice among learners: what is better within one standard error is not taken for better."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from engine.features import Features
+from engine.records import Floats
+from tests.training.builders import QUICK, LogSettings, cases_of
+from training.behaviour import assignment_of
+from training.cases import Cases
+from training.learners import Fitted, Learner
+from training.select import Selection, select
+
+VISIT, COST = 4, 10.0
+
+
+@dataclass(frozen=True)
+class Always(Fitted):
+    """Takes the same treatment for all, whatever it is worth."""
+
+    choice: int = 0
+
+    def predict(self, features: Features) -> Floats:
+        return np.tile(100.0 * (np.arange(self.treatments) == self.choice), (len(features.moments), 1))
+
+    def _learned_values(self, features: Features) -> Floats:
+        return self.predict(features)
+
+
+def always(name: str, choice: int, complexity: float) -> Learner:
+    """A learner that learns nothing."""
+
+    def learn(cases: Cases, assignment: Floats, boosting: object) -> Fitted:
+        return Always(cast(Any, None), len(cases.treatments), reader="best_fixed", choice=choice)
+
+    return Learner(name, complexity, learn)
+
+
+NOBODY, EVERYBODY = always("nobody", 0, 1.0), always("everybody", VISIT, 2.0)
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Cases:
+    """Half of the accounts left alone, a quarter visited; what follows is chance alone."""
+    cases = cases_of(tmp_path_factory.mktemp("log"), LogSettings(accounts=400))
+    return replace(cases, reward=np.random.default_rng(0).normal(0.0, 100.0, len(cases)))
+
+
+def chosen(log: Cases, worth: float) -> Selection:
+    """What is chosen where a visit is worth so much beyond its cost."""
+    visited = (log.action == VISIT) * (worth + COST)
+    assignment = assignment_of(log, QUICK, seed=0)
+    learners = {"nobody": NOBODY, "everybody": EVERYBODY}
+    return select(replace(log, reward=log.reward + visited), assignment, QUICK, seed=0, learners=learners)
+
+
+def lead(found: Selection) -> float:
+    """By how many standard errors contacting everybody is ahead of contacting nobody."""
+    behind, sign = ("nobody", -1.0) if found.best == "everybody" else ("everybody", 1.0)
+    gap = found.behind[behind]
+    return sign * gap.estimate / gap.standard_error
+
+
+def where_everybody_leads_by(log: Cases, errors: float) -> Selection:
+    """What is chosen where everybody is so many standard errors ahead, found by halving."""
+    low, high = -100.0, 100.0
+    for _ in range(20):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if lead(chosen(log, middle)) < errors else (low, middle)
+    return chosen(log, high)
+
+
+@pytest.mark.parametrize(
+    ("errors", "best", "winner"),
+    [(-0.5, "nobody", "nobody"), (0.5, "everybody", "nobody"), (3.0, "everybody", "everybody")],
+)
+def test_the_simpler_learner_wins_unless_the_other_leads_by_more_than_a_standard_error(
+    log: Cases, errors: float, best: str, winner: str
+) -> None:
+    """Half a standard error is nothing, three are something: the rule of Breiman and others."""
+    found = where_everybody_leads_by(log, errors)
+
+    assert lead(found) == pytest.approx(errors, abs=0.01)
+    assert (found.best, found.chosen) == (best, winner)
+    passed_over = "nobody is the simplest learner within one standard error"
+    assert found.sentence.startswith(passed_over if winner != best else f"{winner} earned most")
