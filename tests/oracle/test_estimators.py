@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 
 import numpy as np
@@ -130,5 +131,6 @@ def test_a_resample_equals_repeating_the_rows_of_the_drawn_accounts(problem, see
     known = np.unique(logged.cluster)
     for value, drawn in zip(values, resamples.draws, strict=True):
         rows = np.concatenate([np.flatnonzero(logged.cluster == known[c]) for c in drawn])
-        plain = terms.numerator[rows].sum() / terms.denominator[rows].sum()
-        assert value == pytest.approx(plain, rel=1e-9)
+        plain = math.fsum(terms.numerator[rows]) / math.fsum(terms.denominator[rows])
+        parts = math.fsum(np.abs(terms.numerator[rows])) / math.fsum(terms.denominator[rows])
+        assert value == pytest.approx(plain, rel=1e-12, abs=1e-12 * parts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import product
+from fractions import Fraction
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -14,6 +15,16 @@ from engine.curves import calibration_terms, qini_terms, uplift_curve
 from engine.estimation import SHRINKAGES, Logged, Terms, doubly_robust_terms, shrunk_terms
 from engine.sensitivity import Contrast
 from tests.oracle.test_estimators import problems
+
+
+def exactly(values: np.ndarray) -> list[Fraction]:
+    """The same numbers as fractions: what is reckoned with them has no error at all."""
+    return [Fraction(float(value)) for value in values]
+
+
+def near(exact: Fraction, scale: float) -> object:
+    """Equal to 1e-12 of it, or of what was added up to it: parts that cancel leave the error of the parts."""
+    return pytest.approx(float(exact), rel=1e-12, abs=max(1e-12 * scale, 1e-300))
 
 
 def plain_shrunk(logged: Logged, target: np.ndarray, model: np.ndarray) -> float:
@@ -57,26 +68,32 @@ def test_the_bounds_are_those_of_all_combinations_of_least_and_largest_weights(p
     logged = Logged(*(getattr(logged, name)[few] for name in ("reward", "action", "assignment", "cluster")))
     target, model = target[few], model[few]
     reference = np.roll(target, 1, axis=0)
-    rows = np.arange(len(logged))
-    lift = (target - reference)[rows, logged.action]
-    error = logged.reward - model[rows, logged.action]
-    odds = 1 / logged.assignment - 1
-    base = ((target - reference) * model).sum(axis=1).mean()
-    mass = np.maximum(target - reference, 0).sum(axis=1).mean()
-    found = []
-    for ends in product((1 / strength, strength), repeat=len(logged)):
-        weight = 1 + odds * np.array(ends)
+    rows, n = np.arange(len(logged)), len(logged)
+    lift = [Fraction(a) - Fraction(b) for a, b in zip(target.ravel(), reference.ravel(), strict=True)]
+    base = sum(a * b for a, b in zip(lift, exactly(model.ravel()), strict=True)) / n
+    mass = sum(max(each, Fraction(0)) for each in lift) / n
+    ours = [lift[row * target.shape[1] + action] for row, action in zip(rows, logged.action, strict=True)]
+    expected = exactly(model[rows, logged.action])
+    error = [a - b for a, b in zip(exactly(logged.reward), expected, strict=True)]
+    odds = [1 / p - 1 for p in exactly(logged.assignment)]
+    found = [] if mass else [base]
+    for ends in product((1 / Fraction(strength), Fraction(strength)), repeat=n):
         sides = []
         for sign in (1, -1):
-            own = sign * lift > 0
-            below = (weight * lift)[own].sum()
-            sides.append((weight * lift * error)[own].sum() / below if own.any() else np.nan)
-        found.append(base + mass * (sides[0] - sides[1]) if mass > 0 else base)
+            own = [i for i in rows if sign * ours[i] > 0]
+            weight = {i: (1 + odds[i] * ends[i]) * ours[i] for i in own}
+            sides.append(sum(weight[i] * error[i] for i in own) / sum(weight.values()) if own else None)
+        if None not in sides:
+            found.append(base + mass * (sides[0] - sides[1]))
 
     low, high = Contrast.of(logged, target, reference, model).bounds(strength)
 
-    if mass > 1e-9:
-        assert (low, high) == pytest.approx((min(found), max(found)), rel=1e-9, abs=1e-9, nan_ok=True)
+    parts = float(sum(abs(a * Fraction(b)) for a, b in zip(lift, model.ravel(), strict=True)) / n)
+    parts += float(2 * mass * max(map(abs, error)))
+    if found:
+        assert (low, high) == (near(min(found), parts), near(max(found), parts))
+    else:
+        assert np.isnan([low, high]).all()
 
 
 def test_with_nothing_unseen_the_bounds_are_one_number_near_doubly_robust() -> None:
@@ -108,26 +125,44 @@ gains = st.lists(
 def test_the_area_is_that_between_curve_and_straight_line(pairs) -> None:
     """The rank-weighted mean and the picture must say the same, whatever the order of equals."""
     expected, gain = np.array(pairs).T
-    curve = uplift_curve(expected, gain, points=len(gain) + 1)
+    n, gains = len(gain), exactly(gain)
+    evened = [_mean([g for g, e in zip(gains, expected, strict=True) if e == own]) for own in expected]
+    running = [Fraction(0)]
+    for place in np.argsort(-expected, kind="stable"):
+        running.append(running[-1] + evened[place] / n)
+    line = [running[-1] * k / n for k in range(n + 1)]
+    above = [a - b for a, b in zip(running, line, strict=True)]
+    area = sum((a + b) / (2 * n) for a, b in pairwise(above))
+    scale = float(np.abs(gain).mean())
 
-    area = np.trapezoid(curve.gain - curve.random, curve.share)
+    curve = uplift_curve(expected, gain, points=n + 1)
 
-    assert qini_terms(expected, gain).value == pytest.approx(area, rel=1e-9, abs=1e-9)
-    treated_first = gain[expected == expected.max()].sum() / len(gain)
-    first = np.searchsorted(curve.share, (expected == expected.max()).mean() - 1e-9)
-    assert curve.gain[first] == pytest.approx(treated_first, rel=1e-9, abs=1e-9)
-    assert curve.gain[-1] == pytest.approx(gain.mean(), rel=1e-9, abs=1e-9)
+    assert qini_terms(expected, gain).value == near(area, scale)
+    assert list(curve.gain) == [near(each, scale) for each in running]
+    assert list(curve.random) == [near(each, scale) for each in line]
+    np.testing.assert_array_equal(curve.share, np.linspace(0.0, 1.0, n + 1))
+
+
+def _mean(values: list[Fraction]) -> Fraction:
+    return sum(values, Fraction(0)) / len(values)
 
 
 @settings(max_examples=60, deadline=None)
 @given(gains)
 def test_the_slope_is_that_of_least_squares(pairs) -> None:
-    """numpy.polyfit of what came on what was expected."""
-    expected, gain = np.array(pairs).T
-    if len(set(expected)) > 1:
-        slope = np.polyfit(expected, gain, 1)[0]
+    """The normal equations of what came on what was expected, solved in fractions."""
+    expected, gain = (exactly(column) for column in np.array(pairs).T)
+    n, of_expected, of_gain = len(gain), sum(expected), sum(gain)
+    below = n * sum(e * e for e in expected) - of_expected**2
+    above = n * sum(e * g for e, g in zip(expected, gain, strict=True)) - of_expected * of_gain
 
-        assert calibration_terms(expected, gain).value == pytest.approx(slope, rel=1e-8, abs=1e-8)
+    found = calibration_terms(*np.array(pairs).T).value
+
+    if below:
+        apart = sum(abs((e - of_expected / n) * g) for e, g in zip(expected, gain, strict=True))
+        assert found == near(above / below, float(apart * n / below))
+    else:
+        assert np.isnan(found)
 
 
 def test_the_wild_bootstrap_equals_a_plain_one() -> None:
