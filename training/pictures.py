@@ -18,6 +18,7 @@ from training.gains import Decile, Gains
 from training.segments import SegmentEffect
 
 INK, LIGHT, ACCENT, WARNING = "#22313f", "#b8c4ce", "#0b7a75", "#b3471d"
+MOST_FEATURES = 20
 
 
 def values_by_policy(evaluation: Evaluation, chosen: str, currency: str) -> bytes:
@@ -114,11 +115,21 @@ def overlap(rows: Sequence[Overlap], without: Sequence[str] = ()) -> bytes:
     return _picture(draw, height=0.24 * (len(rows) + len(without)) + 1.6, panels=2)
 
 
-def importance(gains: Mapping[str, float], most: int = 20) -> bytes:
-    """The features that split most, by gain, as shares."""
+def importance(moved: Mapping[str, float], currency: str) -> bytes:
+    """The features that move effects most: by how much they make a treatment's effect differ."""
+    top = _largest(moved)
+    return _bars(list(top), list(top.values()), f"makes effects differ by (standard deviation), {currency}")
+
+
+def splits(gains: Mapping[str, float]) -> bytes:
+    """The features that forests split by most, by gain, as shares."""
     total = sum(gains.values()) or 1.0
-    top = sorted(gains.items(), key=lambda item: (-item[1], item[0]))[:most]
-    return _bars([name for name, _ in top], [gain / total for _, gain in top], "share of gain")
+    top = _largest(gains)
+    return _bars(list(top), [gain / total for gain in top.values()], "share of gain")
+
+
+def _largest(sizes: Mapping[str, float]) -> dict[str, float]:
+    return dict(sorted(sizes.items(), key=lambda item: (-item[1], item[0]))[:MOST_FEATURES])
 
 
 def calibration(deciles: Sequence[Decile], currency: str) -> bytes:

@@ -31,6 +31,7 @@ from training.leaks import Leak
 from training.learners import Fitted
 from training.occasions import known
 from training.ranking import Ranking
+from training.release import moves_effects
 from training.segments import SegmentEffect, segment_effects
 from training.select import Selection
 
@@ -170,9 +171,12 @@ def _pictures(findings: Findings, effects: Sequence[SegmentEffect]) -> dict[str,
         drawn["values_time"] = pictures.values_by_policy(findings.by_time, chosen, currency)
     if effects:
         drawn["segments"] = pictures.segments(effects, currency)
+    moved = moves_effects(findings.manifest, findings.fitted, findings.cases)
+    if moved:
+        drawn["importance"] = pictures.importance(moved, currency)
     gains = findings.fitted.importance()
     if gains:
-        drawn["importance"] = pictures.importance(gains)
+        drawn["splits"] = pictures.splits(gains)
     return drawn
 
 

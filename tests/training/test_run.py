@@ -24,6 +24,7 @@ from engine.learning_settings import GateSettings
 from engine.playbook import Playbook
 from engine.scoring import learned_scorer
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of, stored, tables
+from training import report
 from training.behaviour import assignment_of
 from training.cli import register
 from training.evaluate import claims_gain, evaluate
@@ -50,11 +51,24 @@ def run(home: Home, **changed) -> Outcome:
     return train(home, SMALL, settings, progress=lambda stage, done, of: None)
 
 
+FOUND: list[report.Findings] = []
+"""What the report of `trained` was made from."""
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, Outcome]:
     """A home after its first training run."""
     home = home_with(tmp_path_factory.mktemp("trained"), LogSettings(accounts=500))
-    return home, run(home)
+    made = report.files_of
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report, "files_of", lambda findings: FOUND.append(findings) or made(findings))
+        return home, run(home)
+
+
+@pytest.fixture(scope="module")
+def findings(trained: tuple[Home, Outcome]) -> report.Findings:
+    """Of the same run."""
+    return FOUND[-1]
 
 
 def in_use(home: Home) -> str | None:
@@ -111,6 +125,38 @@ def test_the_report_shows_at_once_where_the_log_cannot_judge(trained: tuple[Home
 
     assert f'<img alt="Where the log can judge: {said}' in page
     assert f'src="data:image/png;base64,{b64encode(drawn).decode()}"' in page
+
+
+def test_the_report_shows_what_makes_effects_differ_and_what_only_foretells_outcomes(
+    findings: report.Findings,
+) -> None:
+    """Whoever takes the second for the first calls on those who would buy anyway."""
+    documents, drawn = report.files_of(findings)
+
+    assert findings.manifest["learner"] == "linear"
+    page = documents["report.html"].decode()
+    for picture, heading in (
+        ("importance", "What makes effects differ"),
+        ("splits", "What foretells outcomes"),
+    ):
+        inline = b64encode(drawn[f"{picture}.png"]).decode()
+        assert f'<img alt="{heading}" src="data:image/png;base64,{inline}">' in page
+
+
+def test_effects_that_are_the_same_for_all_are_said_to_differ_by_nothing(findings: report.Findings) -> None:
+    """An empty place would leave open whether something was forgotten."""
+    cases, manifest = (
+        findings.cases,
+        dict(findings.manifest) | {"learner": "best_fixed", "reader": "best_fixed"},
+    )
+    fixed = LEARNERS["best_fixed"].learn(cases, findings.assignment.probability, QUICK)
+
+    documents, drawn = report.files_of(replace(findings, fitted=fixed, manifest=manifest))
+
+    assert not {"importance.png", "splits.png"} & set(drawn)
+    page = documents["report.html"].decode()
+    assert "Nothing: what best_fixed learned of each treatment's effect is the same for all" in page
+    assert "What foretells outcomes" not in page
 
 
 def test_the_report_says_of_every_effect_whether_it_may_be_nothing(trained: tuple[Home, Outcome]) -> None:
