@@ -142,7 +142,8 @@ def select(
     }
     resamples = Resamples.of(logged.cluster, seed=seed)
     intervals = {name: resamples.interval(term) for name, term in terms.items()}
-    best = max(intervals, key=lambda name: intervals[name].estimate)
+    simplest_first = sorted(intervals, key=lambda name: learners[name].complexity)
+    best = max(simplest_first, key=lambda name: intervals[name].estimate)
     behind = {name: resamples.difference(term, terms[best]) for name, term in terms.items()}
     near = [name for name, gap in behind.items() if gap.estimate >= -gap.standard_error]
     chosen = min(near, key=lambda name: learners[name].complexity)

@@ -89,3 +89,13 @@ def test_the_simpler_learner_wins_unless_the_other_leads_by_more_than_a_standard
     assert (found.best, found.chosen) == (best, winner)
     passed_over = "nobody is the simplest learner within one standard error"
     assert found.sentence.startswith(passed_over if winner != best else f"{winner} earned most")
+
+
+def test_of_two_that_do_the_same_the_simpler_one_is_the_best(log: Cases) -> None:
+    """Otherwise the report says that the other one earned 0.00 more."""
+    same = {"forest": always("forest", VISIT, 2.0), "best_fixed": always("best_fixed", VISIT, 1.0)}
+
+    found = select(log, assignment_of(log, QUICK, seed=0), QUICK, seed=0, learners=same)
+
+    assert (found.best, found.chosen) == ("best_fixed", "best_fixed")
+    assert "no learner earned more than the best fixed action" in found.sentence
