@@ -1,0 +1,200 @@
+"""The report, the board's page and the card of a training run."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from dataclasses import replace
+from html import unescape
+
+from data.home import Home
+from engine.estimation import Interval
+from tests.training.builders import QUICK
+from training import report
+from training.learners import LEARNERS
+from training.report import beyond_chance, factor_text
+from training.run import Outcome
+
+PICTURES = {
+    "Value of each policy with its interval: accounts": "values_accounts",
+    "Value of each policy with its interval: time": "values_time",
+    "Effect by category of accounts": "segments",
+    "Gain by share contacted": "uplift",
+    "Expected beside observed": "calibration",
+    "Cases by treatment": "cases",
+    "Where the log can judge": "overlap",
+    "Days from occasion to outcome": "arrival",
+    "What makes effects differ": "importance",
+    "What foretells outcomes": "splits",
+}
+"""What the report shows, in its order: what the text instead begins with -> the picture."""
+
+
+def pictures_of(page: str) -> list[tuple[str, bytes]]:
+    """What stands for each picture where it is not seen, without figures, and the picture."""
+    found = re.findall(r'<img alt="([^"]*)" src="data:image/png;base64,([^"]*)">', page)
+    assert page.count("<img") == len(found)
+    return [(re.sub(r": \d.*", "", alt), b64decode(inline)) for alt, inline in found]
+
+
+def test_the_report_shows_each_picture_where_it_is_named(findings: report.Findings) -> None:
+    """One file that can be mailed: pictures inline, none missing, none in another's place."""
+    documents, drawn = report.files_of(findings)
+
+    shown = pictures_of(documents["report.html"].decode())
+    on_the_board = pictures_of(documents["board.html"].decode())
+
+    assert [alt for alt, _ in shown] == list(PICTURES)
+    assert dict(shown) == {alt: drawn[f"{name}.png"] for alt, name in PICTURES.items()}
+    assert on_the_board == [("Money a month with 95 % intervals", drawn["board.png"])]
+    assert len({content for _, content in shown + on_the_board}) == len(PICTURES) + 1
+    assert all(content.startswith(b"\x89PNG") for _, content in shown)
+
+
+def test_the_report_shows_values_and_verdicts(trained: tuple[Home, Outcome]) -> None:
+    """Nothing is loaded from elsewhere."""
+    _, outcome = trained
+
+    text = outcome.report.read_text(encoding="utf-8")
+
+    assert outcome.selection.sentence in text
+    for word in (
+        "as logged",
+        "no contact",
+        *LEARNERS,
+        "reliable",
+        "How outcomes arrive",
+        "Suggested and done",
+        "(observational)",
+    ):
+        assert word in text
+    assert "http" not in text
+
+
+def test_the_report_shows_at_once_where_the_log_cannot_judge(trained: tuple[Home, Outcome]) -> None:
+    """The safety mail was never sent: whoever reads the picture, or hears it read, must not miss that."""
+    page = trained[1].report.read_text(encoding="utf-8")
+
+    said = "1 of 3 treatments cannot be judged; of the other 2, 0 have an effective sample size below 50 and "
+
+    assert f'<img alt="Where the log can judge: {said}' in page
+    assert page.count(said) == 2
+
+
+def test_effects_that_are_the_same_for_all_are_said_to_differ_by_nothing(findings: report.Findings) -> None:
+    """An empty place would leave open whether something was forgotten."""
+    cases, manifest = (
+        findings.cases,
+        dict(findings.manifest) | {"learner": "best_fixed", "reader": "best_fixed"},
+    )
+    fixed = LEARNERS["best_fixed"].learn(cases, findings.assignment.probability, QUICK)
+
+    documents, drawn = report.files_of(replace(findings, fitted=fixed, manifest=manifest))
+
+    assert not {"importance.png", "splits.png"} & set(drawn)
+    page = documents["report.html"].decode()
+    assert "Nothing: what best_fixed learned of each treatment's effect is the same for all" in page
+    assert "What foretells outcomes" not in page
+
+
+def test_the_report_says_of_every_effect_whether_it_may_be_nothing(trained: tuple[Home, Outcome]) -> None:
+    """A large mean with an interval on both sides of 0 must not be read as what a visit earns."""
+    _, outcome = trained
+    page = outcome.report.read_text(encoding="utf-8")
+
+    told = {row["treatment"]: row["effect"] for row in outcome.release.manifest["overlap"] if row["effect"]}
+
+    assert told
+    for treatment, effect in told.items():
+        word = "more" if effect["low"] > 0 else "less" if effect["high"] < 0 else "may be nothing"
+        rows = [row for row in page.split("<tr>") if row.startswith(f"<td>{treatment}</td>")]
+        assert any(f"<td>{word}</td>" in row for row in rows)
+    assert "These effects are observational" not in page
+    assert beyond_chance(Interval(386.0, -158.0, 1136.0, 330.0)) == "may be nothing"
+    assert [beyond_chance(Interval(x, x - 1, x + 1, 0.5)) for x in (5.0, -5.0)] == ["more", "less"]
+
+
+def test_the_report_says_what_stops_rest_on(trained: tuple[Home, Outcome]) -> None:
+    """Opt-outs and contacts by channel, and how likely one more contact is too many."""
+    _, outcome = trained
+    page, told = outcome.report.read_text(encoding="utf-8"), outcome.release.manifest["stopping"]
+
+    assert "What makes accounts opt out" in page
+    for channel, counted in told["counted"].items():
+        assert f'<td>{channel}</td><td class="number">{counted["optouts"]:,}</td>' in page
+    for rate, error in told["classes"]:
+        assert f"{rate:.2%} <small>&plusmn; {error:.2%}</small>" in page
+
+
+def test_effects_on_estimated_probabilities_are_called_observational(unlogged: tuple[Home, Outcome]) -> None:
+    """Whoever was contacted was chosen by somebody; no arithmetic makes a trial of that."""
+    assert "These effects are observational" in unlogged[1].report.read_text(encoding="utf-8")
+
+
+def unseen_factors(page: str) -> list[dict[str, str]]:
+    """Policy -> what its row says of the unseen factor, in each table of policies."""
+    found = []
+    for table in page.split("<table>"):
+        heads, *rows = table.split("</tr>")
+        names = re.findall(r"<th[^>]*>([^<]*)</th>", heads)
+        if names[:1] == ["policy"]:
+            cells = [re.findall(r"<td[^>]*>(.*?)</td>", row, re.DOTALL) for row in rows]
+            found.append({row[0]: unescape(row[names.index("unseen factor")]) for row in cells if row})
+    return found
+
+
+def test_each_policy_has_the_factor_that_something_unseen_would_need(
+    trained: tuple[Home, Outcome], unlogged: tuple[Home, Outcome]
+) -> None:
+    """A gain that a hunch of 5 % explains away is another gain than one that needs a factor of 3."""
+    outcome = unlogged[1]
+    told, page = outcome.by_time, outcome.report.read_text(encoding="utf-8")
+    assert told is not None
+
+    assert unseen_factors(page) == [
+        {value.policy: factor_text(value.strength) for value in each.policies}
+        for each in (outcome.evaluation, told)
+    ]
+    shown = unseen_factors(page)[0]
+    assert shown["as logged"] == shown["no contact"] == "-"
+    assert {name for name, factor in shown.items() if factor != "-"} == set(LEARNERS)
+    assert "have to change the odds of what was chosen, so that the policy is no longer better" in page
+    assert factor_text(10.0) == "> 10"
+    logged = trained[1].report.read_text(encoding="utf-8")
+    assert set(unseen_factors(logged)[0].values()) == {"-"}
+    assert "all probabilities were logged, so nothing unseen" in logged
+
+
+def test_the_report_names_attributes_that_are_not_known_as_of(trained: tuple[Home, Outcome]) -> None:
+    """What was loaded without stored_at may have come later than the decisions that it seems to explain."""
+    page = trained[1].report.read_text(encoding="utf-8")
+
+    assert "Not known as of: segment, potential_value." in page
+
+
+def test_the_card_says_what_was_learned_from_what(trained: tuple[Home, Outcome]) -> None:
+    """The release explains itself where it lies."""
+    _, outcome = trained
+
+    card = (outcome.report.parent / "card.md").read_text(encoding="utf-8")
+
+    assert outcome.release.id in card
+    assert "1,500 matured cases of 500 accounts, from logged decisions" in card
+    assert "\n\n\n" not in card
+
+
+def test_the_board_has_one_page_of_its_own(trained: tuple[Home, Outcome]) -> None:
+    """Self-contained, in money and months, with what was not proven."""
+    _, outcome = trained
+
+    page = (outcome.report.parent / "board.html").read_text(encoding="utf-8")
+
+    for heading in (
+        "Money a month",
+        "What contacts cost",
+        "What was not proven",
+        "Who followed",
+        "The next test",
+    ):
+        assert heading in page
+    assert "http" not in page
