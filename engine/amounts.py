@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine import numerics
-from engine.contributions import explain_together
+from engine.contributions import Contributions, explain_together, whole
 from engine.decide import Decisions
 from engine.drivers import GENERAL, columns_of
 from engine.features import FeatureSet
@@ -135,9 +135,7 @@ def _parts(decisions: Decisions, account: int, treatment: int, *, of_response: b
     if not isinstance(found, _Parts) or account not in found.places:
         on_lists = np.flatnonzero((decisions.ranking.places == treatment).any(axis=1))
         moments = on_lists if account in on_lists else np.array([account])
-        scorer = decisions.scorer
-        explain = scorer.response_contributions if of_response else scorer.contributions
-        constant, by_feature = explain(decisions.features, moments, treatment)
+        constant, by_feature = _explained(decisions, moments, treatment, of_response=of_response)
         codes, driver, window = _by_driver(decisions.features.set)
         totals = np.zeros((len(moments), len(codes)))
         totals[:, 0] = constant
@@ -146,6 +144,16 @@ def _parts(decisions: Decisions, account: int, treatment: int, *, of_response: b
         places = {int(moment): row for row, moment in enumerate(moments)}
         found = decisions.explained[treatment, of_response] = _Parts(places, codes, totals, windows)
     return found
+
+
+def _explained(decisions: Decisions, moments: Ints, treatment: int, *, of_response: bool) -> Contributions:
+    if decisions.stop_worth(treatment) is not None:  # no feature adds to it, and it has been scored
+        scores = decisions.scores
+        worth = scores.value[moments, treatment] - scores.value[moments, 0]
+        return whole(decisions.features, scores.response[moments, treatment] if of_response else worth)
+    scorer = decisions.scorer
+    explain = scorer.response_contributions if of_response else scorer.contributions
+    return explain(decisions.features, moments, treatment)
 
 
 @kept_with

@@ -97,7 +97,7 @@ class LearnedScorer:
         """What the worth of a stop is made of, given these features' scores; None = it was not learned."""
         if self.parts.stopping is None or treatment not in self._ends.stops:
             return None
-        found = self._worth_of_stops(self._going(_recoded(features, self.parts)), scores)
+        found = self._worth_of_stops(_going(_recoded(features, self.parts), self), scores)
         return found[self._ends.stops.index(treatment)]
 
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
@@ -185,7 +185,7 @@ class LearnedScorer:
         """With opt-outs as learned, and stops worth what they save; what is not proven is not promoted."""
         if self.parts.stopping is None:
             return scores
-        going = self._going(features)
+        going = _going(features, self)
         for column, members in enumerate(self._ends.through):
             scores.optout[:, list(members)] = going.rates[:, column : column + 1]
         judged = np.ones(scores.value.shape, dtype=np.bool_)
@@ -197,7 +197,8 @@ class LearnedScorer:
             scores.uncertainty[:, place], comparable[:, place] = found.error, found.proven
         return replace(scores, comparable=comparable)
 
-    def _going(self, features: Features) -> Going:
+    def going(self, features: Features) -> Going:
+        """What is expected if contacts go on; `features` in the codes of the release."""
         return going_on(self._stopping, self._ends, self.parts.forests, features)
 
     def _worth_of_stops(self, going: Going, scores: Scores) -> tuple[StopWorth, ...]:
@@ -288,6 +289,12 @@ class LearnedScorer:
             responses[:, own] = numerics.sigmoid(forest.predict_pairs(features, own))
         responses[:, 0] = 0.0
         return responses
+
+
+@kept_for
+def _going(features: Features, scorer: LearnedScorer) -> Going:
+    """Asked when the pairs are scored, and of every stop that is explained."""
+    return scorer.going(features)
 
 
 def learned_scorer(

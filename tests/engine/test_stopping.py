@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+from engine import scoring
+from engine.amounts import amounts_of
 from engine.decide import decide
 from engine.explanation import objection_words, why, why_not, words
 from engine.features import FeatureSet
 from engine.playbook import Playbook
 from engine.records import EngineError
 from engine.scoring import LearnedScorer, learned_scorer
+from engine.stopping import Going, going_on
 from tests.engine.builders import ATTRIBUTES, NOW, TREATMENTS, history, playbook, touchpoint
 from tests.engine.deciding import READY, decided, index
 from tests.engine.random_histories import random_history, random_moments
@@ -119,6 +123,33 @@ def test_deciding_together_equals_deciding_one_by_one() -> None:
         one = decide(past, alone, playbook=CALM, features=features, scorer=release, seed=1)
         assert one.priority.priority[0].tobytes() == together.priority.priority[row].tobytes()
         assert one.stop_worth(STOP).error[0] == together.stop_worth(STOP).error[row]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("formula", ["value", "leaders"])
+def test_a_stop_is_explained_by_what_was_scored(
+    formula: Literal["value", "leaders"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forests say what comes when the account is scored; they need not be asked again for its reasons."""
+    asked: list[int] = []
+
+    def counted(*given: Any) -> Going:
+        asked.append(1)
+        return going_on(*given)
+
+    monkeypatch.setattr(scoring, "going_on", counted)
+    rules = replace(CALM, priority=formula)
+    result = decided(history(*READY), rules=rules, scorer=stopping_scorer(KNOWN, rules))
+
+    found = amounts_of(result, 0, STOP, rules)
+
+    assert why(result, 0, STOP, rules)
+    assert asked == [1]
+    theirs = stopping_scorer(KNOWN, rules)
+    explain = theirs.response_contributions if formula == "leaders" else theirs.contributions
+    apart = explain(result.features, np.array([0]), STOP)
+    lever = float(result.priority.lever[0, STOP])
+    factor = TREATMENTS[STOP].value if formula == "leaders" else float(result.priority.followed[0, STOP])
+    assert found.general == float(apart.constant[0]) * (factor * lever)
 
 
 def test_contacts_are_never_reckoned_to_bring_less_than_nothing() -> None:
