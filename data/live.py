@@ -15,6 +15,7 @@ from data.history import unpack
 from data.home import Home
 from data.ledger.types import AccountState, TailRow
 from data.twins import twins_row
+from engine.arms import team_known
 from engine.contract import HISTORY_TABLES, TABLES, TIME
 from engine.records import FEW, History, known_rows, micros_of
 
@@ -103,23 +104,24 @@ def tail_history(rows: Iterable[TailRow]) -> History:
 
 def newest_stored(history: History) -> int:
     """When the latest of these facts was stored, microseconds UTC; 0 where none says when."""
-    newest = 0
-    for frame in history.frames.values():
-        value = micros_of(frame["stored_at"]).max() if len(frame) else None
-        if isinstance(value, int):
-            newest = max(newest, value)
-    return newest
+    return max((history.of_table(table, _newest) for table in history.frames), default=0)
+
+
+def _newest(frame: pl.DataFrame) -> int:
+    value = micros_of(frame["stored_at"]).max() if len(frame) else None
+    return max(0, value) if isinstance(value, int) else 0
 
 
 def current_team(history: History, as_of: int) -> Mapping[str, Mapping[str, str]]:
     """Account -> role -> user_id, as known at that moment (microseconds UTC)."""
-    rows = known_rows(history["account_team"], as_of)
-    teams: dict[str, dict[str, str]] = {}
+    team, teams = history["account_team"], dict[str, dict[str, str]]()
     names = ("account_id", "role", "user_id")
-    if len(rows) > FEW:
-        rows = rows.sort(names)
-    said = zip(*(rows[name].to_list() for name in names), strict=True)
-    for account, role, user in said if len(rows) > FEW else sorted(said, key=_nulls_first):
+    if len(team) > FEW:
+        rows = known_rows(team, as_of).sort(names)
+        said = list(zip(*(rows[name].to_list() for name in names), strict=True))
+    else:
+        said = sorted(team_known(history, as_of), key=_nulls_first)
+    for account, role, user in said:
         teams.setdefault(account, {})[role] = user
     return teams
 

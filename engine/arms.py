@@ -8,7 +8,7 @@ import polars as pl
 from engine.contract import TIME
 from engine.experiments import OUTSIDE, Experiment
 from engine.playbook import Playbook
-from engine.records import FEW, History, Ints, Moments, known_rows
+from engine.records import FEW, History, Ints, Moments, micros_of
 
 
 def arms_at(history: History, moments: Moments, playbook: Playbook) -> Ints:
@@ -58,14 +58,32 @@ def members_at(history: History, moments: Moments) -> list[Member]:
     team = history["account_team"]
     if len(moments) > 1 or len(team) > FEW:
         return list(team_members(history, moments).iter_rows())
-    known = known_rows(team, int(moments.as_of[0]))
-    said = zip(*(known[name].to_list() for name in ("account_id", "role", "user_id")), strict=True)
     members: dict[str | None, str | None] = {}
-    for account, role, user in said:
+    for account, role, user in team_known(history, int(moments.as_of[0])):
         if account == moments.account_ids[0]:
             # Of several the last by its id, and nobody before anybody.
             members[role] = max(user, members.get(role), key=lambda one: (one is not None, one or ""))
     return [(0, role, user) for role, user in members.items()]
+
+
+def team_known(history: History, as_of: int) -> list[tuple[str | None, str | None, str | None]]:
+    """Account, role and user_id of each row that is known at a moment (microseconds UTC); for few rows."""
+    return [
+        (account, role, user)
+        for begin, end, account, role, user in history.of_table("account_team", _team_said)
+        if (begin is None or begin < as_of) and (end is None or end >= as_of)
+    ]
+
+
+_Said = tuple[int | None, int | None, str | None, str | None, str | None]
+"""From when until when it is known, then account, role and user_id."""
+
+
+def _team_said(team: pl.DataFrame) -> list[_Said]:
+    times = (micros_of(team[name]).to_list() for name in ("stored_at", "superseded_at"))
+    texts = (team[name].to_list() for name in ("account_id", "role", "user_id"))
+    rows = zip(*times, *texts, strict=True)
+    return [row for row, deleted in zip(rows, team["deleted"].to_list(), strict=True) if not deleted]
 
 
 def known_at(frame: pl.DataFrame, moments: Moments) -> pl.DataFrame:

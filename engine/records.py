@@ -116,8 +116,17 @@ class History:
 
     @cached_property
     def coded(self) -> dict[str, Any]:
-        """What `engine.encoding` keeps of single tables, beside the frame that it is of."""
+        """What is kept of single tables, beside the frame that it is of."""
         return {}
+
+    def of_table(self, table: str, work: Callable[[pl.DataFrame], Result]) -> Result:
+        """What follows from one table alone: worked out once, and kept while the table is the same frame."""
+        frame, name = self[table], f"{table}:{work.__qualname__}"
+        held = self.coded.get(name)
+        if held is None or held[0] is not frame:
+            held = self.coded[name] = frame, work(frame)
+        found: Result = held[1]
+        return found
 
 
 def join(histories: Iterable[History]) -> History:

@@ -7,7 +7,7 @@ nobody's time is short it costs nothing, so without a plan everything is ranked 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,7 +16,7 @@ from engine.arms import members_at
 from engine.features import Features, FeatureSet
 from engine.playbook import Playbook, Treatment
 from engine.programs import BOTH, Program
-from engine.records import Bools, Floats, History, Moments, kept_for
+from engine.records import Bools, Floats, History, Ints, Moments, kept_for, kept_with
 from engine.rules import program_of
 
 
@@ -57,22 +57,33 @@ def charges(
         if user is None or (user not in prices.minute and user not in prices.slot):
             continue
         minute, slot = prices.minute.get(user, 0.0), prices.slot.get(user, 0.0)
-        for index, treatment in enumerate(playbook.treatments):
-            if treatment.role == role:
-                cost[row, index] = minute * whole_minutes(treatment) + slot
-    cost = cost + np.array([_of_channel(treatment, prices.quota) for treatment in playbook.treatments])
-    for index, treatment in enumerate(playbook.treatments):
-        if treatment.kind == "contact" and treatment.channel in prices.closed:
-            cost[:, index] = np.maximum(cost[:, index], worth[:, index])
-    places = {treatment.id: index for index, treatment in enumerate(playbook.treatments)}
+        for index, minutes in _done_by(playbook).get(role, ()):
+            cost[row, index] = minute * minutes + slot
+    quota, closed = _of_channels(playbook, prices)
+    cost = cost + quota
+    if closed.size:
+        cost[:, closed] = np.maximum(cost[:, closed], worth[:, closed])
     for row, account in enumerate(moments.account_ids if prices.planned else ()):
-        for planned in prices.planned.get(account, frozenset()) & places.keys():
-            cost[row, places[planned]] = 0.0
+        for planned in prices.planned.get(account, frozenset()):
+            cost[row, [t.id == planned for t in playbook.treatments]] = 0.0
     return cost
 
 
-def _of_channel(treatment: Treatment, quota: Mapping[str, float]) -> float:
-    return quota.get(treatment.channel, 0.0) if treatment.kind == "contact" else 0.0
+@kept_with
+def _done_by(playbook: Playbook) -> Mapping[str | None, Sequence[tuple[int, int]]]:
+    """Role -> places of its treatments and their whole minutes."""
+    found: dict[str | None, list[tuple[int, int]]] = {}
+    for index, treatment in enumerate(playbook.treatments):
+        found.setdefault(treatment.role, []).append((index, whole_minutes(treatment)))
+    return found
+
+
+@kept_for
+def _of_channels(playbook: Playbook, prices: ShadowPrices) -> tuple[Floats, Ints]:
+    """What the quota of each channel costs its contacts, shape (T,); places of those through closed ones."""
+    channels = [t.channel if t.kind == "contact" else None for t in playbook.treatments]
+    cost = np.array([0.0 if channel is None else prices.quota.get(channel, 0.0) for channel in channels])
+    return cost, np.flatnonzero([channel in prices.closed for channel in channels])
 
 
 def due_minimums(features: Features, playbook: Playbook) -> Bools:

@@ -67,3 +67,19 @@ def test_of_few_rows_and_of_many_the_same_are_known() -> None:
         moment = int(datetime(2026, 1, day, tzinfo=UTC).timestamp() * 1e6)
         few = known_rows(frame, moment)
         assert known_rows(many, moment).equals(pl.concat([few] * 500))
+
+
+def test_what_follows_from_one_table_is_kept_until_that_table_changes() -> None:
+    """A live event adds to one table: what was read of the others need not be read again."""
+    read: list[str] = []
+
+    def rows(frame: pl.DataFrame) -> int:
+        read.append(frame["touchpoint_id"][-1])
+        return len(frame)
+
+    before = touchpoints(("t1", 1))
+    other = before.with_frames({**before.frames, "accounts": empty_frame("accounts")})
+    later = other.append(touchpoints(("t2", 2)))
+
+    assert [each.of_table("touchpoints", rows) for each in (before, before, other, later)] == [1, 1, 1, 2]
+    assert read == ["t1", "t2"]
