@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
 
 from api.access import Limited, Serving, SignedIn, may, may_report
 from api.events import check_event
 from api.once import ONCE
 from api.problems import HttpProblem, Problem
 from api.schemas import EventIn, Events, EventsOut, StoredOut
+from api.service import Service
+from data.ledger.types import User
 from data.times import to_datetime
 
 router = APIRouter(
@@ -22,10 +26,16 @@ router = APIRouter(
 
 
 @router.post("/events", dependencies=[ONCE])
-def record_events(body: Events | EventIn, user: SignedIn, service: Serving, limits: Limited) -> EventsOut:
+async def record_events(
+    body: Events | EventIn, user: SignedIn, service: Serving, limits: Limited
+) -> EventsOut:
     """Store an event or a list (all or none; the same one twice is one), then decide their accounts again."""
     events = [body] if isinstance(body, EventIn) else body
     limits.events(len(events))
+    return await run_in_threadpool(_recorded, events, user, service)
+
+
+def _recorded(events: Sequence[EventIn], user: User, service: Service) -> EventsOut:
     for account_id in sorted({event.account_id for event in events}):
         if not may_report(service, user, account_id):
             raise HttpProblem(
