@@ -16,7 +16,14 @@ from engine.experiments import OUTSIDE
 from engine.lift import Units, power
 from engine.records import DAY_MICROS, Floats
 from training.cases import Cases
-from training.evaluate import AS_LOGGED, Evaluation, PolicyValue, claims_gain, strength_sentence
+from training.evaluate import (
+    AS_LOGGED,
+    Evaluation,
+    PolicyValue,
+    claims_gain,
+    nobody_judged,
+    strength_sentence,
+)
 
 MONTH_DAYS = 30.4375
 SHARES = (0.05, 0.1, 0.2, 0.5)
@@ -101,7 +108,7 @@ def board_of(cases: Cases, evaluation: Evaluation, chosen: str, *, warnings: Seq
     return Board(
         _verdict(evaluation, chosen, monthly, cases.playbook.currency),
         monthly,
-        _money(value, monthly),
+        _money(evaluation, value, monthly),
         _costs(cases, evaluation.of(AS_LOGGED), value, monthly),
         followers(cases),
         (*_unproven(cases, evaluation, chosen), *warnings),
@@ -166,11 +173,11 @@ def _times(interval: Interval, factor: float) -> Interval:
     )  # fmt: skip
 
 
-def _money(value: PolicyValue, monthly: float) -> tuple[Line, ...]:
+def _money(evaluation: Evaluation, value: PolicyValue, monthly: float) -> tuple[Line, ...]:
     gaps = [
         ("beyond what was done", value.versus_logged),
         ("beyond the best single action for all", value.versus_fixed),
-        ("beyond contacting nobody", value.versus_nobody),
+        ("beyond contacting nobody", value.versus_nobody if nobody_judged(evaluation) else None),
     ]
     return tuple(Line(label, _times(gap, monthly)) for label, gap in gaps if gap is not None)
 
@@ -208,6 +215,10 @@ def _unproven(cases: Cases, evaluation: Evaluation, chosen: str) -> list[str]:
     ]
     if not claims_gain(evaluation, chosen):
         said.append("That choosing for each account earns more than one action for all.")
+    if not nobody_judged(evaluation):
+        said.append(
+            "That it earns more than contacting nobody: accounts like these were hardly ever left alone."
+        )
     if value.verdict.level != "reliable":
         said.append(f"The evidence is called {value.verdict.level}: {value.verdict.sentence}")
     if np.isnan(cases.probability).any():

@@ -326,11 +326,19 @@ def strength_sentence(value: PolicyValue) -> str:
     )
 
 
+def nobody_judged(evaluation: Evaluation) -> bool:
+    """Whether enough accounts like those contacted were left alone. Else what contacting nobody would have
+    earned is the model's guess, and so is every gain beyond it."""
+    return evaluation.of(NO_CONTACT_POLICY).verdict.level != "outside scope"
+
+
 def claims_gain(evaluation: Evaluation, chosen: str) -> bool:
     """Whether a gain by personalisation is claimed; see `claim`."""
     value = evaluation.of(chosen)
     gap = value.versus_fixed
     if chosen == "best_fixed" or gap is None or value.verdict.level in ("outside scope", "limited evidence"):
+        return False
+    if not nobody_judged(evaluation):
         return False
     return gap.low > 0.0 and value.versus_nobody.low > 0.0
 
@@ -347,6 +355,12 @@ def claim(evaluation: Evaluation, chosen: str) -> str:
         return "No gain by personalisation is claimed."
     if value.verdict.level in ("outside scope", "limited evidence"):
         return f"No gain by personalisation is claimed ({value.verdict.level}): {value.verdict.sentence}"
+    if not nobody_judged(evaluation):
+        share = evaluation.of(NO_CONTACT_POLICY).supported
+        return (
+            "No gain by personalisation is claimed: what contacts cause cannot be judged, because in only "
+            f"{share:.0%} of the held-out decisions were accounts like these ever left alone."
+        )
     figures = f"{gap.estimate:+,.2f} per decision ({gap.low:+,.2f} to {gap.high:+,.2f})"
     if gap.low > 0.0 >= value.versus_nobody.low:
         return (

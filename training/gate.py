@@ -15,7 +15,7 @@ from engine.estimation import Interval, Terms, doubly_robust_terms
 from engine.records import DAY_MICROS, Bools, EngineError, Floats
 from training.alike import drift, fairness
 from training.cases import Cases
-from training.evaluate import NO_CONTACT_POLICY, Judged, uncertainty_of
+from training.evaluate import NO_CONTACT_POLICY, Judged, nobody_judged, uncertainty_of
 from training.gate_parts import Candidate, Check, Gate
 from training.release import released_values
 from training.select import choosable, greedy, logged_of, net_model
@@ -34,7 +34,15 @@ def evidence(candidate: Candidate) -> Check:
 
 def worth(candidate: Candidate) -> Check:
     """More likely than not it earns at least what leaving everybody alone does."""
-    gap = candidate.judged.evaluation.of(candidate.chosen).versus_nobody
+    evaluation = candidate.judged.evaluation
+    if not nobody_judged(evaluation):
+        share = evaluation.of(NO_CONTACT_POLICY).supported
+        sentence = (
+            f"Contacting nobody cannot be compared with: in only {share:.0%} of the decisions were accounts "
+            "like these ever left alone."
+        )
+        return Check("worth", True, sentence, {"supported": share}, warning=True)
+    gap = evaluation.of(candidate.chosen).versus_nobody
     sentence = f"Against contacting nobody: {_money(gap)}; it may not cost more."
     return Check("worth", gap.estimate >= 0.0, sentence, _figures(gap))
 

@@ -14,8 +14,10 @@ from engine.records import EngineError
 from engine.scoring import learned_scorer
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
 from training.behaviour import Assignment, assignment_of
+from training.board import board_of
 from training.cases import Cases
-from training.evaluate import evaluate
+from training.evaluate import claim, claims_gain, evaluate
+from training.gate import judge
 from training.learners import LEARNERS
 from training.release import manifest_of, parts_of, with_support
 from training.splits import held_out
@@ -103,6 +105,13 @@ def test_a_policy_of_a_log_without_probabilities_gets_a_usable_verdict(
     assert value.strength > 1.0
 
 
+def ruled(log: Cases) -> Cases:
+    """As a rule decides: A is always visited, B e-mailed or left alone, each "with probability 1"."""
+    worth = log.features.account[:, log.features.set.account.index("potential_value")]
+    cases = log.take(log.action == np.where(segment_a(log), VISIT, np.where(worth > 500.0, 1, 0)))
+    return replace(cases, probability=np.ones(len(cases)))
+
+
 class _Everything:
     """Takes whatever is eligible for comparable, as nobody should."""
 
@@ -114,10 +123,7 @@ def test_the_opposite_of_a_rule_that_logged_certainty_is_outside_scope_and_not_p
     tmp_path: Path,
 ) -> None:
     """A is always visited, B e-mailed or left alone, "with probability 1", while all three were eligible."""
-    many = cases_of(tmp_path, LogSettings(accounts=1_500))
-    worth = many.features.account[:, many.features.set.account.index("potential_value")]
-    cases = many.take(many.action == np.where(segment_a(many), VISIT, np.where(worth > 500.0, 1, 0)))
-    cases = replace(cases, probability=np.ones(len(cases)))
+    cases = ruled(cases_of(tmp_path, LogSettings(accounts=1_500)))
     assignment, held = assignment_of(cases, QUICK, seed=0), held_out(cases.account_ids, 0.3, seed=0)
     learned = cases.take(~held)
     # The model is told that e-mails are wonderful; whoever acts on that e-mails A, where none ever was sent.
@@ -137,6 +143,36 @@ def test_the_opposite_of_a_rule_that_logged_certainty_is_outside_scope_and_not_p
     assert found[~rich, VISIT].mean() < 0.05
     assert opposite.evaluation.of("best_fixed").verdict.level == "outside scope"
     assert kept.targets["best_fixed"][segment_a(cases.take(held)), 1].mean() < 0.05
+
+
+def test_what_contacts_cause_is_not_told_where_nobody_like_those_contacted_was_left_alone(
+    tmp_path: Path,
+) -> None:
+    """Visits cause nothing; A, always visited, buys for 200 more, and a model takes that for a certain gain."""
+    log = cases_of(tmp_path, LogSettings(accounts=1_000, effect=0.0))
+    log = log.take(log.action == np.where(segment_a(log), VISIT, 0))
+    cases = replace(log, reward=log.reward + 200.0 * segment_a(log), probability=np.ones(len(log)))
+    assignment, held = assignment_of(cases, QUICK, seed=0), held_out(cases.account_ids, 0.3, seed=0)
+    learned, known = cases.take(~held), assignment.take(~held).probability
+    shy = replace(learned, reward=learned.reward - 900.0 * (learned.action > 0))
+    fitted = {
+        "best_fixed": LEARNERS["best_fixed"].learn(shy, known, QUICK),
+        "t_learner": LEARNERS["t_learner"].learn(learned, known, QUICK),
+    }
+
+    judged = evaluate(cases.take(held), assignment.take(held), fitted, seed=0)
+
+    found, worth = judged.evaluation, judge(judged, "t_learner", None, seed=0).of("worth")
+    value, page = found.of("t_learner"), board_of(cases, found, "t_learner")
+    assert value.versus_fixed is not None
+    assert min(value.versus_fixed.low, value.versus_nobody.low) > 5.0
+    assert value.verdict.level == "reliable"
+    assert not claims_gain(found, "t_learner")
+    assert "what contacts cause cannot be judged" in claim(found, "t_learner")
+    assert (worth.passed, worth.warning) == (True, True)
+    assert "Contacting nobody cannot be compared with" in worth.sentence
+    assert [line.label for line in page.money if "nobody" in line.label] == []
+    assert any("more than contacting nobody" in sentence for sentence in page.unproven)
 
 
 def test_where_probabilities_were_logged_everything_eligible_is_comparable(tmp_path: Path) -> None:
