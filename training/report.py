@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ from training.ranking import Ranking
 from training.release import moves_effects
 from training.segments import SegmentEffect, segment_effects
 from training.select import Selection
+from training.tracking import METRICS, metrics_of, tables_of
 
 SAMPLED_CASES = 20_000
 OBSERVATIONAL = (
@@ -77,7 +79,8 @@ class Findings:
 
 
 def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
-    """The release's report.html, board.html and card.md, and the pictures by file name."""
+    """The release's report.html, board.html and card.md, and what is kept beside them of the run, by file
+    name: pictures, tables as CSV, and all figures (`training.tracking.METRICS`)."""
     board = _board(findings)
     effects = segment_effects(findings.judged, findings.selection.chosen)
     drawn = _pictures(findings, effects) | {
@@ -85,7 +88,9 @@ def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
     }
     context = _context(findings, drawn) | {"board": board, "segments": effects}
     documents = {name: _render(name, context).encode() for name in ("report.html", "board.html", "card.md")}
-    return documents, {f"{name}.png": content for name, content in drawn.items()}
+    figures = metrics_of(findings.judged, findings.by_time, findings.selection, board)
+    kept = {f"{name}.png": content for name, content in drawn.items()} | tables_of(context)
+    return documents, kept | {METRICS: json.dumps(figures, indent=1, sort_keys=True).encode()}
 
 
 def arrival_days(snapshot: Snapshot, cases: Cases, at: int) -> Floats:

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
+from base64 import b64decode
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import polars as pl
 
 from data.home import Home
+from training import report
 from training.evaluate import claims_gain
 from training.run import Outcome
 
 
+def kept_of(home: Home, outcome: Outcome) -> dict[str, dict[str, Any]]:
+    """What MLflow has of a run: metrics, tags and params, by name."""
+    with sqlite3.connect(home.root / "mlflow.sqlite") as store:
+        return {
+            table: dict(
+                store.execute(f"select key, value from {table} where run_uuid = ?", [outcome.mlflow_run])
+            )
+            for table in ("metrics", "tags", "params")
+        }
+
+
+def artifacts(home: Home, outcome: Outcome) -> dict[str, bytes]:
+    """File name -> content."""
+    folder = home.root / "mlflow-artifacts" / outcome.mlflow_run / "artifacts"
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
 def test_the_run_is_kept_in_mlflow_inside_the_home(trained: tuple[Home, Outcome]) -> None:
-    """Metrics in a SQLite store, plots and report as artifacts; nothing over the network."""
+    """In a SQLite store and a folder; nothing over the network."""
     home, outcome = trained
+    kept = kept_of(home, outcome)
+    metrics, tags, params = kept["metrics"], kept["tags"], kept["params"]
 
     with sqlite3.connect(home.root / "mlflow.sqlite") as store:
-        metrics = dict(
-            store.execute("select key, value from metrics where run_uuid = ?", [outcome.mlflow_run])
-        )
         name = store.execute("select name from runs where run_uuid = ?", [outcome.mlflow_run]).fetchone()[0]
-        tags, params = (
-            dict(store.execute(f"select key, value from {table} where run_uuid = ?", [outcome.mlflow_run]))
-            for table in ("tags", "params")
-        )
-    kept = {path.name for path in (home.root / "mlflow-artifacts").rglob("*.*")}
 
     assert name == tags["nextbest.release"] == outcome.release.id
     assert tags["nextbest.learner"] == outcome.selection.chosen
@@ -36,12 +56,74 @@ def test_the_run_is_kept_in_mlflow_inside_the_home(trained: tuple[Home, Outcome]
     assert params["refused"] == "none"
     chosen = outcome.evaluation.of(outcome.selection.chosen)
     assert metrics[f"{outcome.selection.chosen}.doubly_robust"] == chosen.doubly_robust.estimate
-    assert kept >= {
-        "report.html",
-        "board.html",
-        "board.png",
-        "card.md",
-        "values_accounts.png",
-        "calibration.png",
-        "arrival.png",
-    }
+
+
+def test_every_figure_is_a_metric_in_mlflow(
+    trained: tuple[Home, Outcome], findings: report.Findings, unlogged: tuple[Home, Outcome]
+) -> None:
+    """Runs are compared by what one looks for: later occasions, Qini, calibration, money, what is unseen."""
+    home, outcome = trained
+    metrics = kept_of(home, outcome)["metrics"]
+    assert outcome.by_time is not None
+
+    for before, split in (("", outcome.evaluation), ("time.", outcome.by_time)):
+        for value in split.policies:
+            name = before + value.policy.replace(" ", "_")
+            assert metrics[f"{name}.doubly_robust_low"] == value.doubly_robust.low
+            assert metrics[f"{name}.ips"] == value.ips.estimate
+            assert metrics[f"{name}.direct"] == value.direct
+            assert metrics[f"{name}.versus_nobody"] == value.versus_nobody.estimate
+            assert metrics[f"{name}.effective_sample_size"] == value.effective
+    for name, each in findings.judged.gains.items():
+        assert metrics[f"qini.{name}"] == each.area.estimate
+        assert metrics.get(f"slope.{name}") == (each.slope and each.slope.estimate)
+        assert metrics[f"selection.{name}"] == outcome.selection.values[name].estimate
+    board = {name: size for name, size in metrics.items() if name.startswith("board.")}
+    page = (outcome.report.parent / "board.html").read_text(encoding="utf-8")
+    assert f"{board['board.beyond_contacting_nobody']:+,.0f}" in page
+    assert f"{board['board.cost.what_it_would_do']:,.0f}" in page
+    assert {"board.decisions_a_month", "board.beyond_what_was_done_low", "board.hours.what_was_done",
+            "board.detectable.0.05"} <= set(board)  # fmt: skip
+    assert not [name for name in metrics if name.endswith(".strength")]
+    told = kept_of(*unlogged)["metrics"]
+    assert told["linear.strength"] == unlogged[1].evaluation.of("linear").strength
+    assert np.isfinite([*metrics.values(), *told.values()]).all()
+
+
+def test_a_figure_that_is_no_number_is_no_metric(findings: report.Findings) -> None:
+    """MLflow would draw it, and JSON cannot say it."""
+    evaluation = findings.judged.evaluation
+    broken = [replace(value, effective=float("nan")) for value in evaluation.policies]
+    judged = replace(findings.judged, evaluation=replace(evaluation, policies=tuple(broken)))
+
+    metrics = json.loads(report.files_of(replace(findings, judged=judged))[1]["metrics.json"])
+
+    assert "linear.effective_sample_size" not in metrics
+    assert "linear.doubly_robust" in metrics
+
+
+def test_every_picture_and_table_is_an_artifact_in_mlflow(trained: tuple[Home, Outcome]) -> None:
+    """With the manifest: who compares runs needs no folder of releases, which may be cleaned up."""
+    home, outcome = trained
+    kept, folder = artifacts(home, outcome), outcome.report.parent
+    pages = [(folder / name).read_text(encoding="utf-8") for name in ("report.html", "board.html")]
+
+    pictures = {b64decode(each) for page in pages for each in re.findall(r"base64,([^\"]+)", page)}
+    tables = sum(page.count("<table>") for page in pages)
+
+    assert pictures == {content for name, content in kept.items() if name.endswith(".png")}
+    assert sorted(name for name in kept if not name.endswith(".png")) == [
+        "advice.csv", "board.html", "board_costs.csv", "board_followers.csv", "board_money.csv",
+        "board_power.csv", "card.md", "gate.csv", "manifest.json", "metrics.json", "mix.csv",
+        "optout_classes.csv", "optouts.csv", "overlap.csv", "report.html", "segments.csv",
+        "selection.csv", "values_accounts.csv", "values_time.csv",
+    ]  # fmt: skip
+    assert (
+        tables == len([name for name in kept if name.endswith(".csv")]) + 1
+    )  # five ways to value the chosen
+    for name in ("manifest.json", "report.html", "board.html", "card.md"):
+        assert kept[name] == (folder / name).read_bytes()
+    values = pl.read_csv(kept["values_time.csv"])
+    assert outcome.by_time is not None
+    assert values["policy"].to_list() == [value.policy for value in outcome.by_time.policies]
+    assert values["ips_low"].to_list() == [value.ips.low for value in outcome.by_time.policies]
