@@ -148,7 +148,7 @@ def test_the_opposite_of_a_rule_that_logged_certainty_is_outside_scope_and_not_p
 def test_what_contacts_cause_is_not_told_where_nobody_like_those_contacted_was_left_alone(
     tmp_path: Path,
 ) -> None:
-    """Visits cause nothing; A, always visited, buys for 200 more, and a model takes that for a certain gain."""
+    """Visits cause nothing; A, always visited, buys for 200 more: a model takes that for a certain gain."""
     log = cases_of(tmp_path, LogSettings(accounts=1_000, effect=0.0))
     log = log.take(log.action == np.where(segment_a(log), VISIT, 0))
     cases = replace(log, reward=log.reward + 200.0 * segment_a(log), probability=np.ones(len(log)))
