@@ -221,7 +221,7 @@ def _unproven(cases: Cases, evaluation: Evaluation, chosen: str) -> list[str]:
         )
     if value.verdict.level != "reliable":
         said.append(f"The evidence is called {value.verdict.level}: {value.verdict.sentence}")
-    if np.isnan(cases.probability).any():
+    if value.strength is not None or np.isnan(cases.probability).any():
         hidden = strength_sentence(value)
         said.append(
             "That nothing unrecorded explains part of it: how past contacts were chosen was estimated. "

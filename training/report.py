@@ -278,8 +278,9 @@ def notes(findings: Findings) -> list[str]:
         )
     if not assignment.logged:
         said.append(
-            f"For {assignment.estimated:.0%} of the cases no assignment probability was logged. It was "
-            "estimated from what was recorded; what was not recorded may explain part of any difference."
+            f"For {assignment.estimated:.0%} of the cases no assignment probability was logged, or none that "
+            "can be true. It was estimated from what was recorded; what was not recorded may explain part of "
+            "any difference."
         )
     said += assignment.doubts
     persons = findings.judged.evaluation.persons

@@ -49,6 +49,23 @@ def test_money_a_month_is_the_gain_of_a_decision_times_the_decisions(
     assert board.verdict.startswith("Shown on past decisions")
 
 
+def test_probabilities_that_cannot_be_true_leave_it_unproven_as_none_do(
+    valued: tuple[Cases, Evaluation],
+) -> None:
+    """They were logged, yet estimated: something that nobody wrote down may explain part of the gain."""
+    cases, logged = valued
+    wrong = replace(cases, probability=cases.probability / 2)
+    assignment, held = assignment_of(wrong, QUICK, seed=0), held_out(wrong.account_ids, 0.5, seed=0)
+    fixed = LEARNERS["best_fixed"].learn(wrong.take(~held), assignment.take(~held).probability, QUICK)
+    fitted = {"best_fixed": fixed}
+    found = evaluate(wrong.take(held), assignment.take(held), fitted, seed=0).evaluation
+
+    said = board_of(wrong, found, "best_fixed").unproven
+
+    assert any("how past contacts were chosen was estimated" in sentence for sentence in said)
+    assert not any("was estimated" in sentence for sentence in board_of(cases, logged, "best_fixed").unproven)
+
+
 def test_cost_counts_what_was_done_and_what_would_be_done(
     board: Board, valued: tuple[Cases, Evaluation]
 ) -> None:
