@@ -19,6 +19,7 @@ from data.progress import reporting
 from data.settings import Settings
 from data.times import now_micros, to_datetime
 from engine.records import DAY_MICROS
+from engine.wording import Reader
 
 DEMO_PLAYBOOK = "pharma"
 _LOOKED_AT = 200
@@ -140,9 +141,7 @@ def _introduce(settings: Settings) -> tuple[User, str]:
     whose = f"list of {user.name} ({user.user_id})" if works else "messages of the system, the best three"
     typer.echo(f"\nThis morning's {whose}:")
     for place, suggestion in enumerate(listed, start=1):
-        shown = suggestion_out(
-            suggestion, language="en", zone=zone_of(user, playbook), now=now, playbook=playbook
-        )
+        shown = suggestion_out(suggestion, Reader("en", now, zone_of(user, playbook), playbook))
         typer.echo(f"{place}. {shown.headline}  [{shown.priority:,.2f} {shown.currency}]")
         for reason in shown.reasons:
             typer.echo(f"   - {reason.text}")

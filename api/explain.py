@@ -33,6 +33,7 @@ from engine.records import ContactStop, micros_of
 from engine.rules import STAGES
 from engine.scores import StartingScorer
 from engine.sentences import SENTENCES
+from engine.wording import Reader
 
 PARTS = (
     "value", "response", "optout", "followed", "caused", "cost", "fatigue", "weight", "lever", "priority",
@@ -190,7 +191,7 @@ def _reason(
     reason = Reason(stored["code"], stored["facts"], stored.get("amount"))
     text = reason.code.replace("_", " ")
     if reason.code in SENTENCES:
-        text = words(reason, language=language, now=decision.decided_at, playbook=playbook)
+        text = words(reason, Reader(language, decision.decided_at, None, playbook))
     return {"code": reason.code, "text": text, "facts": dict(reason.facts), "amount": reason.amount}
 
 
@@ -223,9 +224,9 @@ def _again(
     if different:
         return nothing | {"decided_again": f"Deciding again gives another {different}: facts of that time "
                                            "are not there any more as they were."}  # fmt: skip
-    said: dict[str, Any] = {"language": language, "now": decision.decided_at, "playbook": then.playbook}
+    reader = Reader(language, decision.decided_at, None, then.playbook)
     objections = {
-        treatment: [_objection(each, said) for each in why_not(decisions, 0, index, then.playbook)]
+        treatment: [_objection(each, reader) for each in why_not(decisions, 0, index, then.playbook)]
         for index, treatment in enumerate(decisions.treatments)
     }
     turning = what_would_change(situation)
@@ -233,7 +234,7 @@ def _again(
         "decided_again": "Deciding again gives the same.",
         "objections": {treatment: found for treatment, found in objections.items() if found},
         "what_would_change": {
-            "text": list(change_words(turning, **said)),
+            "text": list(change_words(turning, reader)),
             "changes": [vars(change) | {"facts": dict(change.facts)} for change in turning.changes],
             "tried": turning.tried,
         },
@@ -270,6 +271,6 @@ def _different(kept: Mapping[str, Any], again: Mapping[str, Any]) -> str:
     return ""
 
 
-def _objection(objection: Objection, said: Mapping[str, Any]) -> dict[str, Any]:
+def _objection(objection: Objection, reader: Reader) -> dict[str, Any]:
     parts = {"stage": objection.stage, "rule": objection.rule, "facts": dict(objection.facts)}
-    return parts | {"text": objection_words(objection, **said)}
+    return parts | {"text": objection_words(objection, reader)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -12,6 +12,7 @@ from api.service import Turned, WhyNot
 from data.times import to_datetime
 from engine.explanation import Objection, change_words, objection_words, why_not_words
 from engine.playbook import Playbook
+from engine.wording import Reader
 
 
 class ObjectionOut(BaseModel):
@@ -64,36 +65,21 @@ class TurningOut(BaseModel):
     tried: int = Field(description="Changes that were tried.")
 
 
-def why_not_out(
-    found: WhyNot,
-    account_id: str,
-    treatment: str,
-    *,
-    language: str,
-    zone: tzinfo,
-    now: int,
-    playbook: Playbook,
-) -> WhyNotOut:
+def why_not_out(found: WhyNot, account_id: str, treatment: str, reader: Reader) -> WhyNotOut:
     """Why not, in the reader's language."""
 
     def told(each: Objection) -> dict[str, Any]:
-        text = objection_words(each, language=language, now=now, playbook=playbook, zone=zone)
         parts = {"stage": each.stage, "rule": each.rule, "unknown": each.unknown, "facts": dict(each.facts)}
-        return parts | {"text": text, "passed": each.passed}
+        return parts | {"text": objection_words(each, reader), "passed": each.passed}
 
-    summary = ""
-    if found.objections:
-        summary = why_not_words(found.objections, language=language, now=now, playbook=playbook, zone=zone)
     return WhyNotOut(
         account_id=account_id,
         treatment=treatment,
         suggested=bool(found.reasons),
         decided_at=to_datetime(found.decided_at),
-        summary=summary,
+        summary=why_not_words(found.objections, reader) if found.objections else "",
         objections=[ObjectionOut(**_without_passed(told(each))) for each in found.objections],
-        reasons=[
-            reason_out(r, language=language, zone=zone, now=now, playbook=playbook) for r in found.reasons
-        ],
+        reasons=[reason_out(reason, reader) for reason in found.reasons],
         rules=[RuleOut(**told(each)) for each in found.rules],
     )
 
@@ -111,7 +97,7 @@ def turning_out(
         seen: Treatments that the reader may see.
     """
     turning = turned.turning
-    said = change_words(turning, language=language, now=now, playbook=playbook)
+    said = change_words(turning, Reader(language, now, None, playbook))
     return TurningOut(
         account_id=account_id,
         decided_at=to_datetime(turned.decided_at),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -17,7 +17,6 @@ from api.timeline import details_of
 from data.ledger.types import Suggestion, Told
 from data.times import micros, to_datetime
 from engine.explanation import Reason, headline, words
-from engine.playbook import Playbook
 from engine.shared_answers import SharedAnswer
 from engine.wording import Reader, clock, say
 
@@ -214,9 +213,9 @@ class ReadyOut(BaseModel):
     night: str | None = Field(description="The last complete run.")
 
 
-def reason_out(reason: Reason, *, language: str, zone: tzinfo, now: int, playbook: Playbook) -> ReasonOut:
+def reason_out(reason: Reason, reader: Reader) -> ReasonOut:
     """A reason with its sentence."""
-    text = words(reason, language=language, now=now, playbook=playbook, zone=zone)
+    text = words(reason, reader)
     return ReasonOut(code=reason.code, text=text, facts=dict(reason.facts), amount=reason.amount)
 
 
@@ -232,10 +231,10 @@ def form_answers_out(told: Told) -> FormAnswersOut:
 
 
 def suggestion_out(
-    suggestion: Suggestion, *, language: str, zone: tzinfo, now: int, playbook: Playbook,
-    told: Iterable[Told] = (), answers: Iterable[SharedAnswer] = (),
-) -> SuggestionOut:  # fmt: skip
-    """A suggestion in the reader's language, its sentences aged to `now` (microseconds UTC) in her zone."""
+    suggestion: Suggestion, reader: Reader, *, told: Iterable[Told] = (), answers: Iterable[SharedAnswer] = ()
+) -> SuggestionOut:
+    """A suggestion in the reader's language, its sentences aged to her moment."""
+    language, playbook = reader.language, reader.playbook
     reasons = tuple(Reason(r["code"], r["facts"], r.get("amount")) for r in suggestion.reasons)
     note = playbook.treatment(suggestion.treatment).note
     return SuggestionOut(
@@ -247,17 +246,9 @@ def suggestion_out(
         role=suggestion.role,
         state=suggestion.state,
         rank=suggestion.rank,
-        headline=headline(
-            suggestion.treatment,
-            reasons,
-            name=suggestion.account_name,
-            language=language,
-            now=now,
-            playbook=playbook,
-            zone=zone,
-        ),
+        headline=headline(suggestion.treatment, reasons, suggestion.account_name, reader),
         note=note.get(language, note.get(playbook.languages[0], "")),
-        reasons=[reason_out(r, language=language, zone=zone, now=now, playbook=playbook) for r in reasons],
+        reasons=[reason_out(reason, reader) for reason in reasons],
         priority=suggestion.priority,
         currency=playbook.currency,
         own=suggestion.source == "person",

@@ -14,6 +14,7 @@ from data.ledger.types import Proposal
 from data.times import to_datetime
 from engine.explanation import Reason, headline
 from engine.playbook import Playbook
+from engine.wording import Reader
 
 
 class SupposedEventIn(Strict):
@@ -66,15 +67,10 @@ def what_if_out(
     supposed: Supposed, account_id: str, *, language: str, zone: tzinfo, playbook: Playbook
 ) -> WhatIfOut:
     """In the reader's language, as of the moment decided for."""
-
-    now = supposed.decided_at
+    reader = Reader(language, supposed.decided_at, zone, playbook)
 
     def shown(proposals: Iterable[Proposal]) -> list[ProposalOut]:
-        return [
-            _proposal_out(one, name=supposed.account_name, language=language, zone=zone, now=now,
-                          playbook=playbook)
-            for one in proposals
-        ]  # fmt: skip
+        return [_proposal_out(one, supposed.account_name, reader) for one in proposals]
 
     return WhatIfOut(
         account_id=account_id,
@@ -84,18 +80,15 @@ def what_if_out(
     )
 
 
-def _proposal_out(
-    proposal: Proposal, *, name: str, language: str, zone: tzinfo, now: int, playbook: Playbook
-) -> ProposalOut:
+def _proposal_out(proposal: Proposal, name: str, reader: Reader) -> ProposalOut:
     reasons = tuple(Reason(r["code"], r["facts"], r.get("amount")) for r in proposal.told)
     return ProposalOut(
         treatment=proposal.treatment,
         channel=proposal.channel,
         role=proposal.role,
         rank=proposal.rank,
-        headline=headline(proposal.treatment, reasons, name=name, language=language, now=now,
-                          playbook=playbook, zone=zone),
-        reasons=[reason_out(r, language=language, zone=zone, now=now, playbook=playbook) for r in reasons],
+        headline=headline(proposal.treatment, reasons, name, reader),
+        reasons=[reason_out(reason, reader) for reason in reasons],
         priority=proposal.priority,
-        currency=playbook.currency,
-    )  # fmt: skip
+        currency=reader.playbook.currency,
+    )

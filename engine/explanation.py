@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import tzinfo
 
 import numpy as np
 
@@ -101,13 +100,8 @@ def _is_nan(value: Value) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def words(reason: Reason, *, language: str, now: int, playbook: Playbook, zone: tzinfo | None = None) -> str:
-    """The reason as a sentence at that moment; in English where the language has none.
-
-    `zone` is the reader's time zone: with it a sentence says "this morning" and "yesterday", without it
-    only how long ago.
-    """
-    reader = Reader(language, now, zone, playbook)
+def words(reason: Reason, reader: Reader) -> str:
+    """The reason as a sentence at the reader's moment; in English where her language has none."""
     against = (reason.amount or 0.0) < 0.0 and reason.code in _FACTS_OF_THE_ACCOUNT
     return (word("against", reader) if against else "") + say(reason.code, reason.facts, reader)
 
@@ -118,19 +112,16 @@ _FACTS_OF_THE_ACCOUNT = frozenset(
 """Codes whose sentence is a fact: where it speaks against the suggestion, that is said before it."""
 
 
-def objection_words(
-    objection: Objection, *, language: str, now: int, playbook: Playbook, zone: tzinfo | None = None
-) -> str:
+def objection_words(objection: Objection, reader: Reader) -> str:
     """The objection as a sentence; a policy's own text, with the facts that it read."""
-    reader = Reader(language, now, zone, playbook)
     kind, _, own = objection.rule.partition(":")
     if objection.passed:
         return _passed(objection, reader)
     code = f"{kind}_unknown" if objection.unknown and f"{kind}_unknown" in SENTENCES else kind
     if kind != "policy":
         return say(code, objection.facts, reader)
-    policy = next((policy for policy in playbook.policies if policy.id == own), None)
-    text = text_in(policy.text, language, own) if policy else isolated(own, language)
+    policy = next((policy for policy in reader.playbook.policies if policy.id == own), None)
+    text = text_in(policy.text, reader.language, own) if policy else isolated(own, reader.language)
     return say(code, {"text": text}, reader) + _facts_read(objection, reader)
 
 
@@ -147,40 +138,35 @@ def _facts_read(objection: Objection, reader: Reader) -> str:
     return f" ({', '.join(read)})" if read else ""
 
 
-def why_not_words(objections: tuple[Objection, ...], *, language: str, now: int, playbook: Playbook,
-                  zone: tzinfo | None = None) -> str:  # fmt: skip
+def why_not_words(objections: tuple[Objection, ...], reader: Reader) -> str:
     """Why a treatment is not suggested in one sentence: by its first objection in funnel order."""
     against = next(each for each in objections if not each.passed)
-    text = objection_words(against, language=language, now=now, playbook=playbook, zone=zone)
-    return say("why_not", {"text": text}, Reader(language, now, zone, playbook))
+    return say("why_not", {"text": objection_words(against, reader)}, reader)
 
 
-def change_words(turning: Turning, *, language: str, now: int, playbook: Playbook) -> tuple[str, ...]:
+def change_words(turning: Turning, reader: Reader) -> tuple[str, ...]:
     """What would change the first choice, nearest first; one sentence that says so where nothing would."""
-    reader = Reader(language, now, None, playbook)
     if not turning.changes:
         return (say("nothing_in_reach", {"tried": turning.tried, "days": DAYS_AHEAD[-1]}, reader),)
     return tuple(say(c.code, {**c.facts, "first": c.first}, reader) for c in turning.changes)
 
 
-def headline(treatment_id: str, reasons: tuple[Reason, ...], *, name: str, language: str, now: int,
-             playbook: Playbook, zone: tzinfo | None = None) -> str:  # fmt: skip
-    """The suggestion's text with {name}, {when} and {trigger} filled in, aged to `now`.
+def headline(treatment_id: str, reasons: tuple[Reason, ...], name: str, reader: Reader) -> str:
+    """The suggestion's text with {name}, {when} and {trigger} filled in, aged to the reader's moment.
 
     {when} is the time of the trigger among the reasons; without one the placeholder goes, and the space
     before it. {trigger} is what the account did, through the channel in which it did it; without a trigger it
     goes, and the space after it.
     """
-    treatment = playbook.treatment(treatment_id)
-    template = text_in(treatment.text, language, treatment.id)
-    reader = Reader(language, now, zone, playbook)
+    treatment = reader.playbook.treatment(treatment_id)
+    template = text_in(treatment.text, reader.language, treatment.id)
     trigger = next((reason for reason in reasons if reason.code in TRIGGERS), None)
     done = "" if trigger is None else _trigger_text(trigger, reader) + " "
     # Filled in before the name, which may contain what looks like a placeholder.
     template = _TRIGGER.sub(lambda _: done, template)
     at = trigger.facts.get("at") if trigger else None
     when = " " + ago(at, reader) if isinstance(at, int) else ""
-    values = {"name": isolated(name, language), "when": when}
+    values = {"name": isolated(name, reader.language), "when": when}
     return _NAME_OR_WHEN.sub(lambda found: values[found[1] or found[2]], template).strip()
 
 

@@ -60,6 +60,11 @@ class Reader:
         return "fa" if self.spoken == "fa" else ""
 
     @cached_property
+    def today(self) -> datetime:
+        """The moment by the clocks of the zone, or UTC."""
+        return _local(self.now, self.zone or UTC)
+
+    @cached_property
     def spoken(self) -> str:
         """The language in which the sentences here are said."""
         return self.language if self.language in LANGUAGES else "en"
@@ -98,7 +103,7 @@ def ago(at: int, reader: Reader) -> str:
     hours = counted("hours_ago", seconds // 3600, reader)
     if reader.zone is None:
         return hours if seconds < 86_400 else counted("days_ago", seconds // 86_400, reader)
-    then, today = _local(at, reader.zone), _local(reader.now, reader.zone)
+    then, today = _local(at, reader.zone), reader.today
     days = (today.date() - then.date()).days
     if days == 0:
         return word("this_morning", reader) if then.hour < 12 <= today.hour else hours
@@ -110,8 +115,7 @@ def ago(at: int, reader: Reader) -> str:
 def clock(at: int, reader: Reader) -> str:
     """The time of day of a moment of the last two days in the reader's zone (microseconds UTC): 10:02, or
     yesterday 10:02."""
-    zone = reader.zone or UTC
-    then, today = _local(at, zone), _local(reader.now, zone)
+    then, today = _local(at, reader.zone or UTC), reader.today
     text = f"{then:%H:%M}"
     text = in_digits(text, reader)
     return text if then.date() == today.date() else f"{word('yesterday', reader)} {text}"

@@ -14,6 +14,7 @@ from api.reading import language_of, zone_of
 from api.service import Service
 from data.ledger.types import User
 from engine.playbook import PlaybookError
+from engine.wording import Reader
 
 router = APIRouter(
     prefix="/v1",
@@ -38,10 +39,7 @@ def why_not(account: ReadableAccount, treatment: TreatmentId, user: SignedIn, se
         service.why_not(account, treatment),
         account,
         treatment,
-        language=language_of(user, playbook),
-        zone=zone_of(user, playbook),
-        now=service.clock(),
-        playbook=playbook,
+        Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook),
     )
 
 

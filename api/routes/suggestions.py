@@ -82,8 +82,8 @@ def suggest_own(account: ReadableAccount, body: IdeaIn, user: SignedIn, service:
     try:
         found = suggest(body.idea(account), user, service)
     except NotAllowedError as error:
-        language, zone = language_of(user, playbook), zone_of(user, playbook)
-        said = why_not_words(error.objections, language=language, now=now, playbook=playbook, zone=zone)
+        reader = Reader(language_of(user, playbook), now, zone_of(user, playbook), playbook)
+        said = why_not_words(error.objections, reader)
         raise HttpProblem(HTTPStatus.CONFLICT, said, for_reader=True) from None
     return shown_to([found], user, service)[0]
 
@@ -169,10 +169,9 @@ def shown_to(found: Iterable[Suggestion], user: User, service: Service) -> list[
     told = service.ledger.told(accounts, after=forms_since(now)) if accounts else []
     notes = service.ledger.field_notes_of(accounts, after=notes_since(now)) if playbook.answers else []
     roles = people_seen(service, user)[1] if told or notes else ()
-    language, zone = language_of(user, playbook), zone_of(user, playbook)
+    reader = Reader(language_of(user, playbook), now, zone_of(user, playbook), playbook)
     return [
-        suggestion_out(suggestion, language=language, zone=zone, now=now, playbook=playbook,
-                       told=forms_for(suggestion, told, roles, playbook),
+        suggestion_out(suggestion, reader, told=forms_for(suggestion, told, roles, playbook),
                        answers=answers_for(suggestion, notes, roles, playbook))
         for suggestion in listed
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from engine.playbook import Playbook
 from engine.reasons import REASON_CODES
 from engine.scoring import LearnedScorer, Scorer
 from engine.sentences import LANGUAGES
+from engine.wording import Reader
 from tests.engine.books import settings as book_settings
 from tests.engine.builders import (
     NOW,
@@ -137,7 +138,7 @@ def test_it_can_be_said(code: str, language: str) -> None:
     result = scene.decided()
 
     for reason in why(result, 0, index(result, scene.treatment), scene.rules):
-        sentence = words(reason, language=language, now=NOW, playbook=scene.rules)
+        sentence = words(reason, Reader(language, NOW, None, scene.rules))
 
         assert sentence
         assert not re.search(r"[{}]|\bnan\b|not known|نامعلوم|غير معروف", sentence)

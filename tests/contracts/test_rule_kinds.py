@@ -15,6 +15,7 @@ from engine.playbook import ContactLimit, Equivalent, Playbook, Suppression, Top
 from engine.policies import RULE_KINDS, STAGES
 from engine.records import ContactStop, Moments
 from engine.sentences import LANGUAGES
+from engine.wording import Reader
 from tests.engine.builders import (
     NOW,
     TREATMENTS,
@@ -135,7 +136,7 @@ def test_it_can_be_said(code: str, language: str) -> None:
     result = scene.decided()
 
     for objection in why_not(result, 0, index(result, scene.treatment), scene.rules):
-        sentence = objection_words(objection, language=language, now=NOW, playbook=scene.rules)
+        sentence = objection_words(objection, Reader(language, NOW, None, scene.rules))
 
         assert sentence
         assert not re.search(r"[{}]|\bNone\b|\bnan\b", sentence)
@@ -160,7 +161,7 @@ def test_it_can_be_said_of_every_treatment_passed_or_not(code: str, language: st
     for treatment in range(1, len(result.treatments)):
         for each in every_rule(result, 0, treatment, scene.rules):
             assert json.loads(json.dumps(dict(each.facts), allow_nan=False)) == dict(each.facts)
-            sentence = objection_words(each, language=language, now=NOW, playbook=scene.rules)
+            sentence = objection_words(each, Reader(language, NOW, None, scene.rules))
             assert sentence
             assert not re.search(r"[{}]|\bnan\b", sentence)
 

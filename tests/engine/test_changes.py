@@ -15,6 +15,7 @@ from engine.features import FeatureSet
 from engine.playbook import ContactLimit, Playbook, Suppression
 from engine.scoring import LearnedScorer, Scorer, StartingScorer, learned_scorer
 from engine.sentences import LANGUAGES
+from engine.wording import Reader
 from tests.engine.builders import (
     ATTRIBUTES,
     NOW,
@@ -173,7 +174,7 @@ def test_where_nothing_helps_that_is_said() -> None:
 
     assert (turning.first, turning.changes) == ("none", ())
     assert turning.tried > 10
-    assert change_words(turning, language="en", now=NOW, playbook=CALM) == (
+    assert change_words(turning, Reader("en", NOW, None, CALM)) == (
         f"Nothing within reach changes it: {turning.tried} single changes were tried, time up to 90 days "
         "ahead among them.",
     )
@@ -235,7 +236,7 @@ def test_every_kind_of_change_can_be_said(language: str) -> None:
              "value": "B", "now": None, "amount": 12.5}  # fmt: skip
     changes = tuple(Change(code, facts, 1.0, "visit_news") for code in CHANGE_KINDS)
 
-    said = change_words(Turning("none", changes, 9), language=language, now=NOW, playbook=CALM)
+    said = change_words(Turning("none", changes, 9), Reader(language, NOW, None, CALM))
 
     assert len(set(said)) == len(CHANGE_KINDS)
     assert all(sentence and "{" not in sentence for sentence in said)

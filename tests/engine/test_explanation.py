@@ -11,6 +11,7 @@ import pytest
 from engine.decide import Decisions
 from engine.explanation import Objection, Reason, headline, objection_words, why, why_not, words
 from engine.playbook import ContactLimit, Playbook, Suppression, Topic
+from engine.wording import Reader
 from tests.engine.builders import (
     NOW,
     TREATMENTS,
@@ -46,7 +47,7 @@ def said(
     thing: Reason | Objection, language: str = "en", now: int = NOW, rules: Playbook | None = None
 ) -> str:
     speak = words if isinstance(thing, Reason) else objection_words
-    return speak(thing, language=language, now=now, playbook=rules or playbook())
+    return speak(thing, Reader(language, now, None, rules or playbook()))
 
 
 def test_what_the_customer_has_just_read_is_told_first() -> None:
@@ -300,8 +301,7 @@ def test_with_a_time_zone_a_sentence_says_this_morning_and_yesterday(
     read = NOW + hour_read * HOUR - HOUR * 7 // 2
     reason = Reason("last_contact", {"channel": "visit", "at": read})
 
-    sentence = words(reason, language="en", now=read + hours_later * HOUR, playbook=playbook(),
-                     zone=ZoneInfo("Asia/Tehran"))  # fmt: skip
+    sentence = words(reason, Reader("en", read + hours_later * HOUR, ZoneInfo("Asia/Tehran"), playbook()))
 
     assert sentence == f"Last contact (Visit): {spoken}."
 
@@ -354,7 +354,7 @@ def test_a_headline_fills_name_and_time_and_nothing_else(
     """A name is data: braces in it must neither break the sentence nor be filled again."""
     found = (Reason("read_topic", {"topic": "safety", "at": NOW - 180_000_000}),) if reasons_given else ()
 
-    line = headline("visit_safety", found, name="Dr {when}", language="en", now=NOW, playbook=with_text(text))
+    line = headline("visit_safety", found, "Dr {when}", Reader("en", NOW, None, with_text(text)))
 
     assert line == expected
 
@@ -379,7 +379,7 @@ def test_a_headline_says_what_happened_through_the_channel_where_it_happened(
     facts = {"topic": "safety", "at": NOW - 180_000_000} | ({"channel": channel} if channel else {})
     found = (Reason(code, facts),) if code else ()
 
-    line = headline("visit_safety", found, name="Dr A", language="en", now=NOW, playbook=rules)
+    line = headline("visit_safety", found, "Dr A", Reader("en", NOW, None, rules))
 
     assert line == expected
 
@@ -390,7 +390,7 @@ def test_a_name_in_a_right_to_left_sentence_is_isolated() -> None:
         replace(t, text={"en": "Visit {name}.", "ar": "زيارة {name}."}) for t in TREATMENTS
     ))  # fmt: skip
 
-    line = headline("visit_safety", (), name="Dr Olfat", language="ar", now=NOW, playbook=rules)
+    line = headline("visit_safety", (), "Dr Olfat", Reader("ar", NOW, None, rules))
 
     assert line == "زيارة \u2068Dr Olfat\u2069."
 
@@ -400,12 +400,12 @@ def test_a_column_is_called_as_the_playbook_calls_it() -> None:
     rules = playbook(columns={"online_hours": {"en": "hours online", "ar": "ساعات الاتصال"}})
     facts = {"attribute": "online_hours", "value": 5.0}
 
-    said = {one: words(Reason("profile", facts), language=one, now=NOW, playbook=rules)
+    said = {one: words(Reason("profile", facts), Reader(one, NOW, None, rules))
             for one in ("en", "ar", "fa")}  # fmt: skip
     sized = playbook(column_values={"size": {"solo": {"en": "alone", "ar": "عيادة فردية"}}})
-    valued = [words(Reason("profile", {"attribute": column, "value": "solo"}), language="ar", now=NOW,
-                    playbook=sized) for column in ("size", "industry")]  # fmt: skip
-    unnamed = words(Reason("profile", facts), language="ar", now=NOW, playbook=playbook())
+    valued = [words(Reason("profile", {"attribute": column, "value": "solo"}),
+                    Reader("ar", NOW, None, sized)) for column in ("size", "industry")]  # fmt: skip
+    unnamed = words(Reason("profile", facts), Reader("ar", NOW, None, playbook()))
 
     assert said == {
         "en": "About the account: hours online = 5.",

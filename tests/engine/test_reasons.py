@@ -20,6 +20,7 @@ from engine.playbook import Playbook
 from engine.reasons import Reason
 from engine.records import DAY_MICROS, Floats
 from engine.scoring import LEARNERS, LearnedScorer, StartingScorer, learned_scorer
+from engine.wording import Reader
 from tests.engine.builders import (
     ATTRIBUTES,
     NOW,
@@ -236,7 +237,7 @@ def test_a_fact_that_lowers_the_priority_is_said_to_be_against_it() -> None:
     reasons = told(result, "visit_safety")
 
     against, for_it = (
-        words(reasons[code], language="en", now=NOW, playbook=RULES) for code in ("contacts", "profile")
+        words(reasons[code], Reader("en", NOW, None, RULES)) for code in ("contacts", "profile")
     )
 
     assert against == "Against it: Our contacts in the last 7 days, all channels: 1; the last: 6 days ago."
@@ -284,7 +285,7 @@ def test_similar_accounts_are_counted_in_the_own_segment_and_by_channel_where_a_
     )
 
     news, safety = told(of_a, "visit_news"), told(of_a, "visit_safety")
-    assert words(news["similar_responded"], language="en", now=NOW, playbook=RULES) == (
+    assert words(news["similar_responded"], Reader("en", NOW, None, RULES)) == (
         "14 of 20 similar accounts responded to this message (Visit) within 365 days; counted 1 day ago."
     )
     assert news["similar_responded"].amount is None

@@ -17,6 +17,7 @@ from engine.plan_settings import Minimum
 from engine.playbook import PlaybookError, parse_playbook
 from engine.records import History, Moments
 from engine.shadow_prices import ShadowPrices, charges
+from engine.wording import Reader
 from tests.engine.builders import (
     ATTRIBUTES,
     NOW,
@@ -81,7 +82,7 @@ def test_what_the_price_kept_away_says_so_in_words() -> None:
     assert told.rule == "below_price"
     assert told.facts["charge"] == 305.0
     assert told.facts["short_of"] == pytest.approx(305.0 - float(found.priority.priority[0, visit]))
-    assert "305" in objection_words(told, language="en", now=NOW, playbook=playbook())
+    assert "305" in objection_words(told, Reader("en", NOW, None, playbook()))
     left = left_out(
         found.priority.ranked, found.objections.eligible, found.ranking, None, found.priority.charge
     )

@@ -17,6 +17,7 @@ from engine.playbook import Playbook
 from engine.records import EngineError
 from engine.scoring import LearnedScorer, learned_scorer
 from engine.stopping import Going, going_on
+from engine.wording import Reader
 from tests.engine.builders import ATTRIBUTES, NOW, TREATMENTS, history, playbook, touchpoint
 from tests.engine.deciding import READY, decided, index
 from tests.engine.random_histories import random_history, random_moments
@@ -76,7 +77,7 @@ def test_a_proven_stop_stands_on_the_list_with_its_parts_and_interval() -> None:
 
     assert STOP in result.ranking.places[0]
     reason = next(r for r in why(result, 0, STOP, CALM) if r.code == "stop_saving")
-    assert words(reason, language="en", now=NOW, playbook=CALM) == (
+    assert words(reason, Reader("en", NOW, None, CALM)) == (
         "Within 60 days about 4 contacts would follow: they would bring 14 EUR and cost 3.44 EUR; the risk "
         "of an opt-out (34%) costs 172 EUR. Stopping saves 162 EUR (from 128 EUR to 195 EUR)."
     )
@@ -90,7 +91,7 @@ def test_what_chance_alone_explains_is_not_promoted_and_says_so() -> None:
     assert result.priority.priority[0, STOP] == 0.0
     (against,) = why_not(result, 0, STOP, CALM)
     assert against.rule == "not_proven"
-    assert objection_words(against, language="en", now=NOW, playbook=CALM) == (
+    assert objection_words(against, Reader("en", NOW, None, CALM)) == (
         "Stopping would save 162 EUR, but that may be chance; it waits for more evidence."
     )
     counted = dict(result.funnel().filter(stage="arbitration").select("rule", "removed").iter_rows())
