@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Callable
@@ -51,7 +52,14 @@ def run_server(settings: Settings, *, announce: Callable[[str], None] | None = N
 
 
 class _Server(uvicorn.Server):
-    """Ends open streams when it is stopped; they would end by themselves only after minutes."""
+    """Leaves what was read to serve to itself, and ends open streams when it is stopped; they would end by
+    themselves only after minutes."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to answer. What is there now stays: to look for garbage in it would hold requests up."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Finish what has begun."""

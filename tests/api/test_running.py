@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import re
 import signal
@@ -15,12 +17,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
+import uvicorn
+from fastapi import FastAPI
 
+from api.server import _Server, hold_port
 from data.ledger.ledger import Ledger
 from data.ledger.types import LedgerError
 from data.live import history_of
@@ -268,3 +274,23 @@ def test_a_stopped_server_finishes_what_it_has_begun(tmp_path: Path) -> None:
     assert (stored, process.returncode) == (["late"], 0)
     assert seconds < 15
     assert [line for line in log.splitlines() if not line.startswith("{")] == []
+
+
+def test_garbage_is_not_looked_for_in_what_was_read_to_serve() -> None:
+    """A look through the whole playbook, release and modules would hold up a request in a thousand."""
+    app = FastAPI()
+    app.state.feed = SimpleNamespace(stop=lambda: None)
+    server, held = _Server(uvicorn.Config(app, lifespan="off")), hold_port("127.0.0.1", 0)
+
+    async def frozen() -> int:
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup(sockets=[held])
+        found = gc.get_freeze_count()
+        await server.shutdown(sockets=[held])
+        return found
+
+    try:
+        assert asyncio.run(frozen()) > len(gc.get_objects())
+    finally:
+        gc.unfreeze()
