@@ -81,9 +81,9 @@ class LearnedScorer:
     def score(self, features: Features) -> Scores:
         """Score all pairs. Raises EngineError when a feature of the release is missing."""
         theirs = _recoded(features, self.parts)
-        share, (own, places) = self._share_done, self._own
+        own, places = self._own
         scores = Scores(
-            value=_of_doing(self._values(theirs, own, places), share),
+            value=self._values(theirs, own, places),
             response=self._responses(theirs, own, places),
             optout=alike(features, starting_optout(self.playbook)),
             followed=alike(features, self._followed),
@@ -176,9 +176,11 @@ class LearnedScorer:
         return LEARNERS[self.parts.learner].terms(self.parts, treatment, learned)
 
     def _values(self, features: Features, own: Ints, places: Ints) -> Floats:
+        """Of doing, also where the release's effects are those of suggesting."""
         learned = LEARNERS[self.parts.learner].values(self.parts, features, own, places)
+        share = self._share_done
         values = learned[:, :1] + self._unlearned[0][None, :]
-        values[:, own] = learned
+        values[:, own] = _of_doing(learned, None if share is None else share[own])
         return values
 
     def _with_stops(self, scores: Scores, features: Features) -> Scores:

@@ -113,6 +113,8 @@ def test_what_an_unlearned_message_is_worth_is_of_doing_too() -> None:
             (s.score(known).value[:, place] - s.score(known).value[:, 0])[0] for s in (doing, suggesting)
         ]
         assert caused[1] > caused[0]
+        of_it = suggesting.contributions(known, np.arange(1), place)
+        assert of_it.constant[0] + of_it.features[0].sum() == pytest.approx(caused[1], abs=1e-9)
 
 
 def test_a_release_whose_effects_are_of_something_else_is_refused() -> None:
