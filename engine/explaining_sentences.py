@@ -98,6 +98,17 @@ EXPLAINING: dict[str, dict[str, str]] = {
         "fa": "ارزش مورد انتظار نسبت به عدم تماس: {caused:money}، از آن {general:money} برای هر مشتری؛ "
               "هزینه: {cost:money}؛ خطر انصراف: {fatigue:money} ({evidence:cases}).",
     },
+    "inherited_value": {
+        "en": "Too few cases of its own yet. By what similar messages bring: {caused:money} more than no "
+              "contact, {general:money} of it with any account; cost {cost:money}, risk of an opt-out "
+              "{fatigue:money}.",
+        "ar": "البيانات لا تكفي بعد. القيمة المتوقعة قياسًا على رسائل مشابهة مقارنةً بعدم التواصل: "
+              "{caused:money}، منها {general:money} مع أي عميل؛ التكلفة: {cost:money}، "
+              "مخاطر الانسحاب: {fatigue:money}.",
+        "fa": "هنوز دادهٔ کافی نیست. ارزش مورد انتظار بر پایهٔ پیام‌های مشابه نسبت به عدم تماس: "
+              "{caused:money}، از آن {general:money} برای هر مشتری؛ هزینه: {cost:money}؛ "
+              "خطر انصراف: {fatigue:money}.",
+    },
     "similar_responded": {
         "en": "{responded:number} of {contacted:number} similar accounts responded to this message "
               "({channel}) within {days}; counted {at:ago}.",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -157,14 +157,12 @@ def _forests_values(release: ReleaseParts, features: Features, own: Ints, theirs
 def _each_its_own(release: ReleaseParts, features: Features, own: Ints, files: tuple[str, ...]) -> Floats:
     """Scores of forests, each of one treatment; shape (n, files). They are put side by side once, and kept
     with the release for the treatments asked for last."""
-    memory = vars(release).setdefault("joint", {})
-    kept = memory.get(files)
-    if kept is None or kept[0] is not features.set or not (
-        same_table(kept[1], features.treatment) and np.array_equal(kept[2], own)
-    ):  # fmt: skip
+    memory, asked = vars(release).setdefault("joint", {}), (files, own.tobytes())
+    kept = memory.get(asked)
+    if kept is None or kept[0] is not features.set or not same_table(kept[1], features.treatment):
         joint = joint_of([release.forests[name] for name in files], features, own)
-        kept = memory[files] = (features.set, features.treatment, own.copy(), joint)
-    return score_joint(kept[3], features, len(files))
+        kept = memory[asked] = (features.set, features.treatment, joint)
+    return score_joint(kept[2], features, len(files))
 
 
 def _effect_values(release: ReleaseParts, features: Features, own: Ints, theirs: Ints) -> Floats:
@@ -248,18 +246,21 @@ class LearnerReader:
             (`engine.contributions`), so that reasons add up to what was ranked; a contract test compares the
             sum with `values`.
         effects: Whether the release has the arrays of `Effects`.
+        reads: What a value follows from: "nothing" of the account; the pair's "row" alone, whichever of the
+            release's treatments it is asked as; or the row and the "treatment".
     """
 
     values: Values
     forests: tuple[str, ...]
     terms: Terms
     effects: bool = False
+    reads: Literal["nothing", "row", "treatment"] = "treatment"
 
 
 LEARNERS: Mapping[str, LearnerReader] = {
-    "best_fixed": LearnerReader(_fixed_values, (), _fixed_terms),
+    "best_fixed": LearnerReader(_fixed_values, (), _fixed_terms, reads="nothing"),
     "linear": LearnerReader(_effect_values, (WITHOUT_FOREST,), _effect_terms, effects=True),
-    "s_learner": LearnerReader(_forest_values, (VALUE_FOREST,), _forest_terms),
+    "s_learner": LearnerReader(_forest_values, (VALUE_FOREST,), _forest_terms, reads="row"),
     "doubly_robust": LearnerReader(
         _effect_values, (WITHOUT_FOREST, EFFECT_FOREST), _effect_terms, effects=True
     ),

@@ -204,6 +204,7 @@ def context_weight(case: Case) -> Iterator[Reason]:
 @reason_kind(
     "expected_value",
     "expected_value_here",
+    "inherited_value",
     "starting_value",
     "expected_saving",
     "stop_saving",
@@ -231,7 +232,8 @@ def expected_value(case: Case) -> Iterator[Reason]:
         code, more = _saving(case)
         facts = facts | more
     elif amounts.drivers and factor:
-        code, facts = "expected_value_here", facts | {"general": amounts.general / factor}
+        code = "expected_value_here" if evidence else "inherited_value"
+        facts = facts | {"general": amounts.general / factor}
     yield Reason(code, facts, amounts.general + amounts.cost + amounts.fatigue)
 
 

@@ -24,6 +24,7 @@ from engine.contributions import (
 from engine.features import Features, FeatureSet
 from engine.following import Following
 from engine.forest import parse_forest
+from engine.inheriting import Inheriting, inheriting
 from engine.peers import Peers
 from engine.playbook import Playbook
 from engine.pooling import Pool, combined
@@ -66,8 +67,8 @@ FORMAT = 2
 class LearnedScorer:
     """A release under a playbook.
 
-    What it has not learned has no contact's value plus what its channel and topic are worth, weighted with
-    the playbook's starting value by the certainty of both.
+    What it has not learned has no contact's value plus what its channel and topic are worth, to all accounts
+    (weighted with the playbook's starting value by the certainty of both) and to this one (`inheriting`).
     """
 
     parts: ReleaseParts
@@ -101,21 +102,29 @@ class LearnedScorer:
         return found[self._ends.stops.index(treatment)]
 
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
-        """Of the release's value of the treatment less that of no contact; what it has not learned is
-        one amount, to which no feature adds. Raises as `score` does."""
+        """Of the release's value of the treatment less that of no contact. Raises as `score` does."""
         asked = self.playbook.treatments[treatment]
         if asked.kind == "stop" and self.parts.stopping is not None:
             values = self.score(features).value[moments]
             return whole(features, values[:, treatment] - values[:, 0])
         if asked.id not in self.parts.treatments or asked.kind == "stop":
-            amount = float(self._unlearned[0][treatment])
-            return ConstantTerm(amount).contributions(features, moments)
+            return self._unlearned_contributions(features, moments, treatment)
         theirs = _recoded(features, self.parts)
         of_it, of_none = self._own_terms(theirs, moments, treatment), self._of_no_contact(theirs, moments)
         share = 1.0 if self._share_done is None else float(self._share_done[treatment])
         return Contributions(
             (of_it.constant - of_none.constant) / share, (of_it.features - of_none.features) / share
         )
+
+    def _unlearned_contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
+        """One amount for all, and what it inherits of accounts."""
+        usual = ConstantTerm(float(self._unlearned[0][treatment])).contributions(features, moments)
+        new = self._inheriting.get(treatment)
+        if new is None:
+            return usual
+        theirs = _recoded(features, self.parts)
+        more = new.contributions(theirs, moments, self._of_no_contact(theirs, moments))
+        return Contributions(usual.constant + more.constant, more.features)
 
     def response_contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
         """Those to the forest's raw score, times the mean slope of the sigmoid between it and its constant:
@@ -181,6 +190,8 @@ class LearnedScorer:
         share = self._share_done
         values = learned[:, :1] + self._unlearned[0][None, :]
         values[:, own] = _of_doing(learned, None if share is None else share[own])
+        for new in self._inheriting.values():
+            values[:, new.treatment] += new.values(features)
         return values
 
     def _with_stops(self, scores: Scores, features: Features) -> Scores:
@@ -273,14 +284,32 @@ class LearnedScorer:
     def _unlearned(self) -> tuple[Floats, Floats]:
         """Worth beyond no contact and its error of every treatment as if it had no cases; shapes (T,)."""
         start, unsure = starting_values(self.playbook), starting_uncertainty(self.playbook)
+        worth, left = combined(*self._pooled, start, unsure)
+        contact = np.array([t.kind == "contact" for t in self.playbook.treatments])
+        return np.where(contact, worth, start), np.where(contact, left, unsure)
+
+    @cached_property
+    def _believed(self) -> Floats:
+        """What the pool counts in that worth beside the starting value, of worth of doing; shape (T,)."""
+        _, error = self._pooled
+        nothing, share = np.zeros(len(error)), self._share_done
+        believed, _ = combined(np.ones(len(error)), error, nothing, starting_uncertainty(self.playbook))
+        return believed if share is None else believed / share
+
+    @cached_property
+    def _pooled(self) -> tuple[Floats, Floats]:
+        """Worth of doing beyond no contact, and its error, by channel and topic; shapes (T,)."""
         effect, error = self.parts.pool.of(
             [t.channel for t in self.playbook.treatments], [t.topic for t in self.playbook.treatments]
         )
-        if (share := self._share_done) is not None:
-            effect, error = effect / share, error / share
-        worth, left = combined(effect, error, start, unsure)
-        contact = np.array([t.kind == "contact" for t in self.playbook.treatments])
-        return np.where(contact, worth, start), np.where(contact, left, unsure)
+        share = self._share_done
+        return (effect, error) if share is None else (effect / share, error / share)
+
+    @cached_property
+    def _inheriting(self) -> Mapping[int, Inheriting]:
+        """Place in the playbook -> a contact that was not learned."""
+        found = inheriting(self.parts, self.playbook, self._believed)
+        return {new.treatment: new for new in found}
 
     def _responses(self, features: Features, own: Ints, places: Ints) -> Floats:
         responses = alike(features, starting_response(self.playbook))

@@ -14,8 +14,8 @@ from engine.reasons import TRIGGERS
 
 EVIDENCE_ROWS = 12
 _WORTH = frozenset({
-    "expected_value", "expected_value_here", "starting_value", "expected_saving", "stop_saving",
-    "expected_response", "context_weight", "other_facts", "held_at_zero", "unproven_at_zero",
+    "expected_value", "expected_value_here", "inherited_value", "starting_value", "expected_saving",
+    "stop_saving", "expected_response", "context_weight", "other_facts", "held_at_zero", "unproven_at_zero",
 })  # fmt: skip
 """Codes of reasons that tell what it is worth and nothing that has happened."""
 _NEWS = frozenset({

@@ -104,6 +104,9 @@ SCENES: dict[str, Scene] = {
     "profile": moved_by("segment"),
     "other_facts": moved_by("segment", "optouts_365d", "inbound_any_7d", "outcomes_30d", "planned_any"),
     "expected_value_here": moved_by("segment"),
+    "inherited_value": replace(
+        moved_by("segment"), scorer=replace(WORTH, adds={"segment": 10.0}, evidence=0)
+    ),
     "held_at_zero": Scene(scorer=replace(WORTH, never_given=("visit_safety",))),
     "similar_responded": Scene(scorer=with_peers("treatments", "visit_safety")),
     "similar_responded_channel": Scene(scorer=with_peers("channels", "visit")),

@@ -1,0 +1,113 @@
+"""What an account adds to the worth of a treatment without cases: what it adds to that of similar ones.
+
+Each learned treatment is asked about the row of the new one: its channel, its topic, and what was lately done
+there. What it says beyond its mean effect is taken to be the sum of a part for all treatments, one for its
+channel and one for its topic, which is how the linear learner learns; so the new one's is known from theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine import numerics
+from engine.contributions import Contributions, added
+from engine.features import Features
+from engine.playbook import Playbook, Treatment
+from engine.readers import LEARNERS, ReleaseParts
+from engine.records import NO_CONTACT, Floats, Ints
+
+_DIGITS = 9
+"""To which weights are rounded: what is left of 0 by the arithmetic is 0."""
+
+
+@dataclass(frozen=True)
+class Inheriting:
+    """A treatment that a release has not learned, and those that it inherits from.
+
+    Attributes:
+        parts: The release.
+        treatment: Place of the new one in the playbook.
+        learned: Places of the others in the release; shape (k,).
+        weights: What each counts, in worth of doing; shape (k,).
+        usual: What they count with their mean effects, which is deducted.
+    """
+
+    parts: ReleaseParts
+    treatment: int
+    learned: Ints
+    weights: Floats
+    usual: float
+
+    def values(self, features: Features) -> Floats:
+        """To be added to the new one's worth, in currency; shape (n,). `features` in the release's codes."""
+        none = self.parts.treatments.index(NO_CONTACT)
+        rows = np.append(0, np.full(len(self.learned), self.treatment))
+        found = LEARNERS[self.parts.learner].values(self.parts, features, rows, np.append(none, self.learned))
+        more = np.full(len(found), -self.usual)
+        for place, weight in enumerate(self.weights, start=1):
+            more += weight * (found[:, place] - found[:, 0])
+        return more
+
+    def contributions(self, features: Features, moments: Ints, of_none: Contributions) -> Contributions:
+        """By the features of the new one's rows; `of_none` are those of no contact at the same moments."""
+        constant, by_feature = np.full(len(moments), -self.usual), np.zeros(of_none.features.shape)
+        for learned, weight in zip(self.learned, self.weights, strict=True):
+            terms = LEARNERS[self.parts.learner].terms(self.parts, self.treatment, int(learned))
+            found = added(terms, features, moments)
+            constant += weight * (found.constant - of_none.constant)
+            by_feature += weight * (found.features - of_none.features)
+        return Contributions(constant, by_feature)
+
+
+def inheriting(parts: ReleaseParts, playbook: Playbook, believed: Floats) -> tuple[Inheriting, ...]:
+    """The contacts of a playbook that a release has not learned; none where its learner tells no accounts
+    apart.
+
+    Args:
+        believed: How much of what similar treatments say is believed of each; 0 = nothing; shape (T,).
+    """
+    reads, known = LEARNERS[parts.learner].reads, {t.id: t for t in playbook.treatments}
+    learned = np.array(
+        [p for p, name in enumerate(parts.treatments) if name in known and known[name].kind == "contact"],
+        dtype=np.int64,
+    )
+    if reads == "nothing" or not len(learned):
+        return ()
+    others, found = [known[parts.treatments[place]] for place in learned], []
+    for place, treatment in enumerate(playbook.treatments):
+        if treatment.kind != "contact" or treatment.id in parts.treatments or not believed[place]:
+            continue
+        counts = weights_of(treatment, others)
+        from_whom, counts = learned[counts != 0.0], counts[counts != 0.0] * believed[place]
+        usual = numerics.total(counts * parts.uplift[from_whom])
+        if reads == "row":  # whoever is asked says the same
+            from_whom, counts = from_whom[:1], np.array([numerics.total(counts)])
+        found.append(Inheriting(parts, place, from_whom, counts, usual))
+    return tuple(found)
+
+
+def weights_of(new: Treatment, others: Sequence[Treatment]) -> Floats:
+    """What each of the others counts where values are a part for all, one by channel and one by topic.
+
+    Least squares over the others; where they leave it open, the smallest parts. A channel or topic that none
+    of them has adds what theirs add on average.
+
+    Returns:
+        Shape (len(others),); adding up to 1.
+
+    Source:
+        Penrose (1956), On best approximate solutions of linear matrix equations.
+    """
+    columns, asked = [np.ones(len(others))], [1.0]
+    for kind in ("channel", "topic"):
+        own, of_others = getattr(new, kind), [getattr(other, kind) for other in others]
+        for level in sorted(set(of_others)):
+            has = np.array([each == level for each in of_others], dtype=np.float64)
+            share = numerics.mean(has)
+            columns.append(has - share)
+            asked.append(float(own == level) - share if own in of_others else 0.0)
+    found: Floats = np.linalg.pinv(np.stack(columns)) @ np.array(asked)
+    return np.round(found, _DIGITS)
