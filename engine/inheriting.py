@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine import numerics
-from engine.contributions import Contributions, added
+from engine.contributions import Contributions, Term, added
 from engine.features import Features
 from engine.playbook import Playbook, Treatment
 from engine.readers import LEARNERS, ReleaseParts
@@ -51,11 +51,15 @@ class Inheriting:
             more += weight * (found[:, place] - found[:, 0])
         return more
 
+    def terms(self) -> list[tuple[Term, ...]]:
+        """What the value of each of the others at the new one's row is the sum of."""
+        terms_of = LEARNERS[self.parts.learner].terms
+        return [terms_of(self.parts, self.treatment, place) for place in self.learned.tolist()]
+
     def contributions(self, features: Features, moments: Ints, of_none: Contributions) -> Contributions:
         """By the features of the new one's rows; `of_none` are those of no contact at the same moments."""
         constant, by_feature = np.full(len(moments), -self.usual), np.zeros(of_none.features.shape)
-        for learned, weight in zip(self.learned, self.weights, strict=True):
-            terms = LEARNERS[self.parts.learner].terms(self.parts, self.treatment, int(learned))
+        for terms, weight in zip(self.terms(), self.weights, strict=True):
             found = added(terms, features, moments)
             constant += weight * (found.constant - of_none.constant)
             by_feature += weight * (found.features - of_none.features)

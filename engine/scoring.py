@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -147,12 +148,14 @@ class LearnedScorer:
     ) -> Iterator[Question]:
         """What `contributions` (or `response_contributions`) of a pair asks forests."""
         asked, forest = self.playbook.treatments[treatment], self.parts.forests.get(RESPONSE_FOREST)
-        terms: tuple[Term, ...] = ()
+        new, terms = self._inheriting.get(treatment), tuple[Term, ...]()
         if asked.id in self.parts.treatments and asked.kind != "stop":
             if not of_response:
                 terms = (*self._terms(treatment), *self._terms(0))
             elif forest is not None:
                 terms = (ForestTerm(forest, treatment),)
+        elif new is not None and not of_response:
+            terms = (*chain.from_iterable(new.terms()), *self._terms(0))
         for term in terms:
             for one in term.forests:
                 yield _recoded(features, self.parts), moment, one

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.contributions import explain_together
 from engine.inheriting import weights_of
 from engine.playbook import Treatment
 from engine.records import Moments
@@ -88,6 +89,20 @@ def test_reasons_add_up_to_what_was_ranked(learner: str, estimand: str) -> None:
     together = found.constant + found.features.sum(axis=1)
     assert together == pytest.approx(caused(own, VISIT_SAFETY)[asked], rel=1e-9, abs=1e-9)
     assert found.features.any() == (learner in TELLING_APART)
+
+
+@pytest.mark.parametrize("learner", sorted(LEARNERS))
+def test_all_that_it_asks_forests_is_known_beforehand(learner: str) -> None:
+    """A list is explained in one call of each forest, which finds the same to the bit."""
+    own, asked = release(learner), np.array([3])
+    alone, together = known_of(), known_of()
+
+    explain_together(own.questions(together, 3, VISIT_SAFETY, of_response=False))
+
+    found, before = (own.contributions(known, asked, VISIT_SAFETY) for known in (together, alone))
+    assert found.features.tobytes() == before.features.tobytes()
+    forests = {id(term.forest) for _, _, term in own.questions(alone, 3, VISIT_SAFETY, of_response=False)}
+    assert len(vars(together).get("explained", {})) == len(forests)
 
 
 @given(st.integers(0, 2**31 - 1), st.sampled_from(TELLING_APART))
