@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import cached_property
@@ -22,7 +22,7 @@ from engine.contributions import (
     through,
     whole,
 )
-from engine.features import Features, FeatureSet
+from engine.features import Features
 from engine.following import Following
 from engine.forest import parse_forest
 from engine.inheriting import Inheriting, inheriting
@@ -39,6 +39,7 @@ from engine.readers import (
     read_effects,
     value_forest_of,
 )
+from engine.recoding import recoded
 from engine.records import NO_CONTACT, Bools, EngineError, Floats, Ints, kept_for
 from engine.scores import (
     Scorer,
@@ -82,7 +83,7 @@ class LearnedScorer:
 
     def score(self, features: Features) -> Scores:
         """Score all pairs. Raises EngineError when a feature of the release is missing."""
-        theirs = _recoded(features, self.parts)
+        theirs = recoded(features, self.parts)
         own, places = self._own
         scores = Scores(
             value=self._values(theirs, own, places),
@@ -99,7 +100,7 @@ class LearnedScorer:
         """What the worth of a stop is made of, given these features' scores; None = it was not learned."""
         if self.parts.stopping is None or treatment not in self._ends.stops:
             return None
-        found = self._worth_of_stops(_going(_recoded(features, self.parts), self), scores)
+        found = self._worth_of_stops(_going(recoded(features, self.parts), self), scores)
         return found[self._ends.stops.index(treatment)]
 
     def contributions(self, features: Features, moments: Ints, treatment: int) -> Contributions:
@@ -110,7 +111,7 @@ class LearnedScorer:
             return whole(features, values[:, treatment] - values[:, 0])
         if asked.id not in self.parts.treatments or asked.kind == "stop":
             return self._unlearned_contributions(features, moments, treatment)
-        theirs = _recoded(features, self.parts)
+        theirs = recoded(features, self.parts)
         of_it, of_none = self._own_terms(theirs, moments, treatment), self._of_no_contact(theirs, moments)
         share = 1.0 if self._share_done is None else float(self._share_done[treatment])
         return Contributions(
@@ -123,7 +124,7 @@ class LearnedScorer:
         new = self._inheriting.get(treatment)
         if new is None:
             return usual
-        theirs = _recoded(features, self.parts)
+        theirs = recoded(features, self.parts)
         more = new.contributions(theirs, moments, self._of_no_contact(theirs, moments))
         return Contributions(usual.constant + more.constant, more.features)
 
@@ -140,7 +141,7 @@ class LearnedScorer:
         if forest is None:
             learned = self.parts.treatments.index(asked.id)
             return ConstantTerm(float(self.parts.response[learned])).contributions(features, moments)
-        raw = ForestTerm(forest, treatment).contributions(_recoded(features, self.parts), moments)
+        raw = ForestTerm(forest, treatment).contributions(recoded(features, self.parts), moments)
         return through(numerics.sigmoid, raw)
 
     def questions(
@@ -158,7 +159,7 @@ class LearnedScorer:
             terms = (*chain.from_iterable(new.terms()), *self._terms(0))
         for term in terms:
             for one in term.forests:
-                yield _recoded(features, self.parts), moment, one
+                yield recoded(features, self.parts), moment, one
 
     def splits(self, feature: str) -> Floats:
         """Where its forests split a number, in no order; empty for a feature that they do not read."""
@@ -453,56 +454,3 @@ def _support(arrays: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) 
     if SUPPORT_FOREST not in texts:
         raise EngineError(f"The release says which pairs are comparable, but has no {SUPPORT_FOREST!r}.")
     return float(_constants(arrays, "support", 1)[0])
-
-
-def _recoded(features: Features, release: ReleaseParts) -> Features:
-    """The features with texts as the release codes them; a level that it does not know is NaN."""
-    return _in_its_codes(features, release) if any(_recoding(release, features.set)) else features
-
-
-@kept_for
-def _in_its_codes(features: Features, release: ReleaseParts) -> Features:
-    account, treatment = _recoding(release, features.set)
-    return replace(
-        features,
-        account=_group_recoded(features.account, account),
-        treatment=_group_recoded(features.treatment, treatment),
-    )
-
-
-_Tables = Sequence[tuple[int, Floats]]
-"""Columns of a group, and what their codes become, the last entry: what is not known."""
-
-
-@kept_for
-def _recoding(release: ReleaseParts, own: FeatureSet) -> tuple[_Tables, _Tables]:
-    """What is coded otherwise in the groups of accounts and treatments. Raises EngineError."""
-    known = frozenset(own.names)
-    for name in release.feature_names:
-        if name not in known:
-            near = get_close_matches(name, own.names, n=1)
-            hint = f", near {near[0]!r}" if near else ""
-            raise EngineError(
-                f"The release reads feature {name!r}, which is not known here{hint}; train a new release."
-            )
-        if (name in own.levels) != (name in release.levels):
-            raise EngineError(f"Feature {name!r} is a text here and a number in the release, or the reverse.")
-    return _tables(own.account, own, release), _tables(own.treatment, own, release)
-
-
-def _tables(names: tuple[str, ...], own: FeatureSet, release: ReleaseParts) -> _Tables:
-    found = []
-    for column, name in enumerate(names):
-        levels = own.levels.get(name, ())
-        if name in release.levels and levels != release.levels[name]:
-            codes = {level: float(code) for code, level in enumerate(release.levels[name])}
-            found.append((column, np.array([*(codes.get(level, np.nan) for level in levels), np.nan])))
-    return found
-
-
-def _group_recoded(group: Floats, tables: _Tables) -> Floats:
-    recoded = group.copy() if tables else group
-    for column, table in tables:
-        place = np.where(np.isnan(group[:, column]), len(table) - 1, group[:, column]).astype(np.int64)
-        recoded[:, column] = table[place]
-    return recoded
