@@ -113,5 +113,5 @@ def weights_of(new: Treatment, others: Sequence[Treatment]) -> Floats:
             share = numerics.mean(has)
             columns.append(has - share)
             asked.append(float(own == level) - share if own in of_others else 0.0)
-    found: Floats = np.linalg.pinv(np.stack(columns)) @ np.array(asked)
-    return np.round(found, _DIGITS)
+    parts = np.linalg.pinv(np.stack(columns)) * np.array(asked)
+    return np.round(np.array([numerics.total(row) for row in parts]), _DIGITS)
