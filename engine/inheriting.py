@@ -7,7 +7,7 @@ channel and one for its topic, which is how the linear learner learns; so the ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,10 @@ from engine.playbook import Playbook, Treatment
 from engine.readers import LEARNERS, ReleaseParts
 from engine.records import NO_CONTACT, Floats, Ints
 
-_DIGITS = 9
-"""To which weights are rounded: what is left of 0 by the arithmetic is 0."""
+TURNS = 100
+"""Between channels and topics: far more than parts need to settle where treatments share them."""
+_DIGITS = 6
+"""To which weights are rounded: what is left of 0 is 0."""
 
 
 @dataclass(frozen=True)
@@ -80,11 +82,11 @@ def inheriting(parts: ReleaseParts, playbook: Playbook, believed: Floats) -> tup
     )
     if reads == "nothing" or not len(learned):
         return ()
-    others, found = [known[parts.treatments[place]] for place in learned], []
+    parts_of, found = Additive.of([known[parts.treatments[place]] for place in learned]), []
     for place, treatment in enumerate(playbook.treatments):
         if treatment.kind != "contact" or treatment.id in parts.treatments or not believed[place]:
             continue
-        counts = weights_of(treatment, others)
+        counts = parts_of.weights(treatment)
         from_whom, counts = learned[counts != 0.0], counts[counts != 0.0] * believed[place]
         usual = numerics.total(counts * parts.uplift[from_whom])
         if reads == "row":  # whoever is asked says the same
@@ -93,25 +95,46 @@ def inheriting(parts: ReleaseParts, playbook: Playbook, believed: Floats) -> tup
     return tuple(found)
 
 
-def weights_of(new: Treatment, others: Sequence[Treatment]) -> Floats:
-    """What each of the others counts where values are a part for all, one by channel and one by topic.
+@dataclass(frozen=True)
+class Additive:
+    """What each of some treatments counts in the parts that their values are sums of; each of shape (k,).
 
-    Least squares over the others; where they leave it open, the smallest parts. A channel or topic that none
-    of them has adds what theirs add on average.
-
-    Returns:
-        Shape (len(others),); adding up to 1.
-
-    Source:
-        Penrose (1956), On best approximate solutions of linear matrix equations.
+    Attributes:
+        common: In the part for all.
+        by_channel, by_topic: In what a channel, or a topic, adds to that; on average over the treatments 0.
     """
-    columns, asked = [np.ones(len(others))], [1.0]
-    for kind in ("channel", "topic"):
-        own, of_others = getattr(new, kind), [getattr(other, kind) for other in others]
-        for level in sorted(set(of_others)):
-            has = np.array([each == level for each in of_others], dtype=np.float64)
-            share = numerics.mean(has)
-            columns.append(has - share)
-            asked.append(float(own == level) - share if own in of_others else 0.0)
-    parts = np.linalg.pinv(np.stack(columns)) * np.array(asked)
-    return np.round(np.array([numerics.total(row) for row in parts]), _DIGITS)
+
+    common: Floats
+    by_channel: Mapping[str, Floats]
+    by_topic: Mapping[str, Floats]
+
+    @classmethod
+    def of(cls, treatments: Sequence[Treatment]) -> Additive:
+        """Least squares, by turns: what a channel adds is the mean of what the topics leave, and vice versa.
+
+        Source:
+            Buja, Hastie and Tibshirani (1989), Linear Smoothers and Additive Models (backfitting).
+        """
+        own, common = np.eye(len(treatments)), np.full(len(treatments), 1.0 / len(treatments))
+        channels, topics = ([getattr(t, kind) for t in treatments] for kind in ("channel", "topic"))
+        by_channel: Mapping[str, Floats] = {}
+        by_topic: Mapping[str, Floats] = dict.fromkeys(topics, np.zeros(len(treatments)))
+        for _ in range(TURNS):
+            by_channel = _means(channels, [own[i] - common - by_topic[t] for i, t in enumerate(topics)])
+            by_topic = _means(topics, [own[i] - common - by_channel[c] for i, c in enumerate(channels)])
+        return cls(common, by_channel, by_topic)
+
+    def weights(self, treatment: Treatment) -> Floats:
+        """What each counts in the value of another treatment; shape (k,), adding up to 1. A channel or topic
+        that none of them has adds nothing."""
+        nothing = np.zeros(len(self.common))
+        more = self.by_channel.get(treatment.channel, nothing) + self.by_topic.get(treatment.topic, nothing)
+        return np.round(self.common + more, _DIGITS)
+
+
+def _means(names: Sequence[str], rows: Sequence[Floats]) -> dict[str, Floats]:
+    """The mean of the rows of each name."""
+    found: dict[str, Floats] = {}
+    for name, row in zip(names, rows, strict=True):
+        found[name] = found[name] + row if name in found else row
+    return {name: row / names.count(name) for name, row in found.items()}

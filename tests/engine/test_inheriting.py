@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.contributions import explain_together
-from engine.inheriting import weights_of
+from engine.inheriting import Additive
 from engine.playbook import Treatment
 from engine.records import Moments
 from engine.scoring import LEARNERS, LearnedScorer, learned_scorer, value_forest_of
@@ -121,20 +121,26 @@ def test_an_account_alone_inherits_as_in_a_batch(seed: int, learner: str) -> Non
 
 def test_sums_of_parts_are_found_again() -> None:
     """Visits add 10, e-mails 2; topic b adds 5 more than a: a visit about b was never made."""
-    others = [one("visit", "a"), one("email", "a"), one("email", "b")]
+    parts = Additive.of([one("visit", "a"), one("email", "a"), one("email", "b")])
     worth = np.array([10.0, 2.0, 7.0])
 
-    assert weights_of(one("visit", "b"), others) @ worth == pytest.approx(15.0)
-    assert weights_of(one("fax", "b"), others).sum() == pytest.approx(1.0)
-    assert weights_of(one("email", "a"), others).tolist() == [0.0, 1.0, 0.0]
-    assert weights_of(one("fax", "c"), others) @ worth == pytest.approx(worth.mean(), abs=2.0)
+    assert parts.weights(one("visit", "b")) @ worth == pytest.approx(15.0, abs=1e-4)
+    assert parts.weights(one("email", "a")) @ worth == pytest.approx(2.0, abs=1e-4)
+    assert parts.weights(one("fax", "b")).sum() == pytest.approx(1.0, abs=1e-5)
 
 
-def test_without_any_in_common_all_count_alike() -> None:
+def test_without_anything_in_common_all_count_alike() -> None:
     """A channel and a topic that nobody has had."""
-    others = [one("visit", "a"), one("email", "b")]
+    parts = Additive.of([one("visit", "a"), one("email", "b"), one("email", "c")])
 
-    assert weights_of(one("fax", "c"), others) == pytest.approx([0.5, 0.5])
+    assert parts.weights(one("fax", "d")) == pytest.approx([1 / 3] * 3, abs=1e-6)
+
+
+def test_only_one_of_its_channel_is_followed_in_what_the_channel_adds() -> None:
+    """All on one topic: an e-mail on another one is an e-mail, whatever visits bring to whom."""
+    parts = Additive.of([one("email", "news"), one("visit", "news")])
+
+    assert parts.weights(one("email", "safety")).tolist() == [1.0, 0.0]
 
 
 def one(channel: str, topic: str) -> Treatment:
