@@ -30,6 +30,7 @@ class Found:
     Attributes:
         cells: What is shown.
         older: Cells that are not, because others of their figure are of newer code.
+        taken: Cells of older code that count as of newer code, because what was measured again was the same.
         claims, coverage: Lines of `certainty`, of each world those of one code.
     """
 
@@ -37,6 +38,7 @@ class Found:
     claims: Sequence[Mapping[str, object]]
     coverage: Sequence[Mapping[str, object]]
     older: Sequence[Cell] = ()
+    taken: Sequence[Cell] = ()
 
     @classmethod
     def of(cls, results: Results) -> Found:
@@ -54,7 +56,8 @@ class Found:
             for what in ("claim", "coverage")
         ]  # fmt: skip
         shown = {result.cell: result for result in cells}
-        return cls(shown, *certainty, [r.cell for r in every if r.cell not in shown])
+        older = [result.cell for result in every if result.cell not in shown]
+        return cls(shown, *certainty, older, [cell for cell in results.taken() if cell in shown])
 
     @property
     def who(self) -> list[str]:

@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -77,6 +77,11 @@ class Result:
         return self.code == code_of(self.cell.who)
 
     @property
+    def figures(self) -> tuple[object, ...]:
+        """All that was measured but the time."""
+        return self.value, self.oracle, self.best_fixed, self.logged, self.note
+
+    @property
     def gain(self) -> float:
         """The oracle's gain over the best fixed action, in currency per decision."""
         return self.oracle - self.best_fixed
@@ -87,6 +92,19 @@ class Result:
         if self.value is None or self.gain <= 0.0:
             return float("nan")
         return (self.value - self.best_fixed) / self.gain
+
+
+_Figure = tuple[str, int, str, str]
+"""World, number of cases, who learned, and the code."""
+
+
+def _last(result: Result, now: Mapping[_Figure, str]) -> str:
+    """The newest code that the result counts as measured with."""
+    code, cell, seen = result.code, result.cell, set[str]()
+    while code not in seen and (newer := now.get((cell.world, cell.cases, cell.who, code))):
+        seen.add(code)
+        code = newer
+    return code
 
 
 class Results:
@@ -124,13 +142,42 @@ class Results:
                     yield line
 
     def add_cell(self, result: Result) -> None:
-        """Append a finished cell."""
+        """Append a finished cell and, where other code had measured it, whether its figures are the same."""
+        before = self._newest().get(result.cell)
+        if before is not None and before.code != result.code and result.of_today:
+            same = before.figures == result.figures
+            codes = {"code": before.code, "now": result.code}
+            self.add("again", {"cell": asdict(result.cell), **codes, "same": same})
         self.add("cell", asdict(result))
 
     def cells(self) -> dict[Cell, Result]:
-        """The newest result of every cell, one of today's code before any other."""
-        lines = (Result(**{**line, "cell": Cell(**line["cell"])}) for line in self.lines("cell"))  # type: ignore[arg-type]
-        return {result.cell: result for result in sorted(lines, key=lambda result: result.of_today)}
+        """The newest result of every cell, one of today's code before any other.
+
+        A figure is a world, a number of cases and who learned. Where seeds of a figure were measured again
+        with newer code and all gave the same to the bit, its other seeds count as measured with that code.
+        """
+        now = self._same_as()
+        return {cell: replace(result, code=_last(result, now)) for cell, result in self._newest().items()}
+
+    def taken(self) -> list[Cell]:
+        """Cells that count as measured with newer code than they were."""
+        now = self._same_as()
+        return [cell for cell, result in self._newest().items() if _last(result, now) != result.code]
+
+    def _newest(self) -> dict[Cell, Result]:
+        now = self._same_as()
+        lines = [Result(**{**line, "cell": Cell(**line["cell"])}) for line in self.lines("cell")]  # type: ignore[arg-type]
+        lines.sort(key=lambda result: _last(result, now) == code_of(result.cell.who))
+        return {result.cell: result for result in lines}
+
+    def _same_as(self) -> dict[_Figure, str]:
+        """Figure and code -> newer code that gave the same wherever it was tried."""
+        found: dict[tuple[_Figure, str], bool] = {}
+        for line in self.lines("again"):
+            cell = Cell(**line["cell"])  # type: ignore[arg-type]
+            both = (cell.world, cell.cases, cell.who, str(line["code"])), str(line["now"])
+            found[both] = found.get(both, True) and bool(line["same"])
+        return {figure: now for (figure, now), same in found.items() if same}
 
     def certainty(self, what: str) -> list[dict[str, object]]:
         """The newest "claim" or "coverage" of every world and seed, one of today's code before any other."""
@@ -146,13 +193,17 @@ class Results:
     def keep(self) -> None:
         """Write what is newest of everything into the tracked file, in an order that makes small changes."""
         assert self.tracked is not None
-        cells = [{"kind": "cell", **asdict(result)} for _, result in sorted(self.cells().items())]
+        cells = [{"kind": "cell", **asdict(result)} for _, result in sorted(self._newest().items())]
+        again = sorted(
+            {json.dumps({"kind": "again", **line}, sort_keys=True) for line in self.lines("again")}
+        )
         others = [
             {"kind": what, **line}
             for what in ("claim", "coverage")
             for line in sorted(self.certainty(what), key=lambda line: (str(line["world"]), line["seed"]))
         ]
-        text = "".join(json.dumps(line, sort_keys=True) + "\n" for line in cells + others)
+        lines = [*(json.dumps(line, sort_keys=True) for line in cells + others), *again]
+        text = "".join(line + "\n" for line in lines)
         beside = self.tracked.with_suffix(".new")
         beside.write_text(text, encoding="utf-8")
         beside.replace(self.tracked)

@@ -62,6 +62,11 @@ def _other_code(found: Found) -> str:
     for commit in sorted({result.commit for result in others}):
         mine = [result.cell for result in others if result.commit == commit]
         said += f"\n\nOf other code than this checkout's, commit {commit or 'unknown'}: {_named(mine)}."
+    if found.taken:
+        said += (
+            "\n\nOf older code, but counted as of newer, because other seeds of the same figure were "
+            f"measured again with that and gave the same to the bit: {_named(found.taken)}."
+        )
     if found.older:
         said += f"\n\nNot shown, because other seeds were measured with newer code: {_named(found.older)}."
     return said

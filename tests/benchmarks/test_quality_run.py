@@ -113,6 +113,32 @@ def test_no_figure_is_a_mean_over_two_codes_and_what_is_of_other_code_is_named(t
     assert "measured with newer code: 3 cells (`randomised` 20,000 (3))." in text
 
 
+def test_old_seeds_count_where_seeds_measured_again_gave_the_same_to_the_bit(tmp_path: Path) -> None:
+    """A change that changes nothing does not cost days; one seed that differs costs them all."""
+    old = [replace(result(seed=seed, value=120.0), code="old", commit="0ld") for seed in (1, 2, 3)]
+    other = [replace(result("best_fixed", seed=seed), code="old", commit="0ld") for seed in (1, 2)]
+    results = Results(tmp_path / "here.jsonl", tmp_path / "tracked.jsonl")
+    for each in (*old, *other, result(value=120.0), result("best_fixed", value=100.0)):
+        results.add_cell(each)
+    results.keep()
+    kept = Results(tmp_path / "there.jsonl", tmp_path / "tracked.jsonl")
+
+    for each in (results, kept):
+        text = document(Found.of(each), NOW, "make bench-quality")
+
+        assert "| `randomised` | 1 to 3 | 200 | 10.0 ± 0.0 | 0.0 |" in text
+        assert "gave the same to the bit: 2 cells (`randomised` 20,000 (2))." in text
+        assert "measured with newer code: 1 cells (`randomised` 20,000 (1))." in text
+        wanted = [result(who, seed=2).cell for who in ("product", "best_fixed")]
+        code = {who: code_of(who) for who in ("product", "best_fixed")}
+        assert each.missing(wanted, code) == [result("best_fixed", seed=2).cell]
+    assert '"code": "old"' in (tmp_path / "tracked.jsonl").read_text(encoding="utf-8")
+
+    kept.add_cell(result(seed=2, value=121.0))
+
+    assert [cell.seed for cell in Found.of(kept).older if cell.who == "product"] == [3]
+
+
 def test_written_tables_leave_their_cells_in_the_tracked_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
