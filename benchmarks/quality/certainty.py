@@ -41,7 +41,12 @@ EMAIL, VISIT, CALL = "email_efficacy", "visit_efficacy", "call_dosing"
 
 
 def claimed(name: str, seed: int) -> dict[str, object]:
-    """Whether a training run in a world claims a gain by personalisation, and which learner it chose."""
+    """Whether a training run in a world claims a gain by personalisation, and which learner it chose.
+
+    Also what a claim needs: the verdict, and whether the lower bounds of its gain beyond the best fixed
+    action and beyond contacting nobody lie above zero. Where evidence is limited nothing is claimed whatever
+    the bounds say, so a rate of claims alone would not show that the bounds are right.
+    """
     settings = WorldSettings.named(**{"accounts": ZERO_ACCOUNTS, "seed": seed} | dict(preset(name).settings))
     cases = _cases(simulate(settings))
     boosting, assignment = Boosting(seed=seed, threads=1), assigned(cases, seed)
@@ -51,8 +56,13 @@ def claimed(name: str, seed: int) -> dict[str, object]:
     fitted = {key: entry.learn(mine, likely.probability, boosting) for key, entry in LEARNERS.items()}
     support = learn_support(mine, likely, boosting, seed=seed)
     judged = evaluate(cases.take(held), assignment.take(held), fitted, seed=seed, support=support)
-    found = judged.evaluation
-    return {"claimed": claims_gain(found, chosen), "chosen": chosen, "cases": len(cases)}
+    value = judged.evaluation.of(chosen)
+    gap = value.versus_fixed if chosen != "best_fixed" else None
+    return {
+        "claimed": claims_gain(judged.evaluation, chosen), "chosen": chosen, "cases": len(cases),
+        "verdict": value.verdict.level, "above_fixed": gap is not None and gap.low > 0.0,
+        "above_nobody": value.versus_nobody.low > 0.0,
+    }  # fmt: skip
 
 
 def covered(name: str, seed: int) -> dict[str, object]:

@@ -100,6 +100,12 @@ def certainty_table(found: Found) -> str:
         hits = sum(bool(line["claimed"]) for line in lines)
         right = "yes" if exact_interval(hits, len(lines), level=0.99)[0] <= CLAIMS else "no"
         rows.append([f"`{world}`: a gain is claimed", *_binomial(hits, len(lines)), "at most 5 %", right])
+        bounds = [line for line in lines if "verdict" in line]
+        if bounds:
+            above = sum(bool(line["above_fixed"]) and bool(line["above_nobody"]) for line in bounds)
+            what = f"`{world}`: bounds above zero, whatever the verdict"
+            right = "yes" if exact_interval(above, len(bounds), level=0.99)[0] <= CLAIMS else "no"
+            rows.append([what, *_binomial(above, len(bounds)), "at most 5 %", right])
     for world, lines in _by_world(found.coverage).items():
         for name in lines[0]["covered"]:  # type: ignore[attr-defined]
             hits = sum(bool(line["covered"][name]) for line in lines)  # type: ignore[index]

@@ -368,7 +368,8 @@ def test_false_claims_and_coverage_are_counted_by_seed(tmp_path: Path) -> None:
     """A seed that was measured twice counts once, with its newest result."""
     results = Results(tmp_path / "results.jsonl")
     for seed, hit in ((1, True), (1, False), (2, True), (3, False), (4, False)):
-        results.add("claim", {"world": "zero", "seed": seed, "code": "a", "claimed": hit})
+        bounds = {"verdict": "limited evidence", "above_fixed": seed < 4, "above_nobody": seed != 2}
+        results.add("claim", {"world": "zero", "seed": seed, "code": "a", "claimed": hit, **bounds})
         results.add(
             "coverage", {"world": "randomised", "seed": seed, "code": "a", "covered": {"a call": not hit}}
         )
@@ -376,6 +377,7 @@ def test_false_claims_and_coverage_are_counted_by_seed(tmp_path: Path) -> None:
     text = document(Found.of(results), NOW, "make bench-quality")
 
     assert "| `zero`: a gain is claimed | 4 | 25.0% |" in text
+    assert "| `zero`: bounds above zero, whatever the verdict | 4 | 50.0% |" in text
     assert "| `randomised`: a call | 4 | 75.0% |" in text
 
 
@@ -421,7 +423,11 @@ def test_a_training_run_in_a_small_zero_world_claims_nothing(monkeypatch: pytest
     """What the 400 seeds of the full bench repeat."""
     monkeypatch.setattr("benchmarks.quality.certainty.ZERO_ACCOUNTS", 180)
 
-    assert claimed("zero", 3)["claimed"] is False
+    found = claimed("zero", 3)
+
+    assert found["claimed"] is False
+    assert not (found["above_fixed"] and found["above_nobody"])
+    assert found["verdict"] in ("limited evidence", "outside scope", "directional", "reliable")
 
 
 def test_coverage_compares_intervals_with_what_all_accounts_are_worth(
