@@ -19,7 +19,6 @@ from data.progress import reporting
 from data.settings import Settings
 from data.times import now_micros, to_datetime
 from engine.records import DAY_MICROS
-from engine.wording import Reader
 
 DEMO_PLAYBOOK = "pharma"
 _LOOKED_AT = 200
@@ -127,6 +126,7 @@ def _introduce(settings: Settings) -> tuple[User, str]:
     from api.reading import zone_of
     from api.schemas import suggestion_out
     from data.playbooks import read_playbook
+    from engine.wording import Reader
 
     playbook, now = read_playbook(settings.playbook), now_micros()
     ledger = Ledger.open(settings.as_home())

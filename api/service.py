@@ -22,7 +22,7 @@ from api.feedback import Answer, as_meant, check_answer, ends_at, facts_of, plan
 from api.stops import standing_stops
 from data.ledger.ledger import Ledger
 from data.ledger.plan_types import PlanMove
-from data.ledger.types import ConflictError, Suggestion, TailRow, User
+from data.ledger.types import ConflictError, OvertakenError, Suggestion, TailRow, User
 from data.live import history_of, newest_stored
 from engine.changes import Turning, what_would_change
 from engine.explanation import Objection, Reason, every_rule, why, why_not
@@ -130,7 +130,11 @@ class Service:
         Returns:
             Account -> decision_id.
         """
-        shown: dict[str, str] = {}
+        return {account: shown for account, (shown, _) in self._shown(triggers).items()}
+
+    def _shown(self, triggers: Mapping[str, str]) -> dict[str, tuple[str, int]]:
+        """Account -> decision_id, and the account's version that was decided."""
+        shown: dict[str, tuple[str, int]] = {}
         for _ in range(ATTEMPTS):
             left = {account: trigger for account, trigger in triggers.items() if account not in shown}
             if not left:
@@ -139,7 +143,7 @@ class Service:
                 decision = live.logged
                 with suppress(ConflictError):
                     self.ledger.post(decision, live.proposals, version=version, now=decision.decided_at)
-                    shown[decision.account_id] = decision.decision_id
+                    shown[decision.account_id] = decision.decision_id, version
                     self._counted("decision", decision.trigger)
         left_over = sorted(triggers.keys() - shown.keys())
         raise ConflictError(f"{left_over} change too fast to be decided; their facts are stored.")
@@ -184,15 +188,25 @@ class Service:
         dismissed = dismissed_by(answer, suggestion, user, playbook, now)
         ended, history = ended_by(facts, playbook), history_of(state)
         cancelled = cancellations(history, ended, playbook, after_all(history, now))
-        answered = self.ledger.answer(
-            suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],
-            until=ends_at(answer, treatment, playbook, now), now=now, dismissed=dismissed, subject=subject,
-            check=check,
-        )  # fmt: skip
+        trigger = {suggestion.account_id: f"answer:{suggestion.suggestion_id}:{answer.verb}"}
+        decided: int | None = None
+        for _ in range(ATTEMPTS):
+            try:
+                answered = self.ledger.answer(
+                    suggestion.suggestion_id, answer.verb, user_id=user.user_id, rows=[*facts, *cancelled],
+                    until=ends_at(answer, treatment, playbook, now), now=now, dismissed=dismissed,
+                    subject=subject, check=check, decided=decided,
+                )  # fmt: skip
+            except OvertakenError:
+                _, decided = self._shown(trigger)[suggestion.account_id]
+            else:
+                break
+        else:
+            raise ConflictError(f"{suggestion.account_id} changes too fast to be decided; send it again.")
         if dismissed is not None:
             suspend_for_review(self.ledger, playbook, dismissed, now=now)
         self._settle(suggestion, answer, user, now)
-        self.decide({suggestion.account_id: f"answer:{suggestion.suggestion_id}:{answer.verb}"})
+        self.decide(trigger)
         return Answered(
             answered,
             self.withdrawn(

@@ -12,7 +12,16 @@ from data.ledger import schema as t
 from data.ledger.changes import Kind, note_suggestions
 from data.ledger.facts import append, join_appends, lock_accounts, new_version
 from data.ledger.suggestions import find
-from data.ledger.types import ConflictError, Dismissed, State, Suggestion, TailRow, UnknownError, Verb
+from data.ledger.types import (
+    ConflictError,
+    Dismissed,
+    OvertakenError,
+    State,
+    Suggestion,
+    TailRow,
+    UnknownError,
+    Verb,
+)
 
 _AFTER: dict[Verb, State] = {
     "accept": "accepted", "dismiss": "dismissed", "snooze": "snoozed", "complete": "completed",
@@ -31,17 +40,22 @@ def answer(
     dismissed: Dismissed | None = None,
     subject: str | None = None,
     check: Callable[[Suggestion], None] | None = None,
+    decided: int | None = None,
 ) -> Suggestion:
     """New state and the facts that follow from it. Raises ConflictError, UnknownError.
 
+    What is accepted reserves a contact, so OvertakenError where it stands on a list that newer facts have
+    overtaken: by them it may be one contact too many.
+
     Args:
+        decided: The version of the account for which it was decided just now, and is still proposed.
         subject: Under which the act is found again; else the suggestion.
         check: Given the suggestion as it stands now; what it raises ends the transaction.
     """
     account_id = _account_of(connection, suggestion_id)
     contact_stops.join(connection)
     join_appends(connection)
-    lock_accounts(connection, [account_id, *(row.account_id for row in rows)])
+    locked = lock_accounts(connection, [account_id, *(row.account_id for row in rows)])[account_id]
     before = find(connection, suggestion_id)
     answered_by = connection.scalar(
         sa.select(t.suggestions.c.answered_by).where(t.suggestions.c.suggestion_id == suggestion_id)
@@ -52,6 +66,8 @@ def answer(
     if check is not None:
         check(before)
     _require_answerable(before, verb, answered_by, now=now)
+    if verb == "accept" and before.state == "open" and locked.version != decided:
+        _require_newest(connection, before, locked.last_stored_at)
     if verb == "snooze" and (until is None or until <= now):
         raise ConflictError("A snooze needs a time ahead of now.")
     changes = _said(before) | {
@@ -83,6 +99,13 @@ def _account_of(connection: sa.Connection, suggestion_id: str) -> str:
     if account_id is None:
         raise UnknownError(f"There is no suggestion {suggestion_id!r}.")
     return str(account_id)
+
+
+def _require_newest(connection: sa.Connection, suggestion: Suggestion, last_stored_at: int) -> None:
+    own = t.decisions.c
+    decided_at = connection.scalar(sa.select(own.decided_at).where(own.decision_id == suggestion.decision_id))
+    if decided_at is not None and last_stored_at >= decided_at:
+        raise OvertakenError(f"The list of account {suggestion.account_id!r} is being decided again.")
 
 
 def _require_answerable(suggestion: Suggestion, verb: Verb, answered_by: str | None, *, now: int) -> None:

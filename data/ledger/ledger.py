@@ -344,16 +344,17 @@ class Ledger(PeopleActs, PeopleKept):
         dismissed: Dismissed | None = None,
         subject: str | None = None,
         check: Callable[[Suggestion], None] | None = None,
+        decided: int | None = None,
     ) -> Suggestion:
         """A person's answer: new state and the facts that follow from it (feedback, touchpoint, response,
         preference), all in one transaction. Repeating the same answer changes nothing; one that no longer
-        applies (withdrawn, completed, expired): ConflictError that says so. `check` may refuse the suggestion
-        as it stands in that transaction."""
+        applies: ConflictError that says so; accepted from a list that newer facts have overtaken:
+        OvertakenError, unless `decided` is the account's version. `check` may refuse the suggestion as it
+        stands in that transaction."""
         with self._database.writing() as connection:
             return answers.answer(
                 connection, suggestion_id, verb, user_id=user_id, rows=rows, until=until, now=now,
-                dismissed=dismissed, subject=subject, check=check,
-            )  # fmt: skip
+                dismissed=dismissed, subject=subject, check=check, decided=decided)  # fmt: skip
 
     # -- dismissals --------------------------------------------------------------------------------
     def dismissal_counts(self, *, after: int) -> list[DismissalCount]:

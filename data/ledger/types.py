@@ -46,6 +46,10 @@ class ConflictError(LedgerError):
     """The same id was stored before with other content, or the thing changed meanwhile."""
 
 
+class OvertakenError(ConflictError):
+    """The list that something is taken from was decided before the newest facts of its account."""
+
+
 class UnknownError(LedgerError):
     """There is no such account, suggestion or user."""
 

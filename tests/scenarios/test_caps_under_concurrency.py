@@ -70,6 +70,60 @@ def test_fifty_requests_at_once_on_one_account_keep_its_cap(ledger_url: str, tmp
     assert [s.treatment for s in open_ if not s.treatment.startswith("stop_")] == []
 
 
+def test_what_facts_have_overtaken_is_decided_again_before_it_is_taken(
+    ledger_url: str, tmp_path: Path
+) -> None:
+    """Two were proposed, then others have planned as many: in the moment before the list is decided again
+    neither can be taken, and what can still be, can."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.reads_page("side_effects", ACCOUNT)
+        with company.ledger() as ledger:
+            now = company.clock()
+            listed = [
+                s for s in ledger.suggestions(ACCOUNT, now=now + 10**6) if not s.treatment.startswith("stop_")
+            ]
+            ledger.append([_met(number, now) for number in range(MOST - 1)], now=now)
+        statuses = []
+        for suggestion in listed:
+            user = next(user for user, own in OWN.items() if suggestion.treatment in own)
+            path = f"/v1/suggestions/{suggestion.suggestion_id}/feedback"
+            answer = company.client.post(path, headers=company.as_(user), json={"verb": "accept"})
+            statuses.append(answer.status_code)
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+
+    assert len(listed) == MOST - 1
+    assert statuses == [409, 409]
+    assert len(found) == MOST
+
+
+def test_a_list_that_other_facts_have_overtaken_is_taken_from_all_the_same(
+    ledger_url: str, tmp_path: Path
+) -> None:
+    """She has read something meanwhile: the list is decided again, and what it still says can be taken."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.reads_page("side_effects", ACCOUNT)
+        read = {"touchpoint_id": "read", "direction": "inbound", "channel": "website", "status": "done"}
+        with company.ledger() as ledger:
+            now = company.clock()
+            before = len(contacts(ledger, now + 10**6))
+            ledger.append([TailRow("read", "touchpoints", ACCOUNT, {**read, "occurred_at": now})], now=now)
+        statuses = [accept_first(company, user, company.as_(user)) for user in OWN]
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+
+    assert 200 in statuses
+    assert len(found) == before + statuses.count(200)
+
+
+def _met(number: int, now: int) -> TailRow:
+    """A contact that somebody has planned where nobody is asked."""
+    row = {"touchpoint_id": f"met-{number}", "direction": "outbound", "channel": "congress"}
+    return TailRow(
+        f"met-{number}", "touchpoints", ACCOUNT, {**row, "status": "planned", "occurred_at": now + 10**12}
+    )
+
+
 def accept_first(company: Company, user: str, headers: dict[str, str]) -> int:
     """Take whatever is on her list for the account, as it stands by now."""
     path = f"/v1/accounts/{ACCOUNT}/suggestions"
