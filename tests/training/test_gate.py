@@ -14,7 +14,7 @@ from engine.learning_settings import Fairness, GateSettings
 from engine.records import DAY_MICROS
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
 from training.alike import feature_drift, rate_ratios, stability_index
-from training.behaviour import assignment_of
+from training.behaviour import Assignment, assignment_of
 from training.cases import Cases
 from training.evaluate import Judged, evaluate
 from training.gate import GATE, judge
@@ -91,9 +91,7 @@ def test_the_release_in_use_chooses_on_new_cases_among_what_can_be_judged(
 ) -> None:
     """The same release twice, where visits cannot be judged: neither makes any, so there is no difference."""
     cases, fitted, judged = learned
-    assignment = judged.assignment
-    without = replace(assignment, comparable=assignment.comparable & (np.arange(5) != 4))
-    again = evaluate(judged.cases, without, fitted, seed=0)
+    again = evaluate(judged.cases, visits_not_judged(judged), fitted, seed=0)
 
     found = check(again, "difference", in_use=unseen(released(fitted[CHOSEN], cases)))
 
@@ -114,6 +112,12 @@ def test_a_good_release_passes_every_check_and_each_says_why(
     assert all(each.sentence.endswith(".") for each in gate.checks)
 
 
+def visits_not_judged(judged: Judged) -> Assignment:
+    """Nobody like these accounts was ever visited."""
+    assignment = judged.assignment
+    return replace(assignment, comparable=assignment.comparable & (np.arange(5) != 4))
+
+
 class _Everything:
     """Takes whatever is eligible for comparable, as nobody should."""
 
@@ -126,8 +130,7 @@ def test_what_the_log_has_no_decisions_like_is_stopped(
 ) -> None:
     """Visits cannot be judged, and it makes them in half of the decisions all the same."""
     _, fitted, judged = learned
-    assignment = judged.assignment
-    without = replace(assignment, comparable=assignment.comparable & (np.arange(5) != 4))
+    without = visits_not_judged(judged)
     beyond = evaluate(judged.cases, without, fitted, seed=0, support=cast(Support, _Everything()))
 
     gate = judge(beyond, CHOSEN, None, seed=0)
