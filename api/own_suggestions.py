@@ -8,12 +8,13 @@ import math
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
+from api.allowed import require_allowed
 from api.decider import LiveDecision
 from api.feedback import PLAN_AHEAD_DAYS, planned_touchpoint
 from api.problems import HttpProblem
 from api.service import ATTEMPTS, Service
 from data.ledger.types import ConflictError, OwnSuggestion, Proposal, Suggestion, User
-from engine.explanation import Objection, why, why_not
+from engine.explanation import why
 from engine.playbook import Playbook, PlaybookError, Treatment
 from engine.records import DAY_MICROS
 from engine.timing import expires_at
@@ -38,14 +39,6 @@ class Idea:
     override: str | None = None
 
 
-class NotAllowedError(Exception):
-    """What binds everybody keeps the idea away."""
-
-    def __init__(self, objections: tuple[Objection, ...]) -> None:
-        super().__init__(objections[0].rule)
-        self.objections = objections
-
-
 def suggest(idea: Idea, user: User, service: Service) -> Suggestion:
     """Put it on the list as accepted and planned; the engine's own choice is neither asked nor logged.
 
@@ -64,7 +57,8 @@ def suggest(idea: Idea, user: User, service: Service) -> Suggestion:
         if known is not None:
             return _the_same(known, idea)
         live, version = service.fresh({idea.account_id: f"own:{suggestion_id}"}, not_before=now)[0]
-        _check(live, idea, playbook)
+        overridden = bool(playbook.own_override and idea.override)
+        require_allowed(live, idea.treatment, playbook, spared=("policy",) if overridden else ())
         own = _own(live, idea, treatment, user=user, suggestion_id=suggestion_id, playbook=playbook)
         try:
             found = service.ledger.suggest_own(own, live.logged, version=version, now=live.logged.decided_at)
@@ -88,17 +82,6 @@ def _hers(idea: Idea, user: User, playbook: Playbook) -> Treatment:
     if treatment.kind != "contact":
         raise HttpProblem(HTTPStatus.UNPROCESSABLE_ENTITY, f"{treatment.id!r} is no contact to be planned.")
     return treatment
-
-
-def _check(live: LiveDecision, idea: Idea, playbook: Playbook) -> None:
-    index = live.decisions.treatments.index(idea.treatment)
-    against = tuple(
-        each for each in why_not(live.decisions, live.row, index, playbook) if each.stage != "arbitration"
-    )
-    if playbook.own_override and idea.override:
-        against = tuple(each for each in against if not each.rule.startswith("policy:"))
-    if against:
-        raise NotAllowedError(against)
 
 
 def _own(

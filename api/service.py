@@ -9,12 +9,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from api.allowed import require_allowed
 from api.consent import Ended, Sent, already_sent, cancellations, ended_by, ended_in, ended_treatments
 from api.decider import Decider, LiveDecision, decide_live
 from api.dismissals import dismissed_by, suspend_for_review
@@ -130,11 +131,7 @@ class Service:
         Returns:
             Account -> decision_id.
         """
-        return {account: shown for account, (shown, _) in self._shown(triggers).items()}
-
-    def _shown(self, triggers: Mapping[str, str]) -> dict[str, tuple[str, int]]:
-        """Account -> decision_id, and the account's version that was decided."""
-        shown: dict[str, tuple[str, int]] = {}
+        shown: dict[str, str] = {}
         for _ in range(ATTEMPTS):
             left = {account: trigger for account, trigger in triggers.items() if account not in shown}
             if not left:
@@ -143,7 +140,7 @@ class Service:
                 decision = live.logged
                 with suppress(ConflictError):
                     self.ledger.post(decision, live.proposals, version=version, now=decision.decided_at)
-                    shown[decision.account_id] = decision.decision_id, version
+                    shown[decision.account_id] = decision.decision_id
                     self._counted("decision", decision.trigger)
         left_over = sorted(triggers.keys() - shown.keys())
         raise ConflictError(f"{left_over} change too fast to be decided; their facts are stored.")
@@ -177,7 +174,8 @@ class Service:
             subject: Under which it can be taken back, else the suggestion.
             check: Given the suggestion as it stands in that transaction; what it raises ends it.
 
-        Raises AnswerError; ConflictError when the suggestion cannot be answered so any more.
+        Raises AnswerError; NotAllowedError where newer facts forbid what is accepted; ConflictError when the
+        suggestion cannot be answered so any more for another reason.
         """
         now, playbook = self.clock(), self.decider().playbook
         check_answer(answer, now)
@@ -198,7 +196,8 @@ class Service:
                     subject=subject, check=check, decided=decided,
                 )  # fmt: skip
             except OvertakenError:
-                _, decided = self._shown(trigger)[suggestion.account_id]
+                self.decide(trigger)
+                decided = self._still_allowed(suggestion, facts[0], now)
             else:
                 break
         else:
@@ -215,6 +214,21 @@ class Service:
             len(cancelled),
             already_sent(history, ended, playbook, after_all(history, now)),
         )
+
+    def _still_allowed(self, suggestion: Suggestion, word: TailRow, now: int) -> int:
+        """The version of the account for which every rule allows what is accepted. Raises NotAllowedError.
+
+        Args:
+            word: That she accepts it: it ends her own pause, and no other.
+        """
+        decider, account = self.decider(), suggestion.account_id
+        stops, state = standing_stops(self.ledger), self.ledger.account_state(account)
+        said = replace(word, stored_at=after_all(history_of(state), now))
+        told = replace(state, tail=(*state.tail, said))
+        triggers = {account: f"accept:{suggestion.suggestion_id}"}
+        live = decide_live(decider, [told], triggers=triggers, not_before=now, stops=stops)[0]
+        require_allowed(live, suggestion.treatment, decider.playbook)
+        return state.version
 
     def _settle(self, suggestion: Suggestion, answer: Answer, user: User, now: int) -> None:
         """What is accepted has its day in the plan; what is not done or is done has none any more."""

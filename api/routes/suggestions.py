@@ -20,13 +20,14 @@ from api.access import (
     people_seen,
     roles_seen,
 )
+from api.allowed import NotAllowedError
 from api.day_plan import DayPlan, day_plan
 from api.field_notes import answers_for, check_heard, notes_since
 from api.hand_over_schemas import HandOverOut
 from api.messages import message_for
 from api.once import ONCE
 from api.own_schemas import IdeaIn
-from api.own_suggestions import NotAllowedError, suggest
+from api.own_suggestions import suggest
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
 from api.routes.hand_overs import waiting_for
@@ -78,13 +79,10 @@ def best_of(account: str, user: User, service: Service, limit: int | None) -> li
 def suggest_own(account: ReadableAccount, body: IdeaIn, user: SignedIn, service: Serving) -> SuggestionOut:
     """What I want to do with the account myself: on the list at once, accepted and planned. Consent, caps and
     approvals bind as they bind the engine; so does a policy, unless a reason may override it."""
-    playbook, now = service.decider().playbook, service.clock()
     try:
         found = suggest(body.idea(account), user, service)
     except NotAllowedError as error:
-        reader = Reader(language_of(user, playbook), now, zone_of(user, playbook), playbook)
-        said = why_not_words(error.objections, reader)
-        raise HttpProblem(HTTPStatus.CONFLICT, said, for_reader=True) from None
+        raise _not_allowed(error, user, service) from None
     return shown_to([found], user, service)[0]
 
 
@@ -130,13 +128,15 @@ def answer(
     """Accept, dismiss with a reason, snooze, or complete with result and preferences."""
     _check_channels(body, service)
     check_heard(body.heard(), service.decider().playbook)
-    answered = service.answer(
-        suggestion, body.answer(), user, check=lambda now: require(if_match, suggestion_tag(now))
-    )
+    try:
+        answered = service.answer(
+            suggestion, body.answer(), user, check=lambda now: require(if_match, suggestion_tag(now))
+        )
+    except NotAllowedError as error:
+        raise _not_allowed(error, user, service) from None
     act = service.ledger.latest_act(suggestion.suggestion_id)
-    playbook = service.decider().playbook
-    reader = Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook)
-    return feedback_out(answered, None if act is None else undo_until(act, playbook), reader)
+    until = None if act is None else undo_until(act, service.decider().playbook)
+    return feedback_out(answered, until, _reader(user, service))
 
 
 @router.post("/suggestions/{suggestion_id}/undo", dependencies=[ONCE])
@@ -146,6 +146,16 @@ def undo(suggestion: ReadableSuggestion, user: SignedIn, service: Serving) -> Un
     return UndoneOut(
         suggestion_id=suggestion.suggestion_id, state=state_now(service, suggestion.suggestion_id)
     )
+
+
+def _not_allowed(error: NotAllowedError, user: User, service: Service) -> HttpProblem:
+    said = why_not_words(error.objections, _reader(user, service))
+    return HttpProblem(HTTPStatus.CONFLICT, said, for_reader=True)
+
+
+def _reader(user: User, service: Service) -> Reader:
+    playbook = service.decider().playbook
+    return Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook)
 
 
 def _today_first(plan: DayPlan, listed: list[Suggestion], limit: int | None) -> list[Suggestion]:
@@ -169,7 +179,7 @@ def shown_to(found: Iterable[Suggestion], user: User, service: Service) -> list[
     told = service.ledger.told(accounts, after=forms_since(now)) if accounts else []
     notes = service.ledger.field_notes_of(accounts, after=notes_since(now)) if playbook.answers else []
     roles = people_seen(service, user)[1] if told or notes else ()
-    reader = Reader(language_of(user, playbook), now, zone_of(user, playbook), playbook)
+    reader = _reader(user, service)
     return [
         suggestion_out(suggestion, reader, told=forms_for(suggestion, told, roles, playbook),
                        answers=answers_for(suggestion, notes, roles, playbook))

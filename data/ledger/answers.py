@@ -44,11 +44,12 @@ def answer(
 ) -> Suggestion:
     """New state and the facts that follow from it. Raises ConflictError, UnknownError.
 
-    What is accepted reserves a contact, so OvertakenError where it stands on a list that newer facts have
-    overtaken: by them it may be one contact too many.
+    What is accepted reserves a contact, so OvertakenError where newer facts than those that it was decided on
+    are known: by them it may be one contact too many. What was put off always has such, since that it was is
+    a fact, unless a later list proposes it again.
 
     Args:
-        decided: The version of the account for which it was decided just now, and is still proposed.
+        decided: The version of the account for which it was found just now that every rule allows it.
         subject: Under which the act is found again; else the suggestion.
         check: Given the suggestion as it stands now; what it raises ends the transaction.
     """
@@ -66,7 +67,7 @@ def answer(
     if check is not None:
         check(before)
     _require_answerable(before, verb, answered_by, now=now)
-    if verb == "accept" and before.state == "open" and locked.version != decided:
+    if verb == "accept" and locked.version != decided:
         _require_newest(connection, before, locked.last_stored_at)
     if verb == "snooze" and (until is None or until <= now):
         raise ConflictError("A snooze needs a time ahead of now.")
@@ -104,8 +105,8 @@ def _account_of(connection: sa.Connection, suggestion_id: str) -> str:
 def _require_newest(connection: sa.Connection, suggestion: Suggestion, last_stored_at: int) -> None:
     own = t.decisions.c
     decided_at = connection.scalar(sa.select(own.decided_at).where(own.decision_id == suggestion.decision_id))
-    if decided_at is not None and last_stored_at >= decided_at:
-        raise OvertakenError(f"The list of account {suggestion.account_id!r} is being decided again.")
+    if decided_at is None or last_stored_at >= decided_at:
+        raise OvertakenError(f"Account {suggestion.account_id!r} has newer facts: decide again.")
 
 
 def _require_answerable(suggestion: Suggestion, verb: Verb, answered_by: str | None, *, now: int) -> None:

@@ -348,7 +348,7 @@ class Ledger(PeopleActs, PeopleKept):
     ) -> Suggestion:
         """A person's answer: new state and the facts that follow from it (feedback, touchpoint, response,
         preference), all in one transaction. Repeating the same answer changes nothing; one that no longer
-        applies: ConflictError that says so; accepted from a list that newer facts have overtaken:
+        applies: ConflictError that says so; accepted where newer facts are known than it was decided on:
         OvertakenError, unless `decided` is the account's version. `check` may refuse the suggestion as it
         stands in that transaction."""
         with self._database.writing() as connection:

@@ -47,7 +47,7 @@ class ConflictError(LedgerError):
 
 
 class OvertakenError(ConflictError):
-    """The list that something is taken from was decided before the newest facts of its account."""
+    """What is accepted was decided before the newest facts of its account."""
 
 
 class UnknownError(LedgerError):

@@ -10,6 +10,7 @@ import pytest
 from data.ledger.types import TailRow
 from engine.contract import DISMISS_REASONS
 from engine.dismissals import DISMISSALS
+from engine.records import DAY_MICROS
 from tests.api.company import Company
 
 
@@ -143,6 +144,27 @@ def test_who_changes_her_mind_is_taken_at_her_last_word(company: Company) -> Non
     plans = [row for row in rows_of(company, "a24", "touchpoints") if row["channel"] == "visit"]
     assert [row["status"] for row in plans] == ["planned", "cancelled"] * 2 + ["planned"]
     assert len({row["touchpoint_id"] for row in plans}) == 1
+
+
+def test_who_takes_what_she_put_off_ends_her_own_pause_and_no_other(company: Company) -> None:
+    """Another visit was dismissed meanwhile, as nobody gets in: that holds for this one too."""
+    visit = visit_for(company, "a30")
+    company.answers(visit, "snooze", until=company.clock.iso(days=1))
+    company.clock.pass_time(minutes=1)
+    now = company.clock()
+    no_access = {
+        "feedback_id": "f", "account_id": "a30", "suggestion_id": "earlier", "treatment": "visit_dosing",
+        "role": "account_manager", "user_id": "am", "occurred_at": now, "verb": "dismiss",
+        "reason": "no_access", "until": now + 10 * DAY_MICROS,
+    }  # fmt: skip
+    with company.ledger() as ledger:
+        ledger.append([TailRow("f", "feedback", "a30", no_access)], now=now)
+    company.clock.pass_time(minutes=1)
+
+    said = refused(company, visit, 409, verb="accept")
+
+    assert "the pause still lasts" in said
+    assert "visit" not in [row["channel"] for row in rows_of(company, "a30", "touchpoints")]
 
 
 def test_a_visit_that_she_no_longer_wants_leaves_colleagues_lists_too(company: Company) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import data.playbooks
+from api.feedback import Wish, wish_rows
 from tests.api.company import Company, served, tables_of
 
 VISIT = "visit_dosing"
@@ -75,6 +76,22 @@ def test_what_the_customer_refused_binds_her_too(company: Company) -> None:
 
     assert said["detail"]
     assert visits(company, "a1") == []
+
+
+def test_what_she_planned_and_put_off_is_not_planned_again_against_a_refusal(company: Company) -> None:
+    """It follows no decision, so that none tells by itself that something new has come."""
+    own = suggest(company, "a1")
+    company.answers(own, "snooze", until=company.clock.iso(days=1))
+    company.clock.pass_time(minutes=1)
+    with company.ledger() as ledger:
+        now = company.clock()
+        ledger.append(wish_rows([Wish("visit", "marketing", "opt_out")], "a1", "said", now), now=now)
+
+    path = f"/v1/suggestions/{own['suggestion_id']}/feedback"
+    said = company.client.post(path, headers=company.as_("am"), json={"verb": "accept"})
+
+    assert said.status_code == 409
+    assert [row["status"] for row in visits(company, "a1") if "status" in row] == ["planned", "cancelled"]
 
 
 def test_a_policy_gives_way_to_a_reason_where_the_playbook_allows(company: Company) -> None:

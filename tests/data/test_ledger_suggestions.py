@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from data.ledger.ledger import Ledger
-from data.ledger.types import ConflictError, Suggestion, UnknownError, Verb
+from data.ledger.types import ConflictError, OvertakenError, Suggestion, UnknownError, Verb
 from tests.data.ledgers import DAY, LATER, NOON, decision, post, proposal, touch
 
 
@@ -215,6 +215,20 @@ def test_a_snoozed_suggestion_comes_back_also_when_it_is_no_longer_proposed(ledg
     assert shown(ledger, now=NOON + DAY) == ["visit"]
     assert [one.treatment for one in ledger.worklist("u", now=NOON + DAY, limit=5)] == ["visit"]
     assert shown(ledger, now=LATER) == []
+
+
+def test_what_was_put_off_is_taken_only_as_decided_on_the_newest_facts(ledger: Ledger) -> None:
+    """That it was put off is such a fact already; a list made since then proposes it anew."""
+    visit, call = post(ledger, "d1", proposal(), proposal("call", rank=2))
+    for n, one in enumerate((visit, call)):
+        answer(ledger, one, "snooze", until=NOON + DAY, event=f"put off {n}", now=NOON + n)
+    version = ledger.account_state("a").version
+    ledger.post(decision("d2", decided_at=NOON + 5), [proposal()], version=version, now=NOON + 5)
+
+    with pytest.raises(OvertakenError):
+        answer(ledger, call, "accept", event="call", now=NOON + 6)
+
+    assert answer(ledger, visit, "accept", event="visit", now=NOON + 6).state == "accepted"
 
 
 def test_a_snooze_needs_a_time_ahead(ledger: Ledger) -> None:

@@ -8,9 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
+import pytest
+
+from api.feedback import Wish, wish_rows
 from api.nightly import run_night
 from data.ledger.ledger import Ledger
-from data.ledger.types import TailRow
+from data.ledger.types import Suggestion, TailRow
 from data.live import history_of
 from data.playbooks import playbook_text
 from engine.records import known_rows
@@ -83,12 +87,7 @@ def test_what_facts_have_overtaken_is_decided_again_before_it_is_taken(
                 s for s in ledger.suggestions(ACCOUNT, now=now + 10**6) if not s.treatment.startswith("stop_")
             ]
             ledger.append([_met(number, now) for number in range(MOST - 1)], now=now)
-        statuses = []
-        for suggestion in listed:
-            user = next(user for user, own in OWN.items() if suggestion.treatment in own)
-            path = f"/v1/suggestions/{suggestion.suggestion_id}/feedback"
-            answer = company.client.post(path, headers=company.as_(user), json={"verb": "accept"})
-            statuses.append(answer.status_code)
+        statuses = [accept(company, suggestion).status_code for suggestion in listed]
         with company.ledger() as ledger:
             found = contacts(ledger, company.clock() + 10**6)
 
@@ -114,6 +113,94 @@ def test_a_list_that_other_facts_have_overtaken_is_taken_from_all_the_same(
 
     assert 200 in statuses
     assert len(found) == before + statuses.count(200)
+
+
+@pytest.mark.parametrize("asleep", [True, False], ids=["still put off", "awake"])
+def test_what_was_put_off_is_decided_again_before_it_is_taken(
+    ledger_url: str, tmp_path: Path, asleep: bool
+) -> None:
+    """She put both off; meanwhile others have planned as many: what comes back may be read, not taken."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.reads_page("side_effects", ACCOUNT)
+        listed = put_off(company)
+        with company.ledger() as ledger:
+            ledger.append([_met(number, company.clock()) for number in range(MOST - 1)], now=company.clock())
+        company.clock.pass_time(days=0 if asleep else 1, minutes=1)
+        company.reads_page("dosing", ACCOUNT)
+        answers = [accept(company, suggestion) for suggestion in listed]
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+            states = {ledger.suggestion(suggestion.suggestion_id).state for suggestion in listed}
+
+    assert len(listed) == MOST - 1
+    assert [answer.status_code for answer in answers] == [409, 409]
+    assert all(f"{MOST} of at most {MOST} contacts" in answer.json()["detail"] for answer in answers)
+    assert len(found) == MOST
+    assert states == {"snoozed"}, "Refused, it may still be answered otherwise."
+
+
+@pytest.mark.parametrize("asleep", [True, False], ids=["still put off", "awake"])
+def test_of_what_was_put_off_as_much_is_taken_as_the_cap_allows(
+    ledger_url: str, tmp_path: Path, asleep: bool
+) -> None:
+    """her own pause is not in the way of the first, but the first in that of the other."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.reads_page("side_effects", ACCOUNT)
+        listed = put_off(company)
+        with company.ledger() as ledger:
+            ledger.append([_met(0, company.clock())], now=company.clock())
+        company.clock.pass_time(days=0 if asleep else 1, minutes=1)
+        statuses = [accept(company, suggestion).status_code for suggestion in listed]
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+
+    assert statuses == [200, 409]
+    assert len(found) == MOST
+
+
+def test_what_was_put_off_is_not_taken_against_a_wish_that_has_just_come(
+    ledger_url: str, tmp_path: Path
+) -> None:
+    """In the moment between her "no more" and the list that follows from it."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.reads_page("side_effects", ACCOUNT)
+        listed = put_off(company)
+        company.clock.pass_time(days=1, minutes=1)
+        with company.ledger() as ledger:
+            now = company.clock()
+            wishes = [Wish(suggestion.channel, "marketing", "opt_out") for suggestion in listed]
+            wishes += [Wish(suggestion.channel, "service", "opt_out") for suggestion in listed]
+            ledger.append(wish_rows(set(wishes), ACCOUNT, "said", now), now=now)
+            before = len(contacts(ledger, now + 10**6))
+        statuses = [accept(company, suggestion).status_code for suggestion in listed]
+        with company.ledger() as ledger:
+            after = len(contacts(ledger, company.clock() + 10**6))
+
+    assert statuses == [409, 409]
+    assert after == before
+
+
+def put_off(company: Company) -> list[Suggestion]:
+    """All contacts that are proposed, put off for a day by those whom they are for."""
+    with company.ledger() as ledger:
+        found = ledger.suggestions(ACCOUNT, now=company.clock() + 10**6)
+    listed = [suggestion for suggestion in found if not suggestion.treatment.startswith("stop_")]
+    for suggestion in listed:
+        body = {"verb": "snooze", "until": company.clock.iso(days=1)}
+        assert answer(company, suggestion, body).status_code == 200
+    return listed
+
+
+def accept(company: Company, suggestion: Suggestion) -> httpx.Response:
+    """By the one whom it is for."""
+    return answer(company, suggestion, {"verb": "accept"})
+
+
+def answer(company: Company, suggestion: Suggestion, body: dict[str, Any]) -> httpx.Response:
+    """By the one whom it is for."""
+    user = next(user for user, own in OWN.items() if suggestion.treatment in own)
+    path = f"/v1/suggestions/{suggestion.suggestion_id}/feedback"
+    return company.client.post(path, headers=company.as_(user), json=body)
 
 
 def _met(number: int, now: int) -> TailRow:
