@@ -143,7 +143,7 @@ def test_what_was_put_off_is_decided_again_before_it_is_taken(
 def test_of_what_was_put_off_as_much_is_taken_as_the_cap_allows(
     ledger_url: str, tmp_path: Path, asleep: bool
 ) -> None:
-    """her own pause is not in the way of the first, but the first in that of the other."""
+    """Her own pause is not in the way of the first, but the first in that of the other."""
     with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
         company.reads_page("side_effects", ACCOUNT)
         listed = put_off(company)
