@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.account_errors import account_errors_of
 from data.history import Snapshot
 from data.home import Home
 from data.ingest import ingest
@@ -33,7 +34,7 @@ from training.behaviour import assignment_of
 from training.boosting import Boosting
 from training.cases import build_cases
 from training.learners import LEARNERS
-from training.release import manifest_of, parts_of, with_stopping
+from training.release import manifest_of, parts_of, with_account_errors, with_stopping
 from training.run import matured
 from training.stopping import learn_stopping
 
@@ -109,6 +110,7 @@ def learned(
     fitted = LEARNERS[learner].learn(cases, assignment.probability, boosting)
     stopping = learn_stopping(snapshot, cases, fitted, boosting, at=at, seed=boosting.seed)
     parts = with_stopping(parts_of(fitted, cases, boosting), stopping)
+    parts = with_account_errors(parts, account_errors_of(cases, assignment, learner, fitted, boosting))
     facts = {} if stopping is None else {"stopping": stopping.as_json()}
     manifest = manifest_of(learner, fitted, cases, "measured", facts)
     return learned_scorer(manifest, parts.texts, {"values": parts.arrays}, playbook)

@@ -29,6 +29,10 @@ WITHOUT_FOREST = "without.forest.txt"
 """What follows without contact, in currency."""
 EFFECT_FOREST = "effect.forest.txt"
 """What is added to the linear score of a pair."""
+ERROR_FOREST = "error.forest.txt"
+"""The standard error of a pair's effect, as a share of that of its treatment's usual account."""
+LEAST_SHARE = 0.1
+"""Of that: no account is better known."""
 DOING, SUGGESTING = "doing", "suggesting"
 ESTIMANDS = (DOING, SUGGESTING)
 """What the effects of a release are effects of: landmarks are made of what was done; a logged decision is a
@@ -103,6 +107,8 @@ class ReleaseParts:
         value, uplift, response: What holds for all accounts alike: worth in currency, worth beyond no
             contact, P(positive response).
         error: Standard error of the worth beyond no contact, in currency.
+        account_error: How far the worth for a usual account may be from that, a standard error in currency;
+            None = it is the same for all accounts.
         pool: What treatments that it has not learned are worth beyond no contact, by channel and topic.
         peers: How often similar accounts responded; None = not counted.
         effects: What its learner adds to the value without contact; None = it predicts values.
@@ -129,6 +135,7 @@ class ReleaseParts:
     following: Following | None = None
     estimand: str = DOING
     stopping: Stopping | None = None
+    account_error: Floats | None = None
 
 
 Values = Callable[[ReleaseParts, Features, Ints, Ints], Floats]

@@ -31,8 +31,10 @@ from engine.playbook import Playbook
 from engine.pooling import Pool, combined
 from engine.readers import (
     DOING,
+    ERROR_FOREST,
     ESTIMANDS,
     LEARNERS,
+    LEAST_SHARE,
     VALUE_FOREST,
     LearnerReader,
     ReleaseParts,
@@ -55,9 +57,9 @@ from engine.scores import (
 from engine.stopping import COMING_FOREST, Ends, Going, Stopping, StopWorth, going_on, worth_of_stops
 
 __all__ = [
-    "FORMAT", "LEARNERS", "RESPONSE_FOREST", "SUPPORT_FOREST", "VALUE_FOREST", "LearnedScorer",
-    "LearnerReader", "ReleaseParts", "Scorer", "Scores", "StartingScorer", "learned_scorer",
-    "value_forest_of",
+    "FORMAT", "LEARNERS", "RESPONSE_FOREST", "SUPPORT_FOREST", "VALUE_FOREST",
+    "LearnedScorer", "LearnerReader", "ReleaseParts", "Scorer", "Scores", "StartingScorer",
+    "learned_scorer", "value_forest_of",
 ]  # fmt: skip
 
 RESPONSE_FOREST = "response.forest.txt"
@@ -243,11 +245,35 @@ class LearnedScorer:
         return comparable
 
     def _uncertainty(self, features: Features, own: Ints, places: Ints) -> Floats:
-        unsure = alike(features, self._unlearned[1])
-        share = self._share_done
-        unsure[:, own] = self.parts.error[places] / (1.0 if share is None else share[own])
-        unsure[:, 0] = 0.0
+        """Of the mean effect, and of how far an account may be from what is said of it."""
+        share, mean = self._share_done, self._unlearned[1].copy()
+        mean[own] = self.parts.error[places] / (1.0 if share is None else share[own])
+        mean[0] = 0.0
+        unsure, (contacts, usual) = alike(features, mean), self._account_error
+        if contacts.size:
+            share_of = self.parts.forests[ERROR_FOREST].predict_pairs(features, contacts)
+            own_error = usual * np.maximum(share_of, LEAST_SHARE)
+            unsure[:, contacts] = np.sqrt(mean[contacts] ** 2 + own_error * own_error)
         return unsure
+
+    @cached_property
+    def _account_error(self) -> tuple[Ints, Floats]:
+        """Contacts that are worth more to some accounts, and how far a usual one may be from what is said.
+
+        What was not learned inherits what accounts add from its channel, and the error of that with it.
+        """
+        error, share = self.parts.account_error, self._share_done
+        usual = np.zeros(len(self.playbook.treatments))
+        if error is not None:
+            own, places = self._own
+            usual[own] = error[places] / (1.0 if share is None else share[own])
+            channel = np.array([treatment.channel for treatment in self.playbook.treatments])
+            for new in self._inheriting:
+                near = places[(own > 0) & (channel[own] == channel[new])]
+                among = near if near.size else places[own > 0]
+                usual[new] = self._believed[new] * numerics.mean(error[among])
+        contacts = np.flatnonzero(usual > 0.0)
+        return contacts, usual[contacts]
 
     @cached_property
     def _own(self) -> tuple[Ints, Ints]:
@@ -347,11 +373,13 @@ def learned_scorer(
             (channels of `engine.stopping`; optional), horizon_days (with stopping).
         texts: File -> forest text: value.forest.txt (S-learner), value.<treatment>.forest.txt (T-learner;
             a treatment without one has no contact's value plus its uplift), response.forest.txt (optional),
-            support.forest.txt (only with the array "support"), optout.forest.txt (optional); of learners that
-            have effects without.forest.txt and effect.forest.txt.
+            support.forest.txt (only with the array "support"), error.forest.txt (with "account_error"),
+            optout.forest.txt (optional); of learners that have effects without.forest.txt and
+            effect.forest.txt.
         arrays: "values" -> value, uplift, response, error: an entry per treatment of the release;
             pool_effect, pool_error: by channel and topic; and, where past assignment was estimated, support:
-            the least score of a comparable pair, shape (1,); of learners that have effects those of
+            the least score of a comparable pair, shape (1,); account_error (only with error.forest.txt), an
+            entry per treatment; of learners that have effects those of
             `engine.readers.Effects`.
         playbook: Under which it is to score.
 
@@ -387,6 +415,7 @@ def learned_scorer(
         following=Following.of(manifest, own),
         estimand=_estimand(manifest),
         stopping=Stopping.of(manifest, own),
+        account_error=_account_error(arrays, texts, len(treatments)),
     )
     if parts.stopping is not None and COMING_FOREST not in parts.forests:
         raise EngineError(f"The release has learned of opt-outs, but has no {COMING_FOREST!r}.")
@@ -446,6 +475,14 @@ def _constants(arrays: Mapping[str, Mapping[str, Any]], name: str, count: int) -
             "one for each of its treatments."
         )
     return found
+
+
+def _account_error(
+    arrays: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str], count: int
+) -> Floats | None:
+    if ERROR_FOREST not in texts:
+        return None
+    return _constants(arrays, "account_error", count)
 
 
 def _support(arrays: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str]) -> float | None:

@@ -16,10 +16,11 @@ import numpy as np
 
 from data.artifacts import Release
 from engine.following import Following
-from engine.readers import DOING, SUGGESTING
+from engine.readers import DOING, ERROR_FOREST, SUGGESTING
 from engine.records import Floats, Ints
 from engine.scoring import SUPPORT_FOREST, learned_scorer
 from engine.stopping import COMING_FOREST, OPTOUT_FOREST
+from training.account_errors import AccountErrors
 from training.boosting import Boosting
 from training.cases import Cases
 from training.learners import Fitted, learn_response, reader_of
@@ -78,6 +79,13 @@ def with_support(parts: Parts, support: Support | None) -> Parts:
         return parts
     texts = {**parts.texts, SUPPORT_FOREST: support.text()}
     return Parts(texts, {**parts.arrays, "support": np.array([support.least])})
+
+
+def with_account_errors(parts: Parts, found: AccountErrors | None) -> Parts:
+    """The same with how far single accounts may be from what is said, where the learner tells them apart."""
+    if found is None:
+        return parts
+    return Parts({**parts.texts, ERROR_FOREST: found.text()}, {**parts.arrays, "account_error": found.usual})
 
 
 def with_following(parts: Parts, following: Following | None) -> Parts:

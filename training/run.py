@@ -19,6 +19,7 @@ from data.spark import connected
 from data.spark_options import SparkOptions
 from engine.playbook import Playbook
 from training import report
+from training.account_errors import learn_account_errors
 from training.advice import learn_following
 from training.behaviour import Assignment, assignment_of
 from training.boosting import Boosting
@@ -34,7 +35,15 @@ from training.learners import LEARNERS, learnable, load_installed
 from training.maturing import counted
 from training.peers import count_peers
 from training.ranking import Ranking, rank_by_time
-from training.release import manifest_of, parts_of, release_id, with_following, with_stopping, with_support
+from training.release import (
+    manifest_of,
+    parts_of,
+    release_id,
+    with_account_errors,
+    with_following,
+    with_stopping,
+    with_support,
+)
 from training.select import Selection, select
 from training.splits import held_out
 from training.stopping import learn_stopping
@@ -242,8 +251,12 @@ def _write(
     at = known_at(snapshot, settings.at)
     following = learn_following(snapshot, cases, at=at)
     stopping = learn_stopping(snapshot, cases, fitted, settings.boosting, at=at, seed=settings.seed)
+    errors = learn_account_errors(
+        learned.judged.cases, selection.models, fitted.constants.learned, settings.boosting,
+        share=1.0 - HELD_OUT, seed=settings.seed,
+    )  # fmt: skip
     parts = with_following(with_support(parts_of(fitted, cases, settings.boosting), support), following)
-    parts = with_stopping(parts, stopping)
+    parts = with_account_errors(with_stopping(parts, stopping), errors)
     identity = release_id(settings.made_at, parts)
     manifest = manifest_of(
         selection.chosen, fitted, cases, identity, _facts(snapshot, learned, gate, settings, at)

@@ -17,7 +17,7 @@ from engine.records import Bools, Floats, Ints
 from training.behaviour import Assignment
 from training.boosting import Boosting
 from training.cases import Cases
-from training.learners import LEARNERS, Learner, reader_of
+from training.learners import LEARNERS, Fitted, Learner, reader_of
 from training.splits import clusters_of, folds_of
 from training.support import Support
 
@@ -34,6 +34,7 @@ class Selection:
         values: Learner -> cross-fitted doubly robust value net of cost, per decision.
         behind: Learner -> its difference to the best.
         sentence: For the report.
+        models: What the chosen learner learned without each of the folds.
     """
 
     chosen: str
@@ -41,6 +42,7 @@ class Selection:
     values: Mapping[str, Interval]
     behind: Mapping[str, Interval]
     sentence: str
+    models: tuple[Fitted, ...] = ()
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -94,19 +96,21 @@ def net_model(values: Floats, cost: Floats) -> Floats:
 
 def cross_fitted(
     learner: Learner, cases: Cases, assignment: Assignment, folds: Ints, boosting: Boosting
-) -> Floats:
-    """Predictions of every case by a model that has not seen its account; shape (n, T).
+) -> tuple[Floats, tuple[Fitted, ...]]:
+    """Predictions of every case by a model that has not seen its account, shape (n, T), and the models.
 
     Raises:
         TrainingError: The engine could not read a release of this learner.
     """
     values = np.full((len(cases), len(cases.treatments)), np.nan)
+    models = []
     for fold in np.unique(folds):
         own = folds == fold
         fitted = learner.learn(cases.take(~own), assignment.probability[~own], boosting)
         reader_of(learner.name, fitted)
         values[own] = fitted.predict(cases.take(own).features)
-    return values
+        models.append(fitted)
+    return values, tuple(models)
 
 
 def select(
@@ -128,10 +132,10 @@ def select(
         Regression Trees.
     """
     folds = folds_of(cases.account_ids, FOLDS, seed=seed)
-    predicted = {}
+    predicted, models = {}, {}
     for done, (name, learner) in enumerate(learners.items()):
         progress("comparing learners", done, len(learners))
-        predicted[name] = cross_fitted(learner, cases, assignment, folds, boosting)
+        predicted[name], models[name] = cross_fitted(learner, cases, assignment, folds, boosting)
     progress("comparing learners", len(learners), len(learners))
     logged = logged_of(cases, assignment)
     model = net_model(min(predicted.values(), key=lambda values: _squared_error(values, cases)), cases.cost)
@@ -147,7 +151,8 @@ def select(
     behind = {name: resamples.difference(term, terms[best]) for name, term in terms.items()}
     near = [name for name, gap in behind.items() if gap.estimate >= -gap.standard_error]
     chosen = min(near, key=lambda name: learners[name].complexity)
-    return Selection(chosen, best, intervals, behind, _sentence(chosen, best, behind[chosen]))
+    sentence = _sentence(chosen, best, behind[chosen])
+    return Selection(chosen, best, intervals, behind, sentence, models[chosen])
 
 
 def _squared_error(values: Floats, cases: Cases) -> float:

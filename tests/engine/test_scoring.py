@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from engine import numerics
 from engine.facts import Attribute
 from engine.features import Features
+from engine.forest import parse_forest
+from engine.readers import ERROR_FOREST
 from engine.records import EngineError, Floats, Moments
 from engine.scoring import LEARNERS, StartingScorer, learned_scorer, value_forest_of
 from tests.engine.builders import account, features, history, moments, playbook
@@ -59,6 +61,48 @@ def test_a_new_message_is_worth_what_its_channel_is_and_says_how_uncertain_that_
     assert scores.value[0, 2] - scores.value[0, 0] == pytest.approx(5.0 * share + 20.0 * (1 - share))
     assert scores.uncertainty[0, 2] == pytest.approx(3.0 * share**0.5)
     assert scores.uncertainty[0, 2] > scores.uncertainty[0, 1]
+
+
+def unsure(known: Features, **values: Any) -> Floats:
+    """Of an S-learner's release that says how far single accounts may be from what is said."""
+    texts = texts_of("s_learner", known) | {ERROR_FOREST: grown(known, seed=7)}
+    own = arrays(account_error=[0.0, 2.0, 4.0], **values)
+    said = manifest(known, "s_learner", estimand="doing")
+    return learned_scorer(said, texts, own, playbook()).score(known).uncertainty
+
+
+def test_an_account_is_told_with_the_error_of_the_mean_and_its_own() -> None:
+    """In squares: the forest says what share of the usual account's, at least a tenth."""
+    known = known_of()
+    share = np.maximum(parse_forest(grown(known, seed=7)).predict_pairs(known, np.array([1, 2, 4])), 0.1)
+
+    found = unsure(known)
+
+    assert share[:, 0].std() > 0.0
+    np.testing.assert_allclose(found[:, 1], np.hypot(1.0, 2.0 * share[:, 0]), rtol=1e-12)
+    np.testing.assert_allclose(found[:, 4], np.hypot(5.0, 4.0 * share[:, 2]), rtol=1e-12)
+    assert (found[:, [0]] == 0.0).all()
+    assert (found[:, 3] == 10.0).all()  # a stop keeps its starting value
+
+
+def test_a_message_without_cases_has_the_errors_of_accounts_that_its_channel_has() -> None:
+    """As much of them as it inherits of the worth; none where everybody is told the same."""
+    known = known_of()
+    share = np.maximum(parse_forest(grown(known, seed=7)).predict_pairs(known, np.array([2]))[:, 0], 0.1)
+    believed = 20.0**2 / (20.0**2 + 3.0**2)
+
+    found = unsure(known)[:, 2]
+
+    np.testing.assert_allclose(found, np.hypot(3.0 * believed**0.5, 2.0 * believed * share), rtol=1e-12)
+
+
+def test_errors_of_accounts_without_their_sizes_are_a_damaged_release() -> None:
+    """One clear line."""
+    known = known_of()
+    texts = texts_of("s_learner", known) | {ERROR_FOREST: grown(known)}
+
+    with pytest.raises(EngineError, match="array 'account_error' has shape"):
+        learned_scorer(manifest(known, "s_learner"), texts, arrays(), playbook())
 
 
 def test_starting_values_are_uncertain_too() -> None:
