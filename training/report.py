@@ -38,6 +38,8 @@ from training.select import Selection
 from training.tracking import METRICS, metrics_of, tables_of
 
 SAMPLED_CASES = 20_000
+WITHOUT_DECIMALS = 100.0
+"""Figures of that size are shown without decimals in the widest table."""
 OBSERVATIONAL = (
     "These effects are observational: past assignment was estimated from what was recorded. They speak of "
     "accounts that could well have been given either, and what nobody recorded may explain part of them."
@@ -130,6 +132,18 @@ def beyond_chance(interval: Interval) -> str:
     return "less" if interval.high < 0.0 else "may be nothing"
 
 
+def decimals_of(intervals: Sequence[Interval | None]) -> int:
+    """Decimals of a table of figures: none where one has three digits before them, so that ten columns fit on
+    a tablet and none looks more exact than it is."""
+    bounds = [abs(bound) for one in intervals if one is not None for bound in (one.low, one.high)]
+    return 0 if max(bounds, default=0.0) >= WITHOUT_DECIMALS else 2
+
+
+def rounded(value: float, places: int) -> str:
+    """A figure with so many decimals; nothing is less than 0 by rounding."""
+    return f"{value:z,.{places}f}"
+
+
 def factor_text(strength: float | None) -> str:
     """By which factor something unseen would have to change odds; - = there is none to tell."""
     if strength is None:
@@ -217,6 +231,9 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "pictures": inline,
         "mix": _mix(findings),
         "overlap": findings.judged.overlap,
+        "overlap_places": decimals_of(
+            [each for row in findings.judged.overlap for each in (row.plain, row.effect)]
+        ),
         "overlap_sentence": overlap_sentence(findings.judged.overlap, _without_cases(findings)),
         "stopping": findings.manifest.get("stopping"),
         "unseen": unseen_sentence(findings.judged.assignment),
@@ -330,6 +347,7 @@ def _render(name: str, context: Mapping[str, Any]) -> str:
     environment.filters["interval"] = interval_text
     environment.filters["beyond_chance"] = beyond_chance
     environment.filters["factor"] = factor_text
+    environment.filters["rounded"] = rounded
     environment.filters["difference"] = lambda size: f"{size:.2f}" if np.isfinite(size) else ""
     source = files("training").joinpath("templates", name).read_text(encoding="utf-8")
     return environment.from_string(source).render(context)

@@ -43,7 +43,8 @@ def check_report(release: Path) -> None:
     rows = {row["treatment"]: row for row in overlap if row["treatment"] != "none"}
     assert list(rows) == list(PLAIN)
     for treatment, row in rows.items():
-        begins = f'<td>{treatment}</td><td class="number">{row["cases"]:,}</td>'
+        name = treatment.replace("_", "_<wbr>")
+        begins = f'<td class="id">{name}</td><td class="number">{row["cases"]:,}</td>'
         shown = next(part for part in page.split("<tr>") if part.startswith(begins))
         for name in ("plain", "effect"):
             found = row[name]

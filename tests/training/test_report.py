@@ -107,11 +107,27 @@ def test_the_report_says_of_every_effect_whether_it_may_be_nothing(trained: tupl
     assert told
     for treatment, effect in told.items():
         word = "more" if effect["low"] > 0 else "less" if effect["high"] < 0 else "may be nothing"
-        rows = [row for row in page.split("<tr>") if row.startswith(f"<td>{treatment}</td>")]
+        name = treatment.replace("_", "_<wbr>")
+        rows = [row for row in page.split("<tr>") if row.startswith(f'<td class="id">{name}</td>')]
         assert any(f"<td>{word}</td>" in row for row in rows)
     assert "These effects are observational" not in page
     assert beyond_chance(Interval(386.0, -158.0, 1136.0, 330.0)) == "may be nothing"
     assert [beyond_chance(Interval(x, x - 1, x + 1, 0.5)) for x in (5.0, -5.0)] == ["more", "less"]
+
+
+def test_the_widest_table_keeps_to_a_tablet(findings: report.Findings) -> None:
+    """Ten columns: where figures are large they have no decimals, and long names go on in the next line."""
+    told, large = findings.judged.overlap, Interval(1234.56, -0.4, 2345.67, 600.0)
+    rows = tuple(replace(row, effect=large) for row in told)
+    judged = replace(findings.judged, overlap=rows)
+
+    page = report.files_of(replace(findings, judged=judged))[0]["report.html"].decode()
+
+    long = [row.treatment for row in told if "_" in row.treatment]
+    assert long
+    assert all(f'<td class="id">{name.replace("_", "_<wbr>")}</td>' in page for name in long)
+    assert '<td class="number">1,235\n<small>0 to 2,346</small></td>' in page
+    assert report.decimals_of([None, Interval(1.0, -99.9, 3.0, 1.0)]) == 2
 
 
 def test_the_report_says_what_stops_rest_on(trained: tuple[Home, Outcome]) -> None:
