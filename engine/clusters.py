@@ -15,7 +15,7 @@ import numpy as np
 
 from engine import numerics
 from engine.estimation import EstimationError, Interval, Resamples, Terms
-from engine.records import Floats, Ints
+from engine.records import Bools, Floats, Ints
 
 MANY_CLUSTERS = 30
 """From so many clusters on, whole clusters are resampled."""
@@ -155,13 +155,15 @@ class Uncertainty:
         accounts: Resamples of accounts.
         persons: By person; None = the system carries everything out, or there are too few persons.
         served_by: How many persons there are; None = the system carries everything out.
-        person: Code of each decision's, where there are 2 to 5 of them; else None; shape (n,).
+        person: Code of each decision's; None = the system carries everything out; shape (n,).
+        seed: What was drawn with.
     """
 
     accounts: Resamples
     persons: Resamples | WildBootstrap | None
     served_by: int | None
-    person: Ints | None = None
+    person: Ints | None
+    seed: int
 
     @classmethod
     def of(cls, account: Ints, person: Ints | None, *, seed: int, resamples: int = 400) -> Uncertainty:
@@ -175,18 +177,30 @@ class Uncertainty:
         """
         by_account = Resamples.of(account, seed=seed, resamples=resamples)
         if person is None:
-            return cls(by_account, None, None)
+            return cls(by_account, None, None, None, seed)
         count = len(np.unique(person))
+        by_person: Resamples | WildBootstrap | None = None
         if count >= MANY_CLUSTERS:
-            return cls(by_account, Resamples.of(person, seed=seed, resamples=resamples), count)
-        if count >= FEWEST_CLUSTERS:
-            return cls(by_account, WildBootstrap.of(person, seed=seed), count)
-        return cls(by_account, None, count, person if count > 1 else None)
+            by_person = Resamples.of(person, seed=seed, resamples=resamples)
+        elif count >= FEWEST_CLUSTERS:
+            by_person = WildBootstrap.of(person, seed=seed)
+        return cls(by_account, by_person, count, person, seed)
+
+    def among(self, rows: Bools) -> Uncertainty:
+        """The same of some of the decisions: of the accounts and persons that are in them.
+
+        Args:
+            rows: Which; shape (n,).
+        """
+        person = None if self.person is None else self.person[rows]
+        return Uncertainty.of(
+            self.accounts.cluster[rows], person, seed=self.seed, resamples=len(self.accounts.draws)
+        )
 
     @property
     def enough_persons(self) -> bool:
         """Whether an interval by person exists, or none is needed."""
-        return self.served_by is None or self.persons is not None
+        return enough(self.served_by)
 
     def interval(self, terms: Terms) -> Interval:
         """The wider of the two 95 % intervals of an estimate."""
@@ -200,7 +214,14 @@ class Uncertainty:
 
     def by_signs(self, terms: Terms, reference: Terms) -> BySigns | None:
         """What a handful of persons show of (estimate - reference); None = there are more, or none."""
-        return None if self.person is None else by_signs(terms, reference, self.person)
+        if self.person is None or self.served_by is None or not 2 <= self.served_by < FEWEST_CLUSTERS:
+            return None
+        return by_signs(terms, reference, self.person)
+
+
+def enough(persons: int | None) -> bool:
+    """Whether so many persons give an interval by person; None = none is needed."""
+    return persons is None or persons >= FEWEST_CLUSTERS
 
 
 def wider(one: Interval, other: Interval) -> Interval:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.estimation import Interval, Resamples, Terms
+from engine.clusters import Uncertainty
+from engine.estimation import Interval, Terms
 from engine.records import Bools
 from training.balance import Overlap
 from training.cases import Cases
-from training.splits import clusters_of
 
 
 @dataclass(frozen=True)
@@ -53,26 +53,25 @@ class Advice:
     done: Done
 
 
-def advice_of(cases: Cases, overlap: Sequence[Overlap], *, seed: int) -> tuple[Advice, ...]:
+def advice_of(cases: Cases, overlap: Sequence[Overlap], uncertainty: Uncertainty) -> tuple[Advice, ...]:
     """Of treatments by people that were suggested and done; empty where no decisions were logged, because
     what is known then is only what was done.
 
     Args:
         cases: Held out.
         overlap: What the log can say of each treatment on the same cases.
-        seed: Of the resamples by account.
+        uncertainty: Of the same cases.
     """
     if cases.basis != "decisions":
         return ()
     system = {role.id for role in cases.playbook.roles if role.system}
     by_person = {t.id for t in cases.playbook.treatments if t.kind == "contact" and t.role not in system}
-    resamples = Resamples.of(clusters_of(cases.account_ids), seed=seed)
     alone = _mean(cases, cases.action == 0)
     found = []
     for row in overlap:
         did = (cases.action == cases.treatments.index(row.treatment)) & (cases.followed == 1.0)
         if row.treatment in by_person and did.any():
-            done = Done(int(did.sum()), resamples.difference(_mean(cases, did), alone))
+            done = Done(int(did.sum()), uncertainty.difference(_mean(cases, did), alone))
             found.append(Advice(row.treatment, Suggested(row.cases, row.effect), done))
     return tuple(found)
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from data.history import Snapshot
 from data.ingest import BEGINNING
+from engine.clusters import FEWEST_CLUSTERS, enough
 from engine.estimation import Interval
 from engine.records import DAY_MICROS, NO_CONTACT, Floats
 from engine.sensitivity import LARGEST
@@ -26,7 +27,7 @@ from training.behaviour import Assignment
 from training.board import Board, board_of
 from training.cases import Cases
 from training.constants import LEAST_CASES
-from training.evaluate import AS_LOGGED, Evaluation, Judged, claim
+from training.evaluate import AS_LOGGED, Evaluation, Judged, claim, uncertainty_of
 from training.gate_parts import Gate
 from training.leaks import Leak
 from training.learners import Fitted
@@ -84,11 +85,13 @@ def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The release's report.html, board.html and card.md, and what is kept beside them of the run, by file
     name: pictures, tables as CSV, and all figures (`training.tracking.METRICS`)."""
     board = _board(findings)
-    effects = segment_effects(findings.judged, findings.selection.chosen)
+    sure = uncertainty_of(findings.judged.cases, seed=int(findings.manifest["seed"]))
+    effects = segment_effects(findings.judged, findings.selection.chosen, sure)
     drawn = _pictures(findings, effects) | {
         "board": pictures.money_a_month(board.money, findings.cases.playbook.currency)
     }
-    context = _context(findings, drawn) | {"board": board, "segments": effects}
+    advice = advice_of(findings.judged.cases, findings.judged.overlap, sure)
+    context = _context(findings, drawn) | {"board": board, "segments": effects, "advice": advice}
     documents = {name: _render(name, context).encode() for name in ("report.html", "board.html", "card.md")}
     figures = metrics_of(findings.judged, findings.by_time, findings.selection, board)
     kept = {f"{name}.png": content for name, content in drawn.items()} | tables_of(context)
@@ -125,8 +128,11 @@ def interval_text(interval: Interval) -> str:
     return f"{interval.estimate:,.2f} ({interval.low:,.2f} to {interval.high:,.2f})"
 
 
-def beyond_chance(interval: Interval) -> str:
-    """Whether an effect is one: what has both signs in its interval is no figure to act on."""
+def beyond_chance(interval: Interval, *, enough_persons: bool = True) -> str:
+    """Whether an effect is one: what has both signs in its interval is no figure to act on, nor is what so
+    few persons did that their ways of working may be all of it."""
+    if not enough_persons:
+        return "too few persons"
     if interval.low > 0.0:
         return "more"
     return "less" if interval.high < 0.0 else "may be nothing"
@@ -142,6 +148,32 @@ def decimals_of(intervals: Sequence[Interval | None]) -> int:
 def rounded(value: float, places: int) -> str:
     """A figure with so many decimals; nothing is less than 0 by rounding."""
     return f"{value:z,.{places}f}"
+
+
+def by_whom(persons: int | None) -> str:
+    """Of what intervals are, by how many persons serve the held-out accounts."""
+    if persons is None:
+        return "by account"
+    if not enough(persons):
+        served = "1 person serves" if persons == 1 else f"{persons} persons serve"
+        none = f"by person there is none below {FEWEST_CLUSTERS}"
+        return f"by account only, and so too narrow: {served} them, and {none}"
+    return "by account or person, the wider one"
+
+
+def persons_note(persons: int) -> str:
+    """How far the persons who serve the held-out accounts are in the intervals."""
+    if enough(persons):
+        return (
+            f"The held-out accounts are served by {persons} persons, whose accounts hang together: of the "
+            "intervals by account and by person the wider one is shown."
+        )
+    served = "1 person" if persons == 1 else f"{persons} persons"
+    return (
+        f"The held-out accounts are served by {served}, fewer than the {FEWEST_CLUSTERS} that an interval by "
+        "person needs: intervals are by account only and too narrow, because what one person's accounts have "
+        "in common is not in them. Nothing is called more than chance."
+    )
 
 
 def factor_text(strength: float | None) -> str:
@@ -238,10 +270,8 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "stopping": findings.manifest.get("stopping"),
         "unseen": unseen_sentence(findings.judged.assignment),
         "observational": "" if findings.judged.assignment.logged else OBSERVATIONAL,
-        "advice": advice_of(
-            findings.judged.cases, findings.judged.overlap, seed=int(findings.manifest["seed"])
-        ),
         "chosen": findings.judged.evaluation.of(findings.selection.chosen),
+        "enough_persons": enough(findings.judged.evaluation.persons),
         "gains": findings.judged.gains[findings.selection.chosen],
         "cases": len(findings.cases),
         "accounts": len(set(findings.cases.account_ids)),
@@ -302,10 +332,7 @@ def notes(findings: Findings) -> list[str]:
     said += assignment.doubts
     persons = findings.judged.evaluation.persons
     if persons is not None:
-        said.append(
-            f"The held-out accounts are served by {persons} persons, whose accounts hang together: of the "
-            "intervals by account and by person the wider one is shown."
-        )
+        said.append(persons_note(persons))
     if cases.basis == "landmarks":
         said.append(
             "Occasions were laid over the touchpoints. Those in whose grace window the account turned to us "
@@ -346,6 +373,7 @@ def _render(name: str, context: Mapping[str, Any]) -> str:
     )
     environment.filters["interval"] = interval_text
     environment.filters["beyond_chance"] = beyond_chance
+    environment.filters["by_whom"] = by_whom
     environment.filters["factor"] = factor_text
     environment.filters["rounded"] = rounded
     environment.filters["difference"] = lambda size: f"{size:.2f}" if np.isfinite(size) else ""

@@ -12,18 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.clusters import Uncertainty
 from engine.estimation import Interval, Terms
-from engine.records import Bools, Floats, Ints
+from engine.records import Bools, Floats
 from training.balance import effect_terms
 from training.cases import Cases
 from training.evaluate import Judged
-from training.persons import clusters_of_persons
-from training.splits import clusters_of
 
 MOST_TREATMENTS = 4
 MOST_LEVELS = 8
 LEAST_ACCOUNTS = 30
-_SURE = 1.959964
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,8 @@ class SegmentEffect:
         accounts: In this category, among those that could have had the treatment or no contact.
         own: Mean and standard error of this category alone.
         shrunk: The same drawn towards the treatment's mean, with its 95 % interval.
+        enough_persons: Whether those who serve this category are enough for an interval by person, or none is
+            needed. Else nothing can be told from chance: intervals by account are too narrow.
     """
 
     treatment: str
@@ -42,14 +42,21 @@ class SegmentEffect:
     accounts: int
     own: tuple[float, float]
     shrunk: Interval
+    enough_persons: bool = True
+
+    @property
+    def certain(self) -> bool:
+        """Whether it is more, or less, than chance explains."""
+        return self.enough_persons and (self.shrunk.low > 0.0 or self.shrunk.high < 0.0)
 
 
-def segment_effects(judged: Judged, chosen: str) -> tuple[SegmentEffect, ...]:
+def segment_effects(judged: Judged, chosen: str, uncertainty: Uncertainty) -> tuple[SegmentEffect, ...]:
     """Of the treatments that the chosen policy uses most, in all categories with enough accounts.
 
     Args:
         judged: The policies on held-out accounts.
         chosen: The learner of the release.
+        uncertainty: Of the same cases.
     """
     cases, used = judged.cases, judged.targets[chosen].mean(axis=0)
     order = [int(place) for place in np.argsort(-used, kind="stable") if place > 0 and used[place] > 0.0]
@@ -57,15 +64,14 @@ def segment_effects(judged: Judged, chosen: str) -> tuple[SegmentEffect, ...]:
     for place in order[:MOST_TREATMENTS]:
         terms = effect_terms(cases, judged.assignment, judged.model, place)
         if terms is not None:
-            found += _of_treatment(cases, terms, cases.treatments[place])
+            found += _of_treatment(cases, terms, cases.treatments[place], uncertainty)
     return tuple(found)
 
 
-def _of_treatment(cases: Cases, terms: Terms, treatment: str) -> list[SegmentEffect]:
-    clusters = [clusters_of(cases.account_ids)]
-    if (cases.person != "").any():
-        clusters.append(clusters_of_persons(cases.person, cases.account_ids))
-    overall = _estimate(terms, np.ones(len(cases), dtype=np.bool_), clusters)
+def _of_treatment(
+    cases: Cases, terms: Terms, treatment: str, uncertainty: Uncertainty
+) -> list[SegmentEffect]:
+    overall, account = uncertainty.interval(terms), uncertainty.accounts.cluster
     found = []
     for attribute in cases.features.set.attributes:
         levels = attribute.levels
@@ -73,53 +79,57 @@ def _of_treatment(cases: Cases, terms: Terms, treatment: str) -> list[SegmentEff
             continue
         codes = cases.features.account[:, cases.features.set.account.index(attribute.name)]
         rows = [(codes == code) & (terms.denominator > 0.0) for code in range(len(levels))]
-        sizes = [len(set(clusters[0][own])) for own in rows]
+        sizes = [len(np.unique(account[own])) for own in rows]
         kept = [place for place, size in enumerate(sizes) if size >= LEAST_ACCOUNTS]
-        own = [_estimate(terms, rows[place], clusters) for place in kept]
-        for place, alone, drawn in zip(kept, own, shrink(own, overall), strict=True):
-            found.append(SegmentEffect(treatment, attribute.name, levels[place], sizes[place], alone, drawn))
+        sure = [uncertainty.among(rows[place]) for place in kept]
+        own = [each.interval(_of(terms, rows[place])) for each, place in zip(sure, kept, strict=True)]
+        for place, each, alone, drawn in zip(kept, sure, own, shrink(own, overall), strict=True):
+            found.append(
+                SegmentEffect(
+                    treatment, attribute.name, levels[place], sizes[place],
+                    (alone.estimate, alone.standard_error), drawn, each.enough_persons,
+                )
+            )  # fmt: skip
     return found
 
 
-def _estimate(terms: Terms, rows: Bools, clusters: Sequence[Ints]) -> tuple[float, float]:
-    """Ratio of sums over these rows and its standard error, by account or person, the larger one.
-
-    Source:
-        Liang and Zeger (1986), Longitudinal data analysis using generalized linear models (sandwich).
-    """
-    above, below = terms.numerator[rows], terms.denominator[rows]
-    value = float(above.sum() / below.sum())
-    influence = (above - value * below) / below.sum()
-    errors = [float(np.sqrt((np.bincount(each[rows], weights=influence) ** 2).sum())) for each in clusters]
-    return value, max(errors)
+def _of(terms: Terms, rows: Bools) -> Terms:
+    return Terms(terms.numerator[rows], terms.denominator[rows])
 
 
-def shrink(own: Sequence[tuple[float, float]], overall: tuple[float, float]) -> list[Interval]:
+def shrink(own: Sequence[Interval], overall: Interval) -> list[Interval]:
     """Estimates drawn towards the overall mean by as much as they are noise.
 
     With variance v_g within and t between groups (method of moments, 0 where groups differ no more than
     chance makes them), a group keeps the share b = t / (t + v_g) of its own; the variance is b v_g plus
-    (1 - b)^2 times that of the mean.
+    (1 - b)^2 times that of the mean. Half widths of intervals go the same way, so that what few accounts or
+    persons make them wider by stays: where nothing is kept, the interval is as wide as that of the mean.
 
     Args:
-        own: (estimate, standard error) of each group.
-        overall: The same of all.
+        own: Of each group.
+        overall: Of all.
 
     Source:
         DerSimonian and Laird (1986), Meta-analysis in clinical trials; Efron and Morris (1975).
     """
     if not own:
         return []
-    values, errors = np.array(own).T
-    between = _between(values, np.maximum(errors, 1e-12))
-    keeps = between / (between + np.maximum(errors, 1e-12) ** 2)
-    mean, error = overall
-    drawn = keeps * values + (1.0 - keeps) * mean
-    spread = np.sqrt(keeps * errors**2 + (1.0 - keeps) ** 2 * error**2)
+    values = np.array([each.estimate for each in own])
+    errors = np.maximum([each.standard_error for each in own], 1e-12)
+    between = _between(values, errors)
+    keeps = between / (between + errors**2)
+    drawn = keeps * values + (1.0 - keeps) * overall.estimate
+    spread = _mixed(keeps, errors, overall.standard_error)
+    reach = _mixed(keeps, np.array([each.half_width for each in own]), overall.half_width)
     return [
-        Interval(float(d), float(d - _SURE * s), float(d + _SURE * s), float(s))
-        for d, s in zip(drawn, spread, strict=True)
+        Interval(float(d), float(d - half), float(d + half), float(s))
+        for d, half, s in zip(drawn, reach, spread, strict=True)
     ]
+
+
+def _mixed(keeps: Floats, own: Floats, overall: float) -> Floats:
+    mixed: Floats = np.sqrt(keeps * own**2 + (1.0 - keeps) ** 2 * overall**2)
+    return mixed
 
 
 def _between(values: Floats, errors: Floats) -> float:

@@ -15,6 +15,7 @@ from tests.training.builders import SMALL, LogSettings, stored, tables
 from training.advice_effects import Done, Suggested, advice_of
 from training.balance import Overlap
 from training.cases import Cases, build_cases
+from training.evaluate import uncertainty_of
 
 EFFECT = Interval(7.5, 5.0, 10.0, 1.3)
 
@@ -45,7 +46,7 @@ def overlap_of(cases: Cases) -> list[Overlap]:
 
 def test_who_is_visited_because_he_buys_shows_as_a_difference_and_not_as_an_effect(cases: Cases) -> None:
     """40 more among the visited, half of all the same: a difference of 20 that no visit caused."""
-    (visit,) = advice_of(cases, overlap_of(cases), seed=1)
+    (visit,) = advice_of(cases, overlap_of(cases), uncertainty_of(cases, seed=1))
 
     assert visit.treatment == "visit_news"
     assert visit.suggested == Suggested(int((cases.action == 4).sum()), EFFECT)
@@ -57,4 +58,21 @@ def test_who_is_visited_because_he_buys_shows_as_a_difference_and_not_as_an_effe
 
 def test_where_only_deeds_are_known_nothing_is_said_of_suggesting(cases: Cases) -> None:
     """Landmarks are made of what was done: there is no suggestion to speak of."""
-    assert advice_of(replace(cases, basis="landmarks"), overlap_of(cases), seed=1) == ()
+    landmarks = replace(cases, basis="landmarks")
+
+    assert advice_of(landmarks, overlap_of(cases), uncertainty_of(cases, seed=1)) == ()
+
+
+def test_what_few_persons_did_is_less_certain_than_by_account(cases: Cases) -> None:
+    """Some of seven persons sell more wherever they go: 300 accounts are not 300 independent answers."""
+    who = np.array([int(account[1:]) // 2 % 7 for account in cases.account_ids])
+    reward = cases.reward + 30.0 * np.cos(who) * (cases.action == 4)
+    theirs = replace(cases, reward=reward, person=np.array([f"u{each}" for each in who], dtype=object))
+    nobodys = replace(cases, reward=reward)
+
+    (by_person,), (by_account,) = (
+        advice_of(each, overlap_of(each), uncertainty_of(each, seed=1)) for each in (theirs, nobodys)
+    )
+
+    assert by_person.done.difference.estimate == by_account.done.difference.estimate
+    assert by_person.done.difference.half_width > 1.5 * by_account.done.difference.half_width

@@ -7,6 +7,9 @@ from base64 import b64decode
 from dataclasses import replace
 from html import unescape
 
+import numpy as np
+import pytest
+
 from data.home import Home
 from engine.estimation import Interval
 from tests.training.builders import QUICK
@@ -214,3 +217,31 @@ def test_the_board_has_one_page_of_its_own(trained: tuple[Home, Outcome]) -> Non
     ):
         assert heading in page
     assert "http" not in page
+
+
+def test_with_four_persons_no_interval_by_person_is_claimed(findings: report.Findings) -> None:
+    """Below 6 there is none, so none can be the wider one, and nothing is more than chance."""
+    judged, cases = findings.judged, findings.judged.cases
+    person = np.array([f"u{int(account[1:]) // 2 % 4}" for account in cases.account_ids], dtype=object)
+    few = replace(
+        judged, cases=replace(cases, person=person), evaluation=replace(judged.evaluation, persons=4)
+    )
+
+    documents, _ = report.files_of(replace(findings, judged=few))
+
+    page, card = (documents[name].decode() for name in ("report.html", "card.md"))
+    for text in (page, card):
+        assert "the wider one" not in text
+        assert "4 persons, fewer than the 6" in text
+        assert "by account only" in text
+    assert "<td>more</td>" not in page
+    assert page.count("<td>too few persons</td>") >= 6
+
+
+@pytest.mark.parametrize(
+    ("persons", "said"),
+    [(None, "by account"), (12, "by account or person, the wider one"), (4, "by account only, and so too")],
+)
+def test_intervals_are_named_by_what_they_are_of(persons: int | None, said: str) -> None:
+    """Who reads "by account" of a log of 12 persons takes the interval for another one."""
+    assert report.by_whom(persons).startswith(said)
