@@ -32,15 +32,24 @@ SHARES = (0.05, 0.1, 0.2, 0.5)
 
 @dataclass(frozen=True)
 class Line:
-    """A sum a month with its interval, and whether it is more than chance explains."""
+    """A sum a month with its interval, and whether it is more than chance explains.
+
+    Attributes:
+        month: In currency.
+        certain: Whether neither interval nor verdict leaves a doubt about the sign: never more than the
+            page's verdict says.
+    """
 
     label: str
     month: Interval
+    certain: bool
 
     @property
-    def certain(self) -> bool:
-        """Whether the interval leaves no doubt about the sign."""
-        return self.month.low > 0.0 or self.month.high < 0.0
+    def word(self) -> str:
+        """The same in words."""
+        if self.certain:
+            return "more than chance"
+        return "chance may explain it" if self.month.low <= 0.0 <= self.month.high else "not proven"
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class Followers:
 
 @dataclass(frozen=True)
 class Power:
-    """With this share of the accounts left to themselves, the least difference that would be seen.
+    """With no suggestions for this share of the accounts, the least difference that would be seen.
 
     Attributes:
         control: Accounts in the control group.
@@ -82,13 +91,13 @@ class Power:
 
 @dataclass(frozen=True)
 class Board:
-    """Everything on the page."""
+    """Everything on the page. `followers` is None where nothing was suggested: only deeds are known."""
 
     verdict: str
     decisions_a_month: float
     money: tuple[Line, ...]
     costs: tuple[Cost, ...]
-    followers: tuple[Followers, ...]
+    followers: tuple[Followers, ...] | None
     unproven: tuple[str, ...]
     power: tuple[Power, ...]
     test: str
@@ -108,12 +117,12 @@ def board_of(cases: Cases, evaluation: Evaluation, chosen: str, *, warnings: Seq
     return Board(
         _verdict(evaluation, chosen, monthly, cases.playbook.currency),
         monthly,
-        _money(evaluation, value, monthly),
+        _money(evaluation, chosen, monthly),
         _costs(cases, evaluation.of(AS_LOGGED), value, monthly),
-        followers(cases),
+        followers(cases) if cases.basis == "decisions" else None,
         (*_unproven(cases, evaluation, chosen), *warnings),
         reached,
-        _test(evaluation, value, reached),
+        _test(cases, evaluation, value, reached),
     )
 
 
@@ -173,22 +182,33 @@ def _times(interval: Interval, factor: float) -> Interval:
     )  # fmt: skip
 
 
-def _money(evaluation: Evaluation, value: PolicyValue, monthly: float) -> tuple[Line, ...]:
+def _money(evaluation: Evaluation, chosen: str, monthly: float) -> tuple[Line, ...]:
+    value = evaluation.of(chosen)
+    judged = nobody_judged(evaluation)
     gaps = [
-        ("beyond what was done", value.versus_logged),
-        ("beyond the best single action for all", value.versus_fixed),
-        ("beyond contacting nobody", value.versus_nobody if nobody_judged(evaluation) else None),
+        ("beyond what was done", value.versus_logged, True),
+        ("beyond the best single action for all", value.versus_fixed, claims_gain(evaluation, chosen)),
+        ("beyond contacting nobody", value.versus_nobody if judged else None, True),
     ]
-    return tuple(Line(label, _times(gap, monthly)) for label, gap in gaps if gap is not None)
+    believed = carries(value)
+    return tuple(
+        Line(label, _times(gap, monthly), believed and (gap.high < 0.0 or (gap.low > 0.0 and claimed)))
+        for label, gap, claimed in gaps
+        if gap is not None
+    )
+
+
+def carries(value: PolicyValue) -> bool:
+    """Whether the evidence behind a value carries any claim."""
+    return value.verdict.level not in ("outside scope", "limited evidence")
 
 
 def _costs(cases: Cases, logged: PolicyValue, value: PolicyValue, monthly: float) -> tuple[Cost, ...]:
     by_id = {treatment.id: treatment for treatment in cases.playbook.treatments}
     found = []
-    for label, mix in (("what was done", logged.mix), ("what it would do", value.mix)):
-        money = sum(share * by_id[name].cost for name, share in mix.items())
-        minutes = sum(share * by_id[name].minutes for name, share in mix.items())
-        found.append(Cost(label, money * monthly, minutes * monthly / 60.0))
+    for label, policy in (("what was done", logged), ("what it would do", value)):
+        minutes = sum(share * by_id[name].minutes for name, share in policy.mix.items())
+        found.append(Cost(label, _mean_cost(cases, policy) * monthly, minutes * monthly / 60.0))
     return tuple(found)
 
 
@@ -198,7 +218,7 @@ def _verdict(evaluation: Evaluation, chosen: str, monthly: float, currency: str)
     figures = (
         f"{currency} {gain.estimate:+,.0f} a month (95 % interval {gain.low:+,.0f} to {gain.high:+,.0f})"
     )
-    if value.verdict.level in ("outside scope", "limited evidence") or gain.low <= 0.0:
+    if not carries(value) or gain.low <= 0.0:
         return f"Not proven: beyond what was done, it is estimated to bring {figures}."
     own = (
         "" if claims_gain(evaluation, chosen) else " That choosing for each account adds to it is not proven."
@@ -211,7 +231,10 @@ def _unproven(cases: Cases, evaluation: Evaluation, chosen: str) -> list[str]:
     value = evaluation.of(chosen)
     said = [
         "What following it for a year brings: every figure is for one decision, all else as it was. Only a "
-        "control group shows the whole."
+        "control group shows the whole.",
+        "That all of it can be done: the best is taken for each account alone, at each occasion. Limits of "
+        "contacts, people's hours and which account goes first are not in money and hours above; plans keep "
+        "them, so what is done will be less, or cost other things.",
     ]
     if not claims_gain(evaluation, chosen):
         said.append("That choosing for each account earns more than one action for all.")
@@ -233,20 +256,46 @@ def _unproven(cases: Cases, evaluation: Evaluation, chosen: str) -> list[str]:
     return [sentence.strip() for sentence in said]
 
 
-def _test(evaluation: Evaluation, value: PolicyValue, reached: Sequence[Power]) -> str:
-    logged = evaluation.of(AS_LOGGED).doubly_robust.estimate
-    if not reached or logged <= 0.0:
+def _test(cases: Cases, evaluation: Evaluation, value: PolicyValue, reached: Sequence[Power]) -> str:
+    """The least control group that would show what one decision for each account brings within a horizon.
+
+    In the unit of `powers`: worth of outcomes, costs not deducted, as a share of what an account brings. The
+    control group gets no suggestions. Where decisions were logged, that is beside contacting nobody; where
+    deeds are known, people did them as they saw fit, and go on so: beside what was done.
+    """
+    if not reached:
         return "What accounts bring is too little, or too few accounts are known, to plan a test."
-    wanted = value.versus_logged.estimate / logged
-    seen = [each for each in reached if each.detectable <= wanted]
+    suggested = cases.basis == "decisions"
+    if value.verdict.level == "outside scope" or (suggested and not nobody_judged(evaluation)):
+        return "How much a test must show cannot be told from what was logged; below is what it could see."
+    gap = value.versus_nobody if suggested else value.versus_logged
+    control = 0.0 if suggested else _mean_cost(cases, evaluation.of(AS_LOGGED))
+    gain = gap.estimate + _mean_cost(cases, value) - control
+    wanted = gain / float(_newest(cases).mean())
     if wanted <= 0.0:
         return "No gain is expected, so there is none to test; a control group would still show harm."
+    beside = (
+        "no contact; people who work as they see fit do some of that anyway, so less may show"
+        if suggested
+        else "what people did without it"
+    )
+    expected = (
+        f"One decision for each account is estimated to bring {wanted:+.1%} of what an account brings, "
+        f"before cost, beside {beside}."
+    )
+    seen = [each for each in reached if each.detectable <= wanted]
     if not seen:
         return (
-            f"The gain expected is {wanted:+.1%} of what an account brings. Even with half of the accounts "
-            f"in a control group only {reached[-1].detectable:.1%} would be seen: more accounts are needed."
+            f"{expected} Even with half of the accounts in a control group only {reached[-1].detectable:.1%} "
+            "would be seen: more accounts are needed, or more decisions for each."
         )
     return (
-        f"The gain expected is {wanted:+.1%} of what an account brings. A control group of "
-        f"{seen[0].share:.0%} ({seen[0].control:,} accounts) would show it in 4 of 5 tests."
+        f"{expected} A control group of {seen[0].share:.0%} ({seen[0].control:,} accounts) would show it in "
+        "4 of 5 tests."
     )
+
+
+def _mean_cost(cases: Cases, value: PolicyValue) -> float:
+    """Of a decision by a policy, in currency."""
+    by_id = {treatment.id: treatment.cost for treatment in cases.playbook.treatments}
+    return sum(share * by_id[name] for name, share in value.mix.items())

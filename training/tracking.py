@@ -100,7 +100,7 @@ def metrics_of(
     found |= {f"board.{line.label}": line.month for line in board.money}
     found |= {f"board.cost.{cost.label}": cost.money for cost in board.costs}
     found |= {f"board.hours.{cost.label}": cost.hours for cost in board.costs}
-    found |= {f"board.followed.{row.role}": row.share for row in board.followers}
+    found |= {f"board.followed.{row.role}": row.share for row in board.followers or ()}
     found |= {f"board.detectable.{each.share:g}": each.detectable for each in board.power}
     sizes = {name.replace(" ", "_"): size for name, size in _row(found).items()}
     return {name: float(size) for name, size in sizes.items() if size is not None and math.isfinite(size)}
@@ -173,7 +173,7 @@ def _of_treatments(told: Mapping[str, Any]) -> dict[str, list[Cells]]:
 
 def _of_board(board: Board) -> dict[str, list[Cells]]:
     money = [{"beyond": line.label, "month": line.month, "certain": line.certain} for line in board.money]
-    others = {"costs": board.costs, "followers": board.followers, "power": board.power}
+    others = {"costs": board.costs, "followers": board.followers or (), "power": board.power}
     return {"board_money": money} | {
         f"board_{name}": [dict(vars(row)) for row in rows] for name, rows in others.items()
     }

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from engine.estimation import Verdict
 from engine.lift import Units, power
 from tests.training.builders import QUICK, LogSettings, cases_of
 from training.behaviour import assignment_of
@@ -89,6 +91,48 @@ def test_a_gain_that_chance_explains_is_called_not_proven(valued: tuple[Cases, E
     assert not board.money[0].certain
 
 
+@pytest.mark.parametrize("level", ["limited evidence", "outside scope"])
+def test_no_line_says_more_than_the_verdict_above_it(valued: tuple[Cases, Evaluation], level: Any) -> None:
+    """Evidence worth 29 decisions has intervals above 0, too, and is "not proven" all the same."""
+    cases, evaluation = valued
+    own = evaluation.of("s_learner")
+    weak = replace(own, verdict=Verdict(level, "Too few."))
+    policies = tuple(weak if each.policy == "s_learner" else each for each in evaluation.policies)
+
+    board = board_of(cases, replace(evaluation, policies=policies), "s_learner")
+
+    assert board.verdict.startswith("Not proven")
+    assert board.money[0].month.low > 0.0
+    assert {line.word for line in board.money} == {"not proven"}
+
+
+def test_the_gain_beyond_one_action_for_all_is_certain_only_where_it_is_claimed(
+    valued: tuple[Cases, Evaluation],
+) -> None:
+    """Who earns more than a bad contact for all, but not more than contacting nobody, has shown nothing."""
+    cases, evaluation = valued
+    own = evaluation.of("s_learner")
+    unsure = replace(own, versus_nobody=replace(own.versus_nobody, low=-1.0))
+    policies = tuple(unsure if each.policy == "s_learner" else each for each in evaluation.policies)
+
+    lines = board_of(cases, replace(evaluation, policies=policies), "s_learner").money
+
+    assert [line.word for line in lines] == ["more than chance", "not proven", "chance may explain it"]
+
+
+def test_who_followed_is_not_told_where_nothing_was_suggested(valued: tuple[Cases, Evaluation]) -> None:
+    """Landmarks are made of deeds: "100 % followed" would praise advice that nobody gave."""
+    cases, evaluation = valued
+
+    assert board_of(cases, evaluation, "s_learner").followers is not None
+    assert board_of(replace(cases, basis="landmarks"), evaluation, "s_learner").followers is None
+
+
+def test_limits_that_valued_policies_do_not_know_are_said(board: Board) -> None:
+    """Three times the hours of people is what the best for each account alone would take."""
+    assert "Limits of contacts, people's hours and which account goes first are not in" in board.unproven[1]
+
+
 def test_what_was_not_proven_names_the_whole_programme_and_every_warning(board: Board) -> None:
     """No log shows what following the advice for a year does."""
     assert "control group" in board.unproven[0]
@@ -143,3 +187,36 @@ def test_a_test_that_could_not_show_the_gain_is_not_proposed(valued: tuple[Cases
 
     assert "would show it" in board_of(cases, evaluation, "s_learner").test
     assert "more accounts are needed" in board_of(replace(cases, reward=wild), evaluation, "s_learner").test
+
+
+def test_the_gain_of_a_test_is_in_the_unit_of_its_power(valued: tuple[Cases, Evaluation]) -> None:
+    """Worth of an account's horizon before cost, beyond what a control group without suggestions gets.
+
+    From logged decisions, beyond no contact; from deeds, beyond those, whose cost is added again as well.
+    """
+    cases, evaluation = valued
+    own, logged = evaluation.of("s_learner"), evaluation.of("as logged")
+    newest = {cases.account_ids[row]: row for row in np.argsort(cases.as_of, kind="stable")}
+    brings = cases.reward[list(newest.values())].mean()
+    price = {each.id: each.cost for each in cases.playbook.treatments}
+    cost, before = (sum(share * price[name] for name, share in each.mix.items()) for each in (own, logged))
+
+    suggested = board_of(cases, evaluation, "s_learner").test
+    done = board_of(replace(cases, basis="landmarks"), evaluation, "s_learner").test
+
+    assert f"bring {(own.versus_nobody.estimate + cost) / brings:+.1%} of what an account brings" in suggested
+    assert f"bring {(own.versus_logged.estimate + cost - before) / brings:+.1%} of what an account" in done
+    assert "before cost, beside no contact" in suggested
+    assert "before cost, beside what people did without it" in done
+
+
+def test_where_nobody_was_left_alone_no_gain_of_a_test_is_named(valued: tuple[Cases, Evaluation]) -> None:
+    """What a control group without suggestions would bring is then the model's guess."""
+    cases, evaluation = valued
+    nobody = replace(evaluation.of("no contact"), verdict=Verdict("outside scope", "Hardly ever left alone."))
+    policies = tuple(nobody if each.policy == "no contact" else each for each in evaluation.policies)
+
+    said = board_of(cases, replace(evaluation, policies=policies), "s_learner")
+
+    assert "cannot be told" in said.test
+    assert said.power

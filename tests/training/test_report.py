@@ -245,3 +245,12 @@ def test_with_four_persons_no_interval_by_person_is_claimed(findings: report.Fin
 def test_intervals_are_named_by_what_they_are_of(persons: int | None, said: str) -> None:
     """Who reads "by account" of a log of 12 persons takes the interval for another one."""
     assert report.by_whom(persons).startswith(said)
+
+
+def test_the_board_has_no_part_on_advice_that_nobody_gave(findings: report.Findings) -> None:
+    """Where only deeds are known nothing was suggested, and so nothing followed."""
+    landmarks = replace(findings, cases=replace(findings.cases, basis="landmarks"))
+
+    pages = [report.files_of(each)[0]["board.html"].decode() for each in (findings, landmarks)]
+
+    assert ["Who followed the advice" in page for page in pages] == [True, False]
