@@ -93,9 +93,12 @@ def constants(cases: Cases, assignment: Floats, boosting: Boosting) -> Constants
     weight = 1.0 / assignment
     none, _ = _weighted_mean(cases.reward, weight, cases.action == 0)
     followed = cases.reward - _without_contact(cases, assignment, boosting)
-    compared = np.array([_uplift(cases, followed, weight, index) for index in learned])[1:]
+    effect, own_variance, shared = np.array(
+        [_uplift(cases, followed, weight, index) for index in learned[1:]]
+    ).T
     own = [cases.playbook.treatments[index] for index in learned[1:]]
-    found = pooled(compared[:, 0], compared[:, 1], [t.channel for t in own], [t.topic for t in own])
+    channels, topics = [t.channel for t in own], [t.topic for t in own]
+    found = pooled(effect, own_variance, channels, topics, shared=shared)
     uplift, error = np.append(0.0, found.effect), np.append(0.0, found.error)
     error = np.where(np.isinf(error), cases.reward.std(), error)  # nothing to compare with
     ripe = [(cases.action == index) & cases.matured for index in learned]
@@ -117,15 +120,15 @@ def _without_contact(cases: Cases, assignment: Floats, boosting: Boosting) -> Fl
     return Prognosis.of(cases, boosting).expected(cases.reward, only_alone, rounds=ROUGH_ROUNDS)
 
 
-def _uplift(cases: Cases, followed: Floats, weight: Floats, index: int) -> tuple[float, float]:
-    """Effect of a treatment beside no contact, and its variance."""
+def _uplift(cases: Cases, followed: Floats, weight: Floats, index: int) -> tuple[float, float, float]:
+    """Effect of a treatment beside no contact, and its variance by those treated and by those left alone."""
     among = cases.eligible[:, index]
     left_alone = among & (cases.action == 0)
-    if index == 0 or not left_alone.any():
-        return 0.0, np.inf  # nobody to compare with: no effect of its own can be claimed
+    if not left_alone.any():
+        return 0.0, np.inf, np.inf  # nobody to compare with: no effect of its own can be claimed
     treated, of_treated = _weighted_mean(followed, weight, among & (cases.action == index))
     alone, of_alone = _weighted_mean(followed, weight, left_alone)
-    return treated - alone, of_treated + of_alone
+    return treated - alone, of_treated, of_alone
 
 
 def _weighted_mean(reward: Floats, weight: Floats, among: Bools) -> tuple[float, float]:

@@ -38,13 +38,22 @@ class Pooled:
     pool: Pool
 
 
-def pooled(effect: Floats, variance: Floats, channels: Sequence[str], topics: Sequence[str]) -> Pooled:
+def pooled(
+    effect: Floats,
+    variance: Floats,
+    channels: Sequence[str],
+    topics: Sequence[str],
+    *,
+    shared: Floats | float = 0.0,
+) -> Pooled:
     """Effects of several treatments under effect = mean + channel + topic + own, all but the mean random.
 
     Args:
         effect: Estimates; shape (k,), k at least 1.
-        variance: Of each estimate; infinite = no estimate; shape (k,).
+        variance: Of each estimate, by what it has of its own; infinite = no estimate; shape (k,).
         channels, topics: Of each treatment; k each; "" = none.
+        shared: Variance by what all estimates are compared with, such as the accounts left alone: it moves
+            them together, so it does not tell them apart and pooling does not make it smaller; shape (k,).
 
     Returns:
         Best linear unbiased predictions, with the variances between channels, topics and treatments that are
@@ -74,8 +83,11 @@ def pooled(effect: Floats, variance: Floats, channels: Sequence[str], topics: Se
     everywhere = np.array(list(product(*(range(count) for count in cells))), dtype=np.int64)
     everywhere[everywhere == cells - 1] = -1  # beyond the known: a channel or topic of its own
     cell_mean, cell_spread = model.predicted(everywhere, np.full(len(everywhere), -1), between)
+    together = np.broadcast_to(shared, effect.shape)
+    cell_spread = np.sqrt(cell_spread**2 + together[known].mean())
     pool = Pool(names[0], names[1], cell_mean.reshape(cells), cell_spread.reshape(cells))
-    return Pooled(mean, spread, pool)
+    everybody = np.where(np.isfinite(together), together, together[known].mean())
+    return Pooled(mean, np.sqrt(spread**2 + everybody), pool)
 
 
 @dataclass(frozen=True)

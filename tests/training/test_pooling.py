@@ -22,6 +22,19 @@ def test_effects_that_noise_explains_become_one() -> None:
     assert found.error == pytest.approx([2**0.5, 2**0.5])
 
 
+def test_what_all_estimates_are_compared_with_is_not_averaged_away() -> None:
+    """Ten effects beside the same accounts left alone, each sure to 1: their mean is no surer than those."""
+    effect, alike = np.linspace(4.0, 6.0, 10), "x" * 10
+
+    found = pooled(effect, np.ones(10), alike, alike, shared=np.full(10, 4.0))
+    alone = pooled(effect, np.ones(10), alike, alike)
+
+    assert found.effect == pytest.approx(alone.effect)
+    assert found.error == pytest.approx(np.sqrt(alone.error**2 + 4.0))
+    assert found.error.min() > 2.0
+    assert found.pool.error == pytest.approx(np.sqrt(alone.pool.error**2 + 4.0))
+
+
 def test_effects_keep_the_part_that_noise_does_not_explain() -> None:
     """0 and 10 with a variance of 1: 50 between estimates, 49 between effects; each moves 1/50 of the way."""
     assert of([0.0, 10.0], [1.0, 1.0]).effect == pytest.approx([0.1, 9.9], abs=0.02)
