@@ -1,7 +1,8 @@
 """The table to learn from: what was known at each occasion, what was done, and what followed.
 
 Features come from `engine.features.features_as_of` and from nowhere else (law 2), bucket by bucket. What
-followed is counted from the occasion itself, for all arms alike: outcomes in [as_of, as_of + horizon).
+followed is counted from a logged decision, or, of a landmark, from the contact and moments like it: outcomes
+in [counted_from, counted_from + horizon).
 """
 
 from __future__ import annotations
@@ -364,7 +365,7 @@ class _Builder:
             within=within,
             arrived=arrived,
             responded=responses(history, occasions, at=self.at, horizon=self.horizon),
-            matured=moments.as_of + int(max(self.windows) * DAY_MICROS) <= self.span.outcomes_until,
+            matured=moments.as_of + self._until_known <= self.span.outcomes_until,
             followed=carried_out,
             dismissed=dismissed,
             knots=self.knots,
@@ -377,11 +378,18 @@ class _Builder:
 
     def _worth(self, history: History, occasions: pl.DataFrame, days: tuple[float, ...]) -> Floats:
         """Of the outcomes within each number of days; shape (n, len(days))."""
+        occasions = occasions.with_columns(as_of="counted_from")
         found = np.empty((occasions.height, len(days)))
         for place, each in enumerate(days):
             horizon = int(each * DAY_MICROS)
             found[:, place] = rewards(history, occasions, self.playbook, at=self.at, horizon=horizon)
         return found
+
+    @property
+    def _until_known(self) -> int:
+        """From an occasion until all that counts of it is known, whatever was done; microseconds."""
+        grace = 0.0 if self.span.logged else self.landmark.grace_days
+        return int((max(self.windows) + grace) * DAY_MICROS)
 
     def _occasions(self, history: History, account_ids: tuple[str, ...]) -> pl.DataFrame:
         if self.span.logged:

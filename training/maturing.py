@@ -57,14 +57,15 @@ def weighted(cases: Cases) -> Cases:
 
 
 def _age_days(cases: Cases) -> Floats:
-    age: Floats = (cases.known_until - cases.as_of) / DAY_MICROS
+    """Since outcomes count: of a landmark, since the end of its grace window, whenever the contact was."""
+    grace = LandmarkSettings().grace_days if cases.basis == "landmarks" else 0.0
+    age: Floats = (cases.known_until - cases.as_of) / DAY_MICROS - grace
     return age
 
 
 def _old_enough(cases: Cases) -> Bools:
     """Whether it is known what was done: a landmark's contact may come at the end of its grace window."""
-    grace = LandmarkSettings().grace_days if cases.basis == "landmarks" else 0.0
-    known: Bools = _age_days(cases) >= grace
+    known: Bools = _age_days(cases) >= 0.0
     return known
 
 

@@ -13,6 +13,10 @@ Both are left out whatever was done: what is done after another enquiry answers 
 buys more anyway. Whoever enquires again within the window is contacted more and buys more, whatever contacts
 do; the earlier moment would take that for the contact's effect.
 
+What came between the moment and the contact was not caused by it, and may be why there was one: a call that
+follows a purchase. So outcomes are counted from the contact on; for those left alone after delays like those
+of the contacts, whatever they did.
+
 Here everything known at the time of training may be used; what was known at the occasion is the business of
 `engine.features.features_as_of` alone.
 """
@@ -21,14 +25,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from engine.contract import Direction, Status
 from engine.records import DAY_MICROS, NO_CONTACT, History
 
-COLUMNS = ("account_id", "as_of", "treatment", "probability", "eligible", "followed")
-"""as_of in microseconds UTC; probability, eligible and followed are null where they were not logged,
-treatment for a contact that names none."""
+COLUMNS = ("account_id", "as_of", "counted_from", "treatment", "probability", "eligible", "followed")
+"""as_of and counted_from, from when outcomes count, in microseconds UTC; probability, eligible and followed
+are null where they were not logged, treatment for a contact that names none."""
+EVENLY = (np.sqrt(5.0) - 1.0) / 2.0
+"""The golden section: its multiples, less whole numbers, lie evenly however many there are."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +63,8 @@ def known(history: History, table: str, at: int) -> pl.DataFrame:
 def decided(history: History, at: int) -> pl.DataFrame:
     """Occasions that were logged as decisions; only place 1, which alone has a probability."""
     rows = known(history, "decisions", at).filter(pl.col("place").fill_null(1) == 1)
-    timed = rows.with_columns(pl.col("decided_at").to_physical().alias("as_of"))
+    decided_at = pl.col("decided_at").to_physical()
+    timed = rows.with_columns(as_of=decided_at, counted_from=decided_at)
     return timed.select(COLUMNS).sort("account_id", "as_of")
 
 
@@ -89,8 +97,10 @@ def landmarks(
     triggers = _triggers(enquiries, grace)
     grid = _grid(account_ids, start, until, int(settings.period_days * DAY_MICROS))
     near = pl.concat([enquiries.select("account_id", "as_of"), enquiries.select("account_id", as_of="at")])
-    moments = pl.concat([_far_from(grid, near, grace), triggers]).sort("as_of", "account_id")
-    return _with_action(moments, touchpoints, grace).select(COLUMNS)
+    laid = [_far_from(grid, near, grace).with_columns(asked=pl.lit(value=False)),
+            triggers.with_columns(asked=pl.lit(value=True))]  # fmt: skip
+    moments = pl.concat(laid).sort("as_of", "account_id")
+    return _counted(_with_action(moments, touchpoints, grace)).select(COLUMNS)
 
 
 def _grid(account_ids: tuple[str, ...], start: int, until: int, period: int) -> pl.DataFrame:
@@ -147,8 +157,21 @@ def _with_action(moments: pl.DataFrame, touchpoints: pl.DataFrame, grace: int) -
     )
     within = (pl.col("contacted") - pl.col("as_of") < grace).fill_null(value=False)
     return first.with_columns(
+        pl.when(within).then(pl.col("contacted")).alias("contacted"),
         pl.when(within).then(pl.col("treatment")).otherwise(pl.lit(NO_CONTACT)).alias("treatment"),
         pl.lit(None, dtype=pl.Float64).alias("probability"),
         pl.lit(None, dtype=pl.String).alias("eligible"),
         pl.lit(None, dtype=pl.Boolean).alias("followed"),
     )
+
+
+def _counted(moments: pl.DataFrame) -> pl.DataFrame:
+    """From when outcomes count. Those left alone, in the order of time and account, are given the contacts'
+    delays of their kind (after an enquiry, or of the grid) by turns that spread evenly."""
+    delay = (moments["contacted"] - moments["as_of"]).to_numpy().astype(np.float64)
+    contacted, asked = ~np.isnan(delay), moments["asked"].to_numpy()
+    for kind in (asked, ~asked):
+        known, alone = np.sort(delay[kind & contacted]), np.flatnonzero(kind & ~contacted)
+        turn = (np.arange(len(alone)) + 0.5) * EVENLY % 1.0
+        delay[alone] = known[(turn * len(known)).astype(np.int64)] if len(known) else 0.0
+    return moments.with_columns(counted_from=pl.col("as_of") + pl.Series(delay.astype(np.int64)))

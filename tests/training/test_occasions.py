@@ -172,6 +172,50 @@ def test_only_versions_known_at_the_time_of_training_hold() -> None:
     assert late["treatment"].to_list() == ["email_news"]
 
 
+def delays(past: History, accounts: tuple[str, ...]) -> list[tuple[str, float]]:
+    """(treatment, days from the moment to that from which outcomes count) in the order of the moments."""
+    found = landmarks(
+        past, accounts, start=at(-56), until=NOW, at=NOW, settings=LandmarkSettings(period_days=28.0)
+    )
+    days = found.with_columns(days=((pl.col("counted_from") - pl.col("as_of")) / DAY_MICROS).round(3))
+    return list(days.select("treatment", "days").iter_rows())
+
+
+def test_outcomes_count_from_the_contact_on_and_for_those_left_alone_after_delays_like_the_contacts() -> None:
+    """Two contacts after one and four days; eight moments left alone have each of the two delays as often."""
+    past = history(
+        touchpoint(-55.0, account_id="a", treatment="visit_news"),
+        touchpoint(-24.0, account_id="b", treatment="visit_news"),
+        accounts=("a", "b", "c", "d", "e"),
+    )
+
+    found = delays(past, ("a", "b", "c", "d", "e"))
+
+    assert sorted(days for treatment, days in found if treatment == "visit_news") == [1.0, 4.0]
+    assert sorted(days for treatment, days in found if treatment == "none") == [1.0] * 4 + [4.0] * 4
+
+
+def test_delays_after_an_enquiry_are_not_those_of_the_grid() -> None:
+    """Who asked is called the next day; a moment after an enquiry that was not answered counts from there."""
+    past = history(
+        touchpoint(-40.0, account_id="a", direction="inbound", channel="website"),
+        touchpoint(-39.0, account_id="a", treatment="visit_news"),
+        touchpoint(-40.0, account_id="b", direction="inbound", channel="website"),
+        touchpoint(-50.0, account_id="c", treatment="visit_news"),
+        accounts=("a", "b", "c"),
+    )
+
+    found = delays(past, ("a", "b", "c"))
+
+    assert sorted(found)[:3] == [("none", 1.0), ("none", 6.0), ("none", 6.0)]
+    assert ("visit_news", 1.0) in found
+
+
+def test_where_nobody_was_contacted_outcomes_count_from_the_moment() -> None:
+    """There is no delay to be like."""
+    assert {days for _, days in delays(history(accounts=("a", "b")), ("a", "b"))} == {0.0}
+
+
 def test_only_place_one_of_a_logged_decision_is_a_case() -> None:
     """Places below follow deterministically and carry no probability."""
     base = {"decided_at": at(-20), "policy": "p", "account_id": "a"}
