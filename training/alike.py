@@ -17,6 +17,8 @@ MOST_LEVELS = 20
 LEAST_CONTACTS = 20.0
 """Contacts that a category would have at the rate of all, below which its own rate says nothing."""
 ERRORS_APART = 3.0
+LEAST_ALONE = 0.005
+"""Share of decisions without contact below which it is said that nearly everybody is contacted."""
 LEAST_RECENT = 200
 RECENCY_DAYS = 90.0
 """Times since something are compared so far back; what is longer ago counts as unknown."""
@@ -30,12 +32,13 @@ class RateRatio:
     """How often accounts of a category are contacted, against all.
 
     Attributes:
-        issue, attribute, level: Of what, by what, for whom.
+        what: Which contacts: of an issue, or those of them that people carry out.
+        attribute, level: By what, for whom.
         rate, ratio: Share of its decisions, and that over the share of all.
         apart: Standard errors, by account, between both.
     """
 
-    issue: str
+    what: str
     attribute: str
     level: str
     rate: float
@@ -44,35 +47,49 @@ class RateRatio:
 
 
 def fairness(candidate: Candidate) -> Check:
-    """No category of accounts is contacted much less, or much more, often than all, beyond chance."""
+    """No category of accounts is contacted much less, or much more, often than all, or by people, beyond
+    chance."""
     cases = candidate.judged.cases
     looked, outside, failing = 0, [], False
     figures: dict[str, float] = {}
     for rule in cases.playbook.fairness:
         for found in rate_ratios(cases, candidate.target, rule):
             looked += 1
-            figures[f"{found.issue}_{found.attribute}_{found.level}"] = found.ratio
+            figures[f"{found.what}_{found.attribute}_{found.level}"] = found.ratio
             if not rule.low <= found.ratio <= rule.high and found.apart >= ERRORS_APART:
-                outside.append(f"{found.attribute} {found.level} ({found.issue}) {found.ratio:.2f}")
+                outside.append(f"{found.attribute} {found.level} ({found.what}) {found.ratio:.2f}")
                 failing = failing or rule.outside == "fail"
     if not looked:
         return Check("fairness", True, "There are no categories with enough contacts to compare.", figures)
     told = "; ".join(outside) if outside else "none is outside the bounds beyond chance"
-    sentence = f"Rate of contacts over that of all, {looked} categories looked at: {told}."
+    everybody = float(candidate.target[:, 0].mean()) < LEAST_ALONE
+    nothing = " Nearly everybody is contacted: of that alone no category can differ." if everybody else ""
+    sentence = f"Rate of contacts over that of all, {looked} categories looked at: {told}.{nothing}"
     return Check("fairness", not failing, sentence, figures, warning=bool(outside))
 
 
 def rate_ratios(cases: Cases, target: Floats, rule: Fairness) -> list[RateRatio]:
     """Of all categories with enough contacts.
 
+    A policy that takes the best for each account contacts nearly everybody, so that rates of contacts are
+    alike whatever it does. Where people and the system both carry contacts out, the rate of those by people,
+    the dear ones, is looked at as well.
+
     Args:
         cases: Held-out cases, n rows.
         target: What the policy chooses; shape (n, T).
         rule: Which issue and attributes.
     """
-    treatments = cases.playbook.treatments
-    counted = [t.kind == "contact" and rule.issue in (ANY_ISSUE, t.issue) for t in treatments]
-    contacted = target[:, np.array(counted)].sum(axis=1)
+    treatments, system = cases.playbook.treatments, {role.id for role in cases.playbook.roles if role.system}
+    counted = np.array([t.kind == "contact" and rule.issue in (ANY_ISSUE, t.issue) for t in treatments])
+    by_people = counted & np.array([t.role not in system for t in treatments])
+    found = _of_contacts(cases, target[:, counted].sum(axis=1), rule, rule.issue)
+    if by_people.any() and (by_people != counted).any():
+        found += _of_contacts(cases, target[:, by_people].sum(axis=1), rule, f"{rule.issue} by people")
+    return found
+
+
+def _of_contacts(cases: Cases, contacted: Floats, rule: Fairness, what: str) -> list[RateRatio]:
     overall = float(contacted.mean())
     found = []
     for attribute in cases.features.set.attributes:
@@ -88,7 +105,7 @@ def rate_ratios(cases: Cases, target: Floats, rule: Fairness) -> list[RateRatio]
                 rate = float(contacted[inside].mean())
                 error = np.sqrt(overall * (1.0 - overall) / _accounts(cases, inside))
                 apart = abs(rate - overall) / error if error > 0.0 else 0.0
-                found.append(RateRatio(rule.issue, attribute.name, level, rate, rate / overall, float(apart)))
+                found.append(RateRatio(what, attribute.name, level, rate, rate / overall, float(apart)))
     return found
 
 

@@ -28,8 +28,10 @@ def evidence(candidate: Candidate) -> Check:
     """The log has decisions comparable with what it would do."""
     value = candidate.judged.evaluation.of(candidate.chosen)
     found, figures = value.verdict, {"effective": value.effective, "supported": value.supported}
-    passed = found.level != "outside scope"
-    return Check("evidence", passed, f"{found.level}: {found.sentence}", figures)
+    said, weak = f"{found.level}: {found.sentence}", found.level == "limited evidence"
+    if weak and candidate.in_use is None:
+        said += " No release is in use: this one would be the first, and no gain of it is proven."
+    return Check("evidence", found.level != "outside scope", said, figures, warning=weak)
 
 
 def worth(candidate: Candidate) -> Check:
@@ -53,18 +55,48 @@ def difference(candidate: Candidate) -> Check:
     if in_use is None:
         return Check("difference", True, "No release is in use to compare with.")
     try:
+        if _stands_for_itself(candidate, in_use):
+            return _by_choices(candidate, in_use)
         seen, old, who = _opponent(judged, in_use)
     except EngineError as error:
         sentence = f"The release in use cannot score with this playbook and history: {error}"
         return Check("difference", True, sentence, warning=True)
-    cases, model = judged.cases.take(~seen), judged.model[~seen]
+    cases, model, new = judged.cases.take(~seen), judged.model[~seen], candidate.target[~seen]
+    if np.array_equal(new, old):
+        return _the_same(who, len(cases))
     logged = logged_of(cases, judged.assignment.take(~seen))
-    new_terms = doubly_robust_terms(logged, candidate.target[~seen], model)
+    new_terms = doubly_robust_terms(logged, new, model)
     old_terms = doubly_robust_terms(logged, old, model)
     gap = uncertainty_of(cases, seed=candidate.seed).difference(new_terms, old_terms)
     least = -cases.playbook.gate.tolerance * abs(old_terms.value)
     sentence = f"Against {who}: {_money(gap)}; the lower bound may be {least:,.2f}."
     return Check("difference", bool(gap.low >= least), sentence, _figures(gap) | {"least": least})
+
+
+def _stands_for_itself(candidate: Candidate, in_use: Release) -> bool:
+    """Whether the learner of the new release would be compared with itself, learned from the same cases."""
+    same_learner = str(in_use.manifest["learner"]) == candidate.chosen
+    return same_learner and not _enough_fresh(candidate.judged.cases.take(~_seen(candidate.judged, in_use)))
+
+
+def _by_choices(candidate: Candidate, in_use: Release) -> Check:
+    """What can be said without worth: how often the release in use, by what it learned, chooses the same."""
+    old, cases = _policy_in_use(candidate), candidate.judged.cases
+    same = float((candidate.target == old).all(axis=1).mean())
+    if same == 1.0:
+        return _the_same(f"the release in use ({in_use.id})", len(cases))
+    fresh = int((~_seen(candidate.judged, in_use)).sum())
+    sentence = (
+        f"Not compared by worth: the release in use ({in_use.id}) is of the same learner and has seen all "
+        f"but {fresh:,} of the {len(cases):,} held-out cases; {LEAST_FRESH} unseen ones of "
+        f"{LEAST_FRESH_ACCOUNTS} accounts are needed. In {same:.0%} of the decisions both choose the same."
+    )
+    return Check("difference", True, sentence, {"same": same}, warning=True)
+
+
+def _the_same(who: str, decisions: int) -> Check:
+    sentence = f"It chooses the same as {who} in all {decisions:,} decisions: nothing differs."
+    return Check("difference", True, sentence, {"same": 1.0})
 
 
 def calibration(candidate: Candidate) -> Check:
@@ -171,11 +203,9 @@ def _opponent(judged: Judged, in_use: Release) -> tuple[Bools, Floats, str]:
     same accounts as the new one, stands in for it.
     """
     cases = judged.cases
-    weighted = in_use.manifest.get("immature", {}).get("counted") == "weight"  # then it saw immature ones too
-    reach = 0 if weighted else int(cases.window_days * DAY_MICROS)
-    seen = cases.as_of + reach <= int(in_use.manifest["known_until"])
+    seen = _seen(judged, in_use)
     fresh = cases.take(~seen)
-    if len(fresh) >= LEAST_FRESH and len(set(fresh.account_ids)) >= LEAST_FRESH_ACCOUNTS:
+    if _enough_fresh(fresh):
         may = choosable(fresh, judged.assignment.take(~seen))
         policy = greedy(released_values(in_use, fresh), fresh.cost, may)
         return seen, policy, f"the release in use ({in_use.id}) on cases matured since"
@@ -184,6 +214,21 @@ def _opponent(judged: Judged, in_use: Release) -> tuple[Bools, Floats, str]:
         raise EngineError(f"its learner {learner!r} is not known here.")
     nothing = np.zeros(len(cases), dtype=np.bool_)
     return nothing, judged.targets[learner], f"{learner}, the learner of the release in use, learned again"
+
+
+def _seen(judged: Judged, in_use: Release) -> Bools:
+    """Held-out cases that the release in use learned from: by its own windows, whatever the playbook's are
+    today; shape (n,)."""
+    told = in_use.manifest
+    weighted = told.get("immature", {}).get("counted") == "weight"  # then it saw immature ones too
+    days = max(told.get("windows_days") or [told["horizon_days"]])
+    reach = 0 if weighted else int(days * DAY_MICROS)
+    seen: Bools = judged.cases.as_of + reach <= int(told["known_until"])
+    return seen
+
+
+def _enough_fresh(fresh: Cases) -> bool:
+    return len(fresh) >= LEAST_FRESH and len(set(fresh.account_ids)) >= LEAST_FRESH_ACCOUNTS
 
 
 def _money(gap: Interval) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from data.artifacts import Release
+from engine.estimation import Verdict
 from engine.features import Features
 from engine.learning_settings import Fairness, GateSettings
 from engine.records import DAY_MICROS
@@ -18,7 +19,7 @@ from training.behaviour import Assignment, assignment_of
 from training.cases import Cases
 from training.evaluate import Judged, evaluate
 from training.gate import GATE, judge
-from training.gate_parts import Check
+from training.gate_parts import Candidate, Check
 from training.learners import LEARNERS, Fitted
 from training.release import manifest_of, parts_of
 from training.splits import held_out
@@ -96,7 +97,71 @@ def test_the_release_in_use_chooses_on_new_cases_among_what_can_be_judged(
     found = check(again, "difference", in_use=unseen(released(fitted[CHOSEN], cases)))
 
     assert "cases matured since" in found.sentence
-    assert found.figures["estimate"] == found.figures["low"] == 0.0
+    assert found.figures == {"same": 1.0}
+
+
+def test_what_chooses_the_same_is_not_given_an_interval(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """ "+0.00, +0.00 to +0.00" looks like a measurement of which nobody made one."""
+    cases, fitted, judged = learned
+    again = released(fitted[CHOSEN], cases)
+    moved = judged.targets[CHOSEN].copy()
+    moved[:150] = np.eye(moved.shape[1])[0]
+    other = replace(judged, targets=dict(judged.targets) | {CHOSEN: moved})
+
+    unseen_before, seen = (
+        check(judged, "difference", in_use=unseen(again)),
+        check(judged, "difference", in_use=again),
+    )
+    not_alike = check(other, "difference", in_use=again)
+
+    for found in (unseen_before, seen):
+        assert found.passed
+        assert not found.warning
+        assert f"chooses the same as the release in use ({again.id})" in found.sentence
+        assert found.figures == {"same": 1.0}
+    assert not_alike.passed
+    assert not_alike.warning
+    assert f"has seen all but 0 of the {len(judged.cases)} held-out cases" in not_alike.sentence
+    share = (moved == judged.targets[CHOSEN]).all(axis=1).mean()
+    assert not_alike.figures == {"same": pytest.approx(share)}
+    assert f"In {share:.0%} of the decisions both choose the same." in not_alike.sentence
+
+
+def test_what_the_release_in_use_has_seen_is_reckoned_by_its_own_windows(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """A longer horizon in today's playbook takes no case away that the old release learned from."""
+    cases, fitted, judged = learned
+    in_use = released(fitted["best_fixed"], cases, "best_fixed")
+    longer = replace(judged, cases=replace(judged.cases, windows=(400.0,)))
+
+    found = check(longer, "difference", in_use=in_use)
+
+    assert "best_fixed, the learner of the release in use, learned again" in found.sentence
+
+
+def test_a_first_release_on_limited_evidence_passes_with_a_warning(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """It may be better than nothing; that nothing of it is proven must be seen before it decides."""
+    cases, fitted, judged = learned
+    own = judged.evaluation.of(CHOSEN)
+    enough = replace(own, verdict=Verdict("directional", "Wide."))
+    strong = replace(judged, evaluation=replace(judged.evaluation, policies=(enough,)))
+
+    first = GATE["evidence"](Candidate(judged, CHOSEN, None, None, 0))
+    later = check(judged, "evidence", in_use=released(fitted[CHOSEN], cases))
+    better = GATE["evidence"](Candidate(strong, CHOSEN, None, None, 0))
+
+    assert first.passed
+    assert first.warning
+    assert first.sentence.startswith("limited evidence: ")
+    assert first.sentence.endswith("this one would be the first, and no gain of it is proven.")
+    assert later.warning
+    assert "would be the first" not in later.sentence
+    assert not better.warning
 
 
 def test_a_good_release_passes_every_check_and_each_says_why(
@@ -153,8 +218,9 @@ def test_a_release_in_use_that_cannot_score_any_more_does_not_stop_a_new_one(
     found = judge(judged, CHOSEN, in_use, seed=0)
 
     assert found.passed
-    assert {each.name for each in found.warnings} == {"difference", "volume"}
-    for each in found.warnings:
+    unable = [each for each in found.warnings if "cannot score" in each.sentence]
+    assert {each.name for each in unable} == {"difference", "volume"}
+    for each in unable:
         assert each.sentence.startswith("The release in use cannot score with this playbook and history: ")
         assert "'segment_after', which is not known here" in each.sentence
 
@@ -230,7 +296,35 @@ def test_a_category_that_is_hardly_contacted_is_told_or_stops_it(
     assert found.passed == passes
     assert found.warning
     assert "segment B (any) 0.00" in found.sentence
-    assert not check(judged, "fairness").warning
+    assert "everybody" not in found.sentence
+
+
+def test_a_category_that_people_never_visit_is_told_where_all_are_contacted(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """A policy without limits contacts everybody, and every rate is 1; who gets the visits is seen."""
+    _, _, judged = learned
+
+    found = check(judged, "fairness")
+
+    assert found.figures["any_segment_A"] == pytest.approx(1.0, abs=0.02)
+    assert found.figures["any by people_segment_B"] < 0.1
+    assert found.warning
+    assert "segment B (any by people) 0.0" in found.sentence
+    assert "segment B (any) " not in found.sentence
+    assert "Nearly everybody is contacted" in found.sentence
+
+
+def test_where_people_carry_out_everything_no_rate_is_told_twice(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """Contacts and contacts by people are then the same."""
+    _, _, judged = learned
+    treatments = tuple(replace(t, role="rep") if t.kind == "contact" else t for t in SMALL.treatments)
+
+    found = rate_ratios(under(judged, treatments=treatments).cases, judged.targets[CHOSEN], Fairness())
+
+    assert {each.what for each in found} == {"any"}
 
 
 def test_fairness_is_looked_at_by_issue_and_attribute(
@@ -243,7 +337,10 @@ def test_fairness_is_looked_at_by_issue_and_attribute(
     of_issue = rate_ratios(judged.cases, judged.targets[CHOSEN], Fairness(issue=issue))
     of_another = rate_ratios(judged.cases, judged.targets[CHOSEN], Fairness(attributes=("territory",)))
 
-    assert {(each.issue, each.attribute) for each in of_issue} == {(issue, "segment")}
+    assert {(each.what, each.attribute) for each in of_issue} == {
+        (issue, "segment"),
+        (f"{issue} by people", "segment"),
+    }
     assert of_another == []
 
 

@@ -138,10 +138,24 @@ def test_a_release_in_use_that_saw_all_cases_is_represented_by_its_learner(
     }
     judged = evaluate(cases.take(held), assignment.take(held), fitted, seed=0)
 
-    gate = judge(judged, str(outcome.release.manifest["learner"]), outcome.release, seed=0)
+    another = "best_fixed" if outcome.release.manifest["learner"] != "best_fixed" else "s_learner"
+    gate = judge(judged, another, outcome.release, seed=0)
 
-    assert gate.passed
-    assert "learned again" in gate.checks[2].sentence
+    assert "learned again" in gate.of("difference").sentence
+
+
+def test_a_release_in_use_that_saw_all_cases_is_not_compared_with_itself(
+    trained: tuple[Home, Outcome],
+) -> None:
+    """The same learner, learned again from the same cases, is no opponent: its "+0.00" says nothing."""
+    home, first = trained
+
+    again = run(home, made_at=MADE_AT + 120_000_000, promote=False).gate.of("difference")
+
+    assert again.passed
+    assert set(again.figures) == {"same"}
+    assert first.release.id in again.sentence
+    assert "+0.00" not in again.sentence
 
 
 def test_a_release_speaks_only_of_what_it_learned(trained: tuple[Home, Outcome], tmp_path: Path) -> None:
