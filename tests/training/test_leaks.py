@@ -10,10 +10,11 @@ import polars as pl
 import pytest
 
 from engine.records import DAY_MICROS
+from tests.engine.builders import NOW
 from tests.training.builders import SMALL, LogSettings, frame, stored, tables
 from training.cases import build_cases
 from training.errors import RefusedColumnError
-from training.leaks import Leak, find_leaks, follows_outcomes, strengths
+from training.leaks import Leak, find_leaks, follows_outcomes, knows_accidents, strengths
 from training.report import not_known_as_of
 
 AT = 2**62
@@ -119,3 +120,79 @@ def test_what_tells_buyers_from_others_counts_even_where_amounts_are_wild(tmp_pa
     wild = np.where(in_a, np.exp(np.random.default_rng(1).normal(0.0, 4.0, len(cases))), 0.0)
 
     assert strengths(replace(cases, reward=wild))["segment"] > 0.9
+
+
+def buyers(
+    seed: int, *, purchases: float = 8.0, by_the_clock: bool = False
+) -> tuple[dict[str, pl.DataFrame], np.ndarray]:
+    """A log of 150 accounts that buy by chance, some more than others, and the level of each.
+
+    About so many purchases in 280 days, at any time; by the clock, at equal distances.
+    """
+    rows = tables(LogSettings(accounts=150, decisions=7, seed=seed))
+    draw = np.random.default_rng(seed)
+    level = purchases * np.exp(draw.normal(0.0, 0.6, 150))
+    counts = np.maximum(np.round(level), 1).astype(int) if by_the_clock else draw.poisson(level)
+    account = np.repeat(np.arange(150), counts)
+    turn = np.arange(len(account)) - np.repeat(np.cumsum(counts) - counts, counts)
+    shares = (turn + draw.uniform(size=150)[account]) / counts[account]
+    days = 280.0 * (shares if by_the_clock else draw.uniform(size=len(account)))
+    fees = draw.gamma(2.0, 50.0, 150)[account]
+    outcomes = {
+        "outcome_id": [f"o{number}" for number in range(len(account))],
+        "account_id": rows["accounts"]["account_id"].to_numpy()[account],
+        "occurred_at": NOW - ((290.0 - days) * DAY_MICROS).astype(np.int64),
+        "kind": ["prescription"] * len(account),
+        "value": fees if by_the_clock else draw.gamma(2.0, 50.0, len(account)),
+    }
+    return rows | {"outcomes": frame("outcomes", outcomes)}, level
+
+
+def totals(rows: dict[str, pl.DataFrame]) -> np.ndarray:
+    """What each account brought over all, what came last included."""
+    total = rows["outcomes"].group_by("account_id").agg(pl.col("value").sum())
+    joined = rows["accounts"].join(total, on="account_id", how="left", maintain_order="left")
+    return joined["value"].fill_null(0.0).to_numpy()
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_a_total_that_holds_what_came_later_is_found_whatever_it_is_called(
+    tmp_path: Path, noise: float
+) -> None:
+    """Beside a fact that rightly foretells much, no total foretells twice as well; and a date may lie."""
+    rows, level = buyers(1)
+    total = totals(rows)
+    copy = total + noise * total.std() * np.random.default_rng(2).normal(size=len(total))
+    accounts = rows["accounts"].with_columns(xq=pl.Series(copy), potential_value=pl.Series(level))
+    snapshot = stored(tmp_path, rows | {"accounts": accounts})
+
+    found = find_leaks(build_cases(snapshot, SMALL), snapshot, undated=(), at=AT)
+
+    assert [leak.column for leak in found] == ["xq"]
+    assert "it knows what came later" in found[0].sentence
+
+
+def test_a_column_that_is_set_for_those_who_bought_later_is_found(tmp_path: Path) -> None:
+    """The label itself, where not everybody buys."""
+    rows, level = buyers(1, purchases=1.0)
+    late = rows["outcomes"].filter(pl.col("occurred_at").to_physical() > NOW - 200 * DAY_MICROS)
+    bought_later = pl.col("account_id").is_in(late["account_id"].to_list()).cast(pl.Float64)
+    accounts = rows["accounts"].with_columns(xq=bought_later, potential_value=pl.Series(level))
+    snapshot = stored(tmp_path, rows | {"accounts": accounts})
+
+    assert list(knows_accidents(build_cases(snapshot, SMALL), snapshot, at=AT)) == ["xq"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("by_the_clock", [False, True])
+def test_a_fact_that_says_all_that_can_be_known_before_is_no_leak(
+    tmp_path: Path, seed: int, by_the_clock: bool
+) -> None:
+    """The true level foretells better than any other fact could. By the clock a contract says the total,
+    and much in one part of the time means little in the next without foreknowledge: the sign is silent."""
+    rows, level = buyers(seed, by_the_clock=by_the_clock)
+    values = totals(rows) if by_the_clock else level
+    accounts = rows["accounts"].with_columns(potential_value=pl.Series(values))
+    snapshot = stored(tmp_path, rows | {"accounts": accounts})
+
+    assert knows_accidents(build_cases(snapshot, SMALL), snapshot, at=AT) == {}
