@@ -178,9 +178,16 @@ def matured(cases: Cases) -> Cases:
     """The cases whose outcomes are known to the end of the longest horizon.
 
     Raises:
-        TooFewCasesError: There are too few of them, of too few accounts, or with one action only.
+        TooFewCasesError: No outcome is known, or there are too few of them, of too few accounts, or with one
+            action only.
     """
     ripe = cases.take(cases.matured)
+    if cases.known_until <= 0:
+        raise TooFewCasesError(
+            f"No outcome is known at all, so nobody knows what came of {len(cases):,} cases: load the table "
+            "outcomes (orders, prescriptions, deals: whose, when, what, worth; docs/contract.md) with "
+            "`nextbest ingest FOLDER`."
+        )
     if not len(ripe):
         raise TooFewCasesError(
             f"None of {len(cases):,} cases is mature: outcomes are counted for {cases.window_days:g} days, "

@@ -77,6 +77,19 @@ def test_training_on_too_few_cases_says_how_many_there_are(home: Home) -> None:
     assert list_releases(home.models) == []
 
 
+def test_a_history_without_any_outcome_says_what_to_load(home: Home) -> None:
+    """Waiting, or a shorter horizon, would never help."""
+    rows = tables(LogSettings(accounts=300))
+    stored(home.root, rows | {"outcomes": rows["outcomes"].head(0)})
+    Ledger.create(home.ledger_url).close()
+
+    error = failure(nextbest("train"), TooFewCasesError)
+
+    assert error.startswith("No outcome is known at all")
+    assert "load the table outcomes" in error
+    assert "horizon" not in error
+
+
 def test_a_time_without_zone_is_refused(home: Home) -> None:
     """Which of 24 moments is meant cannot be guessed."""
     filled(home, accounts=30)

@@ -259,6 +259,10 @@ def test_all_cases_of_an_account_are_on_one_side(personal: Cases) -> None:
         (lambda cases: cases.take(cases.action > 0), "Got 0 cases without contact"),
         (lambda cases: replace(cases, matured=~cases.matured), "None of 1,500 cases is mature"),
         (
+            lambda cases: replace(cases, matured=np.zeros_like(cases.matured), known_until=0),
+            "No outcome is known at all.*load the table outcomes",
+        ),
+        (
             lambda cases: replace(cases, eligible=np.zeros_like(cases.eligible)),
             "The policies allow none of 2 contacts",
         ),
