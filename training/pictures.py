@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.estimation import Interval
 from engine.records import NO_CONTACT, Floats
 from training.balance import BALANCED, Overlap
 from training.board import Line
@@ -42,16 +43,19 @@ def money_a_month(lines: Sequence[Line], currency: str) -> bytes:
 
     def draw(axes: Any) -> None:
         for row, line in enumerate(lines[::-1]):
-            colour = ACCENT if line.certain and line.month.low > 0.0 else INK
-            axes.plot([line.month.low, line.month.high], [row, row], color=colour, linewidth=5, alpha=0.4)
-            axes.plot(line.month.estimate, row, "o", color=colour, markersize=8)
+            look = _look(line.month, certain=line.certain)
+            axes.plot(
+                [line.month.low, line.month.high], [row, row], color=look["color"], linewidth=5, alpha=0.4
+            )
+            axes.plot(line.month.estimate, row, **look | {"markersize": 8})
         axes.axvline(0.0, color=LIGHT, linewidth=1)
         axes.set_yticks(range(len(lines)), [line.label for line in lines[::-1]])
         axes.set_ylim(-0.6, len(lines) - 0.4)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel(f"{currency} a month")
+        _legend(axes, _CHANCE)
 
-    return _picture(draw, height=0.5 * len(lines) + 0.9)
+    return _picture(draw, height=0.5 * len(lines) + 1.2)
 
 
 def segments(effects: Sequence[SegmentEffect], currency: str) -> bytes:
@@ -59,17 +63,17 @@ def segments(effects: Sequence[SegmentEffect], currency: str) -> bytes:
 
     def draw(axes: Any) -> None:
         names = [f"{each.treatment}: {each.attribute} {each.level}" for each in effects]
-        treatments = list(dict.fromkeys(each.treatment for each in effects))
         for row, each in enumerate(effects):
-            colour = (ACCENT, INK)[treatments.index(each.treatment) % 2]
             place, found = len(effects) - 1 - row, each.shrunk
-            axes.plot([found.low, found.high], [place, place], color=colour, linewidth=3, alpha=0.4)
-            axes.plot(found.estimate, place, "o", color=colour, markersize=5)
+            look = _look(found, certain=each.certain)
+            axes.plot([found.low, found.high], [place, place], color=look["color"], linewidth=3, alpha=0.4)
+            axes.plot(found.estimate, place, **look)
         axes.axvline(0.0, color=LIGHT, linewidth=1)
         axes.set_yticks(range(len(effects)), names[::-1], fontsize=8)
         axes.set_xlabel(f"caused, {currency} per contact before cost")
+        _legend(axes, _CHANCE)
 
-    return _picture(draw, height=0.24 * len(effects) + 1.0)
+    return _picture(draw, height=0.24 * len(effects) + 1.3)
 
 
 def cases_by_treatment(counts: Mapping[str, int]) -> bytes:
@@ -109,8 +113,7 @@ def overlap(rows: Sequence[Overlap], without: Sequence[str] = ()) -> bytes:
         balance.locator_params(axis="x", nbins=4)
         balance.tick_params(axis="y", length=0)
         _bar(balance, BALANCED, f"largest standardised\ndifference (bar at {BALANCED:g})")
-        shown = [sizes.plot([], [], **marker)[0] for marker in (_BEFORE, _AFTER, _STILL_APART)]
-        sizes.figure.legend(handles=shown, loc="outside upper right", ncols=3, frameon=False, fontsize=8)
+        _legend(sizes, (_BEFORE, _AFTER, _STILL_APART))
 
     return _picture(draw, height=0.24 * (len(rows) + len(without)) + 1.6, panels=2)
 
@@ -182,6 +185,36 @@ _BEFORE, _AFTER, _STILL_APART = (
         (f"after, above {BALANCED:g}", "D", WARNING),
     )
 )
+
+
+_CHANCE = (_MORE, _LESS, _MAYBE) = tuple(
+    {
+        "label": label,
+        "marker": marker,
+        "linestyle": "",
+        "color": colour,
+        "markerfacecolor": inside,
+        "markersize": 5,
+    }
+    for label, marker, colour, inside in (
+        ("more than chance", "o", ACCENT, ACCENT),
+        ("a loss, more than chance", "D", WARNING, WARNING),
+        ("not told from chance", "o", INK, "white"),
+    )
+)
+
+
+def _look(interval: Interval, *, certain: bool) -> dict[str, Any]:
+    """Colour and shape mean the same for sums and effects: whether it is more than chance."""
+    if not certain:
+        return _MAYBE
+    return _MORE if interval.low > 0.0 else _LESS
+
+
+def _legend(axes: Any, looks: Sequence[dict[str, Any]]) -> None:
+    """Above the picture: what each marker means."""
+    shown = [axes.plot([], [], **look)[0] for look in looks]
+    axes.figure.legend(handles=shown, loc="outside upper right", ncols=len(shown), frameon=False, fontsize=8)
 
 
 def _judged(row: Overlap) -> bool:

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from engine.estimation import Interval
 from training import pictures
 from training.balance import Overlap
+from training.board import Line
+from training.segments import SegmentEffect
 
 
 def row(treatment: str, *, judged: bool = True, effective: float = 1234.0, after: float = 0.05) -> Overlap:
@@ -73,3 +75,46 @@ def test_a_long_list_has_a_line_of_its_own_for_each_treatment(drawn: Callable[[]
 
     labels = [label.get_window_extent() for label in drawn()[0].get_yticklabels()]
     assert all(below.y1 <= above.y0 for above, below in pairwise(labels))
+
+
+def markers(axes: Any) -> dict[float, tuple[str, str, str]]:
+    """Place from below -> shape, colour and inside of what stands there."""
+    return {
+        float(line.get_ydata()[0]): (line.get_marker(), line.get_color(), line.get_markerfacecolor())
+        for line in axes.lines
+        if len(line.get_xdata()) == 1 and line.get_marker() != "None"
+    }
+
+
+def test_a_colour_means_the_same_for_a_sum_and_for_a_segment(drawn: Callable[[], list[Any]]) -> None:
+    """Teal for whatever is drawn first, as it was, looks proven to who has read the board's page."""
+    ends = [(2.0, 6.0), (-6.0, -2.0), (-2.0, 6.0), (2.0, 6.0)]
+    found = [Interval((low + high) / 2.0, low, high, 1.0) for low, high in ends]
+    sure = [True, True, False, False]
+    lines = [
+        Line(f"line {n}", each, certain) for n, (each, certain) in enumerate(zip(found, sure, strict=True))
+    ]
+    effects = [
+        SegmentEffect(f"visit_{n}", "segment", "A", 50, (0.0, 1.0), each, enough_persons=n < 3)
+        for n, each in enumerate(found)
+    ]
+
+    pictures.money_a_month(lines, "EUR")
+    money = drawn()[0]
+    pictures.segments(effects, "EUR")
+    segments = drawn()[0]
+
+    assert markers(money) == markers(segments)
+    assert markers(money) == {
+        3.0: ("o", pictures.ACCENT, pictures.ACCENT),
+        2.0: ("D", pictures.WARNING, pictures.WARNING),
+        1.0: ("o", pictures.INK, "white"),
+        0.0: ("o", pictures.INK, "white"),
+    }
+    for axes in (money, segments):
+        (legend,) = axes.figure.legends
+        assert [text.get_text() for text in legend.get_texts()] == [
+            "more than chance",
+            "a loss, more than chance",
+            "not told from chance",
+        ]
