@@ -22,6 +22,8 @@ FEW_UNITS = 30
 """With fewer units in an arm, what chance alone would do is counted out instead of assumed to be normal."""
 DRAWS = 999
 """Assignments that are drawn for that, beside the one that was."""
+LEAST_WAYS = 25
+"""Of assigning units anew; with fewer the chance of even the largest difference is not surely below 5 %."""
 _Z_LEVEL, _Z_POWER = 1.959963984540054, 0.8416212335729143
 """Quantiles .975 and .8 of the normal distribution: 95 % intervals, 80 % power."""
 
@@ -147,13 +149,12 @@ def _welch(one: Mean, other: Mean) -> float:
     return (squares[0] + squares[1]) ** 2 / below if below > 0.0 else float(one.units + other.units - 2)
 
 
-def _student(freedom: float) -> float:
-    """The .975 quantile of Student's t; within 0.1 % from 8 degrees of freedom on.
+def _student(freedom: float, z: float = _Z_LEVEL) -> float:
+    """The quantile of Student's t where the normal one is z; for .975 within 0.2 % from 5 degrees on.
 
     Source:
         Abramowitz and Stegun (1964), 26.7.5.
     """
-    z = _Z_LEVEL
     first = (z**3 + z) / 4.0
     second = (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
     third = (3.0 * z**7 + 19.0 * z**5 + 17.0 * z**3 - 15.0 * z) / 384.0
@@ -261,10 +262,11 @@ class Power:
 
     Attributes:
         effect: Smallest lift, a share of what the other arm has, that 80 % of such tests find by a 95 %
-            interval; infinite where the units show nothing.
+            interval; infinite where the units show nothing or are too few to.
         units: In the arm and in the one it is held against, as expected.
-        design_effect: How many times as many accounts are needed because they are assigned by unit.
-        correlation: Of the worth of two accounts of one unit (intra-class), about; 0 = none.
+        design_effect: How many times as many accounts are needed because they are assigned by unit; at
+            least 1, for that a few units happened to be more alike than their accounts promises nothing.
+        correlation: Of the worth of two accounts of one unit (intra-class), about; 0 = none seen.
     """
 
     effect: float
@@ -283,8 +285,8 @@ def power(units: Units, share: float, against: float, spread_within: float) -> P
         spread_within: Sum of (worth - mean)^2 over single accounts, in currency squared.
 
     Source:
-        Bloom (1995), Minimum Detectable Effects; Hayes and Moulton (2017), Cluster Randomised Trials, chapter
-        7; Kish (1965) for the design effect.
+        Bloom (1995), Minimum Detectable Effects, with both quantiles of Student's t; Hayes and Moulton
+        (2017), Cluster Randomised Trials, chapter 7; Kish (1965) for the design effect.
     """
     count, accounts = len(units), float(units.accounts.sum())  # counts
     arms = (count * share, count * against)
@@ -292,12 +294,32 @@ def power(units: Units, share: float, against: float, spread_within: float) -> P
     if min(arms) < 2.0 or not mean > 0.0:
         return Power(math.inf, arms, 1.0, 0.0)
     rest = units.worth - mean * units.accounts
-    squares = numerics.total(rest * rest)
-    spread = math.sqrt(squares / (count - 1)) * count / accounts / mean
-    design = squares / spread_within if spread_within > 0.0 else 1.0
+    spread, single = numerics.total(rest * rest) * count / (count - 1), 0.0
+    if accounts > 1.0:
+        single = spread_within * accounts / (accounts - 1.0)
+    design = max(1.0, spread / single) if single > 0.0 else 1.0
     sizes = numerics.total((units.accounts * units.accounts).astype(np.float64)) / accounts
     correlation = (design - 1.0) / (sizes - 1.0) if sizes > 1.0 else 0.0
-    return Power(_detectable(spread, arms), arms, design, correlation)
+    of_a_unit = math.sqrt(max(spread, single) * count) / accounts / mean
+    return Power(_detectable(of_a_unit, arms), arms, design, correlation)
+
+
+def _level(arms: tuple[float, float]) -> float:
+    """Chance up to which `lift` takes a difference for one: 5 %, of few units the step below; 1 = never."""
+    if min(arms) >= FEW_UNITS:
+        return 0.05
+    own, other = (int(arm + 1e-9) for arm in arms)  # counts
+    ways = math.comb(own + other, own) // (2 if own == other else 1)
+    return (ways // 20) / ways if ways >= LEAST_WAYS else 1.0
+
+
+def _normal_quantile(above: float) -> float:
+    """What a normal number exceeds with this probability, below one half."""
+    low, high = 0.0, 40.0
+    for _ in range(60):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if float(numerics.normal_tail_one(middle)) > above else (low, middle)
+    return high
 
 
 def _detectable(spread: float, arms: tuple[float, float]) -> float:
@@ -307,7 +329,12 @@ def _detectable(spread: float, arms: tuple[float, float]) -> float:
         spread: Standard deviation between units, as a share of the mean.
         arms: G, H: units in the arm with the effect and in the other.
     """
-    k = _student(max(2.0, arms[0] + arms[1] - 2.0)) + _Z_POWER
+    level = _level(arms)
+    if level >= 1.0:
+        return math.inf
+    freedom = arms[0] + arms[1] - 2.0
+    certain = _Z_LEVEL if level == 0.05 else _normal_quantile(level / 2.0)
+    k = _student(freedom, certain) + _student(freedom, _Z_POWER)
     own, other = (k * spread) ** 2 / arms[0], (k * spread) ** 2 / arms[1]
     if own >= 1.0:
         return math.inf

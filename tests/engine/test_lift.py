@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -118,6 +119,60 @@ def test_what_units_have_in_common_is_said() -> None:
     assert planned(1.0).design_effect == pytest.approx(1.0 + 9 * expected, abs=0.11)
     assert planned(0.0).design_effect == pytest.approx(1.0, abs=0.07)
     assert planned(1.0).effect > planned(0.0).effect
+
+
+def alike_or_not(seed: int, *, units: int, correlation: float = 0.0) -> tuple[Units, Units, float]:
+    """Units of 40 accounts, the same accounts each as a unit of its own, and their sum of squares."""
+    rng = np.random.default_rng(seed)
+    common = np.sqrt(correlation) * rng.normal(size=(units, 1))
+    single = 100.0 * (1.0 + common + np.sqrt(1.0 - correlation) * rng.normal(size=(units, 40)))
+    spread = float(((single - single.mean()) ** 2).sum())
+    counts = np.full(units, 40), np.ones(units * 40, dtype=np.int64)
+    return (
+        Units(single.sum(axis=1), counts[0], np.arange(units) % 2),
+        Units(single.ravel(), counts[1], np.arange(units * 40) % 2),
+        spread,
+    )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_eight_territories_never_promise_more_than_their_accounts(seed: int) -> None:
+    """Eight sums are alike by chance in half of all histories; the next weeks will not be so kind."""
+    units, accounts, spread = alike_or_not(seed, units=8)
+
+    planned, single = power(units, 0.5, 0.5, spread), power(accounts, 0.5, 0.5, spread)
+
+    assert planned.design_effect >= 1.0
+    assert planned.correlation >= 0.0
+    assert planned.effect > single.effect
+    assert single.design_effect == pytest.approx(1.0)
+
+
+def test_few_units_are_planned_as_they_will_be_compared() -> None:
+    """Arms drawn anew come in steps, and seven other units are little to know a spread from."""
+    history, _, spread = alike_or_not(0, units=5_000, correlation=0.05)
+    planned = power(history, 4 / 5_000, 4 / 5_000, spread)
+
+    found = []
+    for seed in range(200):
+        units, _, _ = alike_or_not(seed + 1, units=8, correlation=0.05)
+        grown = np.where(units.arm == 0, 1.0 + planned.effect, 1.0)
+        found.append(lift(replace(units, worth=units.worth * grown), 0, 1, seed=seed).difference.low > 0.0)
+
+    assert 0.70 < np.mean(found) < 0.90
+
+
+@pytest.mark.parametrize(("own", "other"), [(3, 3), (2, 5), (2, 2)])
+def test_where_nothing_could_be_claimed_nothing_is_promised(own: int, other: int) -> None:
+    """Three against three can be drawn in ten ways: the best result there is comes by chance once in ten."""
+    units, _, spread = alike_or_not(3, units=own + other)
+    arms = replace(units, arm=(np.arange(own + other) >= own).astype(np.int64))
+    clear = replace(arms, worth=arms.worth * np.where(arms.arm == 0, 9.0, 1.0))
+
+    planned = power(units, own / (own + other), other / (own + other), spread)
+
+    assert planned.effect == math.inf
+    assert lift(clear, 0, 1).chance > 0.04
 
 
 def test_a_test_that_can_see_nothing_says_so() -> None:

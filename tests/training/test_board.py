@@ -155,7 +155,7 @@ def test_the_power_of_a_test_is_that_of_the_experiment_command(tmp_path: Path) -
     """A board page and a command that promise different things about one test would both be doubted.
 
     100 accounts that bring 50 or 150, s = .5025 of the mean. In halves, with 98 degrees of freedom,
-    e = k s sqrt((1 + e)^2 + 1) / sqrt(50), k = 1.9845 + .8416.
+    e = k s sqrt((1 + e)^2 + 1) / sqrt(50), k = 1.9845 + .8453.
     """
     cases = cases_of(tmp_path, LogSettings(accounts=100, decisions=1))
     cases = replace(cases, reward=np.where(np.arange(len(cases)) % 2 == 0, 50.0, 150.0))
@@ -166,7 +166,7 @@ def test_the_power_of_a_test_is_that_of_the_experiment_command(tmp_path: Path) -
     assert [each.control for each in found] == [5, 10, 20, 50]
     assert found[-1].detectable == power(units, 0.5, 0.5, 250_000.0).effect
     effect = found[-1].detectable
-    step = (1.9845 + 0.8416) * 0.502519 / 50**0.5
+    step = (1.9845 + 0.8453) * 0.502519 / 50**0.5
     assert effect == pytest.approx(step * ((1.0 + effect) ** 2 + 1.0) ** 0.5, rel=1e-4)
 
 
