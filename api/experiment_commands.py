@@ -170,7 +170,8 @@ def power_lines(found: dict[str, Any]) -> list[str]:
     plural = {"account": "accounts", "person": "people", "territory": "territories"}[found["unit"]]
     if found["weeks"] is None:
         seen = found["curve"][-1]["effect"]
-        best = "nothing can be seen" if seen is None else f"the smallest that would be seen is {seen:+.1%}"
+        few = f"with so few {plural} nothing can be seen"
+        best = few if seen is None else f"the smallest that would be seen is {seen:+.1%}"
         lines = [f"{found['effect']:+.1%} would not be seen in {found['history_weeks']} weeks, all that "
                  f"the history has; {best}. Take a larger share, smaller units or more weeks."]  # fmt: skip
     else:
@@ -179,7 +180,9 @@ def power_lines(found: dict[str, Any]) -> list[str]:
         f"with {units[0]:,} {plural} in engine and {units[1]:,} in {arm} ({found['share']:.2%}), in 80 % of "
         "such tests, by a 95 % interval at the end."
     )
-    if found["unit"] != "account":
+    if found["unit"] != "account" and not found["correlation"]:
+        lines.append(f"Accounts of one {found['unit']} were no more alike than any others in these weeks.")
+    elif found["unit"] != "account":
         lines.append(
             f"Accounts of one {found['unit']} are alike (correlation {found['correlation']:.3f}): it takes "
             f"{found['design_effect']:.1f} times as many as if each were assigned by itself."

@@ -116,7 +116,7 @@ def test_units_that_hang_together_are_planned_as_such(company: tuple[Path, Path]
 
 
 def test_too_few_units_are_said_to_show_nothing(company: tuple[Path, Path]) -> None:
-    """Two territories against 38 can show something, one against 39 cannot, however long it takes."""
+    """One territory against 39 shows nothing, however many weeks it takes."""
     result = run("power", "--effect", "0.4", "--share", "0.03", "--unit", "territory", *at(company))
 
     assert "with so few territories nothing can be seen" in result.stdout
