@@ -59,6 +59,10 @@ def register(app: typer.Typer) -> None:
         _train(app, settings)
         _night(settings)
         user, token = _introduce(settings)
+        typer.echo(
+            f"\nThe release and its report are in {settings.models}. For other commands on this company:"
+        )
+        typer.echo(f"  export NEXTBEST_HOME={settings.home} NEXTBEST_MODELS={settings.models}")
         if not no_serve:
             _serve(settings, user, token, _passwords(settings, user))
 

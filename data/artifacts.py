@@ -28,6 +28,7 @@ MANIFEST = "manifest.json"
 _FILES = "files"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _WAY_OUT = "Promote another release or train anew."
+_ELSEWHERE = "If releases are kept elsewhere, give that folder as --models or NEXTBEST_MODELS."
 
 
 class CorruptReleaseError(DataError):
@@ -119,16 +120,20 @@ def read_release(models: Path, release_id: str, *, manifest_hash: str | None = N
 
 def list_releases(models: Path) -> list[Release]:
     """All readable releases, oldest first; damaged ones are left out."""
+    return survey(models)[0]
+
+
+def survey(models: Path) -> tuple[list[Release], dict[str, CorruptReleaseError]]:
+    """All readable releases, and what is wrong with each of the others; oldest first."""
     found: list[Release] = []
-    if not models.is_dir():
-        return found
-    for path in models.iterdir():
+    damaged: dict[str, CorruptReleaseError] = {}
+    for path in sorted(models.iterdir()) if models.is_dir() else []:
         if path.is_dir() and _is_plain(path.name):
             try:
                 found.append(read_release(models, path.name))
-            except CorruptReleaseError:
-                continue
-    return sorted(found, key=lambda release: release.id)
+            except CorruptReleaseError as error:
+                damaged[path.name] = error
+    return found, damaged
 
 
 def list_manifests(models: Path) -> dict[str, dict[str, Any]]:
@@ -156,7 +161,7 @@ def _near(models: Path, release_id: str) -> str:
     """Which release may be meant, or how to get one."""
     there = sorted(p.name for p in models.iterdir() if _is_plain(p.name)) if models.is_dir() else []
     close = get_close_matches(release_id, there, n=1)
-    return f" Did you mean {close[0]!r}?" if close else f" {_WAY_OUT}"
+    return f" Did you mean {close[0]!r}?" if close else f" {_ELSEWHERE} {_WAY_OUT}"
 
 
 def _written_before(models: Path, release_id: str, expected: str) -> Release:

@@ -104,11 +104,11 @@ def cases(  # noqa: PLR0917 - typer names them all
 
 @releases.command("list")
 def list_all(home: HomeOption = None, models: ModelsOption = None) -> None:
-    """All releases, oldest first; the one in use is marked with *."""
-    from data.artifacts import list_releases  # noqa: PLC0415
+    """All releases, oldest first; the one in use is marked with *, what is damaged with !."""
+    from data.artifacts import survey  # noqa: PLC0415
 
     place = _home(home, models)
-    found, in_use = list_releases(place.models), ""
+    (found, damaged), in_use = survey(place.models), ""
     if found or place.root.is_dir():
         with _Ledger(place) as ledger:
             used = ledger.release_in_use()
@@ -116,10 +116,15 @@ def list_all(home: HomeOption = None, models: ModelsOption = None) -> None:
     for release in found:
         mark = "*" if release.id == in_use else " "
         typer.echo(f"{mark} {release.id}  {release.manifest['learner']:<11} {_value_text(release.manifest)}")
-    if in_use and in_use not in [release.id for release in found]:
-        typer.echo(f"! {in_use}  is in use, but missing or damaged: promote another release or train anew.")
+    for name, error in damaged.items():
+        typer.echo(f"! {name}  {'is in use, but damaged. ' if name == in_use else ''}{error}")
+    if in_use and in_use not in {*damaged, *(release.id for release in found)}:
+        typer.echo(
+            f"! {in_use}  is in use, but is not in {place.models}: give the folder of releases as --models "
+            "or NEXTBEST_MODELS, promote another release or train anew."
+        )
     elif not found:
-        typer.echo("There is no release yet: `nextbest train` makes one.")
+        typer.echo(f"There is no release in {place.models} that can be read: `nextbest train` makes one.")
 
 
 @releases.command("promote")

@@ -31,6 +31,8 @@ def test_the_demo_shows_three_explained_suggestions_and_goes_on_when_run_again(
         assert sum(line.startswith("   - ") for line in morning) >= len(listed)
     assert "Release" in first.out
     assert "Going on with the world" in second.out
+    for ended in (first, second):
+        assert f"export NEXTBEST_HOME={home} NEXTBEST_MODELS={home / 'models'}" in ended.out
     assert not (tmp_path / "elsewhere").exists()
 
 

@@ -230,7 +230,29 @@ def test_the_list_says_that_the_release_in_use_is_damaged(home: Home) -> None:
     said = nextbest("release", "list").output
 
     assert "  one" in said
-    assert "! two  is in use, but missing or damaged" in said
+    assert "! two  is in use, but damaged. " in said
+    assert "value.forest.txt was changed" in said
+
+
+def test_the_list_names_a_damaged_release_that_is_not_in_use(home: Home) -> None:
+    """Whoever wants to go back to it must not find out only then."""
+    promoted(home, "one", "two")
+    (home.models / "one" / "value.forest.txt").write_bytes(b"!")
+
+    said = nextbest("release", "list").output
+
+    assert "* two" in said
+    assert "! one  Release one is damaged: value.forest.txt was changed." in said
+
+
+def test_the_list_says_in_which_folder_the_release_in_use_was_looked_for(home: Home) -> None:
+    """A demo keeps its releases in its own folder: nothing is missing there but an option."""
+    promoted(home, "one")
+    elsewhere = home.root / "elsewhere"
+
+    said = nextbest("release", "list", "--models", str(elsewhere)).output
+
+    assert f"! one  is in use, but is not in {elsewhere}: give the folder of releases as --models" in said
 
 
 def test_without_any_release_the_list_says_how_to_make_one(home: Home) -> None:
