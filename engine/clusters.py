@@ -212,6 +212,13 @@ class Uncertainty:
         own = self.accounts.difference(terms, reference)
         return own if self.persons is None else wider(own, self.persons.difference(terms, reference))
 
+    def deciding(self, terms: Terms, reference: Terms) -> Resamples | WildBootstrap:
+        """By which of the two the interval of (estimate - reference) is that `difference` gives."""
+        own = self.accounts.difference(terms, reference)
+        if self.persons is None or self.persons.difference(terms, reference).half_width <= own.half_width:
+            return self.accounts
+        return self.persons
+
     def by_signs(self, terms: Terms, reference: Terms) -> BySigns | None:
         """What a handful of persons show of (estimate - reference); None = there are more, or none."""
         if self.person is None or self.served_by is None or not 2 <= self.served_by < FEWEST_CLUSTERS:

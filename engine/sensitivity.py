@@ -7,10 +7,13 @@ within a factor of L of the estimated ones, for every decision. L = 1 is "nothin
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from engine import numerics
 from engine.estimation import EstimationError, Logged, Resamples
 from engine.numerics import compiled, total
 from engine.records import Bools, Floats, Ints
@@ -18,6 +21,24 @@ from engine.records import Bools, Floats, Ints
 LARGEST = 10.0
 """Strengths beyond this are reported as this: nobody overlooks a tenfold of the odds."""
 _STEPS = 12
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """How far a difference may be off where a few persons carry out, by leaving out one after the other.
+
+    Attributes:
+        cluster: Number 0..G-1 of each decision's person; shape (n,).
+        reach: Of the interval by person that is shown, half its width in standard errors.
+    """
+
+    cluster: Ints
+    reach: float
+
+    def counts(self) -> Iterator[Floats]:
+        """For each person, 0 for her decisions and 1 for those of the others; shape (n,) each."""
+        for person in range(int(self.cluster.max()) + 1):
+            yield (self.cluster != person).astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -98,9 +119,20 @@ class Contrast:
         once = np.ones(len(self.base))
         return self._lower(strength, once), -self._flipped()._lower(strength, once)
 
-    def lower_limit(self, strength: float, resamples: Resamples, *, level: float = 0.95) -> float:
-        """Lower end of the percentile interval of the least difference, resampling whole clusters."""
-        found = np.sort([self._lower(strength, times) for times in resamples.counts()])
+    def lower_limit(self, strength: float, sure: Resamples | LeftOut, *, level: float = 0.95) -> float:
+        """Lower end of the interval of the least difference: by percentiles, resampling whole clusters, or by
+        the standard error of leaving out persons, whose reach has a level already. NaN where one of the
+        policies has too few decisions to speak for it.
+
+        Source:
+            Efron and Stein (1981), The Jackknife Estimate of Variance, for leaving out.
+        """
+        found = np.array([self._lower(strength, times) for times in sure.counts()])
+        if isinstance(sure, LeftOut):
+            apart = found - numerics.mean(found)
+            error = math.sqrt((len(found) - 1) / len(found) * total(apart * apart))
+            return self._lower(strength, np.ones(len(self.base))) - sure.reach * error
+        found = np.sort(found)
         usable = found[np.isfinite(found)]
         if len(usable) < 2:
             return float("nan")
@@ -121,7 +153,7 @@ class Contrast:
         return Contrast(-self.base, self.mass, self.behind, self.ahead)
 
 
-def overturning_strength(contrast: Contrast, resamples: Resamples) -> float:
+def overturning_strength(contrast: Contrast, sure: Resamples | LeftOut) -> float:
     """The smallest strength at which the lower limit of the difference is no longer above zero.
 
     Found to about one per cent by bisection; the lower limit falls with the strength.
@@ -129,14 +161,14 @@ def overturning_strength(contrast: Contrast, resamples: Resamples) -> float:
     Returns:
         1.0 = it is not above zero even with nothing unseen; LARGEST = not overturned up to there.
     """
-    if not contrast.lower_limit(1.0, resamples) > 0.0:
+    if not contrast.lower_limit(1.0, sure) > 0.0:
         return 1.0
-    if contrast.lower_limit(LARGEST, resamples) > 0.0:
+    if contrast.lower_limit(LARGEST, sure) > 0.0:
         return LARGEST
     low, high = 1.0, LARGEST
     for _ in range(_STEPS):
         middle = float(np.sqrt(low * high))
-        if contrast.lower_limit(middle, resamples) > 0.0:
+        if contrast.lower_limit(middle, sure) > 0.0:
             low = middle
         else:
             high = middle

@@ -12,18 +12,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from data.progress import Progress, quiet
-from engine.estimation import Resamples
+from engine.clusters import Uncertainty
 from engine.records import Floats
-from engine.sensitivity import LARGEST, Contrast, overturning_strength
+from engine.sensitivity import LARGEST
 from training.balance import Overlap, overlap
 from training.behaviour import Assignment, assignment_of
 from training.boosting import Boosting
 from training.cases import Cases
-from training.evaluate import SENSITIVITY_RESAMPLES, uncertainty_of
+from training.evaluate import strength_beside, uncertainty_of
 from training.learners import LEARNERS
 from training.report import interval_text
 from training.select import FOLDS, cross_fitted, logged_of, net_model
-from training.splits import clusters_of, folds_of
+from training.splits import folds_of
 
 LEARNER = "s_learner"
 
@@ -88,23 +88,25 @@ def effects_beside(
     values, _ = cross_fitted(LEARNERS[LEARNER], cases, assignment, folds, boosting)
     model = net_model(values, cases.cost)
     progress("expected outcomes", 1, 1)
-    rows = overlap(cases, assignment, model, uncertainty_of(cases, seed=seed))
-    few = Resamples.of(clusters_of(cases.account_ids), seed=seed, resamples=SENSITIVITY_RESAMPLES)
+    sure = uncertainty_of(cases, seed=seed)
+    rows = overlap(cases, assignment, model, sure)
     found = []
     for done, row in enumerate(rows):
         progress("sensitivity", done, len(rows))
         if row.treatment != cases.treatments[0]:
-            found.append(Beside(row, _strength(cases, assignment, model, row, few)))
+            found.append(Beside(row, _strength(cases, assignment, model, row, sure)))
     progress("sensitivity", len(rows), len(rows))
     return tuple(found)
 
 
 def _strength(
-    cases: Cases, assignment: Assignment, model: Floats, row: Overlap, few: Resamples
+    cases: Cases, assignment: Assignment, model: Floats, row: Overlap, sure: Uncertainty
 ) -> float | None:
     """Of giving it to all who could have it and nothing, beside leaving these alone."""
     if assignment.logged or row.effect is None:
         return None
+    if not row.effect.low > 0.0:
+        return 1.0
     index = cases.treatments.index(row.treatment)
     inside = assignment.comparable[:, index] & assignment.comparable[:, 0]
     alone = np.zeros(model.shape)
@@ -113,4 +115,4 @@ def _strength(
     given[inside] = 0.0
     given[inside, index] = 1.0
     logged = logged_of(cases, assignment)
-    return overturning_strength(Contrast.of(logged, given, alone, model, known=assignment.known), few)
+    return strength_beside(logged, given, alone, model, known=assignment.known, uncertainty=sure)

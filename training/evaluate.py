@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.clusters import BySigns, Uncertainty
+from engine.clusters import BySigns, Uncertainty, WildBootstrap
 from engine.estimation import (
     Interval,
     Logged,
@@ -29,7 +29,7 @@ from engine.estimation import (
     verdict,
 )
 from engine.records import DAY_MICROS, Bools, Floats
-from engine.sensitivity import LARGEST, Contrast, overturning_strength
+from engine.sensitivity import LARGEST, Contrast, LeftOut, overturning_strength
 from training.balance import Overlap, overlap
 from training.behaviour import Assignment
 from training.boosting import Boosting
@@ -282,15 +282,10 @@ class _Judge:
         references = {NO_CONTACT_POLICY, "best_fixed"} & set(self.targets) - {name}
         if self.assignment.logged or name == NO_CONTACT_POLICY:
             return None
-        by_account = self.uncertainty.accounts
-        few = Resamples(by_account.draws[:SENSITIVITY_RESAMPLES], by_account.cluster)
         return min(
-            overturning_strength(
-                Contrast.of(
-                    self.logged, self.targets[name], self.targets[other], self.model,
-                    known=self.assignment.known,
-                ),
-                few,
+            strength_beside(
+                self.logged, self.targets[name], self.targets[other], self.model,
+                known=self.assignment.known, uncertainty=self.uncertainty,
             )
             for other in sorted(references)
         )  # fmt: skip
@@ -309,6 +304,28 @@ class _Judge:
     def _mix(self, shares: Floats) -> dict[str, float]:
         named = zip(self.cases.treatments, shares, strict=True)
         return {treatment: float(share) for treatment, share in named if share > 0}
+
+
+def strength_beside(
+    logged: Logged, target: Floats, other: Floats, model: Floats, *, known: Bools, uncertainty: Uncertainty
+) -> float:
+    """How strong something unseen would have to be so that one policy is no longer better than another beyond
+    chance, by the interval of their difference that is shown: by account or by person, whichever is wider.
+
+    Returns:
+        1.0 = that interval holds 0 already, or so few persons carry out that there is none.
+    """
+    ours, theirs = (doubly_robust_terms(logged, each, model) for each in (target, other))
+    shown = uncertainty.difference(ours, theirs)
+    if not uncertainty.enough_persons or not shown.low > 0.0:
+        return 1.0
+    drawn = uncertainty.deciding(ours, theirs)
+    sure = (
+        LeftOut(drawn.cluster, shown.half_width / shown.standard_error)
+        if isinstance(drawn, WildBootstrap)
+        else Resamples(drawn.draws[:SENSITIVITY_RESAMPLES], drawn.cluster)
+    )
+    return overturning_strength(Contrast.of(logged, target, other, model, known=known), sure)
 
 
 def strength_sentence(value: PolicyValue) -> str:

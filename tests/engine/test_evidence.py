@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,7 +19,7 @@ from engine.estimation import (
     shrunk_terms,
     shrunk_weights,
 )
-from engine.sensitivity import LARGEST, Contrast, overturning_strength
+from engine.sensitivity import LARGEST, Contrast, LeftOut, overturning_strength
 
 
 def mean_of(values: np.ndarray) -> Terms:
@@ -121,6 +123,23 @@ def test_a_large_effect_takes_a_strong_confounder_and_none_at_all_takes_none() -
 
     assert strengths[0] == 1.0
     assert 1.0 < strengths[1] < strengths[2] < strengths[3] == LARGEST
+
+
+def test_by_few_persons_the_lower_limit_is_that_of_their_interval() -> None:
+    """With nothing unseen the figure must not be surer than what is shown beside it."""
+    logged, always, never, model = confounded(n=1_200, effect=2.0)
+    person = np.arange(1_200) % 12
+    gain = np.random.default_rng(2).normal(0.0, 1.0, 12)[person] * logged.action
+    logged = replace(logged, reward=logged.reward + gain)
+    contrast = Contrast.of(logged, always, never, model)
+    terms = [doubly_robust_terms(logged, policy, model) for policy in (always, never)]
+    shown = WildBootstrap.of(person, seed=0).difference(terms[0], terms[1])
+    few = LeftOut(person, shown.half_width / shown.standard_error)
+    by_account = Resamples.of(logged.cluster, seed=0, resamples=100)
+
+    assert contrast.lower_limit(1.0, few) == pytest.approx(shown.low, abs=0.1)
+    assert contrast.lower_limit(1.5, few) < contrast.lower_limit(1.0, few)
+    assert 1.0 < overturning_strength(contrast, few) < overturning_strength(contrast, by_account)
 
 
 def test_known_probabilities_cannot_be_moved_by_anything_unseen() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.clusters import WildBootstrap
+from engine.clusters import FEWEST_CLUSTERS, WildBootstrap
 from engine.sensitivity import LARGEST
 from tests.training.builders import QUICK, LogSettings, cases_of
 from training.behaviour import assignment_of
@@ -99,6 +99,22 @@ def test_where_nothing_is_gained_no_confounder_is_needed(zero: Cases) -> None:
     evaluation = judged(unlogged(zero)).evaluation
 
     assert evaluation.of("s_learner").strength == 1.0
+
+
+@pytest.mark.parametrize(("persons", "usual"), [(40, 20.0), (12, -25.0), (4, -25.0)])
+def test_what_the_interval_by_person_cannot_tell_from_nothing_takes_no_confounder(
+    personal: Cases, persons: int, usual: float
+) -> None:
+    """Contacts gain with some representatives and lose with others: accounts alone would call that sure."""
+    cases = with_persons(unlogged(personal), persons)
+    code = np.unique(np.array(cases.account_ids), return_inverse=True)[1] % persons
+    skill = np.random.default_rng(4).normal(usual, 90.0, persons)[code]
+    found = judged(replace(cases, reward=cases.reward + np.where(cases.action > 0, skill, 0.0)))
+
+    for value in found.evaluation.policies:
+        shown = [value.versus_nobody, value.versus_fixed or value.versus_nobody]
+        if persons < FEWEST_CLUSTERS or min(each.low for each in shown) <= 0.0:
+            assert value.strength in {None, 1.0}
 
 
 def test_contacting_the_best_first_gains_more_than_random_order(personal: Cases) -> None:
