@@ -75,10 +75,11 @@ def constants(cases: Cases, assignment: Floats, boosting: Boosting) -> Constants
     """Means by treatment, weighted by inverse assignment probabilities, effects pooled over treatments.
 
     A treatment is compared with no contact among the cases for which it was eligible, because those for
-    which it was not may be another kind of account. Where probabilities were estimated, weights take away a
-    part of the difference between those contacted and those left alone only: the estimates are not exact, and
-    none is believed below a least one. So what was to be expected without contact is deducted first, and an
-    error of the one counts only times an error of the other.
+    which it was not may be another kind of account. What was to be expected without contact is deducted
+    first, by models that have not seen the account. Where probabilities were logged these need not be right:
+    what accounts differ by anyway is then less of the noise. Where they were estimated, weights take away a
+    part of the difference between those contacted and those left alone only; an error of the one counts only
+    times an error of the other.
 
     Args:
         cases: To learn from.
@@ -92,7 +93,7 @@ def constants(cases: Cases, assignment: Floats, boosting: Boosting) -> Constants
     learned = learnable(cases)
     weight = 1.0 / assignment
     none, _ = _weighted_mean(cases.reward, weight, cases.action == 0)
-    followed = cases.reward - _without_contact(cases, assignment, boosting)
+    followed = cases.reward - _without_contact(cases, boosting)
     effect, own_variance, shared = np.array(
         [_uplift(cases, followed, weight, index) for index in learned[1:]]
     ).T
@@ -109,13 +110,8 @@ def constants(cases: Cases, assignment: Floats, boosting: Boosting) -> Constants
     return Constants(learned, none + uplift, uplift, response, evidence, error, found.pool)
 
 
-def _without_contact(cases: Cases, assignment: Floats, boosting: Boosting) -> Floats | float:
-    """What would have followed without contact, by models that have not seen the account; shape (n,).
-
-    0 where every probability was logged: weights alone are right then.
-    """
-    if (assignment == cases.probability).all():
-        return 0.0
+def _without_contact(cases: Cases, boosting: Boosting) -> Floats:
+    """What would have followed without contact, by models that have not seen the account; shape (n,)."""
     only_alone = np.where(cases.action == 0, 1.0, np.inf)
     return Prognosis.of(cases, boosting).expected(cases.reward, only_alone, rounds=ROUGH_ROUNDS)
 
