@@ -3,7 +3,7 @@
 - best_fixed: every treatment is worth the same for all accounts. The bar that personalisation must pass.
 - linear: effects by traits, channel and topic (`training.effects`).
 - s_learner: one forest over account and treatment together; new messages inherit from channel and topic.
-- doubly_robust: one forest of effects, from values corrected by what was logged.
+- doubly_robust: mean effects corrected by what was logged, and one forest of how accounts differ from them.
 - t_learner: one forest per treatment with enough cases.
 """
 

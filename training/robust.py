@@ -1,15 +1,17 @@
-"""The doubly robust learner: one forest of effects over account and treatment, weighted by overlap.
+"""The doubly robust learner: mean effects corrected by what was logged, and a forest of what accounts add.
 
-A correction by 1 / p is mostly noise where there are many treatments: of 25, one case in 25 speaks of a given
-one, with 25 times the weight. Weighted by overlap instead, the doubly robust learner becomes the one that
-regresses what is left of the outcome on what is left of the treatment: what would be expected given all that
-was known, and whatever was likely to be chosen, is deducted, and of the rest the treated cases speak with
-weight 1. An error of the prognosis counts only times an error of the effects so far, so both are made twice.
+A correction by 1 / p of single accounts is mostly noise where there are many treatments: of 25, one case in
+25 speaks of a given one, with 25 times the weight. On average over accounts it is not, so the mean effect of
+each treatment is doubly robust (`training.constants`): right if either the probabilities or the prognosis
+are. How accounts differ from that mean rests on the prognosis: what would be expected given all that was
+known is deducted, and the treated cases speak of the rest. An error of the prognosis counts as far as those
+who were treated have it more than others, so it is made twice, the second time on outcomes less the effects
+so far.
 
 Source:
-    Kennedy (2023), Towards optimal doubly robust estimation of heterogeneous causal effects; Nie and Wager
-    (2021), Quasi-oracle estimation of heterogeneous treatment effects; Morzywolek, Decruyenaere and
-    Vansteelandt (2023), On weighted orthogonal learners, for the two being one up to overlap weights.
+    Robins, Rotnitzky and Zhao (1994) for the means; Künzel, Sekhon, Bickel and Yu (2019), Metalearners for
+    estimating heterogeneous treatment effects, whose X-learner regresses what the treated have beyond what
+    they would have had.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import numpy as np
 from engine.linear import INTEGERS, Basis, Linear
 from engine.readers import EFFECT_FOREST, WITHOUT_FOREST, Effects
 from engine.records import Floats, Ints
-from training.boosting import Boosting, Columns, check_names, grow, raw_scores
+from training.boosting import Boosting, Columns, check_names, each_pair, grow, raw_scores
 from training.cases import Cases
 from training.constants import Constants, constants
 from training.effects import EffectLayers
@@ -44,7 +46,7 @@ def learn_robust(cases: Cases, assignment: Floats, boosting: Boosting) -> Fitted
     nobody = ModelRows.of(own.features, 0)
     without = grow(nobody, outcome - effect, own.features.set, boosting)
     boosters = {WITHOUT_FOREST: without, EFFECT_FOREST: forest}
-    effects = _unscaled(known, own.features.set.names)
+    effects = _unscaled(known, own.features.set.names, _mean_scores(own, known, forest))
     return EffectLayers(known, len(cases.treatments), boosters, effects=effects)
 
 
@@ -77,6 +79,13 @@ def _effects(own: Cases, mean: Floats, boosting: Boosting) -> tuple[Any, Floats,
     return forest, effect, outcome
 
 
+def _mean_scores(own: Cases, known: Constants, forest: Any) -> Floats:
+    """Of each treatment among those who could have had it; they are deducted; shape (m,)."""
+    scores = each_pair(forest, own.features, known.learned)
+    found = [scores[own.eligible[:, index], place].mean() for place, index in enumerate(known.learned)]
+    return np.where(known.learned == 0, 0.0, found)
+
+
 def _columns(own: Cases, treated: Ints) -> Columns:
     features = own.features.set
     return Columns(ModelRows.of(own.features, own.action, treated), features.names, features.levels)
@@ -91,11 +100,11 @@ def _size(boosting: Boosting, n: int) -> dict[str, Any]:
     }
 
 
-def _unscaled(known: Constants, names: tuple[str, ...]) -> Effects:
-    """Effects that are the treatment's mean plus the forest's score, in currency."""
+def _unscaled(known: Constants, names: tuple[str, ...], usual: Floats) -> Effects:
+    """Effects that are the treatment's mean plus the forest's score beyond its usual one, in currency."""
     count = len(known.learned)
     empty: dict[str, Any] = {
         name: np.zeros(0, dtype=np.int64 if name in INTEGERS else np.float64) for name in Basis._fields
     }
     linear = Linear(names, Basis(**empty), np.zeros(count), np.zeros((0, count)))
-    return Effects(linear, known.uplift, np.ones(count), np.zeros(count, dtype=np.bool_))
+    return Effects(linear, known.uplift - usual, np.ones(count), np.zeros(count, dtype=np.bool_))
