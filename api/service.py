@@ -23,7 +23,7 @@ from api.feedback import Answer, as_meant, check_answer, ends_at, facts_of, plan
 from api.stops import standing_stops
 from data.ledger.ledger import Ledger
 from data.ledger.plan_types import PlanMove
-from data.ledger.types import ConflictError, OvertakenError, Suggestion, TailRow, User
+from data.ledger.types import AccountState, ConflictError, OvertakenError, Suggestion, TailRow, User
 from data.live import history_of, newest_stored
 from engine.changes import Turning, what_would_change
 from engine.explanation import Objection, Reason, every_rule, why, why_not
@@ -197,7 +197,10 @@ class Service:
                 )  # fmt: skip
             except OvertakenError:
                 self.decide(trigger)
-                decided = self._still_allowed(suggestion, facts[0], now)
+                state = self.ledger.account_state(suggestion.account_id)
+                # That she accepts it ends her own pause, and no other.
+                self.require_allowed(state, facts[:1], suggestion.treatment, now=now)
+                decided = state.version
             else:
                 break
         else:
@@ -215,20 +218,16 @@ class Service:
             already_sent(history, ended, playbook, after_all(history, now)),
         )
 
-    def _still_allowed(self, suggestion: Suggestion, word: TailRow, now: int) -> int:
-        """The version of the account for which every rule allows what is accepted. Raises NotAllowedError.
-
-        Args:
-            word: That she accepts it: it ends her own pause, and no other.
-        """
-        decider, account = self.decider(), suggestion.account_id
-        stops, state = standing_stops(self.ledger), self.ledger.account_state(account)
-        said = replace(word, stored_at=after_all(history_of(state), now))
-        told = replace(state, tail=(*state.tail, said))
-        triggers = {account: f"accept:{suggestion.suggestion_id}"}
+    def require_allowed(
+        self, state: AccountState, said: Sequence[TailRow], treatment: str, *, now: int
+    ) -> None:
+        """Raises NotAllowedError where a rule objects to the treatment, decided for the account as it is in
+        that state and with what is said besides."""
+        decider, at = self.decider(), after_all(history_of(state), now)
+        told = replace(state, tail=(*state.tail, *(replace(row, stored_at=at) for row in said)))
+        triggers, stops = {state.account_id: "allowed"}, standing_stops(self.ledger)
         live = decide_live(decider, [told], triggers=triggers, not_before=now, stops=stops)[0]
-        require_allowed(live, suggestion.treatment, decider.playbook)
-        return state.version
+        require_allowed(live, treatment, decider.playbook)
 
     def _settle(self, suggestion: Suggestion, answer: Answer, user: User, now: int) -> None:
         """What is accepted has its day in the plan; what is not done or is done has none any more."""

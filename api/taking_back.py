@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
 from api.consent import content_of
 from api.service import ATTEMPTS, Service
-from data.ledger.types import Act, ConflictError, Suggestion, TailRow, UnknownError, User
-from data.live import history_of
+from data.ledger.types import AccountState, Act, ConflictError, Suggestion, TailRow, UnknownError, User
+from data.live import history_of, newest_stored
 from data.times import to_iso
 from engine.contract import TABLES, TIME, Kind
 from engine.playbook import Playbook
@@ -30,7 +30,7 @@ def take_back(service: Service, subject: str, user: User) -> Act:
     Facts are not removed: each gets a next version, as it was before or "no longer holds".
 
     Raises ConflictError: there is nothing to take back, it is somebody else's, too late, gone out, or others
-    have acted since.
+    have acted since; NotAllowedError: newer facts forbid a plan that would come back.
     """
     playbook = service.decider().playbook
     for _ in range(ATTEMPTS):
@@ -40,6 +40,7 @@ def take_back(service: Service, subject: str, user: User) -> Act:
         before = _versions_before(act, history_of(state))
         taken_back = _suggestion_of(service, subject)
         rows = [_reversed(act, fact, before[fact.event_id]) for fact in act.facts]
+        _require_room(service, act, rows, state, now)
         try:
             service.ledger.take_back(act, rows, version=state.version, noted=_noted(act, before), now=now)
         except ConflictError:
@@ -104,6 +105,24 @@ def _before(fact: TailRow, frame: pl.DataFrame) -> dict[str, Any] | None:
         raise ConflictError("What it led to has changed since; it cannot be taken back any more.")
     known = known_rows(frame, fact.stored_at).to_dicts()
     return content_of(fact.table, known[0]) if known else None
+
+
+def _require_room(service: Service, act: Act, rows: Sequence[TailRow], state: AccountState, now: int) -> None:
+    """A plan that comes back uses up a contact like one that is accepted: where newer facts than the act are
+    known, every rule has to allow it, one plan after the other."""
+    if newest_stored(history_of(state)) <= max((fact.stored_at for fact in act.facts), default=0):
+        return
+    back = [row for fact, row in zip(act.facts, rows, strict=True) if _planned_again(fact, row)]
+    said = [row for row in rows if row not in back]
+    for plan in back:
+        service.require_allowed(state, said, plan.content["treatment"], now=now)
+        said.append(plan)
+
+
+def _planned_again(fact: TailRow, row: TailRow) -> bool:
+    """Whether a plan that was cancelled is one again; of what no treatment says no rule can be asked."""
+    held, ended = row.content, fact.content.get("status") == "cancelled"
+    return row.table == "touchpoints" and ended and held["status"] == "planned" and bool(held["treatment"])
 
 
 def _said(content: Mapping[str, Any]) -> dict[str, Any]:

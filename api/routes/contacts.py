@@ -14,6 +14,7 @@ from api.field_notes import Period, counted
 from api.once import ONCE
 from api.problems import Problem
 from api.reading import language_of, zone_of
+from api.refused import refused_in_words
 from api.service import Service
 from api.taking_back import take_back
 from data.ledger.types import User
@@ -52,7 +53,8 @@ def undo(
     service: Serving,
 ) -> TakenBackOut:
     """Take back what I have just recorded, while it is fresh."""
-    take_back(service, touchpoint_id, user)
+    with refused_in_words(user, service):
+        take_back(service, touchpoint_id, user)
     return TakenBackOut(contact_id=touchpoint_id)
 
 

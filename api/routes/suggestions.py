@@ -20,7 +20,6 @@ from api.access import (
     people_seen,
     roles_seen,
 )
-from api.allowed import NotAllowedError
 from api.day_plan import DayPlan, day_plan
 from api.field_notes import answers_for, check_heard, notes_since
 from api.hand_over_schemas import HandOverOut
@@ -30,6 +29,7 @@ from api.own_schemas import IdeaIn
 from api.own_suggestions import suggest
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
+from api.refused import refused_in_words
 from api.routes.hand_overs import waiting_for
 from api.schemas import (
     FeedbackIn,
@@ -46,7 +46,6 @@ from api.tags import TAGGED, IfMatch, require
 from api.taking_back import state_now, take_back, undo_until
 from api.timeline import forms_for, forms_since
 from data.ledger.types import Suggestion, User
-from engine.explanation import why_not_words
 from engine.wording import Reader
 
 router = APIRouter(
@@ -79,10 +78,8 @@ def best_of(account: str, user: User, service: Service, limit: int | None) -> li
 def suggest_own(account: ReadableAccount, body: IdeaIn, user: SignedIn, service: Serving) -> SuggestionOut:
     """What I want to do with the account myself: on the list at once, accepted and planned. Consent, caps and
     approvals bind as they bind the engine; so does a policy, unless a reason may override it."""
-    try:
+    with refused_in_words(user, service):
         found = suggest(body.idea(account), user, service)
-    except NotAllowedError as error:
-        raise _not_allowed(error, user, service) from None
     return shown_to([found], user, service)[0]
 
 
@@ -128,12 +125,10 @@ def answer(
     """Accept, dismiss with a reason, snooze, or complete with result and preferences."""
     _check_channels(body, service)
     check_heard(body.heard(), service.decider().playbook)
-    try:
+    with refused_in_words(user, service):
         answered = service.answer(
             suggestion, body.answer(), user, check=lambda now: require(if_match, suggestion_tag(now))
         )
-    except NotAllowedError as error:
-        raise _not_allowed(error, user, service) from None
     act = service.ledger.latest_act(suggestion.suggestion_id)
     until = None if act is None else undo_until(act, service.decider().playbook)
     return feedback_out(answered, until, _reader(user, service))
@@ -142,15 +137,11 @@ def answer(
 @router.post("/suggestions/{suggestion_id}/undo", dependencies=[ONCE])
 def undo(suggestion: ReadableSuggestion, user: SignedIn, service: Serving) -> UndoneOut:
     """Take my last answer back with all that followed, while it is fresh and nothing has gone out."""
-    take_back(service, suggestion.suggestion_id, user)
+    with refused_in_words(user, service):
+        take_back(service, suggestion.suggestion_id, user)
     return UndoneOut(
         suggestion_id=suggestion.suggestion_id, state=state_now(service, suggestion.suggestion_id)
     )
-
-
-def _not_allowed(error: NotAllowedError, user: User, service: Service) -> HttpProblem:
-    said = why_not_words(error.objections, _reader(user, service))
-    return HttpProblem(HTTPStatus.CONFLICT, said, for_reader=True)
 
 
 def _reader(user: User, service: Service) -> Reader:

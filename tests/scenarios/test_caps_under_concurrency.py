@@ -180,11 +180,69 @@ def test_what_was_put_off_is_not_taken_against_a_wish_that_has_just_come(
     assert after == before
 
 
-def put_off(company: Company) -> list[Suggestion]:
-    """All contacts that are proposed, put off for a day by those whom they are for."""
+@pytest.mark.parametrize("met", [MOST - 2, MOST - 1], ids=["room", "full"])
+def test_an_undo_brings_a_plan_back_only_where_there_is_room(
+    ledger_url: str, tmp_path: Path, met: int
+) -> None:
+    """She took one and put it off at once; before she thinks better of it, others have planned theirs."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.reads_page("side_effects", ACCOUNT)
+        suggestion = wanted(company)[0]
+        assert accept(company, suggestion).status_code == 200
+        company.clock.pass_time(seconds=5)
+        put_off(company, [suggestion])
+        company.clock.pass_time(seconds=5)
+        with company.ledger() as ledger:
+            ledger.append([_met(number, company.clock()) for number in range(met)], now=company.clock())
+        said = undo(company, suggestion)
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+            state = ledger.suggestion(suggestion.suggestion_id).state
+
+    assert len(found) == MOST
+    if met == MOST - 1:
+        assert (said.status_code, state) == (409, "snoozed")
+        assert f"{MOST} of at most {MOST} contacts" in said.json()["detail"]
+    else:
+        assert (said.status_code, state) == (200, "accepted")
+
+
+def test_what_a_wish_ended_comes_back_by_an_undo_only_where_there_is_room(
+    ledger_url: str, tmp_path: Path
+) -> None:
+    """The wish was written down by mistake, and somebody has used the contact of the plan that it ended."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.reads_page("side_effects", ACCOUNT)
+        first, other = wanted(company)
+        assert [accept(company, one).status_code for one in (first, other)] == [200, 200]
+        wishes = [
+            {"channel": other.channel, "purpose": purpose, "status": "opt_out"}
+            for purpose in ("marketing", "service")
+        ]
+        done = answer(company, first, {"verb": "complete", "preferences": wishes})
+        with company.ledger() as ledger:
+            ledger.append([_met(0, company.clock())], now=company.clock())
+        said = undo(company, first)
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+            states = [ledger.suggestion(one.suggestion_id).state for one in (first, other)]
+
+    assert (done.status_code, done.json()["withdrawn_plans"], said.status_code) == (200, 1, 409)
+    assert f"{MOST} of at most {MOST} contacts" in said.json()["detail"]
+    assert len(found) == MOST
+    assert states == ["completed", "withdrawn"]
+
+
+def wanted(company: Company) -> list[Suggestion]:
+    """All contacts that are proposed."""
     with company.ledger() as ledger:
         found = ledger.suggestions(ACCOUNT, now=company.clock() + 10**6)
-    listed = [suggestion for suggestion in found if not suggestion.treatment.startswith("stop_")]
+    return [suggestion for suggestion in found if not suggestion.treatment.startswith("stop_")]
+
+
+def put_off(company: Company, listed: list[Suggestion] | None = None) -> list[Suggestion]:
+    """All contacts that are proposed, or these, put off for a day by those whom they are for."""
+    listed = wanted(company) if listed is None else listed
     for suggestion in listed:
         body = {"verb": "snooze", "until": company.clock.iso(days=1)}
         assert answer(company, suggestion, body).status_code == 200
@@ -198,9 +256,18 @@ def accept(company: Company, suggestion: Suggestion) -> httpx.Response:
 
 def answer(company: Company, suggestion: Suggestion, body: dict[str, Any]) -> httpx.Response:
     """By the one whom it is for."""
-    user = next(user for user, own in OWN.items() if suggestion.treatment in own)
     path = f"/v1/suggestions/{suggestion.suggestion_id}/feedback"
-    return company.client.post(path, headers=company.as_(user), json=body)
+    return company.client.post(path, headers=company.as_(whose(suggestion)), json=body)
+
+
+def undo(company: Company, suggestion: Suggestion) -> httpx.Response:
+    """By the one whom it is for."""
+    path = f"/v1/suggestions/{suggestion.suggestion_id}/undo"
+    return company.client.post(path, headers=company.as_(whose(suggestion)))
+
+
+def whose(suggestion: Suggestion) -> str:
+    return next(user for user, own in OWN.items() if suggestion.treatment in own)
 
 
 def _met(number: int, now: int) -> TailRow:

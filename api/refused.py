@@ -1,0 +1,27 @@
+"""What rules keep away, said to the one who wanted it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from api.allowed import NotAllowedError
+from api.problems import HttpProblem
+from api.reading import language_of, zone_of
+from api.service import Service
+from data.ledger.types import User
+from engine.explanation import why_not_words
+from engine.wording import Reader
+
+
+@contextmanager
+def refused_in_words(user: User, service: Service) -> Iterator[None]:
+    """Where a rule objects, a 409 with its sentence in her language."""
+    try:
+        yield
+    except NotAllowedError as error:
+        playbook = service.decider().playbook
+        reader = Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook)
+        said = why_not_words(error.objections, reader)
+        raise HttpProblem(HTTPStatus.CONFLICT, said, for_reader=True) from None
