@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from api.decider import LiveDecision
 from engine.explanation import Objection, why_not
 from engine.playbook import Playbook
@@ -15,18 +17,26 @@ class NotAllowedError(Exception):
         self.objections = objections
 
 
+AMONG_COLLEAGUES = frozenset({"consent", "limit", "suppression", "resting", "repeat", "at_most", "stopped"})
+"""Kinds of rules that bind what a colleague is asked to do too: whether and how often an account may be
+contacted. Whether a contact suits it, and whose turn it is, the two have judged."""
+
+
 def require_allowed(
-    live: LiveDecision, treatment: str, playbook: Playbook, *, spared: tuple[str, ...] = ()
-) -> None:
+    live: LiveDecision, treatment: str, playbook: Playbook, *, spared: tuple[str, ...] = (),
+    asked: Collection[str] | None = None,
+) -> None:  # fmt: skip
     """Raises NotAllowedError where a rule objects; how much something is worth is for people to judge.
 
     Args:
         spared: Kinds of rules that do not hold her back.
+        asked: The only kinds that may; None = all.
     """
     index = live.decisions.treatments.index(treatment)
-    against = tuple(
-        each for each in why_not(live.decisions, live.row, index, playbook)
-        if each.stage != "arbitration" and each.rule.partition(":")[0] not in spared
+    kept = (
+        (each, each.rule.partition(":")[0])
+        for each in why_not(live.decisions, live.row, index, playbook) if each.stage != "arbitration"
     )  # fmt: skip
+    against = tuple(each for each, kind in kept if kind not in spared and (asked is None or kind in asked))
     if against:
         raise NotAllowedError(against)

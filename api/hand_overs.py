@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+from api.allowed import AMONG_COLLEAGUES
 from api.automatic import due, report_id
 from api.events import check_event
 from api.feedback import MAX_SNOOZE_DAYS, Answer
-from api.service import Service
+from api.service import ATTEMPTS, Service
 from data.ledger.hand_overs import hand_over_id
 from data.ledger.ledger import Ledger
-from data.ledger.types import ConflictError, HandOver, HandOverVerb, NewHandOver, TailRow, User
+from data.ledger.types import (
+    AccountState,
+    ConflictError,
+    HandOver,
+    HandOverVerb,
+    NewHandOver,
+    OvertakenError,
+    TailRow,
+    User,
+)
 from data.times import to_iso
 from engine.conditions import near
 from engine.playbook import Playbook, Treatment
@@ -139,24 +149,40 @@ def _check_consent(service: Service, account_id: str, treatment: Treatment) -> N
 def reply(service: Service, found: HandOver, answer: Reply, user: User) -> HandOver:
     """Take an answer with the facts that follow from it, then decide the account again.
 
-    Raises HandOverError, ConflictError.
+    Raises HandOverError, ConflictError; NotAllowedError where a rule forbids what is accepted.
     """
     playbook, now = service.decider().playbook, service.clock()
     _check_reply(answer, playbook, now)
-    if answer.verb == "accept" and found.treatment is not None:
-        _check_consent(service, found.account_id, playbook.treatment(found.treatment))
     if answer.verb == "ask_again":
         return _ask_again(service, found, answer, user)
-    attempt = service.ledger.account_state(found.account_id).version
-    rows = _facts(found, answer, user, playbook, now, attempt=attempt)
     verb: HandOverVerb = answer.verb
-    after = service.ledger.answer_hand_over(
-        found.hand_over_id, verb, user_id=user.user_id, reason=answer.reason, text=answer.note, rows=rows,
-        now=now,
-    )  # fmt: skip
-    if rows:
-        service.decide({found.account_id: f"hand_over:{found.hand_over_id}:{verb}"})
-    return after
+    for _ in range(ATTEMPTS):
+        state = service.ledger.account_state(found.account_id)
+        rows = _facts(found, answer, user, playbook, now, attempt=state.version)
+        plans = verb == "accept" and found.state != "accepted"
+        if plans:
+            _require_room(service, state, found, rows, now)
+        try:
+            after = service.ledger.answer_hand_over(
+                found.hand_over_id, verb, user_id=user.user_id, reason=answer.reason, text=answer.note,
+                rows=rows, version=state.version if plans else None, now=now,
+            )  # fmt: skip
+        except OvertakenError:
+            continue
+        if rows:
+            service.decide({found.account_id: f"hand_over:{found.hand_over_id}:{verb}"})
+        return after
+    raise ConflictError(f"{found.account_id} changes too fast to be decided; send it again.")
+
+
+def _require_room(
+    service: Service, state: AccountState, found: HandOver, rows: list[TailRow], now: int
+) -> None:
+    """A plan uses up a contact. Raises NotAllowedError; of what no treatment says no rule can be asked."""
+    if found.treatment is not None:
+        # One that was escalated may have been planned before: that plan gives its place to this one.
+        instead = [replace(row, content={**row.content, "status": "cancelled"}) for row in rows]
+        service.require_allowed(state, instead, found.treatment, now=now, asked=AMONG_COLLEAGUES)
 
 
 def _check_reply(answer: Reply, playbook: Playbook, now: int) -> None:

@@ -7,7 +7,7 @@ other decide again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -219,15 +219,17 @@ class Service:
         )
 
     def require_allowed(
-        self, state: AccountState, said: Sequence[TailRow], treatment: str, *, now: int
-    ) -> None:
-        """Raises NotAllowedError where a rule objects to the treatment, decided for the account as it is in
-        that state and with what is said besides."""
+        self, state: AccountState, said: Sequence[TailRow], treatment: str, *, now: int,
+        asked: Collection[str] | None = None,
+    ) -> None:  # fmt: skip
+        """Raises NotAllowedError where a rule (of the kinds that are asked) objects to the treatment, decided
+        for the account as it is in that state and with what is said besides."""
         decider, at = self.decider(), after_all(history_of(state), now)
         told = replace(state, tail=(*state.tail, *(replace(row, stored_at=at) for row in said)))
         triggers, stops = {state.account_id: "allowed"}, standing_stops(self.ledger)
         live = decide_live(decider, [told], triggers=triggers, not_before=now, stops=stops)[0]
-        require_allowed(live, treatment, decider.playbook)
+        known = decider.playbook.treatment(treatment)
+        require_allowed(live, known.id, decider.playbook, asked=asked)
 
     def _settle(self, suggestion: Suggestion, answer: Answer, user: User, now: int) -> None:
         """What is accepted has its day in the plan; what is not done or is done has none any more."""

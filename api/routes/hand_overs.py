@@ -36,6 +36,7 @@ from api.once import ONCE
 from api.paging import LINK, Pages
 from api.problems import HttpProblem, Problem
 from api.reading import language_of, zone_of
+from api.refused import refused_in_words
 from api.schemas import form_answers_out
 from api.service import Service
 from api.timeline import may_read, timeline
@@ -178,7 +179,9 @@ def answer(found: ReadableHandOver, body: ReplyIn, user: SignedIn, service: Serv
     if not (gave(found, user, service) if takes_back else gets(found, user, service)):
         whose = "the one who handed it over" if takes_back else f"{found.to_role} who has it"
         raise HttpProblem(HTTPStatus.FORBIDDEN, f"Only {whose} can answer with {body.verb!r}.")
-    return shown_hand_overs([reply(service, found, body.reply(), user)], user, service)[0]
+    with refused_in_words(user, service):
+        after = reply(service, found, body.reply(), user)
+    return shown_hand_overs([after], user, service)[0]
 
 
 @router.post("/accounts/{account_id}/adverse-events", dependencies=[may("events"), ONCE])

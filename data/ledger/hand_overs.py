@@ -25,6 +25,7 @@ from data.ledger.types import (
     HandOverVerb,
     LoggedDecision,
     NewHandOver,
+    OvertakenError,
     TailRow,
     UnknownError,
 )
@@ -96,9 +97,14 @@ def answer(
     reason: str | None,
     text: str | None,
     rows: Sequence[TailRow],
+    version: int | None,
     now: int,
 ) -> HandOver:
-    """A person's answer with the facts that follow. The same again changes nothing. Raises ConflictError."""
+    """A person's answer with the facts that follow. The same again changes nothing.
+
+    Raises ConflictError: it takes no such answer any more; OvertakenError: the account has not the `version`
+    given; UnknownError.
+    """
     account_id = find(connection, hand_over).account_id
     join_appends(connection)
     locked = lock_accounts(connection, [account_id])[account_id]
@@ -106,6 +112,8 @@ def answer(
     if before.state == _AFTER[verb] and before.answered_by == user_id:
         return before
     _require_answerable(before, verb)
+    if version is not None and locked.version != version:
+        raise OvertakenError(f"Account {account_id!r} has newer facts: decide again.")
     changes = {
         "state": _AFTER[verb],
         "reason": reason if verb == "reject" else before.reason,

@@ -441,14 +441,14 @@ class Ledger(PeopleActs, PeopleKept):
         reason: str | None = None,
         text: str | None = None,
         rows: Sequence[TailRow] = (),
+        version: int | None = None,
         now: int,
     ) -> HandOver:
-        """A person's answer with the facts that follow, in one transaction. The same again changes nothing;
-        one that it no longer takes: ConflictError. UnknownError."""
+        """A person's answer with the facts that follow, in one transaction; see `hand_overs.answer`."""
         with self._database.writing() as connection:
             return hand_overs.answer(
-                connection, hand_over_id, verb, user_id=user_id, reason=reason, text=text, rows=rows, now=now
-            )
+                connection, hand_over_id, verb, user_id=user_id, reason=reason, text=text, rows=rows, now=now,
+                version=version)  # fmt: skip
 
     def hand_over_of(self, hand_over_id: str) -> HandOver:
         """Raises UnknownError."""

@@ -233,6 +233,60 @@ def test_what_a_wish_ended_comes_back_by_an_undo_only_where_there_is_room(
     assert states == ["completed", "withdrawn"]
 
 
+@pytest.mark.parametrize("met", [MOST - 2, MOST - 1], ids=["room", "full"])
+def test_what_a_colleague_is_asked_for_is_planned_only_where_there_is_room(
+    ledger_url: str, tmp_path: Path, met: int
+) -> None:
+    """It was asked while there was room, and others have planned theirs before she took it on."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        task = asked(company, "medical_liaison", "medical_call_new_data")
+        with company.ledger() as ledger:
+            ledger.append([_met(number, company.clock()) for number in range(met)], now=company.clock())
+        said, again = take_on(company, task, "ml"), take_on(company, task, "ml")
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+            state = ledger.hand_over_of(task).state
+
+    assert len(found) == MOST
+    if met == MOST - 1:
+        assert (said.status_code, again.status_code, state) == (409, 409, "asked")
+        assert f"{MOST} of at most {MOST} contacts" in said.json()["detail"]
+    else:
+        assert (said.status_code, again.status_code, state) == (200, 200, "accepted")
+
+
+def test_colleagues_who_take_tasks_on_at_once_keep_the_cap(ledger_url: str, tmp_path: Path) -> None:
+    """Four are asked for something else each and two contacts are left."""
+    tasks = {
+        ("medical_liaison", "ml"): OWN["ml"], ("reimbursement_specialist", "rs"): OWN["rs"],
+    }  # fmt: skip
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        waiting = [
+            (asked(company, role, treatment), user)
+            for (role, user), own in tasks.items() for treatment in own
+        ]  # fmt: skip
+        for user in ("ml", "rs"):
+            company.as_(user)
+        with ThreadPoolExecutor(len(waiting)) as threads:
+            statuses = list(threads.map(lambda one: take_on(company, *one).status_code, waiting))
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+
+    assert sorted(statuses) == [200, 200, 409, 409]
+    assert len(found) == MOST
+
+
+def asked(company: Company, role: str, treatment: str) -> str:
+    """A hand-over to the colleague who has the account in that role."""
+    body = {"to_role": role, "treatment": treatment}
+    return str(company.post(f"/accounts/{ACCOUNT}/hand-overs", body)["hand_over_id"])
+
+
+def take_on(company: Company, hand_over: str, user: str) -> httpx.Response:
+    path = f"/v1/hand-overs/{hand_over}/answer"
+    return company.client.post(path, headers=company.as_(user), json={"verb": "accept"})
+
+
 def wanted(company: Company) -> list[Suggestion]:
     """All contacts that are proposed."""
     with company.ledger() as ledger:
