@@ -28,7 +28,7 @@ NORMAL_90 = 1.644854
 """90 % of a normal distribution lie within so many standard errors, 95 % above their lower end."""
 _LEAST, _MOST = 1e-9, 0.5
 """Bounds of P(opt-out) by a single contact."""
-_ARRAYS = ("optout_edges", "optout_rate", "optout_error", "coming_share", "coming_spread")
+_ARRAYS = ("optout_edges", "optout_rate", "optout_error", "coming_share")
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,6 @@ class Stopping:
         rate: P(opt-out) by one more contact in each class; shape (B,).
         error: Standard error of it; shape (B,).
         share: Of its channel's coming contacts that are of a treatment; shape (m,).
-        spread: Standard deviation over accounts of what one contact through each channel causes, in currency:
-            what features do not tell is taken to differ as much as what they tell; shape (C,).
         horizon_days: The release's general horizon.
     """
 
@@ -51,7 +49,6 @@ class Stopping:
     rate: Floats
     error: Floats
     share: Floats
-    spread: Floats
     horizon_days: float
 
     @classmethod
@@ -67,7 +64,7 @@ class Stopping:
         channels, treatments = tuple(said["channels"]), len(manifest["treatments"])
         found = {name: np.asarray(arrays.get(name, ()), dtype=np.float64) for name in _ARRAYS}
         classes = len(found["optout_rate"])
-        wanted = (classes - 1, classes, classes, treatments, len(channels))
+        wanted = (classes - 1, classes, classes, treatments)
         for (name, values), size in zip(found.items(), wanted, strict=True):
             if values.shape != (size,) or not np.isfinite(values).all():
                 raise EngineError(
@@ -75,12 +72,12 @@ class Stopping:
                 )
         if ((found["optout_rate"] < 0.0) | (found["optout_rate"] > 1.0)).any():
             raise EngineError("The release's array 'optout_rate' holds what is no probability.")
-        edges, rate, error, share, spread = found.values()
-        return cls(channels, edges, rate, error, share, spread, float(manifest["horizon_days"]))
+        edges, rate, error, share = found.values()
+        return cls(channels, edges, rate, error, share, float(manifest["horizon_days"]))
 
     def arrays(self) -> dict[str, Floats]:
         """For the release's values; the rest is in `names`."""
-        own = (self.edges, self.rate, self.error, self.share, self.spread)
+        own = (self.edges, self.rate, self.error, self.share)
         return dict(zip(_ARRAYS, own, strict=True))
 
     def names(self) -> dict[str, list[str]]:
@@ -137,8 +134,8 @@ class Ends:
 
     Attributes:
         stops: Their places in the playbook; shape (S,).
-        channels: Learned channels that the playbook still uses, by their places in the release; shape (C,).
-        like: A contact through each of them: what forests read is the same for all of a channel; shape (C,).
+        like: A contact through each learned channel that the playbook still uses: what forests read is the
+            same for all of a channel; shape (C,).
         through: Places of the treatments that go through each of them, () for what is no contact.
         ended: Share of the channel's coming contacts that a stop ends, by treatment; shape (S, C, T).
         days: For which a stop holds, or else the release's horizon; shape (S,).
@@ -146,7 +143,6 @@ class Ends:
     """
 
     stops: tuple[int, ...]
-    channels: Ints
     like: Ints
     through: tuple[tuple[int, ...], ...]
     ended: Floats
@@ -158,23 +154,19 @@ class Ends:
         """Under a playbook; `treatments` are those of the release."""
         own = playbook.treatments
         contacts = [(place, t) for place, t in enumerate(own) if t.kind == "contact"]
-        used = [
-            c for c, channel in enumerate(learned.channels) if any(t.channel == channel for _, t in contacts)
-        ]
-        through = tuple(
-            tuple(place for place, t in contacts if t.channel == learned.channels[c]) for c in used
-        )
+        reached = [tuple(p for p, t in contacts if t.channel == channel) for channel in learned.channels]
+        through = tuple(members for members in reached if members)
         stops = tuple(place for place, t in enumerate(own) if t.kind == "stop")
         share = dict(zip(treatments, learned.share.tolist(), strict=True))
-        ended = np.zeros((len(stops), len(used), len(own)))
+        ended = np.zeros((len(stops), len(through), len(own)))
         for row, stop in enumerate(stops):
             for column, members in enumerate(through):
                 for place in members:
                     if (own[place].channel, own[place].purpose) in own[stop].stops:
                         ended[row, column, place] = share.get(own[place].id, 0.0)
         return cls(
-            stops, np.array(used, dtype=np.int64), np.array([m[0] for m in through], dtype=np.int64), through,
-            ended, np.array([own[stop].days or learned.horizon_days for stop in stops], dtype=np.float64),
+            stops, np.array([m[0] for m in through], dtype=np.int64), through, ended,
+            np.array([own[stop].days or learned.horizon_days for stop in stops], dtype=np.float64),
             np.array([t.cost for t in own]),
         )  # fmt: skip
 
@@ -227,7 +219,7 @@ def worth_of_stops(
         loss: By an opt-out, in currency.
     """
     length = ends.days / learned.horizon_days
-    given = (going, ends.ended, ends.cost, learned.spread[ends.channels], length)
+    given = (going, ends.ended, ends.cost, length)
     parts = np.zeros((6, len(ends.stops), len(going.rates)))
     _add_up(given, caused, uncertainty, parts)
     contacts, risk, lost, cost, of_effects, of_rates = parts
@@ -240,10 +232,10 @@ def worth_of_stops(
 
 @compiled
 def _add_up(
-    given: tuple[Going, Floats, Floats, Floats, Floats], caused: Floats, uncertainty: Floats, parts: Floats
+    given: tuple[Going, Floats, Floats, Floats], caused: Floats, uncertainty: Floats, parts: Floats
 ) -> None:
     """Contacts, risk, what they cause, cost, error by effects, by rates; of each stop and account."""
-    going, ended, costs, spread, length = given
+    going, ended, costs, length = given
     for s in range(ended.shape[0]):
         for i in range(going.rates.shape[0]):
             for c in range(ended.shape[1]):
@@ -264,5 +256,5 @@ def _add_up(
                 parts[1, s, i] += risk - parts[1, s, i] * risk
                 parts[2, s, i] += sent * brings
                 parts[3, s, i] += sent * cost
-                parts[4, s, i] += sent * np.sqrt(error * error + share * share * spread[c] * spread[c])
+                parts[4, s, i] += sent * error
                 parts[5, s, i] += coming * going.errors[i, c]

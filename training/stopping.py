@@ -7,7 +7,7 @@ Opt-outs that come without any contact are deducted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,8 +31,6 @@ MOST_CASES = 60_000
 CLASSES = 16
 PRIOR_OPTOUTS = 2.0
 """So many opt-outs at the rate that the forest expects are added to each class."""
-SPREAD_CASES = 5_000
-"""From about so many it is seen how far effects differ between accounts."""
 UNTOUCHED = 200.0
 """So many occasions without an opt-out are added to those without a contact."""
 _ROUNDS, _LEAVES, _RATE = 60, 7, 0.1
@@ -88,10 +86,7 @@ def learn_stopping(
         return None
     rows = _Rows.of(cases, found)
     booster, classes = _ordered(rows, cases, boosting, seed=seed)
-    spread = _spread(cases, fitted, tuple(found), shares)
-    stopping = Stopping(
-        tuple(found), classes.edges, classes.rate, classes.error, shares, spread, cases.horizon_days
-    )
+    stopping = Stopping(tuple(found), classes.edges, classes.rate, classes.error, shares, cases.horizon_days)
     return Learned(
         stopping,
         _coming(cases, found, boosting),
@@ -260,14 +255,3 @@ def _shares(cases: Cases, learned: Ints) -> Floats:
     whole = np.bincount(channel, counts)[channel]
     shares: Floats = counts / np.maximum(whole, 1.0)
     return shares
-
-
-def _spread(cases: Cases, fitted: Fitted, channels: Sequence[str], shares: Floats) -> Floats:
-    """Standard deviation over accounts of what one contact through each channel causes; in currency."""
-    some = cases.take(np.arange(0, len(cases), -(-len(cases) // SPREAD_CASES)))
-    learned = fitted.constants.learned
-    values = fitted.predict(some.features)[:, learned]
-    caused = values - values[:, :1]
-    own = np.array([cases.playbook.treatments[index].channel for index in learned])
-    found = [(caused[:, own == channel] * shares[own == channel]).sum(axis=1).std() for channel in channels]
-    return np.array(found)

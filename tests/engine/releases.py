@@ -9,6 +9,7 @@ import numpy as np
 
 from engine.features import Features
 from engine.playbook import Playbook
+from engine.readers import ERROR_FOREST
 from engine.scoring import LEARNERS, LearnedScorer, learned_scorer
 from tests.engine.builders import features, history, playbook
 from tests.engine.random_histories import random_history, random_moments
@@ -86,13 +87,15 @@ def everybody_gets(known: Features, contacts: float) -> str:
 
 
 def stopping_scorer(known: Features, rules: Playbook | None = None, *, rate: float = 0.1, error: float = 0.01,
-                    spread: float = 0.0, coming: float = 4.0) -> LearnedScorer:  # fmt: skip
+                    coming: float = 4.0, account_error: float = 0.0) -> LearnedScorer:  # fmt: skip
     """A release whose e-mails end in opt-outs at a rate, all accounts being alike; visits never do."""
     own = {
         "optout_edges": [], "optout_rate": [rate], "optout_error": [error], "coming_share": [0.0, 1.0, 1.0],
-        "coming_spread": [spread],
     }  # fmt: skip
     texts = {"coming.forest.txt": everybody_gets(known, coming)}
+    if account_error:
+        own["account_error"] = [0.0, account_error, account_error]
+        texts[ERROR_FOREST] = everybody_gets(known, 1.0)
     said = manifest(known, stopping={"channels": ["email"]}, horizon_days=60.0)
     return learned_scorer(said, texts, arrays(**own), rules or playbook())
 

@@ -99,9 +99,9 @@ def test_what_chance_alone_explains_is_not_promoted_and_says_so() -> None:
     assert counted["not_comparable"] == 0
 
 
-def test_accounts_that_differ_more_make_a_stop_less_certain() -> None:
-    """What no feature tells of an account may be why it likes our e-mails."""
-    assert worth(stopping_scorer(KNOWN, spread=30.0))[3] > worth(stopping_scorer(KNOWN))[3] + 50.0
+def test_an_account_that_is_less_known_makes_a_stop_less_certain() -> None:
+    """It may be one that likes our e-mails."""
+    assert worth(stopping_scorer(KNOWN, account_error=30.0))[3] > worth(stopping_scorer(KNOWN))[3] + 50.0
 
 
 def test_a_stop_that_loses_is_below_no_contact() -> None:
@@ -189,13 +189,11 @@ def test_without_a_word_on_opt_outs_the_starting_values_hold() -> None:
         ({"optout_rate": [1.2]}, "no probability"),
         ({"coming_share": [0.0, 1.0]}, "'coming_share' has shape (2,), but needs 3"),
         ({"optout_edges": [0.0]}, "'optout_edges' has shape (1,), but needs 0"),
-        ({"coming_spread": [np.nan]}, "'coming_spread' has shape (1,)"),
     ],
 )
 def test_a_damaged_release_is_refused(damage: dict[str, list[float]], says: str) -> None:
     """Better no release than one that ends conversations by mistake."""
-    own = {"optout_edges": [], "optout_rate": [0.1], "optout_error": [0.0], "coming_share": [0.0, 1.0, 1.0],
-           "coming_spread": [0.0]}  # fmt: skip
+    own = {"optout_edges": [], "optout_rate": [0.1], "optout_error": [0.0], "coming_share": [0.0, 1.0, 1.0]}
     said = manifest(KNOWN, stopping={"channels": ["email"]}, horizon_days=60.0)
 
     with pytest.raises(EngineError, match=says.replace("(", r"\(").replace(")", r"\)")):
@@ -204,8 +202,7 @@ def test_a_damaged_release_is_refused(damage: dict[str, list[float]], says: str)
 
 def test_a_release_without_the_forest_of_what_comes_is_refused() -> None:
     """The same."""
-    own = {"optout_edges": [], "optout_rate": [0.1], "optout_error": [0.0], "coming_share": [0.0, 1.0, 1.0],
-           "coming_spread": [0.0]}  # fmt: skip
+    own = {"optout_edges": [], "optout_rate": [0.1], "optout_error": [0.0], "coming_share": [0.0, 1.0, 1.0]}
     said = manifest(KNOWN, stopping={"channels": ["email"]}, horizon_days=60.0)
 
     with pytest.raises(EngineError, match=r"no 'coming\.forest\.txt'"):
