@@ -156,6 +156,26 @@ def replace_blocks(connection: sa.Connection, blocks: Sequence[tuple[str, bytes]
         a for a, block in blocks if a not in taken_over and (a not in current or current[a].block != block)
     ]
     new_version(connection, news)
+    _overtake_lists(connection, news)
+
+
+def _overtake_lists(connection: sa.Connection, account_ids: Sequence[str]) -> None:
+    """What is on show or being staged for these accounts was decided on less than is known of them now.
+
+    A load brings rows with moments of their own, which may lie long before those decisions. So the account's
+    clock goes on to the last of them: an answer finds that they are overtaken, and what is stored next is
+    later.
+    """
+    clock, listed, made = t.accounts.c, t.listings.c, t.decisions.c
+    last = (
+        sa.select(sa.func.max(made.decided_at))
+        .join_from(t.listings, t.decisions, made.decision_id == listed.decision_id)
+        .where(listed.account_id == clock.account_id)
+        .correlate(t.accounts)
+        .scalar_subquery()
+    )
+    behind = sa.and_(clock.account_id.in_(account_ids), clock.last_stored_at < last)
+    connection.execute(sa.update(t.accounts).where(behind).values(last_stored_at=last))
 
 
 def replace_block(connection: sa.Connection, account_id: str, block: bytes) -> None:

@@ -19,6 +19,7 @@ from data.live import history_of
 from data.playbooks import playbook_text
 from engine.records import known_rows
 from tests.api.company import NOW, Company, load, served, settings_of, tables_of
+from tests.data.files import days_before, touchpoint
 
 ACCOUNT = "c1"
 MOST = 3
@@ -113,6 +114,34 @@ def test_a_list_that_other_facts_have_overtaken_is_taken_from_all_the_same(
 
     assert 200 in statuses
     assert len(found) == before + statuses.count(200)
+
+
+def test_what_a_load_has_overtaken_is_decided_again_before_it_is_taken(
+    ledger_url: str, tmp_path: Path
+) -> None:
+    """From the load to the night that follows it the old list is on show; no contact is left."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.night()
+        listed = wanted(company)
+        company.clock.pass_time(minutes=1)
+        met = [
+            touchpoint(f"met-{n}", ACCOUNT, occurred_at=days_before(2 + n), channel="congress")
+            for n in range(MOST - 1)
+        ]
+        load(
+            tmp_path,
+            tables_of([ACCOUNT], touchpoints=met),
+            loaded_at=company.clock(),
+            ledger_url=ledger_url,
+        )
+        company.clock.pass_time(minutes=1)
+        said = [accept(company, suggestion) for suggestion in listed]
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+
+    assert len(listed) == MOST - 1
+    assert [each.status_code for each in said] == [409, 409]
+    assert len(found) == MOST
 
 
 @pytest.mark.parametrize("asleep", [True, False], ids=["still put off", "awake"])
