@@ -17,9 +17,9 @@ class NotAllowedError(Exception):
         self.objections = objections
 
 
-AMONG_COLLEAGUES = frozenset({"consent", "limit", "suppression", "resting", "repeat", "at_most", "stopped"})
-"""Kinds of rules that bind what a colleague is asked to do too: whether and how often an account may be
-contacted. Whether a contact suits it, and whose turn it is, the two have judged."""
+EVERY_CONTACT = frozenset({"consent", "limit", "suppression", "resting", "repeat", "at_most", "stopped"})
+"""Kinds of rules that bind a contact however people came to it: whether and how often an account may be
+contacted. Whether it suits the account, and whose turn it is, they may have judged already."""
 
 
 def require_allowed(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from api.allowed import AMONG_COLLEAGUES
+from api.allowed import EVERY_CONTACT
 from api.automatic import due, report_id
 from api.events import check_event
 from api.feedback import MAX_SNOOZE_DAYS, Answer
@@ -182,7 +182,7 @@ def _require_room(
     if found.treatment is not None:
         # One that was escalated may have been planned before: that plan gives its place to this one.
         instead = [replace(row, content={**row.content, "status": "cancelled"}) for row in rows]
-        service.require_allowed(state, instead, found.treatment, now=now, asked=AMONG_COLLEAGUES)
+        service.require_allowed(state, instead, found.treatment, now=now, asked=EVERY_CONTACT)
 
 
 def _check_reply(answer: Reply, playbook: Playbook, now: int) -> None:

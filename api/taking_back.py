@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from api.allowed import EVERY_CONTACT
 from api.consent import content_of
 from api.service import ATTEMPTS, Service
 from data.ledger.types import AccountState, Act, ConflictError, Suggestion, TailRow, UnknownError, User
@@ -108,14 +109,15 @@ def _before(fact: TailRow, frame: pl.DataFrame) -> dict[str, Any] | None:
 
 
 def _require_room(service: Service, act: Act, rows: Sequence[TailRow], state: AccountState, now: int) -> None:
-    """A plan that comes back uses up a contact like one that is accepted: where newer facts than the act are
-    known, every rule has to allow it, one plan after the other."""
-    if newest_stored(history_of(state)) <= max((fact.stored_at for fact in act.facts), default=0):
-        return
+    """A plan that comes back uses up a contact like one that is accepted: where facts were stored since the
+    act every rule has to allow it, else those of every contact, since a load may bring what was stored
+    elsewhere before it. One plan after the other."""
+    newer = newest_stored(history_of(state)) > max((fact.stored_at for fact in act.facts), default=0)
+    asked = None if newer else EVERY_CONTACT
     back = [row for fact, row in zip(act.facts, rows, strict=True) if _planned_again(fact, row)]
     said = [row for row in rows if row not in back]
     for plan in back:
-        service.require_allowed(state, said, plan.content["treatment"], now=now)
+        service.require_allowed(state, said, plan.content["treatment"], now=now, asked=asked)
         said.append(plan)
 
 

@@ -124,16 +124,7 @@ def test_what_a_load_has_overtaken_is_decided_again_before_it_is_taken(
         company.night()
         listed = wanted(company)
         company.clock.pass_time(minutes=1)
-        met = [
-            touchpoint(f"met-{n}", ACCOUNT, occurred_at=days_before(2 + n), channel="congress")
-            for n in range(MOST - 1)
-        ]
-        load(
-            tmp_path,
-            tables_of([ACCOUNT], touchpoints=met),
-            loaded_at=company.clock(),
-            ledger_url=ledger_url,
-        )
+        load(tmp_path, filled(), loaded_at=company.clock(), ledger_url=ledger_url)
         company.clock.pass_time(minutes=1)
         said = [accept(company, suggestion) for suggestion in listed]
         with company.ledger() as ledger:
@@ -207,6 +198,34 @@ def test_what_was_put_off_is_not_taken_against_a_wish_that_has_just_come(
 
     assert statuses == [409, 409]
     assert after == before
+
+
+def test_an_undo_brings_no_plan_back_beyond_what_a_load_has_brought(ledger_url: str, tmp_path: Path) -> None:
+    """What a load brings has been known elsewhere for a day; here it is new."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.reads_page("side_effects", ACCOUNT)
+        suggestion = wanted(company)[0]
+        assert accept(company, suggestion).status_code == 200
+        put_off(company, [suggestion])
+        company.clock.pass_time(seconds=5)
+        load(tmp_path, filled(), loaded_at=company.clock(), ledger_url=ledger_url)
+        said = undo(company, suggestion)
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+
+    assert said.status_code == 409
+    assert f"{MOST} of at most {MOST} contacts" in said.json()["detail"]
+    assert len(found) == MOST
+
+
+def filled() -> dict[str, list[dict[str, Any]]]:
+    """A folder by which no contact is left, known elsewhere since yesterday."""
+    met = [
+        touchpoint(f"met-{n}", ACCOUNT, occurred_at=days_before(2 + n), channel="congress",
+                   stored_at=days_before(1))
+        for n in range(MOST - 1)
+    ]  # fmt: skip
+    return tables_of([ACCOUNT], touchpoints=met)
 
 
 @pytest.mark.parametrize("met", [MOST - 2, MOST - 1], ids=["room", "full"])
