@@ -20,7 +20,8 @@ NOTE = "Asked how long the effect lasts."
 def tells(company: Company, account: str = ASKED) -> dict[str, Any]:
     """The visit is made, and on it the question is asked; the account manager hands it over."""
     company.reads_page("side_effects", account)
-    visit = company.suggestions(account)[0]
+    listed = company.suggestions(account)  # the first may be one that is explored
+    visit = next(each for each in listed if each["treatment"] == "visit_side_effects")
     company.clock.pass_time(hours=3)
     company.answers(visit, "complete", result="attended", note="Wants data on efficacy.")
     body = {"to_role": "medical_liaison", "topic": "efficacy", "note": NOTE}
