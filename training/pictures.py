@@ -53,6 +53,7 @@ def money_a_month(lines: Sequence[Line], currency: str) -> bytes:
         axes.set_ylim(-0.6, len(lines) - 0.4)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel(f"{currency} a month")
+        axes.locator_params(axis="x", nbins=4)  # or sums of seven digits run into each other
         _legend(axes, _CHANCE)
 
     return _picture(draw, height=0.5 * len(lines) + 1.2)
