@@ -177,6 +177,18 @@ def test_a_treatment_is_compared_with_no_contact_among_those_who_could_have_had_
     assert uplift[2] == pytest.approx(40.0, abs=8.0)
 
 
+def test_what_the_policies_forbid_today_is_learned_by_what_it_did(personal: Cases) -> None:
+    """A visit that was made and may not be made any more has nobody among whom its score is usual."""
+    eligible = personal.eligible.copy()
+    eligible[:, 4] = False
+
+    learned = LEARNERS["doubly_robust"].learn(
+        replace(personal, eligible=eligible), personal.probability, QUICK
+    )
+
+    assert np.isfinite(learned.predict(personal.features)[:, [0, 1, 4]]).all()
+
+
 def test_those_who_buy_anyway_are_no_effect_where_past_assignment_is_estimated_badly(zero: Cases) -> None:
     """A visit that causes nothing must not be told to earn what the accounts that are visited buy anyway.
 
