@@ -480,8 +480,10 @@ def _constants(arrays: Mapping[str, Mapping[str, Any]], name: str, count: int) -
 def _account_error(
     arrays: Mapping[str, Mapping[str, Any]], texts: Mapping[str, str], count: int
 ) -> Floats | None:
-    if ERROR_FOREST not in texts:
+    if "account_error" not in arrays.get("values", {}) and ERROR_FOREST not in texts:
         return None
+    if ERROR_FOREST not in texts:
+        raise EngineError(f"The release says how far accounts may be off, but has no {ERROR_FOREST!r}.")
     return _constants(arrays, "account_error", count)
 
 

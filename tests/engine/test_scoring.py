@@ -103,6 +103,9 @@ def test_errors_of_accounts_without_their_sizes_are_a_damaged_release() -> None:
 
     with pytest.raises(EngineError, match="array 'account_error' has shape"):
         learned_scorer(manifest(known, "s_learner"), texts, arrays(), playbook())
+    del texts[ERROR_FOREST]
+    with pytest.raises(EngineError, match=r"has no 'error\.forest\.txt'"):
+        learned_scorer(manifest(known, "s_learner"), texts, arrays(account_error=[0.0, 1.0, 1.0]), playbook())
 
 
 def test_starting_values_are_uncertain_too() -> None:
