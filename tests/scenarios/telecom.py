@@ -89,6 +89,8 @@ weight = 2
 FIRMS = [f"f{place:03}" for place in range(360)]
 PLANTED = FIRMS[5::20]
 """Firms that buy an eighth of what firms like them do."""
+SEED = 1
+"""Of the history; on seeds 1 to 5 between 15 and 18 of the 18 planted were found with either playbook."""
 WORKS, FAILS = 0.7, 0.15
 """How often a larger order follows a visit and an offer, and how often an e-mail alone."""
 Rows = dict[str, list[dict[str, Any]]]

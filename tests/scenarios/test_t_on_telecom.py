@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from tests.api.company import NOW, Clock, Company, settings_of
 from tests.data.files import UNTIL
 from tests.scenarios import telecom
 from tests.scenarios.businesses import ALWAYS, house, rules, treatments
-from tests.scenarios.playbooks import without
+from tests.scenarios.playbooks import shipped, without
 from tests.scenarios.telecom import FAILS, FIRMS, PLANTED, WORKS
 
 OURS = {
@@ -26,11 +26,13 @@ OURS = {
     "mail_news": ("email", "email_fibre"),
 }  # fmt: skip
 FROM_TWINS = {"visit_twins", "offer_twins"}
+REMAINS = tomllib.loads(shipped("telecom"))["outcomes"]["purchase"]
+"""Of a euro of a purchase."""
 
 
 def tables() -> telecom.Rows:
-    """The company of the twins, in the words of the shipped playbook."""
-    rows = telecom.tables(random.SystemRandom().randrange(10**6))
+    """The company of the twins, in the words of the shipped playbook; as much remains of what it sells."""
+    rows = telecom.tables(telecom.SEED)
     role = {"seller": "account_manager", "head_of_sales": "head_of_sales"}
     traits = ALWAYS | {"segment": "large", "network": "none"}
     contacts = [
@@ -42,7 +44,9 @@ def tables() -> telecom.Rows:
         "users": [u | {"role": role[u["role"]]} for u in rows["users"]],
         "account_team": [t | {"role": role[t["role"]]} for t in rows["account_team"]],
         "touchpoints": contacts,
-        "outcomes": [o | {"kind": "purchase"} for o in rows["outcomes"]],
+        "outcomes": [
+            o | {"kind": "purchase", "value": round(o["value"] / REMAINS, 2)} for o in rows["outcomes"]
+        ],
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typer.testing import CliRunner
 from api.cli import assemble
 from data.nights import night_folders
 from tests.api.company import Company, served
-from tests.scenarios.telecom import FAILS, FIRMS, PLANTED, PLAYBOOK, WORKS, seller_of, tables
+from tests.scenarios.telecom import FAILS, FIRMS, PLANTED, PLAYBOOK, SEED, WORKS, seller_of, tables
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +23,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     folder = tmp_path_factory.mktemp("telecom")
     rules = folder / "telecom.toml"
     rules.write_text(PLAYBOOK, encoding="utf-8")
-    rows = tables(random.SystemRandom().randrange(10**6))
+    rows = tables(SEED)
     with served(folder / "home", rows, playbook=str(rules)) as company:
         company.night(ignore_freshness=True)
         yield company
@@ -242,7 +241,7 @@ def test_before_the_first_night_nothing_is_known(tmp_path: Path) -> None:
     rules.write_text(PLAYBOOK, encoding="utf-8")
     rows = {
         name: [row for row in table if row.get("account_id", "f000") < "f040"]
-        for name, table in tables(1).items()
+        for name, table in tables(SEED).items()
     }
     with served(tmp_path / "home", rows, playbook=str(rules)) as company:
         shown = twins_of(company, "f001", "seller1")
