@@ -29,7 +29,8 @@ def visit(company: Company, account: str) -> dict[str, Any]:
     """The visit that is suggested after a look at the website."""
     company.reads_page("side_effects", account)
     company.clock.pass_time(minutes=1)
-    return company.suggestions(account)[0]
+    # The first may be one that is explored.
+    return next(s for s in company.suggestions(account) if s["treatment"] == "visit_side_effects")
 
 
 def hears(company: Company) -> None:
