@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,14 +73,25 @@ def ended_treatments(ended: Ended, playbook: Playbook) -> list[str]:
     return [t.id for t in contacts if (t.channel, t.purpose) in ended]
 
 
-def cancellations(history: History, ended: Ended, playbook: Playbook, now: int) -> list[TailRow]:
-    """A cancelled version of every plan that is ahead of `now` and not allowed any more."""
+def cancellations(
+    history: History, ended: Ended, playbook: Playbook, now: int, *, said: Sequence[TailRow] = ()
+) -> list[TailRow]:
+    """A cancelled version of every plan that is ahead of `now` and not allowed any more.
+
+    Args:
+        said: What is stored with them. A plan of which it says what became of it is left as said there: a
+            visit at which no more visits were asked for took place.
+    """
     if not ended:
         return []
     ahead = pl.col("occurred_at") >= pl.lit(now).cast(TIME)
     plans = _outbound(history, Status.PLANNED, now)
     plans = plans.filter(ahead) if len(plans) else plans
-    rows = [plan for plan in plans.iter_rows(named=True) if _is_ended(plan, ended, playbook)]
+    told = {row.content["touchpoint_id"] for row in said if row.table == "touchpoints"}
+    rows = [
+        plan for plan in plans.iter_rows(named=True)
+        if plan["touchpoint_id"] not in told and _is_ended(plan, ended, playbook)
+    ]  # fmt: skip
     return [
         TailRow(
             event_id=f"cancel:{plan['touchpoint_id']}:{micros(plan['stored_at'])}",

@@ -115,7 +115,7 @@ class Service:
         cancelled = []
         for account in sorted({row.account_id for row in rows if row.table == "preferences"}):
             history = history_of(self.ledger.account_state(account))
-            cancelled += cancellations(history, ends, playbook, after_all(history, now))
+            cancelled += cancellations(history, ends, playbook, after_all(history, now), said=rows)
         stored = self.ledger.append([*rows, *cancelled], now=now, version=version)[: len(rows)]
         for row in stored:
             self._counted("event", row.table)
@@ -185,7 +185,7 @@ class Service:
         facts = facts_of(answer, suggestion, user, playbook, now, attempt=state.version)
         dismissed = dismissed_by(answer, suggestion, user, playbook, now)
         ended, history = ended_by(facts, playbook), history_of(state)
-        cancelled = cancellations(history, ended, playbook, after_all(history, now))
+        cancelled = cancellations(history, ended, playbook, after_all(history, now), said=facts)
         trigger = {suggestion.account_id: f"answer:{suggestion.suggestion_id}:{answer.verb}"}
         decided: int | None = None
         for _ in range(ATTEMPTS):
