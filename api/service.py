@@ -250,12 +250,6 @@ class Service:
             near = range(day - spacing + 1, day + spacing)
             self.ledger.plans.give_way(suggestion.account_id, person, near)
 
-    def unsettle(self, suggestion: Suggestion | None) -> None:
-        """Leave the day of a suggestion to the plan again."""
-        if suggestion is not None:
-            identity = suggestion.account_id, suggestion.treatment, suggestion.role
-            self.ledger.plans.free_day(identity, suggestion.user_id or "")
-
     def why_not(self, account_id: str, treatment: str) -> WhyNot:
         """Decide for the account now, without showing it, and say what kept the treatment away.
 

@@ -10,7 +10,7 @@ import polars as pl
 from api.allowed import EVERY_CONTACT
 from api.consent import content_of
 from api.service import ATTEMPTS, Service
-from data.ledger.types import AccountState, Act, ConflictError, Suggestion, TailRow, UnknownError, User
+from data.ledger.types import AccountState, Act, ConflictError, TailRow, UnknownError, User
 from data.live import history_of, newest_stored
 from data.times import to_iso
 from engine.contract import TABLES, TIME, Kind
@@ -39,7 +39,6 @@ def take_back(service: Service, subject: str, user: User) -> Act:
         act = _mine(service.ledger.latest_act(subject), user, playbook, now)
         state = service.ledger.account_state(act.account_id)
         before = _versions_before(act, history_of(state))
-        taken_back = _suggestion_of(service, subject)
         rows = [_reversed(act, fact, before[fact.event_id]) for fact in act.facts]
         _require_room(service, act, rows, state, now)
         try:
@@ -48,18 +47,9 @@ def take_back(service: Service, subject: str, user: User) -> Act:
             if service.ledger.account_state(act.account_id).version == state.version:
                 raise
             continue
-        service.unsettle(taken_back)
         service.decide({act.account_id: f"undo:{act.act_id}"})
         return act
     raise ConflictError("The account changes too fast; try again.")
-
-
-def _suggestion_of(service: Service, subject: str) -> Suggestion | None:
-    """None for a contact that was recorded without one."""
-    try:
-        return service.ledger.suggestion(subject)
-    except UnknownError:
-        return None
 
 
 def _mine(act: Act | None, user: User, playbook: Playbook, now: int) -> Act:

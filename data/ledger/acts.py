@@ -1,19 +1,22 @@
 """What people did to suggestions and accounts, kept so that it can be taken back while it is fresh.
 
-An act remembers the suggestion as it was before, the facts that it left, and what else it ended.
+An act remembers the suggestion as it was before, with the day that people had settled for it, the facts that
+it left, and what else it ended.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import sqlalchemy as sa
 
-from data.ledger import contact_stops, told
+from data.ledger import contact_stops, plans, told
 from data.ledger import schema as t
 from data.ledger.changes import note_suggestions
 from data.ledger.facts import append, join_appends, lock_accounts
+from data.ledger.plan_types import PlanMove
 from data.ledger.statements import columns, named
 from data.ledger.types import Act, ActVerb, ConflictError, TailRow, UnknownError
 
@@ -24,9 +27,11 @@ _TAKES_CONTACTS = ("accept", "complete", "suggest", "record")
 
 
 def as_before(connection: sa.Connection, suggestion_id: str) -> dict[str, Any]:
-    """A suggestion as an act finds it."""
+    """A suggestion as an act finds it; `settled` = its day, where people have settled one."""
     this = t.suggestions.c.suggestion_id == suggestion_id
-    return named(connection.execute(sa.select(*columns(t.suggestions, *_BEFORE)).where(this)).one())
+    found = named(connection.execute(sa.select(*columns(t.suggestions, *_BEFORE)).where(this)).one())
+    day = plans.settled_day(connection, _identity(connection.execute(_whose(suggestion_id)).one()))
+    return {**found, "settled": None if day is None else asdict(day)}
 
 
 def keep(
@@ -127,6 +132,7 @@ def take_back(
     append(connection, rows, now=now)
     connection.execute(sa.update(t.acts).where(t.acts.c.act_id == act.act_id).values(undone_at=now))
     mine = act.subject if act.before is None else str(act.before["suggestion_id"])
+    _resettle(connection, mine, {} if act.before is None else act.before)
     note_suggestions(connection, [mine, *act.ended], "changed", now=now)
 
 
@@ -156,7 +162,18 @@ def _restore(connection: sa.Connection, before: Mapping[str, Any]) -> None:
     if _taken(connection, row):
         raise ConflictError("The same has been suggested anew; answer that one.")
     this = t.suggestions.c.suggestion_id == suggestion_id
-    connection.execute(sa.update(t.suggestions).where(this).values(**before))
+    connection.execute(sa.update(t.suggestions).where(this).values({name: before[name] for name in _BEFORE}))
+
+
+def _resettle(connection: sa.Connection, suggestion_id: str, before: Mapping[str, Any]) -> None:
+    """The day that people had settled stands again; one that the act settled is left to the plan."""
+    row = connection.execute(_whose(suggestion_id)).one_or_none()
+    if row is None:  # a contact that was recorded without a suggestion
+        return
+    if before.get("settled"):
+        plans.move(connection, PlanMove(**before["settled"]))
+    elif (day := plans.settled_day(connection, _identity(row))) is not None:
+        plans.free(connection, day.identity, day.user_id)
 
 
 def _put_back(connection: sa.Connection, suggestion_id: str) -> None:
@@ -175,6 +192,10 @@ def _whose(suggestion_id: str) -> sa.Select[Any]:
     names = ("suggestion_id", "account_id", "treatment", "role", "channel", "state", "answered_by",
              "snoozed_until")  # fmt: skip
     return sa.select(*columns(t.suggestions, *names)).where(t.suggestions.c.suggestion_id == suggestion_id)
+
+
+def _identity(row: sa.Row[Any]) -> tuple[str, str, str]:
+    return row.account_id, row.treatment, row.role
 
 
 def _taken(connection: sa.Connection, row: sa.Row[Any]) -> bool:

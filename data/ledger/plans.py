@@ -145,16 +145,25 @@ _KEY = ("account_id", "treatment", "role")
 
 def move(connection: sa.Connection, settled: PlanMove) -> None:
     """Settle the day of something; the person's days are planned again when they are next asked for."""
-    upsert(connection, p.plan_moves, [asdict(settled)], update=[n for n in _MOVE if n not in _KEY])
     _stale(connection, settled.user_id)
+    upsert(connection, p.plan_moves, [asdict(settled)], update=[n for n in _MOVE if n not in _KEY])
 
 
 def free(connection: sa.Connection, identity: tuple[str, str, str], user_id: str) -> None:
     """Leave the day of something to the plan again."""
+    _stale(connection, user_id)
     own = p.plan_moves.c
     key = zip((own.account_id, own.treatment, own.role), identity, strict=True)
     connection.execute(sa.delete(p.plan_moves).where(*(column == value for column, value in key)))
-    _stale(connection, user_id)
+
+
+def settled_day(connection: sa.Connection, identity: tuple[str, str, str]) -> PlanMove | None:
+    """What people have settled for something (account, treatment, role); None = it is left to the plan."""
+    own = p.plan_moves.c
+    key = zip((own.account_id, own.treatment, own.role), identity, strict=True)
+    query = sa.select(*columns(p.plan_moves, *_MOVE)).where(*(column == value for column, value in key))
+    row = connection.execute(query).one_or_none()
+    return None if row is None else PlanMove(**named(row))
 
 
 def settled(connection: sa.Connection, user_id: str) -> list[Any]:
@@ -260,6 +269,8 @@ def completed(connection: sa.Connection, user_id: str, *, after: int) -> list[tu
 
 
 def _stale(connection: sa.Connection, user_id: str) -> None:
+    """Have her days planned again. Comes before what is settled of them is written, so that nobody waits in a
+    circle."""
     own = p.plan_people.c
     connection.execute(
         sa.update(p.plan_people).where(own.user_id == user_id).values(stale=True, version=own.version + 1)

@@ -459,7 +459,7 @@ class Act:
 
     Attributes:
         subject: The suggestion, or the touchpoint that was recorded without one.
-        before: The suggestion as it was; None = there was nothing.
+        before: The suggestion as it was, with the day `settled` for it; None = there was nothing.
         facts: The facts that it left, as stored.
         ended: Other suggestions that it ended.
     """

@@ -71,3 +71,57 @@ def test_what_was_accepted_and_ended_by_a_wish_to_stop_is_taken_back(company: Co
 
     assert called_off == ["cancelled"]
     assert (shown(company, "a3"), held(company, "a3")) == (listed, facts)
+
+
+def settled(company: Company, account: str) -> list[tuple[str, str]]:
+    """Day and state of what has a settled day."""
+    return [
+        (day["date"], one["suggestion"]["state"])
+        for day in company.get("/plan")["days"]
+        for one in day["planned"]
+        if one["settled"] and one["suggestion"]["account_id"] == account
+    ]
+
+
+def test_what_is_taken_back_stands_on_the_day_that_was_settled_for_it(company: Company) -> None:
+    """An appointment that she ticked off by mistake is still an appointment; one that she gave up is none."""
+    visit = visit_for(company, "a4")
+    company.night()
+    days = [day["date"] for day in company.get("/plan")["days"] if day["minutes"]]
+    company.post("/plan/moves", {"suggestion_id": visit["suggestion_id"], "date": days[-1], "time": "10:30"})
+    by_hand = settled(company, "a4")
+    company.answers(visit, "accept", at=f"{days[-2]}T09:00:00Z")
+    agreed = settled(company, "a4")
+    company.answers(visit, "complete", **RESULT)
+    ticked_off = settled(company, "a4")
+
+    undo(company, visit)
+    after_result = settled(company, "a4")
+    undo(company, visit)
+
+    assert (by_hand, agreed) == ([(days[-1], "open")], [(days[-2], "accepted")])
+    assert ticked_off == []
+    assert (after_result, settled(company, "a4")) == (agreed, by_hand)
+
+
+def test_what_the_night_has_made_history_is_taken_back_like_any_other(company: Company) -> None:
+    """It ran within two minutes: what was done is history, and the next night takes it back there."""
+    visit = visit_for(company, "a5")
+    company.night()
+    listed, heard = shown(company, "a5"), company.get("/field-notes")
+    company.answers(visit, "complete", **RESULT)
+    company.night()
+    with company.ledger() as ledger:
+        waiting = ledger.tail()
+
+    undo(company, visit)
+    undone = shown(company, "a5")
+    company.clock.pass_time(minutes=1)
+    company.night()
+
+    assert waiting == []
+    assert (undone, shown(company, "a5")) == (listed, listed)
+    assert company.get("/field-notes") == heard == []
+    assert [each["direction"] for each in company.get("/accounts/a5/timeline")] == ["inbound", "outbound"]
+    assert "nothing" in undo(company, visit, 409)["detail"]
+    company.answers(visit, "complete", **RESULT)
