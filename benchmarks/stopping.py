@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,16 +48,20 @@ BEFORE_THE_END = 80.0
 
 @dataclass(frozen=True)
 class Said:
-    """What one world's stops were said to be worth and are; shapes (stops,), in currency.
+    """What one world's stops are said to be worth and are, where rules allow one; shapes (n,), in currency.
+
+    Whoever has opted out already has nothing to stop, whatever is said.
 
     Attributes:
         accounts: Of the world.
-        tired: Whether the account of each stop tires.
+        listed: Whether the stop stands on the account's list.
+        tired: Whether the account tires.
         worth, low, high: As said.
         truth, error: As it is, and its standard error.
     """
 
     accounts: int
+    listed: Bools
     tired: Bools
     worth: Floats
     low: Floats
@@ -64,22 +69,38 @@ class Said:
     truth: Floats
     error: Floats
 
+    def among(self, rows: Bools) -> Said:
+        """Some of them."""
+        return Said(self.accounts, *(part[rows] for part in self._parts))
+
+    def by_group(self) -> Mapping[str, Said]:
+        """Those on lists, those that may come onto one, and all, also where going on is worth more."""
+        return {
+            "on a list": self.among(self.listed),
+            "lower end above 0": self.among(self.low > 0.0),
+            "all": self,
+        }
+
     @property
     def share(self) -> float:
-        """Of the accounts that a stop is suggested for."""
+        """Of the world's accounts."""
         return len(self.worth) / self.accounts
 
     @property
     def covered(self) -> Floats:
-        """Whether each stop's interval, widened by what is not known of the truth, holds the truth."""
+        """Whether each interval, widened by what is not known of the truth, holds the truth."""
         slack = 1.645 * self.error
         return ((self.low - slack <= self.truth) & (self.truth <= self.high + slack)).astype(np.float64)
+
+    @property
+    def _parts(self) -> tuple[Any, ...]:
+        return self.listed, self.tired, self.worth, self.low, self.high, self.truth, self.error
 
     def line(self, name: str) -> str:
         """A row of the table."""
         if not len(self.worth):
             return f"| {name} | {self.accounts:,} | 0 (0.0 %) | - | - | - | - | - |"
-        begin = f"| {name} | {self.accounts:,} | {len(self.worth)} ({self.share:.1%}) |"
+        begin = f"| {name} | {self.accounts:,} | {len(self.worth):,} ({self.share:.1%}) |"
         return (
             f"{begin} {self.tired.mean():.0%} | "
             f"{self.worth.mean():.0f} ({self.low.mean():.0f} to {self.high.mean():.0f}) | "
@@ -118,8 +139,8 @@ def learned(
 
 def _stops(
     snapshot: Snapshot, playbook: Playbook, scorer: LearnedScorer, *, at: int, seed: int
-) -> Mapping[str, tuple[float, float, float]]:
-    """Account -> worth and interval of the stop that stands on its list, exploration aside."""
+) -> Mapping[str, tuple[float, float, float, bool]]:
+    """Account -> worth and interval of a stop that rules allow, and whether it is listed, unless explored."""
     stop = [treatment.id for treatment in playbook.treatments].index(STOP)
     features, found = FeatureSet.of(playbook, snapshot.attributes), {}
     for bucket, history in snapshot.histories():
@@ -129,32 +150,26 @@ def _stops(
         made = decide(history, moments, playbook=playbook, features=features, scorer=scorer, seed=seed)
         worth = scorer.stop_worth(made.features, made.scores, stop)
         listed = (made.ranking.places == stop).any(axis=1) & (made.priority.priority[:, stop] > 0.0)
-        for row in np.flatnonzero(listed) if worth is not None else ():
+        for row in np.flatnonzero(made.objections.eligible[:, stop]) if worth is not None else ():
             said = (worth.worth, worth.low, worth.high)
-            found[moments.account_ids[row]] = tuple(float(part[row]) for part in said)
+            figures = (float(part[row]) for part in said)
+            found[moments.account_ids[row]] = (*figures, bool(listed[row]))
     return found
 
 
-def _compared(stops: Mapping[str, tuple[float, float, float]], truth: StopTruth) -> Said:
+def _compared(stops: Mapping[str, tuple[float, float, float, bool]], truth: StopTruth) -> Said:
     place = {account: row for row, account in enumerate(truth.account_ids)}
     rows = np.array([place[account] for account in stops], dtype=np.int64)
-    said = np.array(list(stops.values()), dtype=np.float64).reshape(len(stops), 3)
+    worth, low, high, listed = np.array(list(stops.values()), dtype=np.float64).reshape(len(stops), 4).T
     return Said(
-        len(place),
-        truth.tires[rows],
-        said[:, 0],
-        said[:, 1],
-        said[:, 2],
-        truth.worth[rows],
-        truth.error[rows],
+        len(place), listed > 0.0, truth.tires[rows], worth, low, high, truth.worth[rows], truth.error[rows]
     )
 
 
 def together(found: list[Said]) -> Said:
-    """The stops of several worlds as if they were one."""
-    names = ("tired", "worth", "low", "high", "truth", "error")
-    parts = {name: np.concatenate([getattr(each, name) for each in found]) for name in names}
-    return Said(sum(each.accounts for each in found), **parts)
+    """Several worlds as if they were one."""
+    parts = zip(*(each._parts for each in found), strict=True)
+    return Said(sum(each.accounts for each in found), *map(np.concatenate, parts))
 
 
 def main() -> None:
@@ -166,15 +181,22 @@ def main() -> None:
     parser.add_argument("--learner", default="linear", choices=sorted(LEARNERS))
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="of the world")
     given = parser.parse_args()
-    print("| seed | accounts | stops | in the tired segment | said to save | saves | held | right sign |")
+    print(
+        "| seed, stops | accounts | stops | in the tired segment | said to save | saves | held | right sign |"
+    )
     print("|---|---|---|---|---|---|---|---|", flush=True)
     found = []
     for seed in range(given.first, given.first + given.seeds):
         values = MAILING | {"accounts": given.accounts, "seed": seed}
         settings = WorldSettings.written(given.set, **values)
         found.append(said_of(settings, given.learner, Boosting(seed=seed, threads=1)))
-        print(found[-1].line(str(seed)), flush=True)
-    print(together(found).line("all"))
+        _print(f"{seed}", found[-1])
+    _print("together", together(found))
+
+
+def _print(name: str, said: Said) -> None:
+    for group, some in said.by_group().items():
+        print(some.line(f"{name}, {group}"), flush=True)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ def test_stops_lie_where_e_mails_tire_and_what_they_are_said_to_save_holds_the_t
 
     said = said_of(world, "linear", FORESTS, draws=20)
 
-    assert len(said.worth) >= 5
-    assert said.tired.mean() >= 0.8
-    assert said.covered.mean() >= 0.8
-    assert said.truth.mean() > 0.0
+    proven, listed = said.among(said.low > 0.0), said.among(said.listed)
+    assert len(listed.worth) >= 5
+    assert listed.tired.mean() >= 0.8
+    assert min(each.covered.mean() for each in (said, proven, listed)) >= 0.8
+    assert min(listed.truth.mean(), proven.truth.mean()) > 0.0
 
 
 @pytest.mark.slow
@@ -34,4 +35,5 @@ def test_where_e_mails_tire_nobody_hardly_anybody_is_stopped() -> None:
 
     said = said_of(world, "linear", FORESTS, draws=1)
 
-    assert said.share <= 0.01
+    assert said.share > 0.1
+    assert said.among(said.listed).share <= 0.01
