@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -143,9 +143,14 @@ class HistoryStore:
         *,
         tail_watermark: int | None = None,
         erased: Erased = NOBODY,
+        ready: Callable[[Snapshot], None] = lambda snapshot: None,
         progress: Progress = quiet,
     ) -> tuple[Snapshot, Mapping[str, TableCounts], frozenset[str]]:
-        """As `add`, of rows that were placed on the `base`: bucket by bucket, one in memory at a time."""
+        """As `add`, of rows that were placed on the `base`: bucket by bucket, one in memory at a time.
+
+        Args:
+            ready: Called with the snapshot before it is the one in use.
+        """
         with self.exclusive():
             found = self._current()
             old, files = found or (placing.base, {})
@@ -154,8 +159,10 @@ class HistoryStore:
             building.fill(placing, progress)
             if not building.touched and watermark == old.tail_watermark and found is not None:
                 shutil.rmtree(building.folder)
+                ready(old)
                 return old, building.counts, frozenset()
             snapshot = building.finish(watermark)
+            ready(snapshot)
             progress("swap", 0, 1)
             self._swap(snapshot)
             progress("swap", 1, 1)

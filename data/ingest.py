@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import polars as pl
 
 from data.arriving import BEGINNING, Arriving
 from data.history import HistoryStore, Snapshot, TableCounts
@@ -14,17 +16,15 @@ from data.home import DataError, Home
 from data.ledger.erased import Markers
 from data.ledger.ledger import Ledger
 from data.ledger.types import LedgerMissingError, LedgerVersionError
+from data.personal_waiting import PersonalWaiting
 from data.progress import Progress, quiet
 from data.reading import ContractError, check_folder
-from data.takeover import bring_up, refresh_blocks, take_over
-from engine.contract import TABLES
+from data.takeover import bring_up, finish_killed, refresh_blocks, take_over
 
 __all__ = [
     "BEGINNING", "ContractError", "LoadReport", "TooManyRejectsError", "ingest", "refresh_blocks",
     "take_over",
 ]  # fmt: skip
-
-_PERSONAL_ROWS = 20_000
 
 
 class TooManyRejectsError(DataError):
@@ -62,6 +62,7 @@ def ingest(folder: Path, home: Home, *, loaded_at: int, max_rejected: float = 0.
     store = HistoryStore(home.history)
     with store.exclusive(), store.bins() as bins:
         markers = _markers(home, store.current())
+        finish_killed(home, store.current(), now=loaded_at, progress=progress)
         came = Arriving(folder, store, bins, markers, loaded_at=loaded_at, progress=progress)
         rejects = _write_rejects(came, home.rejects, loaded_at)
         _check_rejects(came, max_rejected, rejects)
@@ -69,9 +70,11 @@ def ingest(folder: Path, home: Home, *, loaded_at: int, max_rejected: float = 0.
         try:
             # A ledger that is new to this history starts to count again.
             watermark = None if ledger.versions() else 0
-            snapshot, counts, _ = store.merge(came.placing, tail_watermark=watermark, progress=progress)
+            snapshot, counts, _ = store.merge(
+                came.placing, tail_watermark=watermark, progress=progress,
+                ready=lambda made: PersonalWaiting(home).keep(made, _personal(came)),
+            )  # fmt: skip
             bring_up(home, ledger, snapshot, now=loaded_at, progress=progress)
-            _put_personal(ledger, came, progress)
         finally:
             ledger.close()
         full = {
@@ -121,16 +124,6 @@ def _check_rejects(came: Arriving, max_rejected: float, rejects: Path | None) ->
             )
 
 
-def _put_personal(ledger: Ledger, came: Arriving, progress: Progress) -> None:
+def _personal(came: Arriving) -> Iterator[tuple[str, pl.DataFrame]]:
     """What says who somebody is goes to the ledger and nowhere else."""
-    for name in came.accepted:
-        personal = [c.name for c in TABLES[name].columns if c.personal]
-        key = list(dict.fromkeys([*TABLES[name].key, "account_id"]))
-        for latest in came.personal(name):
-            for start in range(0, latest.height, _PERSONAL_ROWS):
-                progress("ledger", start, latest.height)
-                rows = latest.slice(start, _PERSONAL_ROWS)
-                ledger.put_personal(name, rows.select(key + personal))
-                if name == "touchpoints":
-                    ledger.put_told(rows)
-            progress("ledger", latest.height, latest.height)
+    return ((table, rows) for table in came.accepted for rows in came.personal(table))

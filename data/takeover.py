@@ -24,6 +24,7 @@ from data.ledger.ledger import Ledger
 from data.live import tail_history
 from data.nights import remove_accounts
 from data.own_decisions import own_decisions, read_until, write_until
+from data.personal_waiting import PersonalWaiting
 from data.progress import Progress, quiet
 from data.versions import newest
 
@@ -55,6 +56,8 @@ def take_over(home: Home, ledger: Ledger, now: int, progress: Progress = quiet) 
             raise DataError(
                 f"There is no history in {home.history} yet; load one with `nextbest ingest FOLDER`."
             )
+        if PersonalWaiting(home).are_of(snapshot):
+            bring_up(home, ledger, snapshot, now=now, progress=progress)
         waiting = ledger.erasures.markers(waiting=True)
         erased = _erased_in(snapshot, waiting)
         rows, name = ledger.tail(), _fingerprint(home)
@@ -89,6 +92,16 @@ def _known_of(snapshot: Snapshot, decided: pl.DataFrame) -> dict[str, pl.DataFra
     return {"decisions": known} if known.height else {}
 
 
+def finish_killed(home: Home, snapshot: Snapshot | None, *, now: int, progress: Progress = quiet) -> None:
+    """Bring to the ledger what a load left that was killed once its history was in use."""
+    if snapshot is not None and PersonalWaiting(home).are_of(snapshot):
+        ledger = Ledger.create(home)
+        try:
+            bring_up(home, ledger, snapshot, now=now, progress=progress)
+        finally:
+            ledger.close()
+
+
 def bring_up(
     home: Home,
     ledger: Ledger,
@@ -98,7 +111,8 @@ def bring_up(
     also: Collection[str] = (),
     progress: Progress = quiet,
 ) -> None:
-    """Bring people and blocks of the ledger to the snapshot: what changed since the marker, what it lacks.
+    """Bring people and blocks of the ledger to the snapshot: what changed since the marker, what it lacks;
+    and what a load says of who somebody is.
 
     Args:
         also: Accounts whose blocks are written anew in any case.
@@ -108,7 +122,11 @@ def bring_up(
     if users.height:
         ledger.put_users(users)
     refresh_blocks(ledger, snapshot, stale, now=now, progress=progress)
+    waiting = PersonalWaiting(home)
+    if waiting.are_of(snapshot):
+        waiting.bring(ledger, progress)
     _write_marker(home, snapshot, now)
+    waiting.remove()
 
 
 def refresh_blocks(

@@ -47,7 +47,10 @@ def state(home: Home) -> dict[str, Any]:
     try:
         accounts = {a: ledger.account_state(a) for a in ledger.versions()}
         facts = {a: (s.name, s.language, s.block, s.tail, ledger.team(a)) for a, s in accounts.items()}
-        return {"history": history, "accounts": facts, "users": ledger.users(), "tail": ledger.tail()}
+        return {
+            "history": history, "accounts": facts, "users": ledger.users(), "tail": ledger.tail(),
+            "versions": ledger.versions(), "told": ledger.told(sorted(accounts), after=0),
+        }  # fmt: skip
     finally:
         ledger.close()
 
@@ -55,7 +58,6 @@ def state(home: Home) -> dict[str, Any]:
 def killed(home: Home, what: list[str], moment: int, stage: str, count: int) -> None:
     command = [sys.executable, killed_load.__file__, *what, str(home.root), str(moment), stage, str(count)]
     path = os.pathsep.join([str(Path.cwd()), os.environ.get("PYTHONPATH", "")])
-    done = subprocess.run(
-        command, check=False, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True
-    )
+    places = {"PYTHONPATH": path, "LEDGER_URL": home.ledger_url}
+    done = subprocess.run(command, check=False, env=os.environ | places, capture_output=True, text=True)
     assert done.returncode == killed_load.KILLED, done.stderr

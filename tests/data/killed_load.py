@@ -1,13 +1,19 @@
 """Run as a program: a load or a take-over that dies at a stage, as if the power had gone.
 
-python killed_load.py (ingest FOLDER | take_over) HOME MOMENT STAGE COUNT
+LEDGER_URL=... python killed_load.py (ingest FOLDER | take_over) HOME MOMENT STAGE COUNT
+
+A stage is one of those that are reported, or `MODULE:NAME`, a function or method behind whose call number
+COUNT (from 0) it dies.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 from data.home import Home
 from data.ingest import ingest, take_over
@@ -20,14 +26,26 @@ def main(arguments: list[str]) -> None:
     *what, root, moment, stage, count = arguments
     left = int(count)
 
-    def die(name: str, done: int, of: int) -> None:
+    def die(name: str, done: int = 0, of: int = 0) -> None:
         nonlocal left
         if name == stage:
             if left == 0:
                 os._exit(KILLED)
             left -= 1
 
-    home = Home.at(Path(root), models=Path(root) / "models")
+    if ":" in stage:
+        module, _, path = stage.partition(":")
+        *owners, name = path.split(".")
+        owner = reduce(getattr, owners, importlib.import_module(module))
+        call = getattr(owner, name)
+
+        def then_die(*args: Any, **options: Any) -> Any:
+            answer = call(*args, **options)
+            die(stage)
+            return answer
+
+        setattr(owner, name, then_die)
+    home = Home.at(Path(root), models=Path(root) / "models", ledger_url=os.environ["LEDGER_URL"])
     if what[0] == "ingest":
         ingest(Path(what[1]), home, loaded_at=int(moment), progress=die)
     else:

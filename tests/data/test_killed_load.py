@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from data.home import Home
-from data.ingest import ingest
+from data.ingest import ingest, take_over
+from data.ledger.erased import ERASED
 from data.ledger.ledger import Ledger
 from data.live import history_of
 from tests.data.files import (
@@ -33,7 +36,9 @@ def home(tmp_path: Path) -> Home:
 
 def edited() -> dict[str, list[Row]]:
     world = small_world(6)
-    world["touchpoints"] = [touchpoint(f"t-a{n}", f"a{n}", topic="safety") for n in range(1, 7)]
+    world["touchpoints"] = [
+        touchpoint(f"t-a{n}", f"a{n}", topic="safety", details=f'{{"n": {n}}}') for n in range(1, 7)
+    ]
     world["accounts"] = [account(f"a{n}", name=f"Prof {n}", language="de") for n in range(1, 7)]
     return world
 
@@ -81,6 +86,78 @@ def test_after_a_kill_behind_the_swap_any_next_load_brings_the_ledger_up_to_date
     assert lagging == 1
     assert [history_of(ledger.account_state(f"a{n}"))["touchpoints"].height for n in range(1, 6)] == [2] * 5
     ledger.close()
+
+
+_LEDGER, _NAMES = "data.ledger.ledger:Ledger", "data.personal_waiting:PersonalWaiting"
+BEFORE = [("data.history:_Building.finish", 0), (f"{_NAMES}.keep", 0)]
+"""Where a load is killed, by the call behind which it dies and its number: it never was."""
+BEHIND = [
+    ("data.history:HistoryStore._swap", 0), (f"{_LEDGER}.put_users", 0), (f"{_LEDGER}.put_accounts", 1),
+    (f"{_LEDGER}.replace_blocks", 0), (f"{_LEDGER}.put_team", 0), (f"{_LEDGER}.withdraw", 1),
+    (f"{_LEDGER}.put_personal", 0), (f"{_LEDGER}.put_told", 0), ("data.takeover:_write_marker", 0),
+    (f"{_NAMES}.remove", 1),
+]  # fmt: skip
+"""The same: it happened, and what is missing follows."""
+AFTER = ["load", "night"]
+
+
+def next_one(home: Home, what: str) -> dict[str, Any]:
+    """What a home holds once something else has changed its history."""
+    if what == "load":
+        load(home, {"outcomes": [outcome("o9", "a5")]}, days=3)
+    else:
+        ledger = Ledger.open(home.ledger_url)
+        take_over(home, ledger, micros(UNTIL + 3 * DAY))
+        ledger.close()
+    return state(home)
+
+
+@pytest.fixture(scope="module")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[bool, str], dict[str, Any]]:
+    """The same without any kill, by whether the load happened and what came next."""
+    found = {}
+    for happened, what in product((True, False), AFTER):
+        home = home_at(tmp_path_factory.mktemp("expected"))
+        load(home, small_world(5))
+        if happened:
+            load(home, edited(), days=2)
+        found[happened, what] = next_one(home, what)
+    return found
+
+
+@pytest.mark.parametrize("what", AFTER)
+@pytest.mark.parametrize(("stage", "count"), [*BEFORE, *BEHIND])
+def test_what_comes_after_a_killed_load_finds_it_whole_or_not_at_all(
+    home: Home, expected: dict[tuple[bool, str], dict[str, Any]], stage: str, count: int, what: str
+) -> None:
+    """Its folder may be gone by then, and with it the names: those are in no history."""
+    load(home, small_world(5))
+    folder = write_csv(home.root.parent / "edited", edited())
+    killed(home, ["ingest", str(folder)], micros(UNTIL + 2 * DAY), stage, count)
+    shutil.rmtree(folder)
+
+    found = next_one(home, what)
+
+    assert found == expected[(stage, count) in BEHIND, what]
+    assert not (home.root / ".personal-waiting").exists()
+
+
+def test_who_is_erased_after_a_killed_load_does_not_come_back_with_what_it_left(home: Home) -> None:
+    """Her name and what she asked wait on the disk when she is erased."""
+    load(home, small_world(5))
+    folder = write_csv(home.root.parent / "edited", edited())
+    killed(home, ["ingest", str(folder)], micros(UNTIL + 2 * DAY), "data.history:HistoryStore._swap", 0)
+    ledger = Ledger.open(home)
+    ledger.erasures.erase("account", "a2", now=micros(UNTIL + 2 * DAY))
+
+    take_over(home, ledger, micros(UNTIL + 3 * DAY))
+
+    told = {each.account_id for each in ledger.told([f"a{n}" for n in range(1, 7)], after=0)}
+    names = [ledger.account_state(f"a{n}").name for n in (1, 2, 3)]
+    ledger.close()
+    assert told == {"a1", "a3", "a4", "a5", "a6"}
+    assert names == ["Prof 1", ERASED, "Prof 3"]
+    assert not (home.root / ".personal-waiting").exists()
 
 
 def test_a_lost_ledger_is_filled_again_by_the_next_load(home: Home) -> None:
