@@ -49,6 +49,7 @@ __all__ = [
 
 ACCOUNTS_PER_BUCKET = 5_000
 LEAST_BUCKETS = 4
+_REMOVED = ".removed"
 
 
 class LoadRunningError(DataError):
@@ -172,7 +173,9 @@ class HistoryStore:
         """Remove the snapshot before the one in use, which still has what was erased."""
         with self.exclusive():
             if (found := self._current()) is not None and found[0].parent:
-                shutil.rmtree(self.folder / found[0].parent, ignore_errors=True)
+                _remove_folder(self.folder / found[0].parent)
+            for path in self.folder.glob(f"*{_REMOVED}"):
+                _remove_folder(path)
 
     def _current(self) -> tuple[Snapshot, dict[str, FileFacts]] | None:
         pointer = self.folder / "CURRENT"
@@ -195,7 +198,16 @@ class HistoryStore:
         kept = {snapshot.id, snapshot.parent}
         for path in self.folder.iterdir():
             if path.is_dir() and path.name not in kept:
-                shutil.rmtree(path)
+                _remove_folder(path)
+
+
+def _remove_folder(path: Path) -> None:
+    """Renamed first: half a snapshot must not look like one that can be read."""
+    gone = path.with_suffix(_REMOVED)
+    if path.is_dir() and path != gone:
+        shutil.rmtree(gone, ignore_errors=True)
+        path.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 class _Building:

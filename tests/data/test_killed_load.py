@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from data.history import HistoryStore
 from data.home import Home
 from data.ingest import ingest, take_over
 from data.ledger.erased import ERASED
 from data.ledger.ledger import Ledger
 from data.live import history_of
+from data.nights import kept_snapshot
 from tests.data.files import (
     DAY,
     UNTIL,
@@ -158,6 +160,22 @@ def test_who_is_erased_after_a_killed_load_does_not_come_back_with_what_it_left(
     assert told == {"a1", "a3", "a4", "a5", "a6"}
     assert names == ["Prof 1", ERASED, "Prof 3"]
     assert not (home.root / ".personal-waiting").exists()
+
+
+def test_a_snapshot_that_was_half_removed_is_none(home: Home) -> None:
+    """A night that was interrupted on it begins anew, as on one that is gone; it does not stop for good."""
+    load(home, small_world(5))
+    first = HistoryStore(home.history).current()
+    load(home, {"outcomes": [outcome("o8", "a5")]}, days=2)
+    folder = write_csv(home.root.parent / "third", {"outcomes": [outcome("o9", "a5")]})
+
+    killed(home, ["ingest", str(folder)], micros(UNTIL + 3 * DAY), "os:unlink", 0)
+
+    assert first is not None
+    assert kept_snapshot(home, first.id) is HistoryStore(home.history).find(first.id) is None
+    load(home, {"outcomes": [outcome("o10", "a5")]}, days=4)
+    left = sorted(path.name for path in home.history.iterdir() if path.is_dir())
+    assert left == ["s00000003", "s00000004"]
 
 
 def test_a_lost_ledger_is_filled_again_by_the_next_load(home: Home) -> None:
