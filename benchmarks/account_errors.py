@@ -111,7 +111,7 @@ def _compared(
 def _correlation(error: Floats, distance: Floats, eligible: Floats) -> float:
     columns = [np.flatnonzero(own) for own in eligible.T]
     pairs = [(error[rows, t], distance[rows, t]) for t, rows in enumerate(columns) if len(rows) > 1]
-    found = [np.corrcoef(one, other)[0, 1] for one, other in pairs if one.std() > 0.0]
+    found = [np.corrcoef(one, other)[0, 1] for one, other in pairs if min(one.std(), other.std()) > 0.0]
     return float(np.mean(found)) if found else float("nan")
 
 
