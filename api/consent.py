@@ -124,10 +124,19 @@ def _outbound(history: History, status: Status, now: int) -> pl.DataFrame:
     return rows.filter((pl.col("direction") == "outbound") & (pl.col("status") == status.value))
 
 
+def purpose_of(touchpoint: Mapping[str, Any], playbook: Playbook) -> str:
+    """What a contact is for, by its treatment; without one by its role, where all that the role does through
+    the channel is for the same. Else it counts as marketing: fail closed."""
+    known = {t.id: t.purpose for t in playbook.treatments}
+    if touchpoint["treatment"] is not None:
+        return known.get(touchpoint["treatment"], "marketing")
+    place = touchpoint["channel"], touchpoint["role"]
+    own = {t.purpose for t in playbook.treatments if t.kind == "contact" and (t.channel, t.role) == place}
+    return own.pop() if len(own) == 1 else "marketing"
+
+
 def _is_ended(touchpoint: Mapping[str, Any], ended: Ended, playbook: Playbook) -> bool:
-    """A contact whose treatment the playbook does not know counts as marketing: fail closed."""
-    purposes = {t.id: t.purpose for t in playbook.treatments}
-    return (touchpoint["channel"], purposes.get(touchpoint["treatment"], "marketing")) in ended
+    return (touchpoint["channel"], purpose_of(touchpoint, playbook)) in ended
 
 
 def content_of(table: str, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -178,11 +178,15 @@ def reply(service: Service, found: HandOver, answer: Reply, user: User) -> HandO
 def _require_room(
     service: Service, state: AccountState, found: HandOver, rows: list[TailRow], now: int
 ) -> None:
-    """A plan uses up a contact. Raises NotAllowedError; of what no treatment says no rule can be asked."""
-    if found.treatment is not None:
-        # One that was escalated may have been planned before: that plan gives its place to this one.
-        instead = [replace(row, content={**row.content, "status": "cancelled"}) for row in rows]
-        service.require_allowed(state, instead, found.treatment, now=now, asked=EVERY_CONTACT)
+    """A plan uses up a contact. Raises NotAllowedError."""
+    # One that was escalated may have been planned before: that plan gives its place to this one.
+    instead = [replace(row, content={**row.content, "status": "cancelled"}) for row in rows]
+    known = service.decider().playbook.treatment(found.treatment) if found.treatment is not None else None
+    if known is not None:
+        service.require_allowed(state, instead, known.id, now=now, asked=EVERY_CONTACT)
+    for plan in rows:
+        if known is None or plan.content["channel"] != known.channel:
+            service.require_channel_allowed(state, instead, plan, now=now)
 
 
 def _check_reply(answer: Reply, playbook: Playbook, now: int) -> None:

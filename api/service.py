@@ -15,7 +15,7 @@ from typing import Literal
 
 import numpy as np
 
-from api.allowed import require_allowed
+from api.allowed import require_allowed, require_channel_allowed
 from api.consent import Ended, Sent, already_sent, cancellations, ended_by, ended_in, ended_treatments
 from api.decider import Decider, LiveDecision, decide_live
 from api.dismissals import dismissed_by, suspend_for_review
@@ -224,12 +224,21 @@ class Service:
     ) -> None:  # fmt: skip
         """Raises NotAllowedError where a rule (of the kinds that are asked) objects to the treatment, decided
         for the account as it is in that state and with what is said besides."""
+        playbook = self.decider().playbook
+        require_allowed(self._if(state, said, now), playbook.treatment(treatment).id, playbook, asked=asked)
+
+    def require_channel_allowed(
+        self, state: AccountState, said: Sequence[TailRow], plan: TailRow, *, now: int
+    ) -> None:
+        """The same of a planned contact through a channel, see `allowed.require_channel_allowed`."""
+        require_channel_allowed(self._if(state, said, now), plan.content, self.decider().playbook)
+
+    def _if(self, state: AccountState, said: Sequence[TailRow], now: int) -> LiveDecision:
+        """The account decided as it is in that state and with what is said besides."""
         decider, at = self.decider(), after_all(history_of(state), now)
         told = replace(state, tail=(*state.tail, *(replace(row, stored_at=at) for row in said)))
         triggers, stops = {state.account_id: "allowed"}, standing_stops(self.ledger)
-        live = decide_live(decider, [told], triggers=triggers, not_before=now, stops=stops)[0]
-        known = decider.playbook.treatment(treatment)
-        require_allowed(live, known.id, decider.playbook, asked=asked)
+        return decide_live(decider, [told], triggers=triggers, not_before=now, stops=stops)[0]
 
     def _settle(self, suggestion: Suggestion, answer: Answer, user: User, now: int) -> None:
         """What is accepted has its day in the plan; what is not done or is done has none any more."""
