@@ -30,6 +30,7 @@ from data.history import HistoryStore, Snapshot
 from data.home import DataError, Home
 from data.ingest import take_over
 from data.ledger.ledger import Ledger
+from data.ledger.types import Run
 from data.nights import NightFolder, kept_snapshot, night_folders, remove_nights
 from data.playbook_versions import keep_playbook
 from data.progress import Progress, quiet
@@ -179,6 +180,7 @@ def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapp
     playbook, release = decider.playbook.version, decider.scorer.release
     stops = standing_stops(ledger)
     depends = [playbook, release, settings.seed, *(list(vars(stop).values()) for stop in stops)]
+    _note_complete(home, ledger.current_run())
     interrupted = _interrupted(home, depends, as_of, clock())
     if interrupted is not None:
         folder, snapshot, moment = interrupted
@@ -219,6 +221,16 @@ def _renew_twins(settings: Settings, ledger: Ledger, playbook: Playbook, snapsho
     )
     remove_twin_sets(home, before=clock() - round(settings.nights_kept_days * DAY_MICROS))
     return found_at
+
+
+def _note_complete(home: Home, shown: Run | None) -> None:
+    """The run on show is complete, also where it died before it could write that down."""
+    if shown is None:
+        return
+    folder = NightFolder(home.nights / shown.run_id)
+    state = folder.state()
+    if state is not None and state["state"] == "running":
+        folder.write_state(dict(state) | {"state": "complete", "summary": shown.summary})
 
 
 def _interrupted(home: Home, depends: list[Any], as_of: int | None, now: int

@@ -18,13 +18,14 @@ from typing import Any
 from data.home import Home
 from data.ingest import ingest, take_over
 from data.ledger.ledger import Ledger
+from data.progress import Progress
 
 KILLED = 42
 
 
-def main(arguments: list[str]) -> None:
-    *what, root, moment, stage, count = arguments
-    left = int(count)
+def dying_behind(stage: str, count: int) -> Progress:
+    """Have this process die behind that stage; what is called with stages that are reported."""
+    left = count
 
     def die(name: str, done: int = 0, of: int = 0) -> None:
         nonlocal left
@@ -45,6 +46,12 @@ def main(arguments: list[str]) -> None:
             return answer
 
         setattr(owner, name, then_die)
+    return die
+
+
+def main(arguments: list[str]) -> None:
+    *what, root, moment, stage, count = arguments
+    die = dying_behind(stage, int(count))
     home = Home.at(Path(root), models=Path(root) / "models", ledger_url=os.environ["LEDGER_URL"])
     if what[0] == "ingest":
         ingest(Path(what[1]), home, loaded_at=int(moment), progress=die)
