@@ -49,6 +49,8 @@ class Line:
         """The same in words."""
         if self.certain:
             return "more than chance"
+        if self.month.low == self.month.high == 0.0:
+            return "the same"
         return "chance may explain it" if self.month.low <= 0.0 <= self.month.high else "not proven"
 
 
@@ -63,9 +65,14 @@ class Cost:
 
 @dataclass(frozen=True)
 class Followers:
-    """How many of the suggestions to a role were carried out, of those of which it is known."""
+    """How many of the suggestions to a role were carried out, of those of which it is known.
+
+    Attributes:
+        automatic: Whether nobody has to follow: the system carries out what is decided.
+    """
 
     role: str
+    automatic: bool
     followed: int
     known: int
 
@@ -142,7 +149,7 @@ def followers(cases: Cases) -> tuple[Followers, ...]:
     for role in cases.playbook.roles:
         own = known & (carried == role.id)
         if own.any():
-            found.append(Followers(role.id, int(cases.followed[own].sum()), int(own.sum())))
+            found.append(Followers(role.id, role.system, int(cases.followed[own].sum()), int(own.sum())))
     return tuple(found)
 
 

@@ -22,12 +22,12 @@ class Decile:
 
     Attributes:
         expected: Mean predicted gain beyond no contact, net of cost, in currency.
-        observed: Doubly robust mean of the gain that came.
+        observed: Doubly robust mean of the gain that came, with its 95 % interval.
         decisions: How many.
     """
 
     expected: float
-    observed: float
+    observed: Interval
     decisions: int
 
 
@@ -40,7 +40,7 @@ class Gains:
         area: Between that curve and random order (Qini).
         slope: Of the gain that came over the gain expected, on decisions that it would treat; None = it
             expects the same of all of them.
-        tenths: Calibration on the policy's own choices.
+        tenths: Calibration on the policy's own choices; one group where it expects the same of all of them.
     """
 
     curve: UpliftCurve
@@ -68,17 +68,29 @@ def gains_of(expected: Floats, gain: Floats, treated: Ints, uncertainty: Uncerta
         treated: The rows in which it contacts somebody.
         uncertainty: Of these decisions.
     """
-    slope = None
+    slope, groups = None, 1
     if len(treated) and np.ptp(expected[treated]) > 0.0:
         own = calibration_terms(expected[treated], gain[treated])
-        terms = Terms(np.zeros(len(gain)), np.zeros(len(gain)))
-        terms.numerator[treated], terms.denominator[treated] = own.numerator, own.denominator
-        slope = uncertainty.interval(terms)
+        slope, groups = uncertainty.interval(_at(treated, own, len(gain))), TENTHS
     order = treated[np.argsort(expected[treated], kind="stable")]
-    parts = [part for part in np.array_split(order, TENTHS) if len(part)]
-    tenths = tuple(Decile(float(expected[p].mean()), float(gain[p].mean()), len(p)) for p in parts)
+    tenths = tuple(
+        Decile(float(expected[part].mean()), uncertainty.interval(_mean(part, gain)), len(part))
+        for part in np.array_split(order, groups)
+        if len(part)
+    )
     area = uncertainty.interval(qini_terms(expected, gain))
     return Gains(uplift_curve(expected, gain), area, slope, tenths)
+
+
+def _mean(rows: Ints, gain: Floats) -> Terms:
+    return _at(rows, Terms(gain[rows], np.ones(len(rows))), len(gain))
+
+
+def _at(rows: Ints, own: Terms, n: int) -> Terms:
+    """Terms of some rows as terms of all n."""
+    numerator, denominator = np.zeros(n), np.zeros(n)
+    numerator[rows], denominator[rows] = own.numerator, own.denominator
+    return Terms(numerator, denominator)
 
 
 def all_json(gains: Mapping[str, Gains]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping, Sequence
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,9 @@ from training.gains import Decile, Gains
 from training.segments import SegmentEffect
 
 INK, LIGHT, ACCENT, WARNING = "#22313f", "#b8c4ce", "#0b7a75", "#b3471d"
+GREY = "#7c8a96"
 MOST_FEATURES = 20
+_STROKES = ("-", ":", "-.", (0, (6, 2)), (0, (1, 4)), (0, (8, 2, 1, 2, 1, 2)))
 
 
 def values_by_policy(evaluation: Evaluation, chosen: str, currency: str) -> bytes:
@@ -137,14 +140,14 @@ def _largest(sizes: Mapping[str, float]) -> dict[str, float]:
 
 
 def calibration(deciles: Sequence[Decile], currency: str) -> bytes:
-    """Expected beside observed on the policy's own choices."""
+    """Expected beside observed, with 95 % intervals; on the line what came is what was expected."""
 
     def draw(axes: Any) -> None:
-        expected = [decile.expected for decile in deciles]
-        observed = [decile.observed for decile in deciles]
-        ends = [min(expected + observed, default=0.0), max(expected + observed, default=1.0)]
-        axes.plot(ends, ends, color=LIGHT, linewidth=1)
-        axes.plot(expected, observed, "o-", color=ACCENT)
+        for decile in deciles:
+            ends = [decile.observed.low, decile.observed.high]
+            axes.plot([decile.expected] * 2, ends, color=ACCENT, linewidth=3, alpha=0.4)
+            axes.plot(decile.expected, decile.observed.estimate, "o", color=ACCENT)
+        axes.axline((0.0, 0.0), slope=1.0, color=LIGHT, linewidth=1, zorder=0)
         axes.set_xlabel(f"expected gain, {currency} per decision")
         axes.set_ylabel("observed (doubly robust)")
 
@@ -152,14 +155,16 @@ def calibration(deciles: Sequence[Decile], currency: str) -> bytes:
 
 
 def uplift(gains: Mapping[str, Gains], chosen: str, currency: str) -> bytes:
-    """Gain when those of whom most is expected are contacted first; the dashed line is random order."""
+    """Gain when those of whom most is expected are contacted first, beside random order."""
 
     def draw(axes: Any) -> None:
+        others = cycle(_STROKES)
         for name, each in gains.items():
-            colour = ACCENT if name == chosen else LIGHT
-            axes.plot(each.curve.share * 100.0, each.curve.gain, color=colour, label=name)
+            colour, stroke = (ACCENT, "-") if name == chosen else (GREY, next(others))
+            axes.plot(each.curve.share * 100.0, each.curve.gain, color=colour, linestyle=stroke, label=name)
             if name == chosen:
-                axes.plot(each.curve.share * 100.0, each.curve.random, "--", color=colour, linewidth=1)
+                axes.plot(each.curve.share * 100.0, each.curve.random, "--", color=colour, linewidth=1,
+                          label="random order")  # fmt: skip
         axes.set_xlabel("% of decisions contacted as the policy says, highest expected gain first")
         axes.set_ylabel(f"gain, {currency} per decision")
         axes.legend(frameon=False, fontsize=8)

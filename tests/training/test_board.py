@@ -128,6 +128,23 @@ def test_who_followed_is_not_told_where_nothing_was_suggested(valued: tuple[Case
     assert board_of(replace(cases, basis="landmarks"), evaluation, "s_learner").followers is None
 
 
+def test_what_the_system_carries_out_nobody_followed(valued: tuple[Cases, Evaluation]) -> None:
+    """100 % of the e-mails that the system sends by itself is no praise of the advice."""
+    cases, _ = valued
+    everything = replace(cases, followed=np.where(cases.action == 0, np.nan, 1.0))
+
+    by_role = {row.role: row.automatic for row in followers(everything)}
+
+    assert by_role == {"rep": False, "system": True}
+
+
+def test_the_best_single_action_is_the_same_as_itself(valued: tuple[Cases, Evaluation]) -> None:
+    """Chance has no part in a difference of 0."""
+    lines = board_of(*valued, "best_fixed").money
+
+    assert lines[1].word == "the same"
+
+
 def test_limits_that_valued_policies_do_not_know_are_said(board: Board) -> None:
     """Three times the hours of people is what the best for each account alone would take."""
     assert "Limits of contacts, people's hours and which account goes first are not in" in board.unproven[1]

@@ -150,7 +150,16 @@ def test_calibration_looks_at_the_policys_own_choices(personal: Cases) -> None:
 
     expected = np.mean([decile.expected for decile in deciles])
     assert len(deciles) == 10
-    assert expected == pytest.approx(np.mean([decile.observed for decile in deciles]), abs=4.0)
+    assert all(tenth.observed.low < tenth.observed.estimate < tenth.observed.high for tenth in deciles)
+    assert expected == pytest.approx(np.mean([decile.observed.estimate for decile in deciles]), abs=4.0)
+
+
+def test_who_expects_the_same_of_all_has_no_tenths(personal: Cases) -> None:
+    """Tenths of what is all alike would be drawn at random."""
+    (group,) = judged(personal).gains["best_fixed"].tenths
+
+    assert group.observed.low < group.expected < group.observed.high
+    assert group.decisions == judged(personal).evaluation.decisions
 
 
 def test_the_greedy_policy_takes_what_is_left_after_cost_among_the_eligible() -> None:

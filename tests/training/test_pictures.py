@@ -6,13 +6,16 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from engine.curves import UpliftCurve
 from engine.estimation import Interval
 from training import pictures
 from training.balance import Overlap
 from training.board import Line
+from training.gains import Decile, Gains
 from training.segments import SegmentEffect
 
 
@@ -118,3 +121,32 @@ def test_a_colour_means_the_same_for_a_sum_and_for_a_segment(drawn: Callable[[],
             "a loss, more than chance",
             "not told from chance",
         ]
+
+
+def test_calibration_shows_how_sure_each_tenth_is(drawn: Callable[[], list[Any]]) -> None:
+    """Ten points without intervals look like a curve where there is only noise."""
+    tenths = [Decile(5.0, Interval(2.0, -4.0, 8.0, 3.0), 100), Decile(9.0, Interval(8.0, 3.0, 13.0, 2.5), 90)]
+
+    assert pictures.calibration(tenths, "EUR").startswith(b"\x89PNG")
+
+    (axes,) = drawn()
+    ends = [
+        list(line.get_ydata()) for line in axes.lines if list(line.get_xdata()) in ([5.0, 5.0], [9.0, 9.0])
+    ]
+    assert ends == [[-4.0, 8.0], [3.0, 13.0]]
+
+
+def test_every_learner_has_a_stroke_of_its_own(drawn: Callable[[], list[Any]]) -> None:
+    """All in one grey, nobody knows which is which."""
+    curve = UpliftCurve(np.array([0.0, 1.0]), np.array([0.0, 4.0]), np.array([0.0, 4.0]))
+    gains = Gains(curve, Interval(0.0, 0.0, 0.0, 0.0), None, ())
+
+    pictures.uplift(dict.fromkeys(("linear", "s_learner", "t_learner", "best_fixed"), gains), "linear", "EUR")
+
+    (axes,) = drawn()
+    looks = {
+        line.get_label(): (line.get_color(), line.get_linestyle(), line.get_linewidth())
+        for line in axes.lines
+    }
+    assert list(looks) == ["linear", "random order", "s_learner", "t_learner", "best_fixed"]
+    assert len(set(looks.values())) == len(looks)
