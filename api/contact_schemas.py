@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from api.contacts import Contact, Recorded
 from api.feedback import Wish
 from api.field_note_schemas import HeardIn
-from api.schemas import Identifier, PreferenceIn, SentOut, Strict, ended_words, sent_out
+from api.schemas import Identifier, Preferences, SentOut, Strict, ended_words, sent_out
 from api.taking_back import undo_until
 from data.times import micros, to_datetime
 from engine.playbook import Playbook
@@ -33,7 +33,7 @@ class ContactIn(Strict, HeardIn):
     )
     at: AwareDatetime | None = Field(default=None, description="When it was; default: now.")
     result: Literal["replied", "attended", "accepted", "rejected"] | None = None
-    preferences: list[PreferenceIn] = Field(default_factory=list, max_length=20)
+    preferences: Preferences = Field(default_factory=list)
     note: Note | None = None
 
     def contact(self, account_id: str) -> Contact:

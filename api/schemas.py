@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from api.consent import Sent
 from api.feedback import Answer, Wish
@@ -134,6 +134,18 @@ class PreferenceIn(Strict):
     status: Literal["opt_in", "opt_out"]
 
 
+def _said_once(preferences: list[PreferenceIn]) -> list[PreferenceIn]:
+    said: dict[tuple[str, str], str] = {}
+    for one in preferences:
+        if said.setdefault((one.channel, one.purpose), one.status) != one.status:
+            raise ValueError(f"opt_in and opt_out are both said for {one.channel}, {one.purpose}: say one")
+    return preferences
+
+
+Preferences = Annotated[list[PreferenceIn], Field(max_length=20), AfterValidator(_said_once)]
+"""What the customer said about contact, one thing for each channel and purpose."""
+
+
 class FeedbackIn(Strict, HeardIn):
     """A person's answer to a suggestion."""
 
@@ -144,7 +156,7 @@ class FeedbackIn(Strict, HeardIn):
         default=None, description="accept: planned for; complete: done at. Default: tomorrow; now."
     )
     result: Literal["replied", "attended", "accepted", "rejected"] | None = None
-    preferences: list[PreferenceIn] = Field(default_factory=list, max_length=20)
+    preferences: Preferences = Field(default_factory=list)
     note: Annotated[str, Field(max_length=4000)] | None = None
 
     def answer(self) -> Answer:

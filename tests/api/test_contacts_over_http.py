@@ -119,6 +119,7 @@ def test_it_is_taken_back_with_what_it_ended(company: Company) -> None:
         ({"channel": "visit"}, 422, "leave them out"),
         ({"at": "2031-01-01T00:00:00Z"}, 422, "past"),
         ({"preferences": [{"channel": "fax", "status": "opt_out"}]}, 422, "fax"),
+        ({"preferences": [*NO_MAIL, NO_MAIL[0] | {"status": "opt_in"}]}, 422, "both said for email"),
         ({"questions": [{"topic": "adverse_event"}]}, 422, "adverse event"),
         ({"objections": [{"kind": "colour"}]}, 422, "price"),
     ],
