@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -104,17 +105,25 @@ def _require_room(service: Service, act: Act, rows: Sequence[TailRow], state: Ac
     elsewhere before it. One plan after the other."""
     newer = newest_stored(history_of(state)) > max((fact.stored_at for fact in act.facts), default=0)
     asked = None if newer else EVERY_CONTACT
-    back = [row for fact, row in zip(act.facts, rows, strict=True) if _planned_again(fact, row)]
+    back = [row for fact, row in zip(act.facts, rows, strict=True) if _planned_again(act, fact, row)]
     said = [row for row in rows if row not in back]
     for plan in back:
-        service.require_allowed(state, said, plan.content["treatment"], now=now, asked=asked)
+        # What was done in its place is no more, and must not count against it.
+        instead = replace(plan, content={**plan.content, "status": "cancelled"})
+        service.require_allowed(state, [*said, instead], plan.content["treatment"], now=now, asked=asked)
         said.append(plan)
 
 
-def _planned_again(fact: TailRow, row: TailRow) -> bool:
-    """Whether a plan that was cancelled is one again; of what no treatment says no rule can be asked."""
-    held, ended = row.content, fact.content.get("status") == "cancelled"
-    return row.table == "touchpoints" and ended and held["status"] == "planned" and bool(held["treatment"])
+def _planned_again(act: Act, fact: TailRow, row: TailRow) -> bool:
+    """Whether a plan that used up no contact any more is one again: it was cancelled, or done longer ago than
+    it was ahead, so that a cap may have counted the plan and not what was done. Of what no treatment says no
+    rule is asked."""
+    held = row.content
+    if row.table != "touchpoints" or held["status"] != "planned" or not held["treatment"]:
+        return False
+    status, behind = fact.content["status"], act.acted_at - int(fact.content["occurred_at"])
+    longer = behind > int(held["occurred_at"]) - act.acted_at
+    return status == "cancelled" or (status == "done" and longer)
 
 
 def _said(content: Mapping[str, Any]) -> dict[str, Any]:

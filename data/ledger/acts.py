@@ -122,7 +122,7 @@ def take_back(
         raise ConflictError(f"Account {act.account_id!r} has changed: try again.")
     _require_last(connection, act)
     if act.before is not None:
-        _restore(connection, act.before)
+        _restore(connection, act.before, now)
     elif act.verb == "suggest":
         _end(connection, act.subject, now)
     connection.execute(sa.delete(t.dismissals).where(t.dismissals.c.suggestion_id == act.subject))
@@ -152,15 +152,20 @@ def _require_last(connection: sa.Connection, act: Act) -> None:
         raise ConflictError(f"{by} has acted on this account since; it cannot be taken back any more.")
 
 
-def _restore(connection: sa.Connection, before: Mapping[str, Any]) -> None:
+def _restore(connection: sa.Connection, before: Mapping[str, Any], now: int) -> None:
+    """The suggestion as it was; what was suggested anew and nobody has answered makes place."""
     suggestion_id = before["suggestion_id"]
     row = connection.execute(_whose(suggestion_id)).one_or_none()
     if row is None:
         raise UnknownError(f"There is no suggestion {suggestion_id!r}.")
     if contact_stops.stands_against(connection, row.treatment, row.channel):
         raise ConflictError("Its contacts have been stopped since; it cannot be taken back any more.")
-    if _taken(connection, row):
-        raise ConflictError("The same has been suggested anew; answer that one.")
+    anew = _in_its_place(connection, row)
+    if anew is not None and anew.state != "open":
+        raise ConflictError("The same has been suggested anew and answered; answer that one.")
+    if anew is not None:
+        _end(connection, anew.suggestion_id, now)
+        note_suggestions(connection, [anew.suggestion_id], "gone", now=now)
     this = t.suggestions.c.suggestion_id == suggestion_id
     connection.execute(sa.update(t.suggestions).where(this).values({name: before[name] for name in _BEFORE}))
 
@@ -181,7 +186,7 @@ def _put_back(connection: sa.Connection, suggestion_id: str) -> None:
     rest."""
     row = connection.execute(_whose(suggestion_id)).one()
     stopped = contact_stops.stands_against(connection, row.treatment, row.channel)
-    if row.state != "withdrawn" or row.answered_by is None or stopped or _taken(connection, row):
+    if row.state != "withdrawn" or row.answered_by is None or stopped or _in_its_place(connection, row):
         return
     state = "accepted" if row.snoozed_until is None else "snoozed"
     this = t.suggestions.c.suggestion_id == suggestion_id
@@ -198,14 +203,14 @@ def _identity(row: sa.Row[Any]) -> tuple[str, str, str]:
     return row.account_id, row.treatment, row.role
 
 
-def _taken(connection: sa.Connection, row: sa.Row[Any]) -> bool:
-    """Whether another suggestion lives under the same identity."""
+def _in_its_place(connection: sa.Connection, row: sa.Row[Any]) -> sa.Row[Any] | None:
+    """Another suggestion that lives under the same identity."""
     own = t.suggestions.c
-    query = sa.select(own.suggestion_id).where(
+    query: sa.Select[Any] = sa.select(own.suggestion_id, own.state).where(
         own.account_id == row.account_id, own.treatment == row.treatment, own.role == row.role,
         own.state.in_(t.LIVE_STATES), own.suggestion_id != row.suggestion_id,
     )  # fmt: skip
-    return connection.scalar(query.limit(1)) is not None
+    return connection.execute(query.limit(1)).one_or_none()
 
 
 def _end(connection: sa.Connection, suggestion_id: str, now: int) -> None:

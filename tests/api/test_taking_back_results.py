@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -125,3 +126,49 @@ def test_what_the_night_has_made_history_is_taken_back_like_any_other(company: C
     assert [each["direction"] for each in company.get("/accounts/a5/timeline")] == ["inbound", "outbound"]
     assert "nothing" in undo(company, visit, 409)["detail"]
     company.answers(visit, "complete", **RESULT)
+
+
+def test_of_many_who_take_the_same_back_one_does(company: Company) -> None:
+    """Tapped twice, on two tablets: what was accepted before it stays accepted, and facts are there once."""
+    visit = visit_for(company, "a6")
+    company.answers(visit, "accept")
+    listed, facts = shown(company, "a6"), held(company, "a6")
+    company.clock.pass_time(seconds=5)
+    company.answers(visit, "complete", **RESULT)
+    path, headers = f"/v1/suggestions/{visit['suggestion_id']}/undo", company.as_("am")
+    company.clock.pass_time(seconds=118)
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(lambda _: company.client.post(path, headers=headers), range(4)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    assert (shown(company, "a6"), held(company, "a6")) == (listed, facts)
+
+
+def test_two_wishes_that_contradict_each_other_are_refused(company: Company) -> None:
+    """The later of them held, and neither could be taken back."""
+    visit = visit_for(company, "a7")
+    body = {"verb": "complete", "preferences": [NO_VISITS, NO_VISITS | {"status": "opt_in"}]}
+
+    path = f"/v1/suggestions/{visit['suggestion_id']}/feedback"
+    refused = company.client.post(path, headers=company.as_("am"), json=body)
+
+    assert (refused.status_code, "say one" in refused.text) == (422, True)
+    company.answers(visit, "complete", preferences=[NO_VISITS, NO_VISITS])
+    assert undo(company, visit)["state"] == "open"
+
+
+def test_what_was_suggested_anew_makes_place_for_what_is_taken_back(company: Company) -> None:
+    """Ticked off with last year's date: that the same is due again at once is no reason to keep it."""
+    visit = visit_for(company, "a8")
+    company.answers(visit, "accept")
+    listed, facts = shown(company, "a8"), held(company, "a8")
+
+    company.answers(visit, "complete", at=company.clock.iso(days=-300))
+    anew = [s for s in company.suggestions("a8") if s["treatment"] == visit["treatment"]]
+    undo(company, visit)
+
+    assert [one["state"] for one in anew] == ["open"]
+    assert anew[0]["suggestion_id"] != visit["suggestion_id"]
+    assert (shown(company, "a8"), held(company, "a8")) == (listed, facts)
+    assert company.get(f"/suggestions/{anew[0]['suggestion_id']}")["state"] == "withdrawn"

@@ -255,6 +255,33 @@ def test_an_undo_brings_a_plan_back_only_where_there_is_room(
         assert (said.status_code, state) == (200, "accepted")
 
 
+@pytest.mark.parametrize("met", [MOST - 2, MOST - 1], ids=["room", "full"])
+def test_what_was_done_long_ago_is_a_plan_again_only_where_there_is_room(
+    ledger_url: str, tmp_path: Path, met: int
+) -> None:
+    """Ticked off with a date that no cap counts any more; before it is taken back, others have planned
+    theirs."""
+    with served(tmp_path, tables_of([ACCOUNT]), ledger_url=ledger_url, playbook=strict(tmp_path)) as company:
+        company.reads_page("side_effects", ACCOUNT)
+        suggestion = wanted(company)[0]
+        assert accept(company, suggestion).status_code == 200
+        done = answer(company, suggestion, {"verb": "complete", "at": company.clock.iso(days=-40)})
+        with company.ledger() as ledger:
+            ledger.append([_met(number, company.clock()) for number in range(met)], now=company.clock())
+        said = undo(company, suggestion)
+        with company.ledger() as ledger:
+            found = contacts(ledger, company.clock() + 10**6)
+            state = ledger.suggestion(suggestion.suggestion_id).state
+
+    counted = [row for row in found if row["touchpoint_id"] != f"of-{suggestion.suggestion_id}"]
+    assert (done.status_code, len(counted)) == (200, 1 + met)
+    if met == MOST - 1:
+        assert (said.status_code, state) == (409, "completed")
+        assert f"{MOST} of at most {MOST} contacts" in said.json()["detail"]
+    else:
+        assert (said.status_code, state, len(found)) == (200, "accepted", MOST), said.text
+
+
 def test_what_a_wish_ended_comes_back_by_an_undo_only_where_there_is_room(
     ledger_url: str, tmp_path: Path
 ) -> None:
