@@ -67,7 +67,8 @@ says what is near.
 
 ## Personal columns
 Columns marked *personal* say who somebody is or hold free text. They are kept in the ledger under a
-random key and nowhere else, so that they can be erased. They have no versions: a new name replaces the old
+random key and nowhere else (but on their way there, [while a load runs](operations.md#a-load-that-dies)),
+so that they can be erased. They have no versions: a new name replaces the old
 one, and a row in which nothing else differs counts as unchanged.
 """
 

@@ -59,6 +59,7 @@ def test_p1_the_sentence_ages_on_an_open_page_and_the_suggestion_expires(
 ) -> None:
     """ "Just now" is a lie after three minutes, and a visit about it is none after three days."""
     page = sign_in(tablet, company)
+    listening(page)
     suggestion = visit(company, AGEING)
     card = page.locator(f"#s-{suggestion['suggestion_id']}")
     expect(card).to_contain_text("just now")
