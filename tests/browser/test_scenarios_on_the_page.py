@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
 
 from tests.api.company import Company, served, tables_of
 from tests.api.visitors import give_password
-from tests.browser.conftest import address, sign_in, visit
+from tests.browser.conftest import address, listening, sign_in, visit
 from tests.data.files import user
 
 ACCOUNTS = [f"dr{n}" for n in random.SystemRandom().sample(range(10**8), 6)]
@@ -27,11 +27,6 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
             give_password(found, user_id)
         found.night()
         yield found
-
-
-def listening(page: Page) -> None:
-    """Until the stream has said that it is ready."""
-    page.wait_for_function("() => streaming")
 
 
 def test_p1_a_page_is_read_and_the_tablet_shows_what_to_do_about_it(
