@@ -228,6 +228,18 @@ def filled() -> dict[str, list[dict[str, Any]]]:
     return tables_of([ACCOUNT], touchpoints=met)
 
 
+def undo_after(
+    company: Company, suggestion: Suggestion, met: int
+) -> tuple[httpx.Response, list[dict[str, Any]], str]:
+    """What is answered to an undo once others have planned so many contacts; contacts and state after it."""
+    with company.ledger() as ledger:
+        ledger.append([_met(number, company.clock()) for number in range(met)], now=company.clock())
+    said = undo(company, suggestion)
+    with company.ledger() as ledger:
+        state = ledger.suggestion(suggestion.suggestion_id).state
+        return said, contacts(ledger, company.clock() + 10**6), state
+
+
 @pytest.mark.parametrize("met", [MOST - 2, MOST - 1], ids=["room", "full"])
 def test_an_undo_brings_a_plan_back_only_where_there_is_room(
     ledger_url: str, tmp_path: Path, met: int
@@ -240,12 +252,7 @@ def test_an_undo_brings_a_plan_back_only_where_there_is_room(
         company.clock.pass_time(seconds=5)
         put_off(company, [suggestion])
         company.clock.pass_time(seconds=5)
-        with company.ledger() as ledger:
-            ledger.append([_met(number, company.clock()) for number in range(met)], now=company.clock())
-        said = undo(company, suggestion)
-        with company.ledger() as ledger:
-            found = contacts(ledger, company.clock() + 10**6)
-            state = ledger.suggestion(suggestion.suggestion_id).state
+        said, found, state = undo_after(company, suggestion, met)
 
     assert len(found) == MOST
     if met == MOST - 1:
@@ -266,12 +273,7 @@ def test_what_was_done_long_ago_is_a_plan_again_only_where_there_is_room(
         suggestion = wanted(company)[0]
         assert accept(company, suggestion).status_code == 200
         done = answer(company, suggestion, {"verb": "complete", "at": company.clock.iso(days=-40)})
-        with company.ledger() as ledger:
-            ledger.append([_met(number, company.clock()) for number in range(met)], now=company.clock())
-        said = undo(company, suggestion)
-        with company.ledger() as ledger:
-            found = contacts(ledger, company.clock() + 10**6)
-            state = ledger.suggestion(suggestion.suggestion_id).state
+        said, found, state = undo_after(company, suggestion, met)
 
     counted = [row for row in found if row["touchpoint_id"] != f"of-{suggestion.suggestion_id}"]
     assert (done.status_code, len(counted)) == (200, 1 + met)
