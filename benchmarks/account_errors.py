@@ -64,7 +64,8 @@ def account_errors_of(
     held = held_out(cases.account_ids, HELD_OUT, seed=boosting.seed)
     mine = cases.take(~held)
     folds = folds_of(mine.account_ids, FOLDS, seed=boosting.seed)
-    _, models = cross_fitted(LEARNERS[learner], mine, assignment.take(~held), folds, boosting)
+    of_it = {learner: LEARNERS[learner]}
+    models = cross_fitted(of_it, mine, assignment.take(~held), folds, boosting)[learner].models
     return learn_account_errors(
         cases.take(held), models, fitted.constants.learned, boosting,
         share=1.0 - HELD_OUT, seed=boosting.seed,

@@ -59,7 +59,8 @@ def found_effects(cases: Cases, *, seed: int = 0) -> tuple[tuple[Overlap, ...], 
     """What each treatment, and any contact, seems to cause: behaviour model, cross-fitted forest, both."""
     assignment = assignment_of(cases, MODEL, seed=seed)
     folds = folds_of(cases.account_ids, 3, seed=seed)
-    values, _ = cross_fitted(LEARNERS["s_learner"], cases, assignment, folds, MODEL)
+    learner = {"s_learner": LEARNERS["s_learner"]}
+    values = cross_fitted(learner, cases, assignment, folds, MODEL)["s_learner"].values
     model, sure = net_model(values, cases.cost), uncertainty_of(cases, seed=seed)
     return overlap(cases, assignment, model, sure), sure.interval(any_contact(cases, assignment, model))
 

@@ -65,8 +65,12 @@ def _wild(size: Floats) -> bool:
 
 
 def steady(cases: Cases) -> Cases:
-    """The cases as learners see them: wild outcomes cut, the others as they are."""
+    """The cases as all learners see them: wild outcomes cut, the others as they are."""
     cut = cut_of(cases)
     if cut is None:
         return cases
-    return replace(cases, reward=np.clip(cases.reward, -cut.cap, cut.cap) * cut.scale)
+    if "steady" not in cases.memory:
+        reward = np.clip(cases.reward, -cut.cap, cut.cap) * cut.scale
+        cases.memory["steady"] = replace(cases, reward=reward)
+    found: Cases = cases.memory["steady"]
+    return found

@@ -14,11 +14,14 @@ from typing import Any
 import numpy as np
 
 from engine.features import Features, FeatureSet
+from engine.forest import parse_forest
 from engine.records import Floats, Ints
 from training.errors import TrainingError
 from training.model_rows import AT_ONCE, ModelRows
 
 PATIENCE = 10
+READ_AHEAD = 1_000
+"""Rows made together where LightGBM asks for one after the other."""
 _UNUSABLE = frozenset('"[]{},:')
 """What LightGBM does not take in the name of a column."""
 
@@ -52,7 +55,7 @@ class Boosting:
             "lambda_l2": 1.0,
             "feature_fraction": 0.7,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "zero_as_missing": False,
             "seed": self.seed % 2**31,
             "num_threads": self.threads,
@@ -141,11 +144,19 @@ def _given(rows: Floats | ModelRows) -> Any:
 
         batch_size = AT_ONCE
 
+        def __init__(self) -> None:
+            self._first, self._held = 0, rows[:0]
+
         def __len__(self) -> int:
             return len(rows)
 
         def __getitem__(self, asked: Any) -> Any:
-            return rows[np.array([asked])][0] if isinstance(asked, int | np.integer) else rows[asked]
+            """Some rows, or one of those that it is asked for one after the other to find where to split."""
+            if not isinstance(asked, int | np.integer):
+                return rows[asked]
+            if not 0 <= asked - self._first < len(self._held):
+                self._first, self._held = int(asked), rows[int(asked) : int(asked) + READ_AHEAD]
+            return self._held[asked - self._first]
 
     return InParts()
 
@@ -189,12 +200,9 @@ class Columns:
 
 
 def each_pair(booster: Any, features: Features, treatments: Ints) -> Floats:
-    """Raw score of every occasion for some treatments; shape (n, len(treatments))."""
-    n = len(features.moments)
-    scores = np.empty((n, len(treatments)))
-    for column, treatment in enumerate(treatments):
-        scores[:, column] = raw_scores(booster, ModelRows.of(features, int(treatment)))
-    return scores
+    """Raw score of every occasion for some treatments, to the bit what the booster says of each row; shape
+    (n, len(treatments))."""
+    return parse_forest(booster.model_to_string()).predict_pairs(features, treatments)
 
 
 def raw_scores(booster: Any, rows: Floats | ModelRows) -> Floats:

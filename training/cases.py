@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -78,6 +78,7 @@ class Cases:
         left_out: Why occasions are missing -> how many.
         known_from: When the first fact of the history occurred, microseconds UTC.
         known_until: Newest moment of which outcomes are known, microseconds UTC.
+        memory: What learners of these cases share; not that of others made from them.
     """
 
     playbook: Playbook
@@ -100,6 +101,7 @@ class Cases:
     left_out: Mapping[str, int]
     known_from: int
     known_until: int
+    memory: dict[str, Any] = field(default_factory=dict, init=False, compare=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.action)
@@ -190,7 +192,7 @@ def take(features: Features, rows: Bools | Ints) -> Features:
     """Some of the rows of features."""
     ids = np.array(features.moments.account_ids, dtype=object)
     moments = Moments(tuple(ids[rows]), features.moments.as_of[rows])
-    names = [field.name for field in fields(Features) if field.name not in _SHARED | {"moments"}]
+    names = [column.name for column in fields(Features) if column.name not in _SHARED | {"moments"}]
     return replace(features, moments=moments, **{name: getattr(features, name)[rows] for name in names})
 
 
@@ -205,7 +207,7 @@ def stack(parts: Sequence[Features]) -> Features:
         tuple(account for part in parts for account in part.moments.account_ids),
         np.concatenate([part.moments.as_of for part in parts]),
     )
-    names = [field.name for field in fields(Features) if field.name not in _SHARED | {"moments"}]
+    names = [column.name for column in fields(Features) if column.name not in _SHARED | {"moments"}]
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts]) for name in names
     }

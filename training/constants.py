@@ -90,6 +90,15 @@ def constants(cases: Cases, assignment: Floats, boosting: Boosting) -> Constants
         Robins, Rotnitzky and Zhao (1994), Estimation of Regression Coefficients When Some Regressors Are Not
         Always Observed, with one model of the outcome for all treatments.
     """
+    kept = cases.memory.get("constants")
+    if kept is None or kept[1] != boosting or not np.array_equal(kept[0], assignment):
+        found = _constants(cases, assignment, boosting)
+        kept = cases.memory["constants"] = (assignment.copy(), boosting, found)
+    known: Constants = kept[2]
+    return known
+
+
+def _constants(cases: Cases, assignment: Floats, boosting: Boosting) -> Constants:
     learned = learnable(cases)
     weight = 1.0 / assignment
     none, _ = _weighted_mean(cases.reward, weight, cases.action == 0)

@@ -85,7 +85,8 @@ def effects_beside(
     assignment = assignment_of(cases, boosting, seed=seed, progress=progress)
     progress("expected outcomes", 0, 1)
     folds = folds_of(cases.account_ids, FOLDS, seed=seed)
-    values, _ = cross_fitted(LEARNERS[LEARNER], cases, assignment, folds, boosting)
+    learner = {LEARNER: LEARNERS[LEARNER]}
+    values = cross_fitted(learner, cases, assignment, folds, boosting)[LEARNER].values
     model = net_model(values, cases.cost)
     progress("expected outcomes", 1, 1)
     sure = uncertainty_of(cases, seed=seed)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,6 +23,18 @@ from training.splits import clusters_of, folds_of
 from training.support import Support
 
 FOLDS = 3
+
+
+class CrossFitted(NamedTuple):
+    """What a learner says of cases that it has not seen.
+
+    Attributes:
+        values: Expected worth, in currency; NaN = not learned; shape (n, T).
+        models: What it learned without each of the folds.
+    """
+
+    values: Floats
+    models: tuple[Fitted, ...]
 
 
 @dataclass(frozen=True)
@@ -95,22 +108,35 @@ def net_model(values: Floats, cost: Floats) -> Floats:
 
 
 def cross_fitted(
-    learner: Learner, cases: Cases, assignment: Assignment, folds: Ints, boosting: Boosting
-) -> tuple[Floats, tuple[Fitted, ...]]:
-    """Predictions of every case by a model that has not seen its account, shape (n, T), and the models.
+    learners: Mapping[str, Learner],
+    cases: Cases,
+    assignment: Assignment,
+    folds: Ints,
+    boosting: Boosting,
+    *,
+    progress: Progress = quiet,
+) -> dict[str, CrossFitted]:
+    """What learners say of every case by models that have not seen its account.
+
+    Fold by fold, since learners of the same cases share some of what they work out.
 
     Raises:
-        TrainingError: The engine could not read a release of this learner.
+        TrainingError: The engine could not read a release of a learner.
     """
-    values = np.full((len(cases), len(cases.treatments)), np.nan)
-    models = []
-    for fold in np.unique(folds):
+    found = {name: np.full((len(cases), len(cases.treatments)), np.nan) for name in learners}
+    models: dict[str, list[Fitted]] = {name: [] for name in learners}
+    every = np.unique(folds)
+    for turn, fold in enumerate(every):
         own = folds == fold
-        fitted = learner.learn(cases.take(~own), assignment.probability[~own], boosting)
-        reader_of(learner.name, fitted)
-        values[own] = fitted.predict(cases.take(own).features)
-        models.append(fitted)
-    return values, tuple(models)
+        others, asked = cases.take(~own), cases.take(own).features
+        for place, (name, learner) in enumerate(learners.items()):
+            progress("comparing learners", turn * len(learners) + place, len(every) * len(learners))
+            fitted = learner.learn(others, assignment.probability[~own], boosting)
+            reader_of(name, fitted)
+            found[name][own] = fitted.predict(asked)
+            models[name].append(fitted)
+    progress("comparing learners", len(every) * len(learners), len(every) * len(learners))
+    return {name: CrossFitted(values, tuple(models[name])) for name, values in found.items()}
 
 
 def select(
@@ -132,17 +158,14 @@ def select(
         Regression Trees.
     """
     folds = folds_of(cases.account_ids, FOLDS, seed=seed)
-    predicted, models = {}, {}
-    for done, (name, learner) in enumerate(learners.items()):
-        progress("comparing learners", done, len(learners))
-        predicted[name], models[name] = cross_fitted(learner, cases, assignment, folds, boosting)
-    progress("comparing learners", len(learners), len(learners))
+    fitted = cross_fitted(learners, cases, assignment, folds, boosting, progress=progress)
     logged = logged_of(cases, assignment)
-    model = net_model(min(predicted.values(), key=lambda values: _squared_error(values, cases)), cases.cost)
+    rewards = min((own.values for own in fitted.values()), key=lambda values: _squared_error(values, cases))
+    model = net_model(rewards, cases.cost)
     may = choosable(cases, assignment)
     terms = {
-        name: doubly_robust_terms(logged, greedy(values, cases.cost, may), model)
-        for name, values in predicted.items()
+        name: doubly_robust_terms(logged, greedy(own.values, cases.cost, may), model)
+        for name, own in fitted.items()
     }
     resamples = Resamples.of(logged.cluster, seed=seed)
     intervals = {name: resamples.interval(term) for name, term in terms.items()}
@@ -152,7 +175,7 @@ def select(
     near = [name for name, gap in behind.items() if gap.estimate >= -gap.standard_error]
     chosen = min(near, key=lambda name: learners[name].complexity)
     sentence = _sentence(chosen, best, behind[chosen])
-    return Selection(chosen, best, intervals, behind, sentence, models[chosen])
+    return Selection(chosen, best, intervals, behind, sentence, fitted[chosen].models)
 
 
 def _squared_error(values: Floats, cases: Cases) -> float:
