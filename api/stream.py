@@ -2,7 +2,8 @@
 
 Every process polls the ledger while anybody watches, so that it does not matter which process made a change,
 and a pooler in transaction mode is no obstacle. An event's id is its place in the ledger's order: who comes
-back with the last one (Last-Event-ID) goes on from there.
+back with the last one (Last-Event-ID) goes on from there, and a page that was made at a place (`place_now`)
+begins there.
 """
 
 from __future__ import annotations
@@ -125,18 +126,27 @@ class Feed:
         return found[1]
 
 
-async def events(feed: Feed, service: Service, user: User, last_event_id: str | None) -> AsyncIterator[str]:
-    """What a user may see of the changes, as text of server-sent events; not for longer than a provider's
-    word for her holds."""
+async def events(feed: Feed, service: Service, user: User, after: str | None) -> AsyncIterator[str]:
+    """What a user may see of the changes after an event's id, as text of server-sent events; not for longer
+    than a provider's word for her holds."""
     lasts = OPEN_SECONDS if user.until is None else min(OPEN_SECONDS, (user.until - service.clock()) / 1e6)
     ends = asyncio.get_running_loop().time() + lasts
-    position = read_id(last_event_id, service.clock())
+    position = read_id(after, service.clock())
     start = position if position is not None else await run_in_threadpool(service.ledger.changes.end)
-    yield "retry: 1000\n" + _event("ready" if position or not last_event_id else RESYNC, {})
+    begins = "ready" if position or not after else RESYNC
+    yield "retry: 1000\n" + _event(begins, {}, _id(start, service.clock()))
     async for change in feed.watch(user, start, ends):
-        yield ": still here\n\n" if change is None else _event(change.kind, _said(change), change)
+        if change is None:
+            yield ": still here\n\n"
+        else:
+            yield _event(change.kind, _said(change), _id(change.position, change.at))
         if asyncio.get_running_loop().time() >= ends:
             return
+
+
+def place_now(service: Service) -> str:
+    """The id to go on from for whoever reads lists after asking for it: nothing falls in between."""
+    return _id(service.ledger.changes.end(), service.clock())
 
 
 def read_id(text: str | None, now: int) -> Position | None:
@@ -148,9 +158,12 @@ def read_id(text: str | None, now: int) -> Position | None:
     return Position(tx, seq) if at > now - KEPT_MICROS and max(tx, seq) < 2**63 else None
 
 
-def _event(kind: str, said: dict[str, str | None], change: Change | None = None) -> str:
-    name = f"id: {change.position.tx}.{change.position.seq}.{change.at}\n" if change else ""
-    return f"{name}event: {kind}\ndata: {json.dumps(said)}\n\n"
+def _id(position: Position, at: int) -> str:
+    return f"{position.tx}.{position.seq}.{at}"
+
+
+def _event(kind: str, said: dict[str, str | None], name: str) -> str:
+    return f"id: {name}\nevent: {kind}\ndata: {json.dumps(said)}\n\n"
 
 
 def _said(change: Change) -> dict[str, str | None]:

@@ -45,6 +45,7 @@ class Watcher:
         got: Ids of changes in the order in which they came.
         delays: After how many seconds each was told, counted from when it was decided.
         heard: Event -> when a suggestion that it caused was first told, by `time.time`.
+        id: The one read last, to go on from.
     """
 
     user: User
@@ -54,6 +55,7 @@ class Watcher:
     got: list[str] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
     heard: dict[str, float] = field(default_factory=dict)
+    id: str = ""
 
     async def watch(self, stopped: asyncio.Event) -> None:
         """Read until stopped; after every end go on from the last event."""
@@ -65,7 +67,7 @@ class Watcher:
                 continue
 
     async def _read(self, stopped: asyncio.Event) -> None:
-        last = f"last-event-id: {self.got[-1]}\r\n" if self.got else ""
+        last = f"last-event-id: {self.id}\r\n" if self.id else ""
         asked = message("GET", "/v1/stream", token=self.token)
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
@@ -77,8 +79,10 @@ class Watcher:
 
     def _take(self, line: bytes, now: float) -> None:
         if line.startswith(b"id: "):
-            self.got.append(line[4:].decode().strip())
-            self.delays.append(now - int(self.got[-1].rpartition(".")[2]) / 1e6)
+            self.id = line[4:].decode().strip()
+        elif line.startswith(b"event: ") and line.strip() not in (b"event: ready", b"event: resync"):
+            self.got.append(self.id)
+            self.delays.append(now - int(self.id.rpartition(".")[2]) / 1e6)
         elif line.startswith(b"data: "):
             kind, _, event = str(json.loads(line[6:]).get("trigger")).partition(":")
             if kind == "event":

@@ -21,6 +21,7 @@ from api.page.suggestion import hand_to
 from api.reading import zone_of
 from api.routes import accounts, contacts, explanations, hand_overs, suggestions, twins
 from api.service import Service
+from api.stream import place_now
 from data.ledger.types import User
 from engine.playbook import Treatment
 
@@ -42,12 +43,13 @@ def find(
 @router.get("/accounts/{account_id}", dependencies=[may("accounts", "suggestions", "hand_overs")])
 def one(request: Request, account: ReadableAccount, user: SignedIn, service: Serving) -> Response:
     """Everything that she may know of it, on one page."""
-    words, playbook = words_for(user, service), service.decider().playbook
+    place, words, playbook = place_now(service), words_for(user, service), service.decider().playbook
     about = accounts.about(account, user, service)
     timeline = accounts.timeline_of(account, user, service, limit=_TIMELINE)
     found, own = suggestions.best_of(account, user, service, limit=20), own_treatments(user, service)
     return show(
         request, user, service, "account.html",
+        place=place,
         about=about,
         names={one.user_id: one.name for one in service.ledger.users()},
         suggestions=found,

@@ -17,6 +17,7 @@ from api.page.words import Words
 from api.plan_schemas import DayOut, PlanOut
 from api.routes.suggestions import my_worklist
 from api.schemas import SuggestionOut
+from api.stream import place_now
 from engine.contract import DISMISS_REASONS
 
 router = page_router()
@@ -27,6 +28,7 @@ _WAITING = 5
 @router.get("/day", dependencies=[may("suggestions", "plan", "hand_overs")])
 def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
     """Hand-overs first, then suggestions; those of her people for a manager, to read."""
+    place = place_now(service)
     playbook, listed = service.decider().playbook, my_worklist(user, service, limit=None)
     plan = plan_of(user, service)
     words = words_for(user, service)
@@ -36,6 +38,7 @@ def my_day(request: Request, user: SignedIn, service: Serving) -> Response:
     suggestions = [one for one in listed if isinstance(one, SuggestionOut)]
     return show(
         request, user, service, "day.html",
+        place=place,
         hand_overs=[one for one in listed if isinstance(one, HandOverOut)],
         suggestions=suggestions,
         plan_day=ahead[0] if ahead else None,

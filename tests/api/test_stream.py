@@ -81,6 +81,20 @@ def test_who_comes_back_with_the_last_event_misses_nothing(company: Company) -> 
     assert told[-1][0] == "posted"
 
 
+def test_who_goes_on_from_the_first_word_misses_nothing(company: Company) -> None:
+    """The line broke before anything happened; the address says where to begin as well as the header."""
+    with watching(company) as stream:
+        stream.next()
+    company.reads_page("side_effects", "a1", event_id="in-between")
+    address = f"/v1/stream?after={stream.last_id}"
+    with company.client.stream("GET", address, headers=company.as_("am")) as response:
+        stream = Watching(response)
+        told = [stream.next(), stream.next()]
+
+    assert told[0] == ("ready", {})
+    assert (told[1][0], told[1][1]["trigger"]) == ("posted", "event:in-between")
+
+
 def test_the_wall_and_the_team_hold_in_the_stream(company: Company) -> None:
     """Of what medical is suggested commercial hears nothing, and a stranger nothing at all."""
     company.reads_page("side_effects", "a1", event_id="one")

@@ -76,11 +76,6 @@ def address(company: Company, path: str) -> str:
     return f"{company.client.base_url}{path}"
 
 
-def listening(page: Page) -> None:
-    """Until the stream has said that it is ready."""
-    page.wait_for_function("() => streaming")
-
-
 def visit(company: Company, account: str, topic: str = "side_effects") -> dict[str, Any]:
     company.reads_page(topic, account)
     return next(s for s in company.suggestions(account) if s["channel"] == "visit")

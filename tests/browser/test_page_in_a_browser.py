@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 
 from tests.api.company import Company
-from tests.browser.conftest import address, latin, listening, sign_in, state, visit
+from tests.browser.conftest import address, latin, sign_in, state, visit
 
 LANGUAGES = {"en": ("ltr", "My day"), "ar": ("rtl", "خطة اليوم"), "fa": ("rtl", "برنامهٔ امروز من")}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
@@ -40,7 +40,6 @@ def test_p1_what_an_event_causes_arrives_on_an_open_page_by_itself(
 ) -> None:
     """From the event's way in to the card on the glass; the time is printed (`pytest -s`) and not limited."""
     page = sign_in(tablet, company)
-    listening(page)
     started = time.perf_counter()
     company.reads_page("side_effects", "a1", event_id="measured")
     answered = time.perf_counter()
@@ -53,11 +52,25 @@ def test_p1_what_an_event_causes_arrives_on_an_open_page_by_itself(
     expect(page.locator(".toast")).to_contain_text("New: ")
 
 
+def test_what_happens_before_the_page_listens_is_not_missed(company: Company, tablet: BrowserContext) -> None:
+    """An event comes between the making of the page and the opening of its stream."""
+
+    def meanwhile(route: Route) -> None:
+        company.reads_page("side_effects", "a9")
+        route.continue_()
+
+    tablet.route("**/v1/stream*", meanwhile, times=1)
+    page = sign_in(tablet, company)
+    name = company.get("/accounts/a9")["account_name"]
+
+    card = page.locator("article.arrived", has_text=f"{name} looked up side effects on the website just now")
+    expect(card.first).to_be_visible()
+
+
 def test_a_card_in_use_is_not_taken_out_of_her_hand(company: Company, tablet: BrowserContext) -> None:
     """She is choosing a reason while something else arrives."""
     mine = visit(company, "a2")
     page = sign_in(tablet, company)
-    listening(page)
     card = page.locator(f"#s-{mine['suggestion_id']}")
     card.get_by_text("Not now").click()
     other = visit(company, "a3")

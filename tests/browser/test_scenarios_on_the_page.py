@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, expect
 
 from tests.api.company import Company, served, tables_of
 from tests.api.visitors import give_password
-from tests.browser.conftest import address, listening, sign_in, visit
+from tests.browser.conftest import address, sign_in, visit
 from tests.data.files import user
 
 ACCOUNTS = [f"dr{n}" for n in random.SystemRandom().sample(range(10**8), 6)]
@@ -34,7 +34,6 @@ def test_p1_a_page_is_read_and_the_tablet_shows_what_to_do_about_it(
 ) -> None:
     """Live, with what triggered it. How long it takes is printed (`pytest -s`); the goal is a second."""
     page = sign_in(tablet, company)
-    listening(page)
     name = company.get(f"/accounts/{READER}")["account_name"]
     card = page.locator("article.arrived", has_text=f"{name} looked up side effects on the website just now")
     started = time.perf_counter()
@@ -54,7 +53,6 @@ def test_p1_the_sentence_ages_on_an_open_page_and_the_suggestion_expires(
 ) -> None:
     """ "Just now" is a lie after three minutes, and a visit about it is none after three days."""
     page = sign_in(tablet, company)
-    listening(page)
     suggestion = visit(company, AGEING)
     card = page.locator(f"#s-{suggestion['suggestion_id']}")
     expect(card).to_contain_text("just now")
@@ -99,7 +97,6 @@ def test_p5_a_side_effect_is_with_drug_safety_after_one_form_and_its_clock_runs(
 ) -> None:
     """It is there while the account manager still reads that it was sent; for her it is no signal."""
     safety = sign_in(tablet.browser.new_context(), company, "sf")  # type: ignore[union-attr]
-    listening(safety)
     page = sign_in(tablet, company)
     page.goto(address(company, f"/accounts/{PATIENT}"))
     before = page.locator("[data-refresh=next] .rows").inner_text()

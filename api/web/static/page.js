@@ -70,17 +70,10 @@ function soon() {
   waiting = setTimeout(refresh, 60);
 }
 
-let streaming = false;
-function watch(address) {
-  const stream = new EventSource(address);
+if (document.body.dataset.live) {
+  const stream = new EventSource(document.body.dataset.live);
   for (const kind of ["posted", "changed", "gone", "hand_over", "lists", "resync"]) stream.addEventListener(kind, soon);
-  // After a break something may have been missed before the first event ever came.
-  stream.addEventListener("ready", () => { if (streaming) soon(); streaming = true; });
   addEventListener("pagehide", () => stream.close());
-}
-
-if (document.body.dataset.live && lists().length > 0) {
-  watch(document.body.dataset.live);
   setInterval(() => { if (!document.hidden) refresh(); }, 60_000);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
