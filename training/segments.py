@@ -22,6 +22,9 @@ from training.evaluate import Judged
 MOST_TREATMENTS = 4
 MOST_LEVELS = 8
 LEAST_ACCOUNTS = 30
+LEAST_IN_ARM = 10
+"""Accounts given it, and left alone, that a category needs. Where there are none, its effect is the model's
+guess, and resampling guesses makes the narrowest interval of all."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,8 @@ class SegmentEffect:
 
 
 def segment_effects(judged: Judged, chosen: str, uncertainty: Uncertainty) -> tuple[SegmentEffect, ...]:
-    """Of the treatments that the chosen policy uses most, in all categories with enough accounts.
+    """Of the treatments that the chosen policy uses most, in all categories with enough accounts, enough of
+    them given it and enough left alone.
 
     Args:
         judged: The policies on held-out accounts.
@@ -64,29 +68,33 @@ def segment_effects(judged: Judged, chosen: str, uncertainty: Uncertainty) -> tu
     for place in order[:MOST_TREATMENTS]:
         terms = effect_terms(cases, judged.assignment, judged.model, place)
         if terms is not None:
-            found += _of_treatment(cases, terms, cases.treatments[place], uncertainty)
+            found += _of_treatment(cases, terms, place, uncertainty)
     return tuple(found)
 
 
-def _of_treatment(
-    cases: Cases, terms: Terms, treatment: str, uncertainty: Uncertainty
-) -> list[SegmentEffect]:
+def _of_treatment(cases: Cases, terms: Terms, index: int, uncertainty: Uncertainty) -> list[SegmentEffect]:
     overall, account = uncertainty.interval(terms), uncertainty.accounts.cluster
-    found = []
+    counted, found = terms.denominator > 0.0, []
+    arms = [counted & (cases.action == arm) for arm in (0, index)]
     for attribute in cases.features.set.attributes:
         levels = attribute.levels
         if levels is None or not 2 <= len(levels) <= MOST_LEVELS:
             continue
         codes = cases.features.account[:, cases.features.set.account.index(attribute.name)]
-        rows = [(codes == code) & (terms.denominator > 0.0) for code in range(len(levels))]
+        rows = [(codes == code) & counted for code in range(len(levels))]
         sizes = [len(np.unique(account[own])) for own in rows]
-        kept = [place for place, size in enumerate(sizes) if size >= LEAST_ACCOUNTS]
+        kept = [
+            place
+            for place, size in enumerate(sizes)
+            if size >= LEAST_ACCOUNTS
+            and all(len(np.unique(account[rows[place] & arm])) >= LEAST_IN_ARM for arm in arms)
+        ]
         sure = [uncertainty.among(rows[place]) for place in kept]
         own = [each.interval(_of(terms, rows[place])) for each, place in zip(sure, kept, strict=True)]
         for place, each, alone, drawn in zip(kept, sure, own, shrink(own, overall), strict=True):
             found.append(
                 SegmentEffect(
-                    treatment, attribute.name, levels[place], sizes[place],
+                    cases.treatments[index], attribute.name, levels[place], sizes[place],
                     (alone.estimate, alone.standard_error), drawn, each.enough_persons,
                 )
             )  # fmt: skip

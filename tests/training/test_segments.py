@@ -60,6 +60,20 @@ def test_where_segments_do_not_differ_they_are_drawn_together(tmp_path: Path) ->
     assert all(abs(each.shrunk.estimate - 40.0) < 3.0 * each.shrunk.standard_error for each in found)
 
 
+def test_a_category_in_which_hardly_anybody_was_visited_is_not_told(tmp_path: Path) -> None:
+    """What a visit does to them is a guess of the model, and guesses differ less than outcomes do."""
+    found = judged(tmp_path)
+    segment = found.cases.features.account[:, found.cases.features.set.account.index("segment")]
+    account = np.array([int(name[1:]) for name in found.cases.account_ids])
+    hardly = (found.cases.action == 4) & (segment == 1.0) & (account > 20)
+    action = np.where(hardly, 1, found.cases.action)
+
+    told = effects_of(replace(found, cases=replace(found.cases, action=action)))
+
+    assert {each.level for each in told if each.treatment == "visit_news"} == {"A"}
+    assert {each.level for each in told if each.treatment == "email_news"} == {"A", "B"}
+
+
 def test_what_four_persons_did_is_called_more_than_chance_nowhere(tmp_path: Path) -> None:
     """A visit that causes 40 stands far outside its interval by account, and may be one person's work."""
     few, nobody = effects_of(judged(tmp_path / "few", persons=4)), effects_of(judged(tmp_path / "nobody"))
