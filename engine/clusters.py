@@ -21,6 +21,8 @@ MANY_CLUSTERS = 30
 """From so many clusters on, whole clusters are resampled."""
 FEWEST_CLUSTERS = 6
 """With fewer persons than this no interval by person is worth its name."""
+MOST_ACCOUNTS = 0.5
+"""Where persons with several accounts have at least this share of them, only those are counted as persons."""
 _WEBB = (-(1.5**0.5), -1.0, -(0.5**0.5), 0.5**0.5, 1.0, 1.5**0.5)
 
 
@@ -154,7 +156,7 @@ class Uncertainty:
     Attributes:
         accounts: Resamples of accounts.
         persons: By person; None = the system carries everything out, or there are too few persons.
-        served_by: How many persons there are; None = the system carries everything out.
+        served_by: How many persons there are (`persons_among`); None = the system carries everything out.
         person: Code of each decision's; None = the system carries everything out; shape (n,).
         seed: What was drawn with.
     """
@@ -171,14 +173,15 @@ class Uncertainty:
 
         Args:
             account: Code of each decision's account; shape (n,).
-            person: Code of who serves it; None = nobody carries anything out; shape (n,).
+            person: Code of who serves it; an account that nobody is known to serve has one of its own;
+                None = nobody carries anything out; shape (n,).
             seed: The only source of randomness.
             resamples: Of accounts and persons.
         """
         by_account = Resamples.of(account, seed=seed, resamples=resamples)
         if person is None:
             return cls(by_account, None, None, None, seed)
-        count = len(np.unique(person))
+        count = len(persons_among(account, person))
         by_person: Resamples | WildBootstrap | None = None
         if count >= MANY_CLUSTERS:
             by_person = Resamples.of(person, seed=seed, resamples=resamples)
@@ -223,7 +226,27 @@ class Uncertainty:
         """What a handful of persons show of (estimate - reference); None = there are more, or none."""
         if self.person is None or self.served_by is None or not 2 <= self.served_by < FEWEST_CLUSTERS:
             return None
-        return by_signs(terms, reference, self.person)
+        theirs = np.isin(self.person, persons_among(self.accounts.cluster, self.person))
+        return by_signs(_of(terms, theirs), _of(reference, theirs), self.person[theirs])
+
+
+def persons_among(account: Ints, person: Ints) -> Ints:
+    """The codes that are persons; shape (G,).
+
+    An account that nobody is known to serve stands for itself, and a hundred of these beside three persons do
+    not make a hundred and three. Who has one account only cannot be told from such an account: she is not
+    counted where those with several have most of the accounts, and else all are.
+
+    Args:
+        account: Code of each decision's account; shape (n,).
+        person: Code of who serves it; shape (n,).
+    """
+    pairs = np.unique(np.stack([person, account]), axis=1)
+    known, sizes = np.unique(pairs[0], return_counts=True)
+    several = sizes > 1
+    theirs = numerics.total(sizes[several].astype(np.float64))
+    found: Ints = known[several] if theirs >= MOST_ACCOUNTS * pairs.shape[1] else known
+    return found
 
 
 def enough(persons: int | None) -> bool:
@@ -234,6 +257,10 @@ def enough(persons: int | None) -> bool:
 def wider(one: Interval, other: Interval) -> Interval:
     """The interval that reaches further; the first where they are equal or the other is none."""
     return other if other.half_width > one.half_width else one
+
+
+def _of(terms: Terms, rows: Bools) -> Terms:
+    return Terms(terms.numerator[rows], terms.denominator[rows])
 
 
 def _standard_error(sums: Floats) -> float:
