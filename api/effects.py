@@ -8,6 +8,7 @@ from typing import Literal
 
 from api.service import Service
 from data.artifacts import list_manifests
+from engine.clusters import enough
 
 Finding = Literal["more", "less", "unknown"]
 
@@ -18,7 +19,8 @@ class Effect:
 
     Attributes:
         cases: With the treatment, among accounts that the release had not seen.
-        estimate, low, high: The mean and its 95 % interval; None = it cannot be judged.
+        estimate, low, high: The mean and its 95 % interval; None = it cannot be judged, or so few persons
+            served the accounts that there is none.
         finding: "unknown" where the interval has both signs, or there is none.
     """
 
@@ -35,7 +37,11 @@ def effects_in_use(service: Service) -> Mapping[str, Effect] | None:
     manifest = list_manifests(service.models).get(in_use.release_id) if in_use else None
     if manifest is None:
         return None
-    return {row["treatment"]: _effect(row["cases"], row["effect"]) for row in manifest.get("overlap", [])}
+    persons = manifest.get("evaluation", {}).get("accounts", {}).get("persons")
+    rows = manifest.get("overlap", [])
+    return {
+        row["treatment"]: _effect(row["cases"], row["effect"] if enough(persons) else None) for row in rows
+    }
 
 
 def _effect(cases: int, found: Mapping[str, float | None] | None) -> Effect:

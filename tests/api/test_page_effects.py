@@ -49,8 +49,8 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
         yield found
 
 
-def use(company: Company) -> None:
-    """A release that says the same of every account, with what was measured of it."""
+def use(company: Company, persons: int | None = None) -> None:
+    """A release that says the same of every account, with what was measured of it, and on whose accounts."""
     packed = io.BytesIO()
     ones, alone = np.ones(2), np.ones((1, 1))
     np.savez(
@@ -59,11 +59,14 @@ def use(company: Company) -> None:
     manifest = {
         "format": 2, "release": "r1", "learner": "best_fixed", "treatments": ["none", "visit_efficacy"],
         "feature_names": [], "levels": {}, "evidence": {}, "pool": {"channels": [], "topics": []},
-        "overlap": MEASURED,
+        "overlap": MEASURED, "evaluation": {"accounts": {"persons": persons}},
     }  # fmt: skip
-    release = write_release(company.settings.models, "r1", {"values.npz": packed.getvalue()}, manifest)
+    name = f"r{persons or 1}"
+    release = write_release(
+        company.settings.models, name, {"values.npz": packed.getvalue()}, manifest | {"release": name}
+    )
     with company.ledger() as ledger:
-        ledger.put_release_in_use("r1", release.manifest_hash, now=company.clock(), by="test")
+        ledger.put_release_in_use(name, release.manifest_hash, now=company.clock(), by="test")
 
 
 def line_of(text: str, treatment: str, company: Company) -> str:
@@ -84,6 +87,17 @@ def test_effects_have_an_interval_and_a_count_or_are_not_known(company: Company)
     assert "-33 EUR -60 EUR … -6 EUR · seen in 77 cases" in line_of(text, "call_efficacy", company)
     assert "Not enough evidence seen in 3 cases" in line_of(text, "call_dosing", company)
     assert "Not enough evidence" in line_of(text, "congress_new_data", company)
+
+
+def test_of_what_five_persons_did_no_interval_is_told(company: Company) -> None:
+    """An interval by account only is too narrow: it would not hold the truth in 95 of 100."""
+    use(company, persons=5)
+    few = Visitor(company, "market").get("/playbook")
+    use(company, persons=6)
+    enough = Visitor(company, "market").get("/playbook")
+
+    assert "Not enough evidence seen in 453 cases" in line_of(few, "visit_efficacy", company)
+    assert "120 EUR 80 EUR … 161 EUR · seen in 453 cases" in line_of(enough, "visit_efficacy", company)
 
 
 def test_effects_are_for_those_who_write_the_playbook(company: Company) -> None:
