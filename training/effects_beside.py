@@ -7,7 +7,7 @@ much more, unseen, would explain the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,8 +35,9 @@ class Beside:
     Attributes:
         row: Plain difference, adjusted effect, balance, and what sets apart those given it.
         strength: By which factor something unseen would have to change the odds of who was given it, so that
-            giving it to all who could have it is no longer better than leaving them alone; 1 = it is not
-            even without; `LARGEST` = that much or more; None = probabilities were logged.
+            giving it to all who could have it no longer brings more, before its cost as the effect is, than
+            leaving them alone; 1 = it does not even without; `LARGEST` = that much or more; None =
+            probabilities were logged.
     """
 
     row: Overlap
@@ -115,5 +116,5 @@ def _strength(
     given = alone.copy()
     given[inside] = 0.0
     given[inside, index] = 1.0
-    logged = logged_of(cases, assignment)
-    return strength_beside(logged, given, alone, model, known=assignment.known, uncertainty=sure)
+    logged = replace(logged_of(cases, assignment), reward=cases.reward)  # the effect is before cost, too
+    return strength_beside(logged, given, alone, model + cases.cost, known=assignment.known, uncertainty=sure)

@@ -18,15 +18,19 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Cases:
     return cases_of(tmp_path_factory.mktemp("log"), LogSettings(accounts=1_500))
 
 
-@pytest.fixture(scope="module")
-def found(logged: Cases) -> dict[str, Beside]:
+def rich_visited(logged: Cases) -> Cases:
     """A is worth 200 more and visited six times as often; no probability was logged."""
     cases = targeted(logged)
-    cases = replace(
+    return replace(
         cases,
         reward=cases.reward + 200.0 * segment_a(cases),
         probability=np.full(len(cases), np.nan),
     )
+
+
+@pytest.fixture(scope="module")
+def found(logged: Cases) -> dict[str, Beside]:
+    cases = rich_visited(logged)
     return {each.row.treatment: each for each in effects_beside(cases, QUICK, seed=0)}
 
 
@@ -58,6 +62,20 @@ def test_how_much_unseen_would_explain_the_effect_is_said(found: dict[str, Besid
     assert strength is not None
     assert strength > 1.0
     assert f"factor of {strength:.2f}" in "\n".join(found["visit_news"].lines())
+
+
+def test_what_a_visit_costs_does_not_change_what_would_explain_its_effect(
+    logged: Cases, found: dict[str, Beside]
+) -> None:
+    """The effect beside it is before cost: a visit of 40 that brings 20 has an effect all the same."""
+    cases = rich_visited(logged)
+    dear = [replace(each, cost=4.0 * each.cost) for each in cases.playbook.treatments]
+    cases = replace(cases, playbook=replace(cases.playbook, treatments=tuple(dear)))
+
+    visit = {each.row.treatment: each for each in effects_beside(cases, QUICK, seed=0)}["visit_news"]
+
+    assert visit.row.effect == found["visit_news"].row.effect
+    assert visit.strength == pytest.approx(found["visit_news"].strength, rel=1e-6)
 
 
 def test_with_logged_probabilities_nothing_unseen_can_explain_it(logged: Cases) -> None:
