@@ -95,13 +95,14 @@ def measure(
 ) -> None:
     """Append what is missing of "claim" or "coverage" to the results."""
     code = code_of("certainty")
-    there = {(line["world"], line["seed"]) for line in results.lines(what) if line["code"] == code}
     wanted = [(world, seed) for seed in seeds for world in worlds]
     for done, (world, seed) in enumerate(wanted):
         progress(what, done, len(wanted))
+        there = {(line["world"], line["seed"]) for line in results.certainty(what) if line["code"] == code}
         if (world, seed) not in there:
             found = claimed(world, seed) if what == "claim" else covered(world, seed)
-            results.add(what, {"world": world, "seed": seed, "code": code, "commit": commit(), **found})
+            line = {"world": world, "seed": seed, "code": code, "commit": commit(), **found}
+            results.add_certainty(what, line)
     progress(what, len(wanted), len(wanted))
 
 

@@ -98,9 +98,9 @@ _Figure = tuple[str, int, str, str]
 """World, number of cases, who learned, and the code."""
 
 
-def _last(result: Result, now: Mapping[_Figure, str]) -> str:
-    """The newest code that the result counts as measured with."""
-    code, cell, seen = result.code, result.cell, set[str]()
+def _last(cell: Cell, code: str, now: Mapping[_Figure, str]) -> str:
+    """The newest code that what was measured with `code` counts as measured with."""
+    seen = set[str]()
     while code not in seen and (newer := now.get((cell.world, cell.cases, cell.who, code))):
         seen.add(code)
         code = newer
@@ -157,17 +157,19 @@ class Results:
         with newer code and all gave the same to the bit, its other seeds count as measured with that code.
         """
         now = self._same_as()
-        return {cell: replace(result, code=_last(result, now)) for cell, result in self._newest().items()}
+        newest = self._newest()
+        return {cell: replace(result, code=_last(cell, result.code, now)) for cell, result in newest.items()}
 
     def taken(self) -> list[Cell]:
         """Cells that count as measured with newer code than they were."""
         now = self._same_as()
-        return [cell for cell, result in self._newest().items() if _last(result, now) != result.code]
+        newest = self._newest()
+        return [cell for cell, result in newest.items() if _last(cell, result.code, now) != result.code]
 
     def _newest(self) -> dict[Cell, Result]:
         now = self._same_as()
         lines = [Result(**{**line, "cell": Cell(**line["cell"])}) for line in self.lines("cell")]  # type: ignore[arg-type]
-        lines.sort(key=lambda result: _last(result, now) == code_of(result.cell.who))
+        lines.sort(key=lambda one: _last(one.cell, one.code, now) == code_of(one.cell.who))
         return {result.cell: result for result in lines}
 
     def _same_as(self) -> dict[_Figure, str]:
@@ -179,11 +181,30 @@ class Results:
             found[both] = found.get(both, True) and bool(line["same"])
         return {figure: now for (figure, now), same in found.items() if same}
 
+    def add_certainty(self, what: str, line: dict[str, object]) -> None:
+        """Append a "claim" or "coverage" and, where other code had measured it, whether it is the same."""
+        cell = _of_certainty(what, line)
+        before = next((old for old in self._certainty(what) if _of_certainty(what, old) == cell), None)
+        if before is not None and before["code"] != line["code"]:
+            same = all(before.get(name) == line[name] for name in line.keys() - {"code", "commit"})
+            codes = {"code": before["code"], "now": line["code"]}
+            self.add("again", {"cell": asdict(cell), **codes, "same": same})
+        self.add(what, line)
+
     def certainty(self, what: str) -> list[dict[str, object]]:
-        """The newest "claim" or "coverage" of every world and seed, one of today's code before any other."""
-        today = code_of("certainty")
-        lines = sorted(self.lines(what), key=lambda line: line["code"] == today)
-        return list({(line["world"], line["seed"]): line for line in lines}.values())
+        """The newest "claim" or "coverage" of every world and seed, one of today's code before any other;
+        each with the newest code that it counts as measured with, as of `cells`."""
+        now = self._same_as()
+        return [
+            line | {"code": _last(_of_certainty(what, line), str(line["code"]), now)}
+            for line in self._certainty(what)
+        ]
+
+    def _certainty(self, what: str) -> list[dict[str, object]]:
+        now, today = self._same_as(), code_of("certainty")
+        lines = list(self.lines(what))
+        lines.sort(key=lambda line: _last(_of_certainty(what, line), str(line["code"]), now) == today)
+        return list({_of_certainty(what, line): line for line in lines}.values())
 
     def missing(self, wanted: Iterable[Cell], code: dict[str, str]) -> list[Cell]:
         """Cells that nobody has measured with this code."""
@@ -200,13 +221,18 @@ class Results:
         others = [
             {"kind": what, **line}
             for what in ("claim", "coverage")
-            for line in sorted(self.certainty(what), key=lambda line: (str(line["world"]), line["seed"]))
+            for line in sorted(self._certainty(what), key=lambda line: (str(line["world"]), line["seed"]))
         ]
         lines = [*(json.dumps(line, sort_keys=True) for line in cells + others), *again]
         text = "".join(line + "\n" for line in lines)
         beside = self.tracked.with_suffix(".new")
         beside.write_text(text, encoding="utf-8")
         beside.replace(self.tracked)
+
+
+def _of_certainty(what: str, line: Mapping[str, object]) -> Cell:
+    """Whose figure a line is: all seeds of a "claim" or of "coverage" in a world are one."""
+    return Cell(str(line["world"]), 0, int(str(line["seed"])), what)
 
 
 @cache

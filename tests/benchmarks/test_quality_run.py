@@ -381,6 +381,28 @@ def test_false_claims_and_coverage_are_counted_by_seed(tmp_path: Path) -> None:
     assert "| `randomised`: a call | 4 | 75.0% |" in text
 
 
+def test_old_claims_count_where_seeds_measured_again_gave_the_same(tmp_path: Path) -> None:
+    """Four hundred training runs outlive a change that leaves them as they are, world by world."""
+    results = Results(tmp_path / "here.jsonl", tmp_path / "tracked.jsonl")
+    today = code_of("certainty")
+    for world, seed, code, hit in (
+        ("zero", 1, "old", False), ("zero", 2, "old", True), ("zero_logged", 1, "old", False),
+        ("zero_logged", 2, "old", False), ("zero", 1, today, False), ("zero_logged", 1, today, True),
+    ):  # fmt: skip
+        line = {"world": world, "seed": seed, "code": code, "commit": code, "claimed": hit}
+        results.add_certainty("claim", line)
+    results.keep()
+
+    for each in (results, Results(tmp_path / "there.jsonl", tmp_path / "tracked.jsonl")):
+        found = {(line["world"], line["seed"]): (line["code"], line["claimed"])
+                 for line in each.certainty("claim")}  # fmt: skip
+
+        assert found == {
+            ("zero", 1): (today, False), ("zero", 2): (today, True), ("zero_logged", 1): (today, True),
+            ("zero_logged", 2): ("old", False),
+        }  # fmt: skip
+
+
 def test_tables_go_between_the_marks_and_nowhere_else(tmp_path: Path) -> None:
     """The rest of the page was written by people."""
     page = tmp_path / "page.md"

@@ -127,6 +127,29 @@ def test_what_a_treatment_causes_is_found_although_the_rich_were_visited_more(ra
     assert visit.estimate == pytest.approx(truth, abs=8.0)
 
 
+def test_what_a_treatment_causes_is_found_although_the_season_brought_the_visits_and_the_sales(
+    random: Cases,
+) -> None:
+    """In the last of three months many more visits are made and everybody buys for 1,000 more; nothing that
+    is known of accounts tells the month."""
+    late = random.as_of == random.as_of.max()
+    kept = np.random.default_rng(0).random(len(random)) < np.where((random.action == 4) & ~late, 1 / 6, 1.0)
+    blank = {name: np.zeros_like(getattr(random.features, name)) for name in ("account", "channel", "topic")}
+    features = replace(random.features, **blank)
+    season = replace(unlogged(random), features=features, reward=random.reward + 1_000.0 * late).take(kept)
+    uncertainty = Uncertainty.of(clusters_of(season.account_ids), None, seed=0, resamples=200)
+
+    found = overlap(
+        season, assignment_of(season, QUICK, seed=0), np.full((len(season), 5), 400.0), uncertainty
+    )
+
+    visit = next(row for row in found if row.treatment == "visit_news").effect
+    naive = season.reward[season.action == 4].mean() - season.reward[season.action == 0].mean()
+    assert naive > 250.0
+    assert visit is not None
+    assert visit.low <= 15.0 <= visit.high  # 40 in A, -10 in B, as many of each
+
+
 def test_what_such_accounts_never_got_is_not_chosen(tmp_path: Path) -> None:
     """Nobody in B was ever visited: a visit of B cannot be judged, so no policy promotes it."""
     many = cases_of(tmp_path, LogSettings(accounts=2_500))
