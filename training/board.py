@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.estimation import Interval
+from engine.estimation import Interval, effective_sample_size
 from engine.experiments import OUTSIDE
 from engine.lift import Units, power
 from engine.records import DAY_MICROS, Floats
@@ -134,9 +134,16 @@ def board_of(cases: Cases, evaluation: Evaluation, chosen: str, *, warnings: Seq
 
 
 def decisions_a_month(cases: Cases) -> float:
-    """How many decisions fell due in a month of the time that was learned from."""
+    """How many decisions fell due in a month of the time that was learned from.
+
+    k moments a fortnight apart stand for k fortnights, though from the first to the last it is one less: time
+    counts k / (k - 1) fold, with k the effective number of moments, so that many different ones count as they
+    are.
+    """
     days = float(np.ptp(cases.as_of)) / DAY_MICROS if len(cases) else 0.0
-    return len(cases) / max(days, MONTH_DAYS) * MONTH_DAYS
+    at_once = np.unique(cases.as_of, return_counts=True)[1].astype(np.float64)
+    moments = max(effective_sample_size(at_once), 2.0)
+    return len(cases) / max(days * moments / (moments - 1.0), MONTH_DAYS) * MONTH_DAYS
 
 
 def followers(cases: Cases) -> tuple[Followers, ...]:
@@ -176,9 +183,10 @@ def powers(cases: Cases) -> tuple[Power, ...]:
 
 
 def _newest(cases: Cases) -> Floats:
-    """What each account brought after its newest occasion."""
+    """What each account brought after its newest occasion of which all is known: what has come so far of a
+    later one is no horizon's worth."""
     order = np.argsort(cases.as_of, kind="stable")
-    last = {cases.account_ids[row]: row for row in order}
+    last = {cases.account_ids[row]: row for row in order[cases.matured[order]]}
     return cases.reward[np.array(sorted(last.values()), dtype=np.int64)]
 
 
