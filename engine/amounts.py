@@ -30,7 +30,8 @@ class Amounts:
     """The parts of one pair's priority; all in currency.
 
     Attributes:
-        general: What the treatment brings whatever the account, before cost.
+        general: What the treatment itself brings, before cost; with a forest over account and treatment half
+            of what both bring only together is in it, so it differs between accounts.
         drivers: Code of a driver -> what those features add; those that add nothing are not named.
         windows: Code of a driver -> the window in days of the feature that adds most of it.
         cost, fatigue: What they take away; 0 or negative.

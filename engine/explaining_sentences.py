@@ -91,21 +91,21 @@ EXPLAINING: dict[str, dict[str, str]] = {
         "fa": "دیگر داده‌های این مشتری، روی هم: {amount:money}.",
     },
     "expected_value_here": {
-        "en": "Expected to bring {caused:money} more than no contact, {general:money} of it "
-              "with any account; cost {cost:money}, risk of an opt-out {fatigue:money} ({evidence:cases}).",
-        "ar": "القيمة المتوقعة مقارنةً بعدم التواصل: {caused:money}، منها {general:money} مع أي عميل؛ "
+        "en": "Expected to bring {caused:money} more than no contact, {general:money} of it by "
+              "the contact itself; cost {cost:money}, risk of an opt-out {fatigue:money} ({evidence:cases}).",
+        "ar": "القيمة المتوقعة مقارنةً بعدم التواصل: {caused:money}، منها {general:money} بفضل التواصل نفسه؛ "
               "التكلفة: {cost:money}، مخاطر الانسحاب: {fatigue:money} ({evidence:cases}).",
-        "fa": "ارزش مورد انتظار نسبت به عدم تماس: {caused:money}، از آن {general:money} برای هر مشتری؛ "
+        "fa": "ارزش مورد انتظار نسبت به عدم تماس: {caused:money}، از آن {general:money} سهم خود تماس؛ "
               "هزینه: {cost:money}؛ خطر انصراف: {fatigue:money} ({evidence:cases}).",
     },
     "inherited_value": {
-        "en": "Expected to bring {caused:money} more than no contact, {general:money} of it "
-              "with any account; cost {cost:money}, risk of an opt-out {fatigue:money} "
+        "en": "Expected to bring {caused:money} more than no contact, {general:money} of it by "
+              "the contact itself; cost {cost:money}, risk of an opt-out {fatigue:money} "
               "(judged by similar messages: too few cases of its own yet).",
-        "ar": "القيمة المتوقعة مقارنةً بعدم التواصل: {caused:money}، منها {general:money} مع أي عميل؛ "
+        "ar": "القيمة المتوقعة مقارنةً بعدم التواصل: {caused:money}، منها {general:money} بفضل التواصل نفسه؛ "
               "التكلفة: {cost:money}، مخاطر الانسحاب: {fatigue:money} "
               "(قياسًا على رسائل مشابهة، لأن بيانات هذه الرسالة لا تكفي بعد).",
-        "fa": "ارزش مورد انتظار نسبت به عدم تماس: {caused:money}، از آن {general:money} برای هر مشتری؛ "
+        "fa": "ارزش مورد انتظار نسبت به عدم تماس: {caused:money}، از آن {general:money} سهم خود تماس؛ "
               "هزینه: {cost:money}؛ خطر انصراف: {fatigue:money} "
               "(بر پایهٔ پیام‌های مشابه، چون دادهٔ خود این پیام هنوز کافی نیست).",
     },

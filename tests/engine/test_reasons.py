@@ -136,6 +136,18 @@ def test_explaining_a_list_together_equals_explaining_it_alone() -> None:
                 assert why(result, row, int(place), RULES) == why(one, 0, int(place), RULES)
 
 
+def test_what_a_forest_gives_the_contact_itself_is_not_said_of_any_account() -> None:
+    """A forest shares with the treatment what it brings with some accounts only: the part differs from
+    account to account, so nobody may read that every account would bring it."""
+    result = decided(random_history(5), random_moments(5, 10), rules=RULES, scorer=rich("s_learner"))
+
+    worth = [reason for row in range(10) for place in result.ranking.places[row] if place > 0
+             for reason in why(result, row, int(place), RULES) if "general" in reason.facts]  # fmt: skip
+
+    assert len({round(float(reason.facts["general"]), 6) for reason in worth}) > 1
+    assert all("by the contact itself" in words(reason, Reader("en", NOW, None, RULES)) for reason in worth)
+
+
 def test_what_cannot_be_judged_counts_nothing_and_says_so() -> None:
     """A draw may place it first all the same: its reasons then add up to a priority of zero."""
     own = FixedScorer({"visit_safety": 300.0}, adds={"segment": 9.0}, never_given=("visit_safety",))
