@@ -63,9 +63,9 @@ def uplift_curve(expected: Floats, gain: Floats, *, points: int = POINTS) -> Upl
 def qini_terms(expected: Floats, gain: Floats) -> Terms:
     """Area between the uplift curve and the straight line of random order, per decision, in currency.
 
-    1/n sum of (1/2 - rank) x gain, rank in (0, 1) being the middle rank of the expected gain, highest first:
-    a rank-weighted average effect. 0 where all are expected to gain alike; at most half the gain of treating
-    the better half.
+    1/n sum of (1/2 - rank) x (gain - mean gain), rank in (0, 1) being the middle rank of the expected
+    gain, highest first: a rank-weighted average effect. 0 where all are expected to gain alike; at most
+    half the gain of treating the better half.
 
     Args:
         expected, gain: As for `uplift_curve`.
@@ -75,14 +75,15 @@ def qini_terms(expected: Floats, gain: Floats) -> Terms:
         Prioritization Rules via Rank-Weighted Average Treatment Effects.
     """
     n = _checked(expected, gain)
-    return Terms((0.5 - _middle_ranks(expected)) * gain, np.ones(n))
+    apart = gain - numerics.mean(gain)  # adds nothing to the sum, but to what resampling takes for noise
+    return Terms((0.5 - _middle_ranks(expected)) * apart, np.ones(n))
 
 
 def calibration_terms(expected: Floats, gain: Floats) -> Terms:
     """Slope of the gain that came over the gain that was expected, on the policy's own choices.
 
-    sum (e - mean e) gain / sum (e - mean e) e: 1 = differences are as large as expected, below 1 = they are
-    exaggerated, 0 = they mean nothing. NaN where all are expected to gain alike.
+    sum (e - mean e) (gain - mean gain) / sum (e - mean e)^2: 1 = differences are as large as expected, below
+    1 = they are exaggerated, 0 = they mean nothing. NaN where all are expected to gain alike.
 
     Args:
         expected, gain: As for `uplift_curve`, of the decisions that the policy would treat.
@@ -93,7 +94,7 @@ def calibration_terms(expected: Floats, gain: Floats) -> Terms:
     """
     _checked(expected, gain)
     apart = expected - numerics.mean(expected)
-    return Terms(apart * gain, apart * expected)
+    return Terms(apart * (gain - numerics.mean(gain)), apart * apart)
 
 
 def _checked(expected: Floats, gain: Floats) -> int:

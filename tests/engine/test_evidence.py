@@ -238,6 +238,21 @@ def test_exaggerated_expectations_have_a_slope_below_one() -> None:
     assert calibration_terms(expected, expected / 2 + 1.0).value == pytest.approx(0.5)
 
 
+def test_what_all_gain_alike_is_no_noise_of_slope_and_area() -> None:
+    """All gain 1,000 and differ as expected, within 1: resampling must not take the 1,000 for chance."""
+    generator = np.random.default_rng(0)
+    expected = generator.uniform(0.0, 10.0, 400)
+    gain = 1_000.0 + expected + generator.normal(0.0, 1.0, 400)
+    sure = Resamples.of(np.arange(400), seed=0)
+
+    slope, area = (sure.interval(terms(expected, gain)) for terms in (calibration_terms, qini_terms))
+
+    assert slope.standard_error == pytest.approx(1.0 / (20.0 * 2.89), rel=0.3)
+    assert slope.low < 1.0 < slope.high
+    assert area.low < 10.0 / 12.0 < area.high
+    assert area.half_width < 0.15
+
+
 def test_curves_need_a_gain_for_every_expectation() -> None:
     """One clear line."""
     with pytest.raises(EstimationError, match="Got 2 expected gains and 1 gains"):
