@@ -17,6 +17,10 @@ from engine.records import Bools
 from training.balance import Overlap
 from training.cases import Cases
 
+LEAST_DONE = 10
+"""Accounts with which it was done, and left alone, that a difference needs: resampling one or two shows next
+to nothing of how they differ."""
+
 
 @dataclass(frozen=True)
 class Suggested:
@@ -54,8 +58,8 @@ class Advice:
 
 
 def advice_of(cases: Cases, overlap: Sequence[Overlap], uncertainty: Uncertainty) -> tuple[Advice, ...]:
-    """Of treatments by people that were suggested and done; empty where no decisions were logged, because
-    what is known then is only what was done.
+    """Of treatments by people that were suggested, and done with enough accounts; empty where no decisions
+    were logged, because what is known then is only what was done.
 
     Args:
         cases: Held out.
@@ -66,12 +70,12 @@ def advice_of(cases: Cases, overlap: Sequence[Overlap], uncertainty: Uncertainty
         return ()
     system = {role.id for role in cases.playbook.roles if role.system}
     by_person = {t.id for t in cases.playbook.treatments if t.kind == "contact" and t.role not in system}
-    alone = _mean(cases, cases.action == 0)
-    found = []
+    found, alone, account = [], cases.action == 0, uncertainty.accounts.cluster
     for row in overlap:
         did = (cases.action == cases.treatments.index(row.treatment)) & (cases.followed == 1.0)
-        if row.treatment in by_person and did.any():
-            done = Done(int(did.sum()), uncertainty.difference(_mean(cases, did), alone))
+        enough = min(len(np.unique(account[rows])) for rows in (did, alone)) >= LEAST_DONE
+        if row.treatment in by_person and enough:
+            done = Done(int(did.sum()), uncertainty.difference(_mean(cases, did), _mean(cases, alone)))
             found.append(Advice(row.treatment, Suggested(row.cases, row.effect), done))
     return tuple(found)
 

@@ -56,6 +56,19 @@ def test_who_is_visited_because_he_buys_shows_as_a_difference_and_not_as_an_effe
     assert visit.done.difference.low < visit.done.difference.estimate < visit.done.difference.high
 
 
+@pytest.mark.parametrize(("accounts", "told"), [(9, 0), (10, 1)])
+def test_what_was_done_with_a_handful_is_not_told(cases: Cases, accounts: int, told: int) -> None:
+    """Resampling one account again and again gives its own figure, whatever the others would have brought."""
+    visits = np.flatnonzero((cases.action == 4) & rich_of(cases))
+    first = list(dict.fromkeys(cases.account_ids[row] for row in visits))[:accounts]
+    theirs = np.isin(np.array(cases.account_ids, dtype=object), np.array(first, dtype=object))
+    followed = np.where(theirs, cases.followed, 0.0)
+
+    found = advice_of(replace(cases, followed=followed), overlap_of(cases), uncertainty_of(cases, seed=1))
+
+    assert len(found) == told
+
+
 def test_where_only_deeds_are_known_nothing_is_said_of_suggesting(cases: Cases) -> None:
     """Landmarks are made of what was done: there is no suggestion to speak of."""
     landmarks = replace(cases, basis="landmarks")
