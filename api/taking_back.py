@@ -56,6 +56,8 @@ def take_back(service: Service, subject: str, user: User) -> Act:
 def _mine(act: Act | None, user: User, playbook: Playbook, now: int) -> Act:
     if act is None:
         raise ConflictError("There is nothing to take back.")
+    if not playbook.undo_seconds:
+        raise ConflictError("What was done cannot be taken back: the playbook's undo_seconds is 0.")
     if act.user_id != user.user_id:
         raise ConflictError(f"{act.user_id} did this; only she can take it back.")
     if (gone := _gone_out(act, playbook, now)) is not None:

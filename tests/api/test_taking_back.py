@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import data.playbooks
 from tests.api.company import Company, served, tables_of
 
 NO_VISITS = {"channel": "visit", "purpose": "marketing", "status": "opt_out"}
@@ -137,6 +138,20 @@ def test_what_is_too_late_or_somebody_elses_stays(company: Company) -> None:
 
     assert "120 seconds" in undo(company, visit, 409)["detail"]
     assert "am did this" in undo(company, visit, 409, user_id="rs")["detail"]
+
+
+def test_where_the_playbook_allows_no_undo_that_is_what_is_said(tmp_path: Path) -> None:
+    """Not "for 0 seconds; that is over"."""
+    text = (Path(data.playbooks.__file__).parent / "pharma.toml").read_text(encoding="utf-8")
+    (tmp_path / "own.toml").write_text(f"undo_seconds = 0\n{text}", encoding="utf-8")
+    with served(tmp_path, tables_of(["a1"]), playbook=str(tmp_path / "own.toml")) as company:
+        visit = visit_for(company, "a1")
+        answered = company.answers(visit, "accept")
+
+        refused = undo(company, visit, 409)["detail"]
+
+    assert answered["undo_until"] is None
+    assert refused == "What was done cannot be taken back: the playbook's undo_seconds is 0."
 
 
 def test_after_a_colleague_has_acted_nothing_goes_back(company: Company) -> None:
