@@ -8,6 +8,7 @@ what each person's own decisions show is turned round in every way instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -32,8 +33,8 @@ class WildBootstrap:
 
     An estimate total(a) / total(b) has the cluster sums s_g = (sum of a - estimate x b in g) / total(b) and
     the standard error root of G / (G - 1) x sum of s_g^2. Each draw multiplies the sums by Webb's six-point
-    weights and forms its own t; the interval is the estimate plus and minus the 95th percentile of |t| times
-    the standard error.
+    weights and forms its own t: the estimate moves by what they add up to, and each sum less by its share of
+    total(b). The interval is the estimate plus and minus the 95th percentile of |t| times the standard error.
 
     Attributes:
         weights: Mean 0 and variance 1; shape (B, G).
@@ -64,25 +65,32 @@ class WildBootstrap:
 
     def interval(self, terms: Terms, *, level: float = 0.95) -> Interval:
         """Symmetric interval of an estimate."""
-        return self._symmetric(terms.value, self._sums(terms), level)
+        return self._symmetric(terms.value, [self._sums(terms)], level)
 
     def difference(self, terms: Terms, reference: Terms, *, level: float = 0.95) -> Interval:
         """Symmetric interval of (estimate - reference)."""
-        sums = self._sums(terms) - self._sums(reference)
-        return self._symmetric(terms.value - reference.value, sums, level)
+        (ours, share), (theirs, their_share) = self._sums(terms), self._sums(reference)
+        return self._symmetric(terms.value - reference.value, [(ours, share), (-theirs, their_share)], level)
 
-    def _sums(self, terms: Terms) -> Floats:
-        influence = (terms.numerator - terms.value * terms.denominator) / numerics.total(terms.denominator)
-        return _by_cluster(influence, self.cluster, self.clusters)
+    def _sums(self, terms: Terms) -> tuple[Floats, Floats]:
+        """Cluster sums of what moves an estimate, and shares of its denominator; shapes (G,)."""
+        below = numerics.total(terms.denominator)
+        influence = (terms.numerator - terms.value * terms.denominator) / below
+        found, shares = (
+            _by_cluster(each, self.cluster, self.clusters) for each in (influence, terms.denominator / below)
+        )
+        return found, shares
 
-    def _symmetric(self, estimate: float, sums: Floats, level: float) -> Interval:
+    def _symmetric(self, estimate: float, parts: Sequence[tuple[Floats, Floats]], level: float) -> Interval:
+        sums = parts[0][0] if len(parts) == 1 else parts[0][0] + parts[1][0]
         error = _standard_error(sums)
-        sizes = _by_cluster(np.ones(len(self.cluster)), self.cluster, self.clusters) / len(self.cluster)
         found = np.empty(len(self.weights))
         for b, weights in enumerate(self.weights):
-            drawn = weights * sums
-            moved = numerics.total(drawn)
-            spread = _standard_error(drawn - moved * sizes)
+            drawn, moved = weights * sums, 0.0
+            for own, shares in parts:
+                apart = numerics.total(weights * own)
+                drawn, moved = drawn - apart * shares, moved + apart
+            spread = _standard_error(drawn)
             found[b] = abs(moved) / spread if spread > 0.0 else 0.0
         ordered = np.sort(found)
         reach = error * float(ordered[min(int(level * len(ordered)), len(ordered) - 1)])
