@@ -120,8 +120,16 @@ def _check_rejects(came: Arriving, max_rejected: float, rejects: Path | None) ->
         if bad > max_rejected * rows:
             raise TooManyRejectsError(
                 f"{bad:,} of {rows:,} rows of {name} were rejected, more than {max_rejected:.1%}; "
-                f"nothing was loaded. {rejects}/{name}.csv says which and why."
+                f"nothing was loaded. {_most_often(came.rejects()[name])} {rejects}/{name}.csv says "
+                "which and why."
             )
+
+
+def _most_often(rejected: pl.DataFrame) -> str:
+    """The commonest fault of a table; of equally common ones the first in the files."""
+    counted = rejected.group_by("column", "reason", maintain_order=True).len()
+    column, reason, rows = counted.row(counted["len"].arg_max() or 0)
+    return f"Most often ({rows:,}): {column} {reason}."
 
 
 def _personal(came: Arriving) -> Iterator[tuple[str, pl.DataFrame]]:

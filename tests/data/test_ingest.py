@@ -295,7 +295,8 @@ def test_too_many_rejects_stop_the_load_and_leave_everything_as_it_was(home: Hom
     message = str(raised.value)
     assert message.startswith("1 of 1 rows of touchpoints were rejected, more than 1.0%; nothing was loaded.")
     assert "\n" not in message
-    file = Path(message.split("loaded. ")[1].removesuffix(" says which and why."))
+    assert "Most often (1): status is required and empty. " in message
+    file = Path(message.split("empty. ")[1].removesuffix(" says which and why."))
     assert pl.read_csv(file)["reason"].to_list() == ["is required and empty"]
     assert raised.value.exit_code == 3
     assert state(home) == before
