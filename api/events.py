@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from data.ledger.types import TailRow
 from data.times import parse_time, to_iso
-from engine.contract import TABLES, Column, Kind
+from engine.contract import LARGEST_NUMBER, TABLES, Column, Kind
 from engine.playbook import Playbook
 from engine.records import EngineError
 
@@ -83,7 +82,7 @@ def _value(event_id: str, column: Column, value: Any) -> Any:
     try:
         typed = _CHECKS[column.kind](value)
     except (ValueError, TypeError) as error:
-        detail = f" {error}" if column.kind is Kind.TIME else ""
+        detail = f" {error}" if str(error) and column.kind in (Kind.TIME, Kind.NUMBER) else ""
         raise EventError(
             f"Event {event_id!r}: {column.name} must be {column.kind}, got {value!r}.{detail}"
         ) from None
@@ -99,8 +98,10 @@ def _text(value: Any) -> str:
 
 
 def _number(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError
+    if not abs(value) <= LARGEST_NUMBER:
+        raise ValueError(f"It lies within {LARGEST_NUMBER:g} either way.")
     return float(value)
 
 

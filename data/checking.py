@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from data.reading import FILE, LINE, PLACE, REJECT_SCHEMA
-from engine.contract import TIME, WEEKDAYS, Column, Kind
+from engine.contract import LARGEST_NUMBER, TIME, WEEKDAYS, Column, Kind
 
 _ZONE = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)"
 _CLOCK = r"^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?"
@@ -24,6 +24,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 _FIRST_YEAR = 1970
 _PLACEHOLDER = pl.lit("lies before 1970; leave it empty if it is not known")
 """Systems write 1900-01-01 for "unknown"; believed, the history would begin there."""
+_TOO_LARGE = f"is beyond {LARGEST_NUMBER:g} either way"
 _HIDDEN = "(personal, not shown)"
 
 
@@ -193,7 +194,7 @@ def _whole(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
     whole = number.value.cast(pl.Int64(), strict=False)
     differs = whole.is_null() | (whole.cast(pl.Float64()) != number.value)
     fraction = pl.when(number.value.is_not_null() & differs).then(pl.lit("is not a whole number"))
-    return _Parsed(whole, pl.coalesce(number.fault, fraction))
+    return _Parsed(whole, pl.coalesce(fraction, number.fault))
 
 
 def _number(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
@@ -204,6 +205,8 @@ def _number(name: str, text: pl.Expr, dtype: pl.DataType) -> _Parsed:
         .then(pl.lit("is not a number"))
         .when(~value.is_finite())
         .then(pl.lit("is not a finite number"))
+        .when(value.abs() > LARGEST_NUMBER)
+        .then(pl.lit(_TOO_LARGE))
     )
     return _Parsed(value, fault)
 

@@ -154,6 +154,9 @@ RESPONSES: tuple[str, ...] = (
 POSITIVE_RESPONSES: frozenset[str] = frozenset({"clicked", "replied", "attended", "accepted"})
 OPT_OUT_RESPONSES: frozenset[str] = frozenset({"unsubscribed", "complained"})
 
+LARGEST_NUMBER = 1e15
+"""No amount, count or measure is larger either way; sums of squares of what is do not overflow."""
+
 WEEKDAYS: tuple[str, ...] = (
     "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
 )  # fmt: skip

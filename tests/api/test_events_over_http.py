@@ -12,6 +12,7 @@ READING = {"direction": "inbound", "channel": "website", "topic": "side_effects"
 
 
 BAD_OUTCOME = {"kind": "prescription", "value": "9"}
+HUGE_OUTCOME = {"kind": "prescription", "value": 10**300}
 
 
 def event(
@@ -111,6 +112,7 @@ def test_one_bad_event_keeps_the_whole_list_out(company: Company) -> None:
         (event(table="touchpoint"), "did you mean 'touchpoints'"),
         (event(table="accounts"), "unknown table 'accounts'"),
         ({"event_id": "o", "table": "outcomes", "account_id": "a1", "row": BAD_OUTCOME}, "must be number"),
+        ({"event_id": "o", "table": "outcomes", "account_id": "a1", "row": HUGE_OUTCOME}, "within 1e+15"),
     ],
 )  # fmt: skip
 def test_what_is_not_of_the_contract_is_said_in_one_line(company: Company, body: Any, said: str) -> None:

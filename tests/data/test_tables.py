@@ -138,6 +138,7 @@ def test_a_time_without_zone_is_rejected_and_the_reason_says_what_to_do(tmp_path
         ("outcomes", outcome(value="12,5"), "value", "is not a number"),
         ("outcomes", outcome(value="inf"), "value", "is not a finite number"),
         ("outcomes", outcome(value="nan"), "value", "is not a finite number"),
+        ("outcomes", outcome(value="-1e300"), "value", "is beyond 1e+15 either way"),
         ("decisions", decision(probability="0"), "probability", "is not above 0 and at most 1"),
         ("decisions", decision(probability="1.01"), "probability", "is not above 0 and at most 1"),
         ("decisions", decision(place="1.5"), "place", "is not a whole number"),
