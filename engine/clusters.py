@@ -213,6 +213,12 @@ class Uncertainty:
         """Whether an interval by person exists, or none is needed."""
         return enough(self.served_by)
 
+    def enough_for(self, rows: Bools) -> bool:
+        """The same of those who serve some of the decisions; shape (n,)."""
+        if self.person is None:
+            return True
+        return enough(len(persons_among(self.accounts.cluster[rows], self.person[rows])))
+
     def interval(self, terms: Terms) -> Interval:
         """The wider of the two 95 % intervals of an estimate."""
         own = self.accounts.interval(terms)

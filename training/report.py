@@ -15,7 +15,7 @@ import polars as pl
 
 from data.history import Snapshot
 from data.ingest import BEGINNING
-from engine.clusters import FEWEST_CLUSTERS, enough
+from engine.clusters import FEWEST_CLUSTERS, Uncertainty, enough
 from engine.estimation import Interval
 from engine.records import DAY_MICROS, NO_CONTACT, Floats
 from engine.sensitivity import LARGEST
@@ -92,6 +92,7 @@ def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
     }
     advice = advice_of(findings.judged.cases, findings.judged.overlap, sure)
     context = _context(findings, drawn) | {"board": board, "segments": effects, "advice": advice}
+    context["enough_persons"] = _enough_persons(findings.judged, sure)
     documents = {name: _render(name, context).encode() for name in ("report.html", "board.html", "card.md")}
     figures = metrics_of(findings.judged, findings.by_time, findings.selection, board)
     kept = {f"{name}.png": content for name, content in drawn.items()} | tables_of(context)
@@ -271,7 +272,6 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "unseen": unseen_sentence(findings.judged.assignment),
         "observational": "" if findings.judged.assignment.logged else OBSERVATIONAL,
         "chosen": findings.judged.evaluation.of(findings.selection.chosen),
-        "enough_persons": enough(findings.judged.evaluation.persons),
         "gains": findings.judged.gains[findings.selection.chosen],
         "cases": len(findings.cases),
         "accounts": len(set(findings.cases.account_ids)),
@@ -284,6 +284,16 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "notes": notes(findings),
         "leaks": findings.leaks,
         "ranking": findings.ranking,
+    }
+
+
+def _enough_persons(judged: Judged, sure: Uncertainty) -> dict[str, bool]:
+    """Treatment -> whether those whose accounts were given it are enough for an interval by person: what one
+    of twelve persons did alone shows nothing of how the others would do it."""
+    index = {treatment: place for place, treatment in enumerate(judged.cases.treatments)}
+    return {
+        row.treatment: sure.enough_persons and sure.enough_for(judged.cases.action == index[row.treatment])
+        for row in judged.overlap
     }
 
 

@@ -35,8 +35,9 @@ class SegmentEffect:
         accounts: In this category, among those that could have had the treatment or no contact.
         own: Mean and standard error of this category alone.
         shrunk: The same drawn towards the treatment's mean, with its 95 % interval.
-        enough_persons: Whether those who serve this category are enough for an interval by person, or none is
-            needed. Else nothing can be told from chance: intervals by account are too narrow.
+        enough_persons: Whether those who serve this category, and those of it who were given the treatment,
+            are enough for an interval by person, or none is needed. Else nothing can be told from chance:
+            intervals by account are too narrow.
     """
 
     treatment: str
@@ -95,7 +96,8 @@ def _of_treatment(cases: Cases, terms: Terms, index: int, uncertainty: Uncertain
             found.append(
                 SegmentEffect(
                     cases.treatments[index], attribute.name, levels[place], sizes[place],
-                    (alone.estimate, alone.standard_error), drawn, each.enough_persons,
+                    (alone.estimate, alone.standard_error), drawn,
+                    each.enough_persons and uncertainty.enough_for(rows[place] & arms[1]),
                 )
             )  # fmt: skip
     return found

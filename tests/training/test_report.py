@@ -238,6 +238,27 @@ def test_with_four_persons_no_interval_by_person_is_claimed(findings: report.Fin
     assert page.count("<td>too few persons</td>") >= 6
 
 
+def test_what_five_of_twelve_persons_did_is_not_called_more_than_chance(findings: report.Findings) -> None:
+    """Seven others stand in the log, and how they would visit nobody has seen."""
+    judged, cases = findings.judged, findings.judged.cases
+    number = np.array([int(account[1:]) // 2 % 12 for account in cases.account_ids])
+    person = np.array([f"u{each}" for each in number], dtype=object)
+    action = np.where((cases.action == 4) & (number > 4), 1, cases.action)
+
+    pages = []
+    for done in (cases.action, action):
+        told = replace(
+            judged, cases=replace(cases, person=person, action=done),
+            evaluation=replace(judged.evaluation, persons=12),
+        )  # fmt: skip
+        documents, _ = report.files_of(replace(findings, judged=told))
+        pages.append(documents["report.html"].decode().partition("Where the log can judge")[2])
+
+    by_all, by_five = (page.partition("visit_<wbr>news</td>")[2].partition("</tr>")[0] for page in pages)
+    assert "<td>more</td>" in by_all
+    assert "<td>too few persons</td>" in by_five
+
+
 @pytest.mark.parametrize(
     ("persons", "said"),
     [(None, "by account"), (12, "by account or person, the wider one"), (4, "by account only, and so too")],

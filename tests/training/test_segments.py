@@ -94,6 +94,19 @@ def test_a_category_that_one_of_many_persons_serves_tells_nothing_of_chance(tmp_
     assert {each.level: each.enough_persons for each in told} == {"A": True, "B": False}
 
 
+def test_what_five_persons_did_in_a_category_tells_nothing_of_chance(tmp_path: Path) -> None:
+    """Twelve persons serve both segments; in B only five of them visit."""
+    found = judged(tmp_path, persons=12)
+    segment = found.cases.features.account[:, found.cases.features.set.account.index("segment")]
+    others = ~np.isin(found.cases.person, [f"u{number}" for number in range(5)])
+    action = np.where((found.cases.action == 4) & (segment == 1.0) & others, 1, found.cases.action)
+
+    told = effects_of(replace(found, cases=replace(found.cases, action=action)))
+
+    visits = {each.level: each.enough_persons for each in told if each.treatment == "visit_news"}
+    assert visits == {"A": True, "B": False}
+
+
 def test_intervals_of_segments_know_how_few_persons_there_are(tmp_path: Path) -> None:
     """Seven persons whose visits differ: drawn wholly to the mean, a segment is as unsure as the mean."""
     found = judged(tmp_path, persons=7, personal=False)
