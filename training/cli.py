@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from data.home import Home
     from data.ledger.ledger import Ledger
+    from data.unknown_names import UnknownName
     from training.evaluate import Evaluation
     from training.leaks import Leak
     from training.run import Outcome
@@ -56,17 +57,19 @@ def train(  # noqa: PLR0917 - typer names them all
     from data.playbook_versions import keep_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
     from data.playbooks import read_playbook  # noqa: PLC0415
     from data.settings import Settings  # noqa: PLC0415
+    from data.unknown_names import unknown_names  # noqa: PLC0415
     from training import run  # noqa: PLC0415
 
     settings = Settings(home=home, models=models, playbook=playbook)
     chosen = read_playbook(settings.playbook)
+    strange = unknown_names(run.loaded(settings.as_home()), chosen)
     wanted = run.Settings(made_at=now_micros(), at=_micros(as_of), seed=seed, promote=promote)
     spark = spark_options(engine, master, exchange, packed)
     with reporting() as report:
         outcome = run.train(settings.as_home(), chosen, wanted, spark=spark, progress=report)
     with _Ledger(settings.as_home()) as ledger:
         keep_playbook(ledger, settings.playbook, chosen, now=now_micros())
-    _print_outcome(outcome, chosen.currency)
+    _print_outcome(outcome, chosen.currency, strange)
 
 
 def cases(  # noqa: PLR0917 - typer names them all
@@ -83,6 +86,7 @@ def cases(  # noqa: PLR0917 - typer names them all
     from data.playbooks import read_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
     from data.settings import Settings  # noqa: PLC0415
     from data.spark import connected  # noqa: PLC0415
+    from data.unknown_names import unknown_names  # noqa: PLC0415
     from training.case_file import check_out, write_cases  # noqa: PLC0415
     from training.cases import build_cases  # noqa: PLC0415
     from training.run import leaks_of, loaded  # noqa: PLC0415
@@ -93,12 +97,14 @@ def cases(  # noqa: PLR0917 - typer names them all
     spark = spark_options(engine, master, exchange, packed)
     with reporting() as report, connected(spark, settings.as_home().root / "spark") as session:
         snapshot = loaded(settings.as_home())
+        strange = unknown_names(snapshot, chosen)
         built = build_cases(snapshot, chosen, at=at, spark=session, progress=report)
     write_cases(built, out)
     typer.echo(
         f"{len(built):,} cases ({int(built.matured.sum()):,} mature) from {built.basis} written to {out}."
     )
     _print_left_out(built.left_out)
+    _print_strange(strange)
     _print_leaks(leaks_of(built.take(built.matured), snapshot, at))
 
 
@@ -193,13 +199,14 @@ def _micros(text: str | None) -> int | None:
         raise BadTimeError(str(error)) from None
 
 
-def _print_outcome(outcome: Outcome, currency: str) -> None:
+def _print_outcome(outcome: Outcome, currency: str, strange: Sequence[UnknownName]) -> None:
     from training.evaluate import claim  # noqa: PLC0415
 
     _print_evaluation(outcome.evaluation, outcome.selection.chosen, currency)
     if outcome.by_time is not None:
         _print_evaluation(outcome.by_time, outcome.selection.chosen, currency)
     _print_left_out(outcome.cases.left_out)
+    _print_strange(strange)
     typer.echo(f"{outcome.selection.sentence} {claim(outcome.evaluation, outcome.selection.chosen)}")
     typer.echo(f"Release {outcome.release.id} ({outcome.selection.chosen}).")
     for check in outcome.gate.failed:
@@ -242,6 +249,11 @@ def _print_left_out(left_out: object) -> None:
         typer.echo(
             "Left out: " + "; ".join(f"{count:,} {reason}" for reason, count in left_out.items()) + "."
         )
+
+
+def _print_strange(strange: Sequence[UnknownName]) -> None:
+    for name in strange:
+        typer.echo(f"Warning: {name.sentence}")
 
 
 def _print_leaks(leaks: Sequence[Leak]) -> None:

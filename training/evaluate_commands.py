@@ -141,10 +141,14 @@ def policy_lines(found: OtherPolicy, currency: str) -> list[str]:
 def _matured(home: Path | None, playbook: str | None) -> Cases:
     from data.playbooks import read_playbook  # noqa: PLC0415
     from data.settings import Settings  # noqa: PLC0415
+    from data.unknown_names import unknown_names  # noqa: PLC0415
     from training.cases import build_cases  # noqa: PLC0415
     from training.run import loaded  # noqa: PLC0415
 
     settings = Settings(home=home, playbook=playbook)
+    snapshot, chosen = loaded(settings.as_home()), read_playbook(settings.playbook)
+    for strange in unknown_names(snapshot, chosen):
+        typer.echo(f"Warning: {strange.sentence}", err=True)
     with reporting() as report:
-        built = build_cases(loaded(settings.as_home()), read_playbook(settings.playbook), progress=report)
+        built = build_cases(snapshot, chosen, progress=report)
     return built.take(built.matured)

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from data.artifacts import list_releases, write_release
 from data.home import DataError, Home
 from data.ledger.ledger import Ledger
+from data.unknown_names import NoOutcomeValuedError
 from tests.training.builders import LogSettings, stored, tables
 from training.cli import register
 from training.errors import BadTimeError, NoHistoryError, OutputError, TooFewCasesError, TrainingError
@@ -88,6 +89,44 @@ def test_a_history_without_any_outcome_says_what_to_load(home: Home) -> None:
     assert error.startswith("No outcome is known at all")
     assert "load the table outcomes" in error
     assert "horizon" not in error
+
+
+def test_outcomes_of_kinds_without_a_worth_stop_training(home: Home) -> None:
+    """Worth nothing, they would say that no contact pays, and a release of that would be put in use."""
+    rows = tables(LogSettings(accounts=30))
+    strange = rows["outcomes"].with_columns(pl.lit("prescripton").alias("kind"))
+    stored(home.root, rows | {"outcomes": strange})
+    Ledger.create(home.ledger_url).close()
+
+    for command in (("train",), ("cases", "--out", str(home.root / "c.csv")), ("evaluate", "effects")):
+        error = failure(nextbest(*command), NoOutcomeValuedError)
+        assert error.startswith(
+            f"All {strange.height:,} outcomes are of kinds to which the playbook gives no worth"
+        )
+        assert "('prescripton')" in error
+        assert "it has 'prescription'" in error
+    assert not (home.root / "c.csv").exists()
+
+
+def test_names_that_the_playbook_does_not_have_are_told_with_what_is_near(home: Home, tmp_path: Path) -> None:
+    """A slip of the pen in one export; a load knows no playbook and could not say so."""
+    rows = tables(LogSettings(accounts=30))
+    some = pl.arange(pl.len()) < 5
+    kind = pl.when(some).then(pl.lit("prescripton")).otherwise("kind").alias("kind")
+    channel = pl.when(some).then(pl.lit("vist")).otherwise("channel").alias("channel")
+    changed = {"outcomes": rows["outcomes"].with_columns(kind),
+               "touchpoints": rows["touchpoints"].with_columns(channel)}  # fmt: skip
+    stored(home.root, rows | changed)
+
+    result = nextbest("cases", "--out", str(tmp_path / "cases.csv"))
+
+    assert result.exit_code == 0, result.exception
+    assert (
+        "Warning: The playbook has no kind 'prescripton', which 5 outcomes have: they are worth nothing. "
+        "Did you mean 'prescription'?"
+    ) in result.output
+    assert "no channel 'vist', which 5 touchpoints have" in result.output
+    assert "Did you mean 'visit'?" in result.output
 
 
 def test_a_time_without_zone_is_refused(home: Home) -> None:
