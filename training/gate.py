@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from data.artifacts import Release
+from engine.clusters import Uncertainty
 from engine.estimation import Interval, Terms, doubly_robust_terms
 from engine.records import DAY_MICROS, Bools, EngineError, Floats
 from training.alike import drift, fairness
@@ -22,6 +23,10 @@ from training.select import choosable, greedy, logged_of, net_model
 
 LEAST_FRESH, LEAST_FRESH_ACCOUNTS = 500, 50
 """Cases and accounts, not seen by the release in use, that a comparison with it needs."""
+
+LEAST_DIFFERENT = 10
+"""Accounts that were given what either policy would do where the two differ: with fewer resampling shows
+next to nothing of the difference."""
 
 
 def evidence(candidate: Candidate) -> Check:
@@ -67,10 +72,27 @@ def difference(candidate: Candidate) -> Check:
     logged = logged_of(cases, judged.assignment.take(~seen))
     new_terms = doubly_robust_terms(logged, new, model)
     old_terms = doubly_robust_terms(logged, old, model)
-    gap = uncertainty_of(cases, seed=candidate.seed).difference(new_terms, old_terms)
+    sure = uncertainty_of(cases, seed=candidate.seed)
+    gap, doubt = sure.difference(new_terms, old_terms), _too_narrow(sure, cases, new, old)
     least = -cases.playbook.gate.tolerance * abs(old_terms.value)
-    sentence = f"Against {who}: {_money(gap)}; the lower bound may be {least:,.2f}."
-    return Check("difference", bool(gap.low >= least), sentence, _figures(gap) | {"least": least})
+    sentence = f"Against {who}: {_money(gap)}; the lower bound may be {least:,.2f}.{doubt}"
+    figures = _figures(gap) | {"least": least}
+    return Check("difference", bool(gap.low >= least), sentence, figures, warning=bool(doubt))
+
+
+def _too_narrow(sure: Uncertainty, cases: Cases, new: Floats, old: Floats) -> str:
+    """Why the interval of a difference may be narrower than what is known of it; "" = nothing says so."""
+    chosen = np.arange(len(cases)), cases.action
+    seen = (new != old).any(axis=1) & (new[chosen] + old[chosen] > 0.0)
+    accounts = len(np.unique(sure.accounts.cluster[seen]))
+    if accounts < LEAST_DIFFERENT:
+        return (
+            f" Only {accounts} accounts were given what either would do where they differ: the interval is "
+            "mostly the model's guess."
+        )
+    if not sure.enough_persons:
+        return " Few persons carry out: the interval is by account only, and too narrow."
+    return ""
 
 
 def _stands_for_itself(candidate: Candidate, in_use: Release) -> bool:

@@ -87,6 +87,27 @@ def test_twelve_persons_whose_visits_differ_make_the_difference_less_certain(
     assert wide > 1.5 * narrow
 
 
+def test_a_difference_that_hardly_any_account_shows_is_to_be_looked_at(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """Where they differ nobody was given what either would do: a narrow interval of the model's guesses."""
+    cases, fitted, judged = learned
+    in_use = unseen(released(fitted["best_fixed"], cases, "best_fixed"))
+    differ = (judged.targets[CHOSEN] != judged.targets["best_fixed"]).any(axis=1)
+    alone = replace(judged, cases=replace(judged.cases, action=np.where(differ, 0, judged.cases.action)))
+    few = np.array([f"u{int(account[1:]) // 2 % 4}" for account in judged.cases.account_ids], dtype=object)
+
+    usual = check(judged, "difference", in_use=in_use)
+    guessed = check(alone, "difference", in_use=in_use)
+    by_four = check(replace(judged, cases=replace(judged.cases, person=few)), "difference", in_use=in_use)
+
+    assert not usual.warning
+    assert guessed.warning
+    assert "mostly the model's guess" in guessed.sentence
+    assert by_four.warning
+    assert "by account only, and too narrow" in by_four.sentence
+
+
 def test_the_release_in_use_chooses_on_new_cases_among_what_can_be_judged(
     learned: tuple[Cases, dict[str, Fitted], Judged],
 ) -> None:
