@@ -58,7 +58,9 @@ class Beside:
                 "  They differ because of whom it was given: before the decision those given it were apart "
                 f"from those left alone, in standard deviations, by {apart}."
             )
-        if self.strength is not None and self.strength <= 1.0:
+        if row.effect.high < 0.0:
+            said.append("  Given to all who could have it, it loses: the whole interval is below 0.")
+        elif self.strength is not None and self.strength <= 1.0:
             said.append("  Given to all who could have it, no more than chance explains is gained.")
         elif self.strength is not None:
             factor = "more than 10" if self.strength >= LARGEST else f"{self.strength:.2f}"

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from engine.estimation import Interval
 from tests.training.builders import QUICK, LogSettings, cases_of
 from tests.training.test_behaviour import segment_a, targeted
 from training.cases import Cases
@@ -76,6 +77,17 @@ def test_what_a_visit_costs_does_not_change_what_would_explain_its_effect(
 
     assert visit.row.effect == found["visit_news"].row.effect
     assert visit.strength == pytest.approx(found["visit_news"].strength, rel=1e-6)
+
+
+def test_what_harms_is_said_to_lose_and_not_to_gain_no_more_than_chance(found: dict[str, Beside]) -> None:
+    """Whoever reads that nothing is gained for certain may go on with what drives accounts away."""
+    harm = Interval(-9.5, -11.6, -7.7, 1.0, 0.95)
+    row = replace(found["visit_news"].row, effect=harm)
+
+    for strength in (1.0, None):
+        said = "\n".join(Beside(row, strength).lines())
+        assert "it loses: the whole interval is below 0." in said
+        assert "chance" not in said
 
 
 def test_with_logged_probabilities_nothing_unseen_can_explain_it(logged: Cases) -> None:
