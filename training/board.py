@@ -29,6 +29,13 @@ MONTH_DAYS = 30.4375
 SHARES = (0.05, 0.1, 0.2, 0.5)
 """Of accounts in a control group that the next test is reckoned for."""
 
+BETWEEN = (
+    "No decisions were logged, so moments were laid over the contacts, 14 days apart and after each enquiry. "
+    "Money and costs are of the first contact within a week after each: what else was done is in neither, so "
+    "all contacts together cost more than this."
+)
+"""Of landmarks, whose contacts are not all that were made."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -98,12 +105,20 @@ class Power:
 
 @dataclass(frozen=True)
 class Board:
-    """Everything on the page. `followers` is None where nothing was suggested: only deeds are known."""
+    """Everything on the page.
+
+    Attributes:
+        counted: What the figures are sums over, in words.
+        costs_note: What the costs leave out; empty = nothing.
+        followers: None where nothing was suggested: only deeds are known.
+    """
 
     verdict: str
+    counted: str
     decisions_a_month: float
     money: tuple[Line, ...]
     costs: tuple[Cost, ...]
+    costs_note: str
     followers: tuple[Followers, ...] | None
     unproven: tuple[str, ...]
     power: tuple[Power, ...]
@@ -123,9 +138,11 @@ def board_of(cases: Cases, evaluation: Evaluation, chosen: str, *, warnings: Seq
     reached = powers(cases)
     return Board(
         _verdict(evaluation, chosen, monthly, cases.playbook.currency),
+        "past decisions" if cases.basis == "decisions" else "past moments",
         monthly,
         _money(evaluation, chosen, monthly),
         _costs(cases, evaluation.of(AS_LOGGED), value, monthly),
+        "" if cases.basis == "decisions" else BETWEEN,
         followers(cases) if cases.basis == "decisions" else None,
         (*_unproven(cases, evaluation, chosen), *warnings),
         reached,

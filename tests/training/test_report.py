@@ -292,3 +292,14 @@ def test_the_board_has_no_part_on_advice_that_nobody_gave(findings: report.Findi
     pages = [report.files_of(each)[0]["board.html"].decode() for each in (findings, landmarks)]
 
     assert ["Who followed the advice" in page for page in pages] == [True, False]
+
+
+def test_the_board_says_what_figures_of_laid_moments_leave_out(findings: report.Findings) -> None:
+    """Moments 14 days apart do not hold all contacts: "what was done" would be read as all that was spent."""
+    landmarks = replace(findings, cases=replace(findings.cases, basis="landmarks"))
+
+    pages = [report.files_of(each)[0]["board.html"].decode() for each in (findings, landmarks)]
+
+    assert ["past decisions of" in page for page in pages] == [True, False]
+    assert ["past moments of" in page for page in pages] == [False, True]
+    assert ["all contacts together cost more than this" in page for page in pages] == [False, True]
