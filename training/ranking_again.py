@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.records import DAY_MICROS, Bools, Floats, Ints, Micros
+from engine.records import Bools, Floats, Ints
 from training.boosting import Boosting, grow
 from training.cases import Cases
 from training.evaluate import time_split
-from training.ranking import LEAST_OF_EACH, Ranking, came_of, judged, log_odds
+from training.ranking import LEAST_OF_EACH, Ranking, came_of, judged, log_odds, over
 
 BLOCKS = 10
 """Parts of the later cases, each foretold by a model of its own."""
@@ -80,7 +80,7 @@ class _Foretold:
 
     def known_before(self, block: Ints) -> Ints:
         """Cases whose outcomes were all known when the block began, the newest ones, in time."""
-        return _in_time(self.cases, self._over(self.cases.as_of[block].min()))[-LEARNED_FROM:]
+        return _in_time(self.cases, over(self.cases, self.cases.as_of[block].min()))[-LEARNED_FROM:]
 
     def foretell(self, block: Ints) -> bool:
         """By a forest of what was known before; False = that was too little."""
@@ -98,18 +98,12 @@ class _Foretold:
     def bent(self, block: Ints, earlier: Sequence[Ints]) -> Floats:
         """Probabilities of a block, bent by what came of the blocks before it; shape (len(block),)."""
         seen = np.concatenate(earlier)
-        seen = seen[self._over(self.cases.as_of[block].min())[seen]]
+        seen = seen[over(self.cases, self.cases.as_of[block].min())[seen]]
         shift, slope = 0.0, 1.0
         if min(self.came[seen].sum(), (~self.came[seen]).sum()) >= LEAST_TO_BEND:
             shift, slope = bend(self.odds[seen], self.came[seen])
         likely: Floats = 1.0 / (1.0 + np.exp(-(shift + slope * self.odds[block])))
         return likely
-
-    def _over(self, at: int) -> Bools:
-        window = int(self.cases.window_days * DAY_MICROS)
-        as_of: Micros = self.cases.as_of
-        over: Bools = as_of + window <= at
-        return over
 
 
 def bend(odds: Floats, came: Bools) -> tuple[float, float]:

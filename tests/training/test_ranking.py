@@ -65,6 +65,22 @@ def test_later_cases_teach_nothing(cases: Cases) -> None:
     assert wrong.area.estimate == pytest.approx(1.0 - right.area.estimate)
 
 
+def test_outcomes_of_contacts_that_came_late_are_not_known_before_they_come(cases: Cases) -> None:
+    """A window of 35 days ends before the next occasion, 40 days on; of a landmark perhaps 7 days later."""
+    decisions = replace(cases, windows=(35.0,))
+    landmarks = replace(decisions, basis="landmarks")
+
+    learned = []
+    for each in (decisions, landmarks):
+        found = rank_by_time(each, QUICK, seed=0)
+        again = _Foretold(each, came_of(each), QUICK, np.full(len(each), np.nan))
+        newest = np.flatnonzero(each.as_of == each.as_of.max())
+        assert found is not None
+        learned.append((found.learned, len(again.known_before(newest))))
+
+    assert learned == [(1_400, 2_100), (700, 1_400)]
+
+
 def test_the_area_is_the_share_of_pairs_in_the_right_order() -> None:
     """Ties count half: counted by hand over all pairs."""
     expected = np.array([0.1, 0.2, 0.2, 0.3, 0.4, 0.5, 0.5, 0.6, 0.7, 0.8])
