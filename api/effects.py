@@ -31,17 +31,30 @@ class Effect:
     finding: Finding
 
 
-def effects_in_use(service: Service) -> Mapping[str, Effect] | None:
-    """Treatment -> its effect, of those that the log could speak of; None where no release is in use."""
+@dataclass(frozen=True)
+class Effects:
+    """What a release has measured.
+
+    Attributes:
+        of: Treatment -> its effect, of those that the log could speak of.
+        observational: Whether it was estimated how past contacts were chosen: what nobody recorded may then
+            explain part of them.
+    """
+
+    of: Mapping[str, Effect]
+    observational: bool
+
+
+def effects_in_use(service: Service) -> Effects | None:
+    """Of the release in use; None where there is none."""
     in_use = service.ledger.release_in_use()
     manifest = list_manifests(service.models).get(in_use.release_id) if in_use else None
     if manifest is None:
         return None
-    persons = manifest.get("evaluation", {}).get("accounts", {}).get("persons")
-    rows = manifest.get("overlap", [])
-    return {
-        row["treatment"]: _effect(row["cases"], row["effect"] if enough(persons) else None) for row in rows
-    }
+    rows, measured = manifest.get("overlap", []), manifest.get("evaluation", {}).get("accounts", {})
+    told = enough(measured.get("persons"))
+    found = {row["treatment"]: _effect(row["cases"], row["effect"] if told else None) for row in rows}
+    return Effects(found, any(each.get("strength") is not None for each in measured.get("policies", ())))
 
 
 def _effect(cases: int, found: Mapping[str, float | None] | None) -> Effect:

@@ -49,7 +49,7 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
         yield found
 
 
-def use(company: Company, persons: int | None = None) -> None:
+def use(company: Company, persons: int | None = None, strength: float | None = None) -> None:
     """A release that says the same of every account, with what was measured of it, and on whose accounts."""
     packed = io.BytesIO()
     ones, alone = np.ones(2), np.ones((1, 1))
@@ -59,9 +59,10 @@ def use(company: Company, persons: int | None = None) -> None:
     manifest = {
         "format": 2, "release": "r1", "learner": "best_fixed", "treatments": ["none", "visit_efficacy"],
         "feature_names": [], "levels": {}, "evidence": {}, "pool": {"channels": [], "topics": []},
-        "overlap": MEASURED, "evaluation": {"accounts": {"persons": persons}},
+        "overlap": MEASURED,
+        "evaluation": {"accounts": {"persons": persons, "policies": [{"strength": strength}]}},
     }  # fmt: skip
-    name = f"r{persons or 1}"
+    name = f"r{persons or 1}-{strength or 0:g}"
     release = write_release(
         company.settings.models, name, {"values.npz": packed.getvalue()}, manifest | {"release": name}
     )
@@ -98,6 +99,17 @@ def test_of_what_five_persons_did_no_interval_is_told(company: Company) -> None:
 
     assert "Not enough evidence seen in 453 cases" in line_of(few, "visit_efficacy", company)
     assert "120 EUR 80 EUR … 161 EUR · seen in 453 cases" in line_of(enough, "visit_efficacy", company)
+
+
+def test_effects_of_estimated_probabilities_say_so(company: Company) -> None:
+    """Nobody drew lots: whom representatives chose may be part of what their contacts seem to cause."""
+    use(company)
+    drawn = Visitor(company, "market").get("/playbook")
+    use(company, strength=1.5)
+    chosen = Visitor(company, "market").get("/playbook")
+
+    assert "what nobody recorded may explain part of it" not in drawn
+    assert "what nobody recorded may explain part of it" in chosen
 
 
 def test_effects_are_for_those_who_write_the_playbook(company: Company) -> None:
