@@ -27,7 +27,7 @@ from training.behaviour import Assignment
 from training.board import Board, board_of
 from training.cases import Cases
 from training.constants import LEAST_CASES
-from training.evaluate import AS_LOGGED, Evaluation, Judged, claim, uncertainty_of
+from training.evaluate import AS_LOGGED, Evaluation, Judged, PolicyValue, claim, uncertainty_of
 from training.gate_parts import Gate
 from training.leaks import Leak
 from training.learners import Fitted
@@ -202,6 +202,23 @@ def unseen_sentence(assignment: Assignment) -> str:
         "contacting nobody and the best fixed action by more than chance. 1.00: it is not even without. "
         "As logged and no contact, which the others are compared with, have none (-)."
     )
+
+
+def grounds(policies: Sequence[PolicyValue]) -> list[tuple[list[str], str]]:
+    """What the evidence of policies is called for: those with the same sentence together, in their order.
+
+    What was done is counted as it came, so a reliable value of it rests on no probabilities, logged or not.
+    """
+    together: dict[str, list[str]] = {}
+    for value in policies:
+        sentence = value.verdict.sentence
+        if value.policy == AS_LOGGED and value.verdict.level == "reliable":
+            sentence = (
+                f"Evidence worth {value.effective:,.0f} decisions as they came, which needs no "
+                "probabilities, and a narrow interval."
+            )
+        together.setdefault(sentence, []).append(value.policy)
+    return [(names, sentence) for sentence, names in together.items()]
 
 
 def _board(findings: Findings) -> Board:
@@ -390,6 +407,7 @@ def _render(name: str, context: Mapping[str, Any]) -> str:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["grounds"] = grounds
     environment.filters["interval"] = interval_text
     environment.filters["beyond_chance"] = beyond_chance
     environment.filters["by_whom"] = by_whom

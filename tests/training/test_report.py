@@ -133,16 +133,41 @@ def test_the_widest_table_keeps_to_a_tablet(findings: report.Findings) -> None:
     assert report.decimals_of([None, Interval(1.0, -99.9, 3.0, 1.0)]) == 2
 
 
-def test_the_report_says_what_stops_rest_on(trained: tuple[Home, Outcome]) -> None:
+def with_opt_outs(findings: report.Findings, count: int) -> report.Findings:
+    """The same findings, with so many opt-outs after contacts of each channel."""
+    told = findings.manifest["stopping"]
+    counted = {channel: {**each, "optouts": count} for channel, each in told["counted"].items()}
+    return replace(findings, manifest={**findings.manifest, "stopping": {**told, "counted": counted}})
+
+
+def test_the_report_says_what_stops_rest_on(findings: report.Findings) -> None:
     """Opt-outs and contacts by channel, and how likely one more contact is too many."""
-    _, outcome = trained
-    page, told = outcome.report.read_text(encoding="utf-8"), outcome.release.manifest["stopping"]
+    told = findings.manifest["stopping"]
+
+    page = report.files_of(with_opt_outs(findings, 7))[0]["report.html"].decode()
 
     assert "What makes accounts opt out" in page
-    for channel, counted in told["counted"].items():
-        assert f'<td>{channel}</td><td class="number">{counted["optouts"]:,}</td>' in page
+    for channel in told["counted"]:
+        assert f'<td>{channel}</td><td class="number">7</td>' in page
     for rate, error in told["classes"]:
         assert f"{rate:.2%} <small>&plusmn; {error:.2%}</small>" in page
+
+
+def test_without_any_opt_out_no_rate_is_shown_as_if_it_were_known(findings: report.Findings) -> None:
+    """0.00 % and no error would be read as proof, where mostly nobody records who unsubscribes."""
+    page = report.files_of(with_opt_outs(findings, 0))[0]["report.html"].decode()
+
+    assert "No opt-out was seen" in page
+    assert "class, least likely first" not in page
+
+
+def test_what_was_done_is_not_said_to_rest_on_logged_probabilities(unlogged: tuple[Home, Outcome]) -> None:
+    """Nobody logged any here, and the same reason is not told of each policy again."""
+    page = unlogged[1].report.read_text(encoding="utf-8")
+
+    assert "Logged probabilities, evidence" not in page
+    assert page.count("Assignment probabilities were not logged but estimated") <= 3
+    assert "as logged: Evidence worth" in page
 
 
 def test_effects_on_estimated_probabilities_are_called_observational(unlogged: tuple[Home, Outcome]) -> None:
