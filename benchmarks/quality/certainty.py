@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.quality.ours import assigned
-from benchmarks.quality.results import Results, code_of, commit
+from benchmarks.quality.results import CERTAINTY, Results, code_of, commit
 from benchmarks.quality.worlds import preset, stored
 from data.playbooks import read_playbook
 from data.progress import Progress
@@ -45,7 +45,8 @@ def claimed(name: str, seed: int) -> dict[str, object]:
 
     Also what a claim needs: the verdict, and whether the lower bounds of its gain beyond the best fixed
     action and beyond contacting nobody lie above zero. Where evidence is limited nothing is claimed whatever
-    the bounds say, so a rate of claims alone would not show that the bounds are right.
+    the bounds say, so a rate of claims alone would not show that the bounds are right. The gain beyond nobody
+    tells whether another code has measured the same.
     """
     settings = WorldSettings.named(**{"accounts": ZERO_ACCOUNTS, "seed": seed} | dict(preset(name).settings))
     cases = _cases(simulate(settings))
@@ -62,7 +63,7 @@ def claimed(name: str, seed: int) -> dict[str, object]:
     return {
         "claimed": claims_gain(judged.evaluation, chosen), "chosen": chosen, "cases": len(cases),
         "verdict": value.verdict.level, "above_fixed": gap is not None and gap.low > 0.0,
-        "above_nobody": value.versus_nobody.low > 0.0,
+        "above_nobody": value.versus_nobody.low > 0.0, "gain": value.versus_nobody.estimate,
     }  # fmt: skip
 
 
@@ -94,7 +95,7 @@ def measure(
     what: str, worlds: Iterable[str], seeds: Iterable[int], results: Results, progress: Progress
 ) -> None:
     """Append what is missing of "claim" or "coverage" to the results."""
-    code = code_of("certainty")
+    code = code_of(CERTAINTY)
     wanted = [(world, seed) for seed in seeds for world in worlds]
     for done, (world, seed) in enumerate(wanted):
         progress(what, done, len(wanted))

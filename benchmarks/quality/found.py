@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.quality.ours import PLAIN, PRODUCT
 from benchmarks.quality.peers import PEERS
-from benchmarks.quality.results import Cell, Result, Results, code_of
+from benchmarks.quality.results import CERTAINTY, Cell, Result, Results, code_of
 from benchmarks.quality.statistics import Mean
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Found:
         certainty = [
             _of_one_code(
                 results.certainty(what), lambda line: line["world"], lambda line: str(line["code"]),
-                {code_of("certainty")},
+                {code_of(CERTAINTY)},
             )
             for what in ("claim", "coverage")
         ]  # fmt: skip

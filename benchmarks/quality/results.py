@@ -19,6 +19,8 @@ from benchmarks.quality.peers import PEERS
 from benchmarks.quality.worlds import known_of_worlds
 
 ROOT = Path(__file__).parents[2]
+CERTAINTY = "certainty"
+"""Who claims and coverage are asked of, where others are learners and peers."""
 TRACKED = Path(__file__).with_name("measured.jsonl")
 LEARNING = ("training/*.py", "engine/estimation.py", "engine/numerics.py", "benchmarks/quality/ours.py")
 NOT_LEARNING = frozenset(
@@ -30,6 +32,7 @@ NOT_LEARNING = frozenset(
     }
 )  # fmt: skip
 """Of `training`, what no figure of the bench depends on."""
+OF_CERTAINTY = (*LEARNING, "engine/clusters.py", "engine/sensitivity.py")
 OF_PEERS = ("benchmarks/quality/handover.py", "benchmarks/quality/peers/*.py", "training/behaviour.py")
 
 
@@ -201,7 +204,7 @@ class Results:
         ]
 
     def _certainty(self, what: str) -> list[dict[str, object]]:
-        now, today = self._same_as(), code_of("certainty")
+        now, today = self._same_as(), code_of(CERTAINTY)
         lines = list(self.lines(what))
         lines.sort(key=lambda line: _last(_of_certainty(what, line), str(line["code"]), now) == today)
         return list({_of_certainty(what, line): line for line in lines}.values())
@@ -241,7 +244,8 @@ def code_of(who: str) -> str:
     in the worlds, however it is worked out.
     """
     peer = who in PEERS
-    paths = sorted({path for pattern in (OF_PEERS if peer else LEARNING) for path in ROOT.glob(pattern)})
+    patterns = OF_PEERS if peer else OF_CERTAINTY if who == CERTAINTY else LEARNING
+    paths = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
     digest = hashlib.sha256((who if peer else "").encode() + known_of_worlds().encode())
     for path in paths:
         if path.name not in NOT_LEARNING or path.parent.name != "training":

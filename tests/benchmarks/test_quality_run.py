@@ -19,7 +19,7 @@ from benchmarks.quality.found import Found
 from benchmarks.quality.peers import PEERS
 from benchmarks.quality.peers.problem import Problem
 from benchmarks.quality.pictures import curves
-from benchmarks.quality.results import NOT_LEARNING, ROOT, Cell, Result, Results, code_of
+from benchmarks.quality.results import CERTAINTY, NOT_LEARNING, ROOT, Cell, Result, Results, code_of
 from benchmarks.quality.run import Plan, cells
 from benchmarks.quality.tables import BEGIN, END, document, put_into
 from data.home import DataError
@@ -384,7 +384,7 @@ def test_false_claims_and_coverage_are_counted_by_seed(tmp_path: Path) -> None:
 def test_old_claims_count_where_seeds_measured_again_gave_the_same(tmp_path: Path) -> None:
     """Four hundred training runs outlive a change that leaves them as they are, world by world."""
     results = Results(tmp_path / "here.jsonl", tmp_path / "tracked.jsonl")
-    today = code_of("certainty")
+    today = code_of(CERTAINTY)
     for world, seed, code, hit in (
         ("zero", 1, "old", False), ("zero", 2, "old", True), ("zero_logged", 1, "old", False),
         ("zero_logged", 2, "old", False), ("zero", 1, today, False), ("zero_logged", 1, today, True),
