@@ -255,11 +255,12 @@ def persons_among(account: Ints, person: Ints) -> Ints:
         account: Code of each decision's account; shape (n,).
         person: Code of who serves it; shape (n,).
     """
-    pairs = np.unique(np.stack([person, account]), axis=1)
-    known, sizes = np.unique(pairs[0], return_counts=True)
+    known, code = np.unique(person, return_inverse=True)
+    pairs = np.unique(np.unique(account, return_inverse=True)[1].reshape(-1) * len(known) + code.reshape(-1))
+    sizes = np.bincount(pairs % len(known), minlength=len(known))
     several = sizes > 1
     theirs = numerics.total(sizes[several].astype(np.float64))
-    found: Ints = known[several] if theirs >= MOST_ACCOUNTS * pairs.shape[1] else known
+    found: Ints = known[several] if theirs >= MOST_ACCOUNTS * len(pairs) else known
     return found
 
 
