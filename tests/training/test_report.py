@@ -175,6 +175,21 @@ def test_effects_on_estimated_probabilities_are_called_observational(unlogged: t
     assert "These effects are observational" in unlogged[1].report.read_text(encoding="utf-8")
 
 
+def test_the_effect_of_suggesting_is_observational_too_where_nobody_drew_lots(
+    findings: report.Findings,
+) -> None:
+    """Beside a difference that is called observational it would pass for a trial's."""
+    judged = findings.judged
+    estimated = replace(judged.assignment, known=np.zeros(len(judged.cases), dtype=np.bool_))
+    chosen = replace(findings, judged=replace(judged, assignment=estimated))
+
+    pages = [report.files_of(each)[0]["report.html"].decode() for each in (findings, chosen)]
+
+    parts = [page.partition("<h2>Suggested and done")[2].partition("<h2>")[0] for page in pages]
+    assert all("as treated (observational)" in part for part in parts)
+    assert ["These effects are observational" in part for part in parts] == [False, True]
+
+
 def unseen_factors(page: str) -> list[dict[str, str]]:
     """Policy -> what its row says of the unseen factor, in each table of policies."""
     found = []
