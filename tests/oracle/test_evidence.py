@@ -166,7 +166,10 @@ def test_the_slope_is_that_of_least_squares(pairs) -> None:
 
 
 def test_the_wild_bootstrap_equals_a_plain_one() -> None:
-    """Cluster sums, t of every draw, 95th percentile: the same in array notation."""
+    """Cluster sums, t of every draw, 95th percentile: the same in array notation.
+
+    A ratio that moves by m takes m times its share of the denominator from each cluster's sum.
+    """
     generator = np.random.default_rng(3)
     cluster = generator.integers(0, 9, 200)
     terms = Terms(generator.normal(5, 2, 200), generator.uniform(0.5, 1.5, 200))
@@ -177,7 +180,7 @@ def test_the_wild_bootstrap_equals_a_plain_one() -> None:
     value = terms.numerator.sum() / terms.denominator.sum()
     influence = (terms.numerator - value * terms.denominator) / terms.denominator.sum()
     sums = np.array([influence[cluster == g].sum() for g in range(9)])
-    share = np.bincount(cluster) / 200
+    share = np.bincount(cluster, terms.denominator) / terms.denominator.sum()
     drawn = wild.weights * sums
     moved = drawn.sum(axis=1)
     error = np.sqrt(9 / 8 * (sums**2).sum())
