@@ -172,9 +172,8 @@ def _values(cases: Cases, name: str) -> Floats | np.ndarray[tuple[int], np.dtype
     """An attribute of the account of each case, texts as texts: levels are numbered by log."""
     known = [attribute.name for attribute in cases.features.set.attributes]
     if name not in known:
-        raise OtherLogError(
-            f"Accounts have no attribute {name!r}{near(name, known)} Known: {', '.join(known) or 'none'}."
-        )
+        hint = near(name, known) or "."
+        raise OtherLogError(f"Accounts have no attribute {name!r}{hint} Known: {', '.join(known) or 'none'}.")
     values = cases.features.account[:, cases.features.set.account.index(name)]
     levels = cases.features.set.levels.get(name)
     if levels is None:

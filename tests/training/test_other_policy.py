@@ -88,6 +88,9 @@ def test_an_attribute_that_is_not_there_is_named_with_what_is_near(log: Cases, o
     with pytest.raises(OtherLogError, match=r"no attribute 'sgment', did you mean 'segment'\?"):
         value_other(log, other, by=("sgment",), seed=0)
 
+    with pytest.raises(OtherLogError, match=r"no attribute 'colour'\. Known: segment"):
+        value_other(log, other, by=("colour",), seed=0)
+
 
 def test_logs_under_different_playbooks_are_not_compared(log: Cases, tmp_path: Path) -> None:
     """Treatments are numbered by the playbook."""
