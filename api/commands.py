@@ -50,6 +50,7 @@ def ingest(
 ) -> None:
     """Load a folder of the data contract (CSV or Parquet): all or nothing."""
     from data.ingest import ingest as load
+    from engine.contract import TABLES
 
     settings = Settings(home=home, max_rejected=max_rejected)
     with reporting() as report:
@@ -67,6 +68,12 @@ def ingest(
         typer.echo(
             f"{table:<14}{counts.new:>10,} new, {counts.changed:,} changed, {counts.unchanged:,} unchanged, "
             f"{counts.rejected:,} rejected{defaulted}"
+        )
+    for table, rows in found.repeated.items():
+        key = ", ".join(TABLES[table].key)
+        typer.echo(
+            f"Warning: in {table} the {key} of an earlier row comes again in {rows:,}, and the latest holds: "
+            "different facts need different ones."
         )
     if found.erased:
         typer.echo(f"{found.erased:,} rows of persons who were erased were left out.")

@@ -43,6 +43,17 @@ class LoadReport:
     seconds: float
     erased: int = 0
 
+    @property
+    def repeated(self) -> dict[str, int]:
+        """Table -> rows of a first load that have the key of an earlier one, where no row has a `stored_at`:
+        versions of one fact would say since when each was known, so these may be different facts."""
+        if self.snapshot.parent:
+            return {}
+        again = {table: found.changed + found.unchanged for table, found in self.counts.items()}
+        dated = {table: found.new + again[table] > found.defaulted_stored_at
+                 for table, found in self.counts.items()}  # fmt: skip
+        return {table: rows for table, rows in again.items() if rows and not dated[table]}
+
 
 def ingest(folder: Path, home: Home, *, loaded_at: int, max_rejected: float = 0.01,
            progress: Progress = quiet) -> LoadReport:  # fmt: skip
@@ -129,7 +140,7 @@ def _most_often(rejected: pl.DataFrame) -> str:
     """The commonest fault of a table; of equally common ones the first in the files."""
     counted = rejected.group_by("column", "reason", maintain_order=True).len()
     column, reason, rows = counted.row(counted["len"].arg_max() or 0)
-    return f"Most often ({rows:,}): {column} {reason}."
+    return f"Most often ({rows:,}): {column}: {reason}."
 
 
 def _personal(came: Arriving) -> Iterator[tuple[str, pl.DataFrame]]:

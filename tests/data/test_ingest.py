@@ -88,6 +88,20 @@ def test_a_load_says_what_is_new_changed_unchanged_and_rejected(home: Home) -> N
     ]  # fmt: skip
 
 
+def test_a_first_load_tells_rows_that_share_an_id(home: Home) -> None:
+    """Two orders with one number are one order afterwards; of versions each says since when it was known."""
+    world = small_world(2)
+    world["outcomes"] = [outcome("o1"), outcome("o1", value=70.0), outcome("o2")]
+    world["touchpoints"] = [touchpoint("t-a1", "a1", stored_at=days_before(day)) for day in (3, 2)]
+    world["responses"] = []
+
+    first = load(home, world)
+    later = load(home, {"outcomes": world["outcomes"]}, days=2)
+
+    assert first.repeated == {"outcomes": 1}
+    assert later.repeated == {}
+
+
 def test_stored_at_defaults_in_a_first_load(home: Home) -> None:
     """History is known since it happened, plans since the load, standing facts since ever."""
     world = small_world(1)
@@ -295,7 +309,7 @@ def test_too_many_rejects_stop_the_load_and_leave_everything_as_it_was(home: Hom
     message = str(raised.value)
     assert message.startswith("1 of 1 rows of touchpoints were rejected, more than 1.0%; nothing was loaded.")
     assert "\n" not in message
-    assert "Most often (1): status is required and empty. " in message
+    assert "Most often (1): status: is required and empty. " in message
     file = Path(message.split("empty. ")[1].removesuffix(" says which and why."))
     assert pl.read_csv(file)["reason"].to_list() == ["is required and empty"]
     assert raised.value.exit_code == 3
