@@ -35,19 +35,21 @@ class TooManyRejectsError(DataError):
 
 @dataclass(frozen=True)
 class LoadReport:
-    """What a load did. `erased`: rows that were left out, of those who were erased."""
+    """What a load did. `erased`: rows that were left out, of those who were erased; `first`: nothing was
+    loaded before."""
 
     snapshot: Snapshot
     counts: Mapping[str, TableCounts]
     rejects: Path | None
     seconds: float
     erased: int = 0
+    first: bool = False
 
     @property
     def repeated(self) -> dict[str, int]:
         """Table -> rows of a first load that have the key of an earlier one, where no row has a `stored_at`:
         versions of one fact would say since when each was known, so these may be different facts."""
-        if self.snapshot.parent:
+        if not self.first:
             return {}
         again = {table: found.changed + found.unchanged for table, found in self.counts.items()}
         dated = {table: found.new + again[table] > found.defaulted_stored_at
@@ -72,6 +74,7 @@ def ingest(folder: Path, home: Home, *, loaded_at: int, max_rejected: float = 0.
     check_folder(folder)
     store = HistoryStore(home.history)
     with store.exclusive(), store.bins() as bins:
+        first = store.current() is None
         markers = _markers(home, store.current())
         finish_killed(home, store.current(), now=loaded_at, progress=progress)
         came = Arriving(folder, store, bins, markers, loaded_at=loaded_at, progress=progress)
@@ -92,7 +95,7 @@ def ingest(folder: Path, home: Home, *, loaded_at: int, max_rejected: float = 0.
             table: replace(counts[table], rejected=came.rejected(table), defaulted_stored_at=defaulted)
             for table, defaulted in came.defaulted.items()
         }
-    return LoadReport(snapshot, full, rejects, time.perf_counter() - started, came.erased)
+    return LoadReport(snapshot, full, rejects, time.perf_counter() - started, came.erased, first=first)
 
 
 def _markers(home: Home, old: Snapshot | None) -> Markers:
