@@ -129,6 +129,20 @@ def test_names_that_the_playbook_does_not_have_are_told_with_what_is_near(home: 
     assert "Did you mean 'visit'?" in result.output
 
 
+@pytest.mark.parametrize("command", [("effects",), ("ranking",), ("policy", ".")])
+def test_asking_a_history_without_matured_cases_says_what_is_missing(
+    home: Home, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No table of nothing with exit code 0, and no traceback."""
+    rows = tables(LogSettings(accounts=30))
+    stored(home.root, rows | {"outcomes": rows["outcomes"].head(0)})
+    monkeypatch.chdir(home.root)
+
+    error = failure(nextbest("evaluate", *command), TooFewCasesError)
+
+    assert error.startswith("No outcome is known at all")
+
+
 def test_a_time_without_zone_is_refused(home: Home) -> None:
     """Which of 24 moments is meant cannot be guessed."""
     filled(home, accounts=30)
