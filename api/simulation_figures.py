@@ -20,6 +20,7 @@ from engine.estimation import (
     Resamples,
     Terms,
     doubly_robust_terms,
+    effective_clusters,
     effective_sample_size,
     logged_terms,
     snips_terms,
@@ -269,8 +270,8 @@ def _estimate(
     terms, weights, supported, weighted = side
     interval, effective = draws.interval(terms), effective_sample_size(weights)
     judged = verdict(
-        interval, effective=effective, clusters=draws.clusters, supported=supported,
-        logged_probabilities=True, scale=earned.value,
+        interval, effective=effective, clusters=effective_clusters(weights, draws.cluster),
+        supported=supported, logged_probabilities=True, scale=earned.value,
     )  # fmt: skip
     return _interval(interval) | {
         "effective_sample_size": effective, "supported": supported, "verdict": judged.level,

@@ -22,8 +22,6 @@ MANY_CLUSTERS = 30
 """From so many clusters on, whole clusters are resampled."""
 FEWEST_CLUSTERS = 6
 """With fewer persons than this no interval by person is worth its name."""
-MOST_ACCOUNTS = 0.5
-"""Where persons with several accounts have at least this share of them, only those are counted as persons."""
 _WEBB = (-(1.5**0.5), -1.0, -(0.5**0.5), 0.5**0.5, 1.0, 1.5**0.5)
 
 
@@ -164,7 +162,7 @@ class Uncertainty:
     Attributes:
         accounts: Resamples of accounts.
         persons: By person; None = the system carries everything out, or there are too few persons.
-        served_by: How many persons there are (`persons_among`); None = the system carries everything out.
+        served_by: How many persons there are; None = the system carries everything out.
         person: Code of each decision's; None = the system carries everything out; shape (n,).
         seed: What was drawn with.
     """
@@ -181,15 +179,15 @@ class Uncertainty:
 
         Args:
             account: Code of each decision's account; shape (n,).
-            person: Code of who serves it; an account that nobody is known to serve has one of its own;
-                None = nobody carries anything out; shape (n,).
+            person: Code of who serves it, from 0; an account that nobody is known to serve has one of its own
+                below 0; None = nobody carries anything out; shape (n,).
             seed: The only source of randomness.
             resamples: Of accounts and persons.
         """
         by_account = Resamples.of(account, seed=seed, resamples=resamples)
         if person is None:
             return cls(by_account, None, None, None, seed)
-        count = len(persons_among(account, person))
+        count = len(_persons(person))
         by_person: Resamples | WildBootstrap | None = None
         if count >= MANY_CLUSTERS:
             by_person = Resamples.of(person, seed=seed, resamples=resamples)
@@ -217,7 +215,7 @@ class Uncertainty:
         """The same of those who serve some of the decisions; shape (n,)."""
         if self.person is None:
             return True
-        return enough(len(persons_among(self.accounts.cluster[rows], self.person[rows])))
+        return enough(len(_persons(self.person[rows])))
 
     def interval(self, terms: Terms) -> Interval:
         """The wider of the two 95 % intervals of an estimate."""
@@ -240,28 +238,14 @@ class Uncertainty:
         """What a handful of persons show of (estimate - reference); None = there are more, or none."""
         if self.person is None or self.served_by is None or not 2 <= self.served_by < FEWEST_CLUSTERS:
             return None
-        theirs = np.isin(self.person, persons_among(self.accounts.cluster, self.person))
+        theirs = self.person >= 0
         return by_signs(_of(terms, theirs), _of(reference, theirs), self.person[theirs])
 
 
-def persons_among(account: Ints, person: Ints) -> Ints:
-    """The codes that are persons; shape (G,).
-
-    An account that nobody is known to serve stands for itself, and a hundred of these beside three persons do
-    not make a hundred and three. Who has one account only cannot be told from such an account: she is not
-    counted where those with several have most of the accounts, and else all are.
-
-    Args:
-        account: Code of each decision's account; shape (n,).
-        person: Code of who serves it; shape (n,).
-    """
-    known, code = np.unique(person, return_inverse=True)
-    pairs = np.unique(np.unique(account, return_inverse=True)[1].reshape(-1) * len(known) + code.reshape(-1))
-    sizes = np.bincount(pairs % len(known), minlength=len(known))
-    several = sizes > 1
-    theirs = numerics.total(sizes[several].astype(np.float64))
-    found: Ints = known[several] if theirs >= MOST_ACCOUNTS * len(pairs) else known
-    return found
+def _persons(person: Ints) -> Ints:
+    """The codes of persons, without accounts that stand for themselves: a hundred of these beside three
+    persons do not make a hundred and three; shape (G,)."""
+    return np.unique(person[person >= 0])
 
 
 def enough(persons: int | None) -> bool:

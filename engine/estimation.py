@@ -243,6 +243,23 @@ def effective_sample_size(weights: Floats) -> float:
     return added * added / squares if squares > 0.0 else 0.0
 
 
+def effective_clusters(weights: Floats, cluster: Ints) -> float:
+    """How many clusters with equal weights those of the weighted decisions are worth; 0 for none.
+
+    Where five of sixty accounts hold most of the decisions, resampling accounts resamples five.
+
+    Args:
+        weights: Of the decisions; shape (n,).
+        cluster: Code of each decision's; shape (n,).
+
+    Source:
+        The size of clusters alone in Carter, Schnepel and Steigerwald (2017), Asymptotic Behavior of a t-Test
+        Robust to Cluster Heterogeneity; `effective_sample_size` of the clusters' sums.
+    """
+    codes = np.unique(cluster, return_inverse=True)[1].reshape(-1)
+    return effective_sample_size(np.bincount(codes, weights).astype(np.float64))
+
+
 @dataclass(frozen=True)
 class Interval:
     """An estimate with its interval and standard error, in the unit of the reward."""
@@ -304,7 +321,7 @@ class Resamples:
             yield np.bincount(drawn, minlength=self.clusters).astype(np.float64)[self.cluster]
 
     def interval(self, terms: Terms, *, level: float = 0.95) -> Interval:
-        """Percentile interval of an estimate."""
+        """Percentile interval of an estimate, by the order statistics of Davison and Hinkley (1997)."""
         return _percentiles(terms.value, self.values(terms), level)
 
     def difference(self, terms: Terms, reference: Terms, *, level: float = 0.95) -> Interval:
@@ -334,14 +351,14 @@ class Bars:
     Attributes:
         supported: Least share of the policy's choices for which the log has comparable decisions.
         effective: Least effective sample size.
-        clusters: Fewer accounts than this make bootstrap intervals too narrow.
+        clusters: Least effective number of accounts: with fewer, bootstrap intervals are too narrow.
         persons: Where people carry out, fewer persons than this say nothing of others.
         width: Largest half width of a reliable interval, as a share of what the logging policy earned.
     """
 
     supported: float = 0.95
     effective: float = 200.0
-    clusters: int = 50
+    clusters: float = 50.0
     persons: int = 6
     width: float = 0.25
 
@@ -350,7 +367,7 @@ def verdict(
     interval: Interval,
     *,
     effective: float,
-    clusters: int,
+    clusters: float,
     supported: float,
     logged_probabilities: bool,
     scale: float,
@@ -362,7 +379,7 @@ def verdict(
     Args:
         interval: The estimate and its interval.
         effective: Effective sample size of the policy's weights.
-        clusters: Accounts behind it.
+        clusters: Accounts behind it, as `effective_clusters` counts them.
         supported: Share of the policy's choices that the log can speak of, in [0, 1].
         logged_probabilities: Whether assignment probabilities were logged rather than estimated.
         scale: What the width is measured against, usually what the logging policy earned; same unit.
@@ -383,8 +400,8 @@ def verdict(
     if effective < asked.effective or clusters < asked.clusters or not np.isfinite(interval.half_width):
         return Verdict(
             "limited evidence",
-            f"The evidence is worth {effective:,.0f} decisions of {clusters:,} accounts; at least "
-            f"{asked.effective:,.0f} and {asked.clusters:,} are needed.",
+            f"The evidence is worth {effective:,.0f} decisions of {clusters:,.0f} accounts; at least "
+            f"{asked.effective:,.0f} and {asked.clusters:,.0f} are needed.",
         )
     if persons is not None and persons < asked.persons:
         return Verdict(
@@ -424,7 +441,7 @@ def _percentiles(estimate: float, values: Floats, level: float) -> Interval:
     usable = np.sort(values[np.isfinite(values)])
     if len(usable) < 2:
         return Interval(estimate, float("nan"), float("nan"), float("nan"), level)
-    cut = int((1.0 - level) / 2.0 * len(usable))
+    cut = max(int((1.0 - level) / 2.0 * (len(usable) + 1)) - 1, 0)
     spread = usable - numerics.mean(usable)
     error = float(np.sqrt(numerics.total(spread * spread) / (len(usable) - 1)))
     return Interval(estimate, float(usable[cut]), float(usable[len(usable) - 1 - cut]), error, level)

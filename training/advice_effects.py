@@ -14,12 +14,8 @@ import numpy as np
 from engine.clusters import Uncertainty
 from engine.estimation import Interval, Terms
 from engine.records import Bools
-from training.balance import Overlap
+from training.balance import LEAST_IN_ARM, Overlap
 from training.cases import Cases
-
-LEAST_DONE = 10
-"""Accounts with which it was done, and left alone, that a difference needs: resampling one or two shows next
-to nothing of how they differ."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ def advice_of(cases: Cases, overlap: Sequence[Overlap], uncertainty: Uncertainty
     found, alone, account = [], cases.action == 0, uncertainty.accounts.cluster
     for row in overlap:
         did = (cases.action == cases.treatments.index(row.treatment)) & (cases.followed == 1.0)
-        enough = min(len(np.unique(account[rows])) for rows in (did, alone)) >= LEAST_DONE
+        enough = min(len(np.unique(account[rows])) for rows in (did, alone)) >= LEAST_IN_ARM
         if row.treatment in by_person and enough:
             done = Done(int(did.sum()), uncertainty.difference(_mean(cases, did), _mean(cases, alone)))
             found.append(Advice(row.treatment, Suggested(row.cases, row.effect), done))

@@ -20,6 +20,8 @@ from training.select import logged_of
 
 BALANCED = 0.1
 """A standardised difference up to this is commonly taken for balance (Austin 2009)."""
+LEAST_IN_ARM = 10
+"""Accounts on each side without which resampling shows next to nothing of how they differ."""
 LARGEST_DIFFERENCES = 5
 LOOKED_AT = 100_000
 """Cases over which differences are computed, at most."""
@@ -42,7 +44,7 @@ class Overlap:
         worst: The features that differ most after weighting, with before and after, worst first.
         effect: Doubly robust mean of what it causes among cases that could have had it and no contact,
             where probabilities were estimated by how well they could; worth in currency before cost; None =
-            there are none.
+            fewer than `LEAST_IN_ARM` accounts were given it there, or none.
         plain: Mean reward of those given it minus that of those left alone, as they are, among the same
             cases: what a table of means shows. None = there are none of either.
         apart: Why the two differ: features in which those given it differ most from those left alone, with
@@ -116,7 +118,12 @@ def _effect(
     cases: Cases, assignment: Assignment, model: Floats, uncertainty: Uncertainty, index: int
 ) -> Interval | None:
     terms = effect_terms(cases, assignment, model, index)
-    return None if terms is None else uncertainty.interval(terms)
+    inside = assignment.comparable[:, index] & assignment.comparable[:, 0]
+    arms = (inside & (cases.action == arm) for arm in (index, 0))
+    account = uncertainty.accounts.cluster
+    if terms is None or any(len(np.unique(account[arm])) < LEAST_IN_ARM for arm in arms):
+        return None
+    return uncertainty.interval(terms)
 
 
 def _plain(cases: Cases, treated: Bools, alone: Bools, uncertainty: Uncertainty) -> Interval | None:

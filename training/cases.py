@@ -141,6 +141,13 @@ class Cases:
         """How many cases each treatment has; shape (T,)."""
         return np.bincount(self.action, minlength=len(self.treatments))
 
+    def over(self, at: int) -> Bools:
+        """Whose windows were over at a moment, microseconds UTC; shape (n,). That of a landmark begins with
+        the contact, which may come at the end of its grace window."""
+        grace = LandmarkSettings().grace_days if self.basis == "landmarks" else 0.0
+        ended: Bools = self.as_of + int((self.window_days + grace) * DAY_MICROS) <= at
+        return ended
+
     def take(self, rows: Bools | Ints) -> Cases:
         """Some of the rows."""
         changed = {name: getattr(self, name)[rows] for name in _COLUMNS}

@@ -21,6 +21,7 @@ from engine.estimation import (
     Verdict,
     direct_terms,
     doubly_robust_terms,
+    effective_clusters,
     effective_sample_size,
     ips_terms,
     logged_terms,
@@ -28,9 +29,9 @@ from engine.estimation import (
     snips_terms,
     verdict,
 )
-from engine.records import DAY_MICROS, Bools, Floats
+from engine.records import Bools, Floats, Ints
 from engine.sensitivity import LARGEST, Contrast, LeftOut, overturning_strength
-from training.balance import Overlap, overlap
+from training.balance import LEAST_IN_ARM, Overlap, overlap
 from training.behaviour import Assignment
 from training.boosting import Boosting
 from training.cases import Cases
@@ -70,6 +71,8 @@ class PolicyValue:
         supported: Share of its choices with comparable decisions in the log.
         verdict: On the evidence.
         mix: Treatment -> share of decisions.
+        between: Accounts that were given what it or the best fixed action does where the two differ; None =
+            there is nothing to differ from.
     """
 
     policy: str
@@ -87,6 +90,7 @@ class PolicyValue:
     supported: float
     verdict: Verdict
     mix: Mapping[str, float]
+    between: int | None
 
     def as_json(self) -> dict[str, Any]:
         """For the manifest; figures that are not numbers become null."""
@@ -232,7 +236,8 @@ class _Judge:
             strength=None,
             effective=float(len(self.cases)),
             supported=1.0,
-            verdict=self._verdict(interval, float(len(self.cases)), 1.0, estimated=False),
+            verdict=self._verdict(interval, np.ones(len(self.cases)), 1.0, estimated=False),
+            between=None,
             mix=self._mix(counts),
         )
 
@@ -240,7 +245,7 @@ class _Judge:
         target, sure = self.targets[name], self.uncertainty
         terms = self._robust(name)
         interval = sure.interval(terms)
-        effective = effective_sample_size(self.logged.weights(target))
+        weights = self.logged.weights(target)
         supported = float((target * self.assignment.comparable).sum() / len(target))
         fixed = sure.difference(terms, self._robust("best_fixed")) if "best_fixed" in self.targets else None
         return PolicyValue(
@@ -255,9 +260,10 @@ class _Judge:
             ips=sure.interval(ips_terms(self.logged, target)),
             shrunk=shrunk_terms(self.logged, target, self.model).value,
             strength=self._strength(name),
-            effective=effective,
+            effective=effective_sample_size(weights),
             supported=supported,
-            verdict=self._verdict(interval, effective, supported, estimated=not self.assignment.logged),
+            verdict=self._verdict(interval, weights, supported, estimated=not self.assignment.logged),
+            between=self._between(name),
             mix=self._mix(target.mean(axis=0)),
         )
 
@@ -290,11 +296,17 @@ class _Judge:
             for other in sorted(references)
         )  # fmt: skip
 
-    def _verdict(self, interval: Interval, effective: float, supported: float, *, estimated: bool) -> Verdict:
+    def _between(self, name: str) -> int | None:
+        ours, fixed = self.targets[name], self.targets.get("best_fixed")
+        if fixed is None or np.array_equal(ours, fixed):
+            return None
+        return accounts_between(self.cases, self.uncertainty.accounts.cluster, ours, fixed)
+
+    def _verdict(self, interval: Interval, weights: Floats, supported: float, *, estimated: bool) -> Verdict:
         return verdict(
             interval,
-            effective=effective,
-            clusters=self.uncertainty.accounts.clusters,
+            effective=effective_sample_size(weights),
+            clusters=effective_clusters(weights, self.uncertainty.accounts.cluster),
             supported=supported,
             logged_probabilities=not estimated,
             scale=logged_terms(self.logged).value,
@@ -304,6 +316,20 @@ class _Judge:
     def _mix(self, shares: Floats) -> dict[str, float]:
         named = zip(self.cases.treatments, shares, strict=True)
         return {treatment: float(share) for treatment, share in named if share > 0}
+
+
+def accounts_between(cases: Cases, account: Ints, one: Floats, other: Floats) -> int:
+    """How many accounts were given what either of two policies does where they differ. Where there are none,
+    the difference is the model's own guess, and resampling guesses makes the narrowest interval of all.
+
+    Args:
+        cases: On which both are valued.
+        account: Code of each case's; shape (n,).
+        one, other: P(treatment); shape (n, T).
+    """
+    chosen = np.arange(len(cases)), cases.action
+    seen = (one != other).any(axis=1) & (one[chosen] + other[chosen] > 0.0)
+    return len(np.unique(account[seen]))
 
 
 def strength_beside(
@@ -349,13 +375,32 @@ def nobody_judged(evaluation: Evaluation) -> bool:
     return evaluation.of(NO_CONTACT_POLICY).verdict.level != "outside scope"
 
 
+def _unclaimed(evaluation: Evaluation, chosen: str) -> str:
+    """Why no gain can be claimed, whatever the interval says; "" = nothing stands in the way."""
+    value = evaluation.of(chosen)
+    if chosen == "best_fixed" or value.versus_fixed is None:
+        return "No gain by personalisation is claimed."
+    if value.verdict.level in ("outside scope", "limited evidence"):
+        return f"No gain by personalisation is claimed ({value.verdict.level}): {value.verdict.sentence}"
+    if not nobody_judged(evaluation):
+        share = evaluation.of(NO_CONTACT_POLICY).supported
+        return (
+            "No gain by personalisation is claimed: what contacts cause cannot be judged, because in only "
+            f"{share:.0%} of the held-out decisions were accounts like these ever left alone."
+        )
+    if value.between is not None and value.between < LEAST_IN_ARM:
+        return (
+            f"No gain by personalisation is claimed: only {value.between} accounts were given what {chosen} "
+            f"or the best fixed action does where the two differ; at least {LEAST_IN_ARM} are needed."
+        )
+    return ""
+
+
 def claims_gain(evaluation: Evaluation, chosen: str) -> bool:
     """Whether a gain by personalisation is claimed; see `claim`."""
     value = evaluation.of(chosen)
     gap = value.versus_fixed
-    if chosen == "best_fixed" or gap is None or value.verdict.level in ("outside scope", "limited evidence"):
-        return False
-    if not nobody_judged(evaluation):
+    if gap is None or _unclaimed(evaluation, chosen):
         return False
     return gap.low > 0.0 and value.versus_nobody.low > 0.0
 
@@ -368,16 +413,8 @@ def claim(evaluation: Evaluation, chosen: str) -> str:
     """
     value = evaluation.of(chosen)
     gap = value.versus_fixed
-    if chosen == "best_fixed" or gap is None:
-        return "No gain by personalisation is claimed."
-    if value.verdict.level in ("outside scope", "limited evidence"):
-        return f"No gain by personalisation is claimed ({value.verdict.level}): {value.verdict.sentence}"
-    if not nobody_judged(evaluation):
-        share = evaluation.of(NO_CONTACT_POLICY).supported
-        return (
-            "No gain by personalisation is claimed: what contacts cause cannot be judged, because in only "
-            f"{share:.0%} of the held-out decisions were accounts like these ever left alone."
-        )
+    if gap is None or (why := _unclaimed(evaluation, chosen)):
+        return "No gain by personalisation is claimed." if gap is None else why
     figures = f"{gap.estimate:+,.2f} per decision ({gap.low:+,.2f} to {gap.high:+,.2f})"
     if gap.low > 0.0 >= value.versus_nobody.low:
         return (
@@ -401,7 +438,7 @@ def time_split(cases: Cases, *, share: float = 0.7) -> tuple[Bools, Bools]:
     The cut lies at the given share of the occasions.
     """
     cut = np.quantile(cases.as_of, share, method="higher")
-    return cases.as_of + int(cases.window_days * DAY_MICROS) <= cut, cases.as_of >= cut
+    return cases.over(int(cut)), cases.as_of >= cut
 
 
 def evaluate_by_time(

@@ -15,18 +15,15 @@ from engine.clusters import Uncertainty
 from engine.estimation import Interval, Terms, doubly_robust_terms
 from engine.records import DAY_MICROS, Bools, EngineError, Floats
 from training.alike import drift, fairness
+from training.balance import LEAST_IN_ARM
 from training.cases import Cases
-from training.evaluate import NO_CONTACT_POLICY, Judged, nobody_judged, uncertainty_of
+from training.evaluate import NO_CONTACT_POLICY, Judged, accounts_between, nobody_judged, uncertainty_of
 from training.gate_parts import Candidate, Check, Gate
 from training.release import released_values
 from training.select import choosable, greedy, logged_of, net_model
 
 LEAST_FRESH, LEAST_FRESH_ACCOUNTS = 500, 50
 """Cases and accounts, not seen by the release in use, that a comparison with it needs."""
-
-LEAST_DIFFERENT = 10
-"""Accounts that were given what either policy would do where the two differ: with fewer resampling shows
-next to nothing of the difference."""
 
 
 def evidence(candidate: Candidate) -> Check:
@@ -82,10 +79,8 @@ def difference(candidate: Candidate) -> Check:
 
 def _too_narrow(sure: Uncertainty, cases: Cases, new: Floats, old: Floats) -> str:
     """Why the interval of a difference may be narrower than what is known of it; "" = nothing says so."""
-    chosen = np.arange(len(cases)), cases.action
-    seen = (new != old).any(axis=1) & (new[chosen] + old[chosen] > 0.0)
-    accounts = len(np.unique(sure.accounts.cluster[seen]))
-    if accounts < LEAST_DIFFERENT:
+    accounts = accounts_between(cases, sure.accounts.cluster, new, old)
+    if accounts < LEAST_IN_ARM:
         return (
             f" Only {accounts} accounts were given what either would do where they differ: the interval is "
             "mostly the model's guess."

@@ -16,6 +16,7 @@ from engine.estimation import (
     Terms,
     Verdict,
     doubly_robust_terms,
+    effective_clusters,
     effective_sample_size,
     ips_terms,
     logged_terms,
@@ -126,7 +127,7 @@ def value_other(cases: Cases, other: Cases, *, by: tuple[str, ...], seed: int) -
         verdict=verdict(
             found["doubly robust"],
             effective=effective,
-            clusters=sure.accounts.clusters,
+            clusters=effective_clusters(weights, sure.accounts.cluster),
             supported=supported,
             logged_probabilities=assignment.logged,
             scale=own.value,

@@ -37,9 +37,11 @@ def served_by(history: History, occasions: pl.DataFrame, playbook: Playbook, *, 
 
 
 def clusters_of_persons(person: Names, account_ids: tuple[str, ...]) -> Ints:
-    """Persons as numbers; an account that nobody serves stands for itself; shape (n,)."""
-    labels = [f"p{who}" if who else f"a{account}" for who, account in zip(person, account_ids, strict=True)]
-    return np.unique(np.array(labels), return_inverse=True)[1].reshape(-1).astype(np.int64)
+    """Persons as numbers from 0; an account that nobody serves stands for itself, below 0; shape (n,)."""
+    codes = np.unique(person.astype(str), return_inverse=True)[1].reshape(-1).astype(np.int64)
+    own = np.unique(np.array(account_ids), return_inverse=True)[1].reshape(-1).astype(np.int64)
+    found: Ints = np.where(person == "", -1 - own, codes)
+    return found
 
 
 def _team(history: History, playbook: Playbook, at: int) -> pl.DataFrame:

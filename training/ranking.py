@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 
 from engine.estimation import Interval
-from engine.records import DAY_MICROS, Bools, Floats, Ints
+from engine.records import Bools, Floats, Ints
 from training.boosting import Boosting, grow
 from training.cases import Cases
 from training.evaluate import finite, time_split
-from training.occasions import LandmarkSettings
 
 LEAST_OF_EACH = 50
 """Cases with and without an outcome that both sides of the split need."""
@@ -93,7 +92,7 @@ def rank_by_time(cases: Cases, boosting: Boosting, *, seed: int) -> Ranking | No
         None = too few cases with or without an outcome on either side.
     """
     before, after = time_split(cases)
-    before, came = before & over(cases, cases.as_of[after].min()), came_of(cases)
+    before, came = before & cases.over(cases.as_of[after].min()), came_of(cases)
     if min(min(came[side].sum(), (~came[side]).sum()) for side in (before, after)) < LEAST_OF_EACH:
         return None
     earlier = np.flatnonzero(before)
@@ -112,14 +111,6 @@ def came_of(cases: Cases) -> Bools:
     """Whether anything came within the horizon; shape (n,)."""
     came: Bools = cases.within[:, 0] > 0.0  # the reward may hold what is expected of later days
     return came
-
-
-def over(cases: Cases, at: int) -> Bools:
-    """Whose windows were over at a moment, microseconds UTC; shape (n,). That of a landmark begins with the
-    contact, which may come at the end of its grace window."""
-    grace = LandmarkSettings().grace_days if cases.basis == "landmarks" else 0.0
-    ended: Bools = cases.as_of + int((cases.window_days + grace) * DAY_MICROS) <= at
-    return ended
 
 
 def log_odds(probability: Floats) -> Floats:

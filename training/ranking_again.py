@@ -15,7 +15,7 @@ from engine.records import Bools, Floats, Ints
 from training.boosting import Boosting, grow
 from training.cases import Cases
 from training.evaluate import time_split
-from training.ranking import LEAST_OF_EACH, Ranking, came_of, judged, log_odds, over
+from training.ranking import LEAST_OF_EACH, Ranking, came_of, judged, log_odds
 
 BLOCKS = 10
 """Parts of the later cases, each foretold by a model of its own."""
@@ -80,7 +80,7 @@ class _Foretold:
 
     def known_before(self, block: Ints) -> Ints:
         """Cases whose outcomes were all known when the block began, the newest ones, in time."""
-        return _in_time(self.cases, over(self.cases, self.cases.as_of[block].min()))[-LEARNED_FROM:]
+        return _in_time(self.cases, self.cases.over(self.cases.as_of[block].min()))[-LEARNED_FROM:]
 
     def foretell(self, block: Ints) -> bool:
         """By a forest of what was known before; False = that was too little."""
@@ -98,7 +98,7 @@ class _Foretold:
     def bent(self, block: Ints, earlier: Sequence[Ints]) -> Floats:
         """Probabilities of a block, bent by what came of the blocks before it; shape (len(block),)."""
         seen = np.concatenate(earlier)
-        seen = seen[over(self.cases, self.cases.as_of[block].min())[seen]]
+        seen = seen[self.cases.over(self.cases.as_of[block].min())[seen]]
         shift, slope = 0.0, 1.0
         if min(self.came[seen].sum(), (~self.came[seen]).sum()) >= LEAST_TO_BEND:
             shift, slope = bend(self.odds[seen], self.came[seen])

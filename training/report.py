@@ -22,7 +22,7 @@ from engine.sensitivity import LARGEST
 from training import pictures
 from training.advice_effects import advice_of
 from training.amounts import cut_of
-from training.balance import BALANCED, Overlap
+from training.balance import BALANCED, LEAST_IN_ARM, Overlap
 from training.behaviour import Assignment
 from training.board import Board, board_of
 from training.cases import Cases
@@ -34,7 +34,7 @@ from training.learners import Fitted
 from training.occasions import known
 from training.ranking import Ranking
 from training.release import moves_effects
-from training.segments import LEAST_IN_ARM, SegmentEffect, segment_effects
+from training.segments import SegmentEffect, segment_effects
 from training.select import Selection
 from training.tracking import METRICS, metrics_of, tables_of
 
@@ -92,7 +92,7 @@ def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
     }
     advice = advice_of(findings.judged.cases, findings.judged.overlap, sure)
     context = _context(findings, drawn) | {"board": board, "segments": effects, "advice": advice}
-    context["too_few"] = _too_few(findings.judged, sure)
+    context["enough_persons"] = _enough_persons(findings.judged, sure)
     documents = {name: _render(name, context).encode() for name in ("report.html", "board.html", "card.md")}
     figures = metrics_of(findings.judged, findings.by_time, findings.selection, board)
     kept = {f"{name}.png": content for name, content in drawn.items()} | tables_of(context)
@@ -129,16 +129,11 @@ def interval_text(interval: Interval) -> str:
     return f"{interval.estimate:,.2f} ({interval.low:,.2f} to {interval.high:,.2f})"
 
 
-def beyond_chance(interval: Interval, *, too_few: str = "") -> str:
+def beyond_chance(interval: Interval, *, enough_persons: bool = True) -> str:
     """Whether an effect is one: what has both signs in its interval is no figure to act on, nor is what so
-    few persons or accounts were in that their ways may be all of it.
-
-    Args:
-        interval: Of the effect.
-        too_few: Of what there is too little to tell it from chance; "" = there is enough.
-    """
-    if too_few:
-        return f"too few {too_few}"
+    few persons did that their ways of working may be all of it."""
+    if not enough_persons:
+        return "too few persons"
     if interval.low > 0.0:
         return "more"
     return "less" if interval.high < 0.0 else "may be nothing"
@@ -286,6 +281,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "pictures": inline,
         "mix": _mix(findings),
         "overlap": findings.judged.overlap,
+        "least_in_arm": LEAST_IN_ARM,
         "overlap_places": decimals_of(
             [each for row in findings.judged.overlap for each in (row.plain, row.effect)]
         ),
@@ -309,17 +305,15 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
     }
 
 
-def _too_few(judged: Judged, sure: Uncertainty) -> dict[str, str]:
-    """Treatment -> of what there are too few to tell its effect from chance, persons or accounts that were
-    given it: what one of twelve did shows nothing of how the others would do it; "" = there are enough."""
+def _enough_persons(judged: Judged, sure: Uncertainty) -> dict[str, bool]:
+    """Treatment -> whether those whose accounts were given it are enough for an interval by person: what one
+    of twelve persons did alone shows nothing of how the others would do it."""
     cases, likely = judged.cases, judged.assignment.comparable
     found = {}
     for row in judged.overlap:
         index = cases.treatments.index(row.treatment)
         given = (cases.action == index) & likely[:, index] & likely[:, 0]
-        persons = sure.enough_persons and sure.enough_for(given)
-        accounts = len(np.unique(sure.accounts.cluster[given])) >= LEAST_IN_ARM
-        found[row.treatment] = "" if persons and accounts else "accounts" if persons else "persons"
+        found[row.treatment] = sure.enough_persons and sure.enough_for(given)
     return found
 
 

@@ -15,16 +15,13 @@ import numpy as np
 from engine.clusters import Uncertainty
 from engine.estimation import Interval, Terms
 from engine.records import Bools, Floats
-from training.balance import effect_terms
+from training.balance import LEAST_IN_ARM, effect_terms
 from training.cases import Cases
 from training.evaluate import Judged
 
 MOST_TREATMENTS = 4
 MOST_LEVELS = 8
 LEAST_ACCOUNTS = 30
-LEAST_IN_ARM = 10
-"""Accounts given it, and left alone, that a category needs. Where there are none, its effect is the model's
-guess, and resampling guesses makes the narrowest interval of all."""
 
 
 @dataclass(frozen=True)

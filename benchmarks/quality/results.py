@@ -25,14 +25,15 @@ TRACKED = Path(__file__).with_name("measured.jsonl")
 LEARNING = ("training/*.py", "engine/estimation.py", "engine/numerics.py", "benchmarks/quality/ours.py")
 NOT_LEARNING = frozenset(
     {
-        "account_errors.py", "advice_effects.py", "board.py", "case_file.py", "cli.py", "effects_beside.py",
-        "errors.py", "evaluate_commands.py", "gate.py", "gate_parts.py", "leaks.py", "optouts.py",
-        "other_policy.py", "pictures.py", "ranking.py", "ranking_again.py", "release.py", "report.py",
-        "segments.py", "stopping.py", "tracking.py",
+        "account_errors.py", "advice_effects.py", "balance.py", "board.py", "case_file.py", "cli.py",
+        "effects_beside.py", "errors.py", "evaluate.py", "evaluate_commands.py", "gate.py", "gate_parts.py",
+        "leaks.py", "optouts.py", "other_policy.py", "pictures.py", "ranking.py",
+        "ranking_again.py", "release.py", "report.py", "segments.py", "stopping.py", "tracking.py",
     }
 )  # fmt: skip
-"""Of `training`, what no figure of the bench depends on."""
-OF_CERTAINTY = (*LEARNING, "engine/clusters.py", "engine/sensitivity.py")
+"""Of `training`, what no choice of a learner depends on."""
+JUDGING = ("engine/clusters.py", "engine/sensitivity.py", "training/balance.py", "training/evaluate.py")
+"""What claims and coverage depend on besides."""
 OF_PEERS = ("benchmarks/quality/handover.py", "benchmarks/quality/peers/*.py", "training/behaviour.py")
 
 
@@ -244,11 +245,11 @@ def code_of(who: str) -> str:
     in the worlds, however it is worked out.
     """
     peer = who in PEERS
-    patterns = OF_PEERS if peer else OF_CERTAINTY if who == CERTAINTY else LEARNING
-    paths = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
+    judging = {ROOT / name for name in JUDGING} if who == CERTAINTY else set()
+    found = {path for pattern in (OF_PEERS if peer else LEARNING) for path in ROOT.glob(pattern)}
     digest = hashlib.sha256((who if peer else "").encode() + known_of_worlds().encode())
-    for path in paths:
-        if path.name not in NOT_LEARNING or path.parent.name != "training":
+    for path in sorted(found | judging):
+        if path in judging or path.name not in NOT_LEARNING or path.parent.name != "training":
             digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 

@@ -11,6 +11,7 @@ from engine.estimation import (
     Logged,
     Resamples,
     Terms,
+    effective_clusters,
     effective_sample_size,
     ips_terms,
     logged_terms,
@@ -79,6 +80,25 @@ def test_equal_weights_count_fully_and_one_heavy_weight_counts_once() -> None:
     assert effective_sample_size(np.full(4, 2.5)) == pytest.approx(4.0)
     assert effective_sample_size(np.array([0.0, 0.0, 3.0])) == pytest.approx(1.0)
     assert effective_sample_size(np.zeros(3)) == 0.0
+
+
+def test_accounts_that_hold_most_of_the_decisions_are_few() -> None:
+    """Five of sixty with a hundred decisions each, the others with one."""
+    cluster = np.concatenate([np.repeat(np.arange(5), 100), np.arange(5, 60)])
+
+    assert effective_clusters(np.ones(60), np.arange(60)) == pytest.approx(60.0)
+    assert 5.0 < effective_clusters(np.ones(len(cluster)), cluster) < 7.0
+    assert judged(NARROW, clusters=7.0).level == "limited evidence"
+
+
+def test_of_four_hundred_resamples_ten_lie_at_or_below_each_end() -> None:
+    """The 10th and the 391st: 381 of 401 spaces between them are 95 %."""
+    draws = np.array([[0] * (401 - b) + [1] * b for b in range(1, 401)])
+    terms = Terms(np.array([0.0, 1.0]), np.ones(2))
+
+    found = Resamples(draws, np.array([0, 1])).interval(terms)
+
+    assert (found.low, found.high) == pytest.approx((10 / 401, 391 / 401))
 
 
 def test_an_interval_is_the_same_for_the_same_seed_and_another_for_another() -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.clusters import BySigns, Uncertainty, WildBootstrap, by_signs, persons_among, wider
+from engine.clusters import BySigns, Uncertainty, WildBootstrap, by_signs, wider
 from engine.curves import calibration_terms, qini_terms, uplift_curve
 from engine.estimation import (
     EstimationError,
@@ -102,7 +102,7 @@ def test_accounts_that_nobody_serves_are_no_persons() -> None:
     """Four persons with 50 accounts each, and 100 accounts of nobody: no interval by person, but a test by
     their signs."""
     reward, account, person = by_persons(4, 0)
-    person = np.where(account < 200, person, account)[:300]
+    person = np.where(account < 200, person, -1 - account)[:300]
 
     found = Uncertainty.of(account[:300], person, seed=0)
     beyond = found.by_signs(mean_of(reward[:300] + 9.0), mean_of(np.zeros(300)))
@@ -113,12 +113,11 @@ def test_accounts_that_nobody_serves_are_no_persons() -> None:
 
 
 def test_persons_with_one_account_each_are_persons() -> None:
-    """Forty persons, two of whom have a second account: nothing says that the others are none."""
-    account = np.arange(42)
-    person = np.where(account < 40, account, account - 40)
+    """Forty of them, two with a second account, beside a hundred accounts of nobody."""
+    account = np.arange(142)
+    person = np.where(account < 40, account, np.where(account < 42, account - 40, -1 - account))
 
-    assert len(persons_among(account, person)) == 40
-    assert len(persons_among(account, account % 12)) == 12
+    assert Uncertainty.of(account, person, seed=0).served_by == 40
 
 
 def test_a_difference_by_person_uses_both_policies_sums() -> None:

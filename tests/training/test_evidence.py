@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from engine.clusters import FEWEST_CLUSTERS, WildBootstrap
+from engine.records import DAY_MICROS
 from engine.sensitivity import LARGEST
 from tests.training.builders import QUICK, LogSettings, cases_of
 from training.behaviour import assignment_of
@@ -17,9 +18,12 @@ from training.evaluate import (
     AS_LOGGED,
     NO_CONTACT_POLICY,
     Judged,
+    accounts_between,
     claim,
+    claims_gain,
     evaluate,
     strength_sentence,
+    time_split,
     uncertainty_of,
 )
 from training.learners import LEARNERS
@@ -92,6 +96,33 @@ def test_a_claim_on_estimated_probabilities_says_what_would_overturn_it(of_unlog
     said = claim(replace(of_unlogged.evaluation, policies=tuple(sure)), "s_learner")
 
     assert "more than chance. Probabilities were estimated: something that nobody recorded" in said
+
+
+def test_a_difference_that_hardly_any_account_shows_is_no_gain(of_personal: Judged) -> None:
+    """Where nobody was given what either policy does, the difference is the model's guess, and sure of it."""
+    cases, targets = of_personal.cases, of_personal.targets
+    ours, fixed, account = targets["s_learner"], targets["best_fixed"], np.arange(len(of_personal.cases))
+    chosen = account, cases.action
+    theirs = (ours != fixed).any(axis=1) & (ours[chosen] + fixed[chosen] > 0.0)
+    few = [replace(value, between=9) for value in of_personal.evaluation.policies]
+
+    assert accounts_between(cases, account, ours, fixed) == theirs.sum() > 100
+    assert accounts_between(cases.take(~theirs), account[~theirs], ours[~theirs], fixed[~theirs]) == 0
+    assert claims_gain(of_personal.evaluation, "s_learner")
+    assert not claims_gain(replace(of_personal.evaluation, policies=tuple(few)), "s_learner")
+    said = claim(replace(of_personal.evaluation, policies=tuple(few)), "s_learner")
+    assert "only 9 accounts were given what s_learner or the best fixed action does" in said
+
+
+def test_a_landmark_is_earlier_only_when_its_grace_is_over_too(personal: Cases) -> None:
+    """Its window begins with the contact, which may be seven days later."""
+    moments = np.sort(np.unique(personal.as_of))
+    window = replace(personal, windows=((moments[-1] - moments[0]) / DAY_MICROS,))
+
+    logged, laid = (time_split(replace(window, basis=basis))[0] for basis in ("decisions", "landmarks"))
+
+    assert logged.sum() == (personal.as_of == moments[0]).sum()
+    assert laid.sum() == 0
 
 
 def test_where_nothing_is_gained_no_confounder_is_needed(zero: Cases) -> None:

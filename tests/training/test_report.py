@@ -299,23 +299,6 @@ def test_what_five_of_twelve_persons_did_is_not_called_more_than_chance(findings
     assert "<td>too few persons</td>" in by_five
 
 
-def test_what_nine_accounts_were_given_is_not_called_more_than_chance(findings: report.Findings) -> None:
-    """Whatever these nine bring, resampling them shows little of what others would."""
-    judged, cases = findings.judged, findings.judged.cases
-    visited = np.flatnonzero(cases.action == 4)
-    first = list(dict.fromkeys(cases.account_ids[row] for row in visited))[:9]
-    theirs = np.isin(np.array(cases.account_ids, dtype=object), np.array(first, dtype=object))
-    action = np.where((cases.action == 4) & ~theirs, 1, cases.action)
-    told = replace(judged, cases=replace(cases, action=action))
-
-    documents, _ = report.files_of(replace(findings, judged=told))
-
-    page = documents["report.html"].decode().partition("Where the log can judge")[2]
-    line = page.partition("visit_<wbr>news</td>")[2].partition("</tr>")[0]
-    assert "<td>too few accounts</td>" in line
-    assert "one of twenty may miss by chance" in page
-
-
 @pytest.mark.parametrize(
     ("persons", "said"),
     [(None, "by account"), (12, "by account or person, the wider one"), (4, "by account only, and so too")],
