@@ -57,7 +57,7 @@ def fairness(candidate: Candidate) -> Check:
             looked += 1
             figures[f"{found.what}_{found.attribute}_{found.level}"] = found.ratio
             if not rule.low <= found.ratio <= rule.high and found.apart >= ERRORS_APART:
-                outside.append(f"{found.attribute} {found.level} ({found.what}) {found.ratio:.2f}")
+                outside.append(f"{found.attribute} {found.level} ({_in_words(found.what)}) {found.ratio:.2f}")
                 failing = failing or rule.outside == "fail"
     if not looked:
         return Check("fairness", True, "There are no categories with enough contacts to compare.", figures)
@@ -66,6 +66,11 @@ def fairness(candidate: Candidate) -> Check:
     nothing = " Nearly everybody is contacted: of that alone no category can differ." if everybody else ""
     sentence = f"Rate of contacts over that of all, {looked} categories looked at: {told}.{nothing}"
     return Check("fairness", not failing, sentence, figures, warning=bool(outside))
+
+
+def _in_words(what: str) -> str:
+    issue, by_people, _ = what.partition(" by people")
+    return f"{'all contacts' if issue == ANY_ISSUE else f'contacts on {issue}'}{by_people}"
 
 
 def rate_ratios(cases: Cases, target: Floats, rule: Fairness) -> list[RateRatio]:

@@ -41,7 +41,7 @@ _COLUMNS = (
 """Of `Cases`: what has a row per occasion."""
 OWN_ENOUGH = 500
 """Mature decisions of the engine's own with a contact, from which on they are learned from."""
-OWN_WAITING = f"decision of the engine's own, of which fewer than {OWN_ENOUGH} with a contact are mature"
+OWN_WAITING = f"decided by the engine itself, of which fewer than {OWN_ENOUGH} with a contact are mature"
 PARTS = 12
 """Of the longest window, where what has arrived is counted apart."""
 _SHARED = frozenset({"set", "treatment", "places"})
@@ -289,7 +289,8 @@ def check_refused(playbook: Playbook, columns: Sequence[str]) -> None:
         if name not in columns:
             known = ", ".join(columns) or "none"
             raise RefusedColumnError(
-                f"learning.refuse: accounts have no column {name!r}{near(name, columns)} Known: {known}."
+                f"learning.refuse: accounts have no column {name!r}{near(name, columns) or '.'} "
+                f"Known: {known}."
             )
 
 

@@ -316,7 +316,7 @@ def test_a_category_that_is_hardly_contacted_is_told_or_stops_it(
 
     assert found.passed == passes
     assert found.warning
-    assert "segment B (any) 0.00" in found.sentence
+    assert "segment B (all contacts) 0.00" in found.sentence
     assert "everybody" not in found.sentence
 
 
@@ -331,8 +331,8 @@ def test_a_category_that_people_never_visit_is_told_where_all_are_contacted(
     assert found.figures["any_segment_A"] == pytest.approx(1.0, abs=0.02)
     assert found.figures["any by people_segment_B"] < 0.1
     assert found.warning
-    assert "segment B (any by people) 0.0" in found.sentence
-    assert "segment B (any) " not in found.sentence
+    assert "segment B (all contacts by people) 0.0" in found.sentence
+    assert "segment B (all contacts) " not in found.sentence
     assert "Nearly everybody is contacted" in found.sentence
 
 
