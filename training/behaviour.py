@@ -13,11 +13,10 @@ import numpy as np
 from scipy.optimize import minimize
 
 from data.progress import Progress, quiet
-from engine.records import Bools, Floats, Ints
+from engine.records import DAY_MICROS, Bools, Floats, Ints
 from training.boosting import Boosting, grow_named
 from training.cases import Cases
 from training.constants import LEAST_CASES
-from training.prognosis import everything_known
 from training.splits import folds_of
 
 LEAST_PROBABILITY = 0.01
@@ -79,13 +78,22 @@ class Assignment:
         return replace(self, estimates=estimates, **{name: getattr(self, name)[rows] for name in columns})
 
 
-def assignment_of(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress = quiet) -> Assignment:
+def assignment_of(
+    cases: Cases, boosting: Boosting, *, seed: int, dated: bool = True, progress: Progress = quiet
+) -> Assignment:
     """Logged probabilities where there are any that can be true, estimated ones for the other cases.
 
     Where the logged ones say that some of what was eligible was never chosen, they do not say what. Then only
     that is comparable which is likely enough by the estimates. These also show whether the logged ones add up
     to more than 1 instead: the mean of estimate / probability of what was chosen is 1 if they do not,
     whatever was never chosen. If they do, none is believed.
+
+    Args:
+        cases: As logged.
+        boosting: Size and threads of the forests.
+        seed: Of the folds.
+        dated: Whether the day counts as known; see `estimate`.
+        progress: Called with (stage, done, of).
     """
     known, doubts = believable(cases)
     enough, options = cases.counts >= LEAST_CASES, _options(cases)
@@ -93,7 +101,7 @@ def assignment_of(cases: Cases, boosting: Boosting, *, seed: int, progress: Prog
     some_never = _some_never_chosen(cases.probability[several], options[several])
     if known.all() and not some_never:
         return Assignment(cases.probability, cases.eligible & enough, known, doubts=doubts)
-    estimated = estimate(cases, boosting, seed=seed, progress=progress)
+    estimated = estimate(cases, boosting, seed=seed, dated=dated, progress=progress)
     chosen = estimated[np.arange(len(cases)), cases.action]
     if some_never:
         whole = 1.0 / _mean_unless_one(chosen[several] / cases.probability[several])
@@ -196,16 +204,21 @@ def _exceeding(whole: float) -> str:
     )
 
 
-def estimate(cases: Cases, boosting: Boosting, *, seed: int, progress: Progress = quiet) -> Floats:
+def estimate(
+    cases: Cases, boosting: Boosting, *, seed: int, dated: bool = True, progress: Progress = quiet
+) -> Floats:
     """P(treatment | what was known) for every case and treatment, cross-fitted by account; shape (n, T).
 
     Multinomial boosting over the account's own facts and those of all channels and topics, then calibrated
     (`calibrate`). Treatments with few cases share one class and its probability. What could not be chosen
     (`could_be_chosen`) has probability 0; rows sum to 1.
+
+    The day counts as known where `dated`: campaigns fall into seasons, and of the first weeks of a history
+    little is known of anybody, so that who was contacted then seems to be another kind of account.
     """
     classes, labels = _classes(cases)
     folds = folds_of(cases.account_ids, FOLDS, seed=seed)
-    raw = _raw(cases, labels, folds, boosting, progress)
+    raw = _raw(cases, labels, folds, boosting, dated=dated, progress=progress)
     could = could_be_chosen(cases)
     allowed = np.stack([could[:, members].any(axis=1) for members in classes], axis=1)
     share = np.empty_like(raw)
@@ -236,7 +249,9 @@ def could_be_chosen(cases: Cases) -> Bools:
     return could
 
 
-def _raw(cases: Cases, labels: Ints, folds: Ints, boosting: Boosting, progress: Progress) -> Floats:
+def _raw(
+    cases: Cases, labels: Ints, folds: Ints, boosting: Boosting, *, dated: bool, progress: Progress
+) -> Floats:
     """Probabilities of the classes before calibration, by models that have not seen the account.
 
     How many trees are best is found on the first fold and taken for all.
@@ -245,7 +260,7 @@ def _raw(cases: Cases, labels: Ints, folds: Ints, boosting: Boosting, progress: 
     raw, rounds = np.ones((len(cases), classes)), 0
     if classes < 2:
         return raw
-    rows, names, categories = everything_known(cases)
+    rows, names, categories = _known(cases, dated=dated)
     parameters = boosting.parameters("multiclass", len(cases)) | _size(len(cases)) | {"num_class": classes}
     for fold in range(FOLDS):
         progress("assignment probabilities", fold, FOLDS)
@@ -322,6 +337,18 @@ def _softmax(logits: Floats, allowed: Bools) -> Floats:
     weight = np.exp(inside - inside.max(axis=1, keepdims=True))
     share: Floats = weight / weight.sum(axis=1, keepdims=True)
     return share
+
+
+def _known(cases: Cases, *, dated: bool) -> tuple[Floats, list[str], set[str]]:
+    """What was known of the account, whatever the treatment, and perhaps the day: one row a case."""
+    features, n = cases.features, len(cases)
+    blocks = [features.account, features.channel.reshape(n, -1), features.topic.reshape(n, -1)]
+    if dated:
+        blocks.append((cases.as_of / DAY_MICROS)[:, None])
+    rows = np.concatenate(blocks, axis=1)
+    names = [f"column_{place}" for place in range(rows.shape[1])]
+    coded = [name in features.set.levels for name in features.set.account]
+    return rows, names, {name for name, is_code in zip(names, coded, strict=False) if is_code}
 
 
 def _classes(cases: Cases) -> tuple[list[list[int]], Ints]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.features import Features
 from engine.records import Bools, Floats, Ints
-from training.behaviour import Assignment, least_probability
+from training.behaviour import Assignment, assignment_of, least_probability
 from training.boosting import Boosting, each_pair, grow
 from training.cases import Cases
 from training.constants import LEAST_CASES
@@ -71,12 +71,15 @@ def learn_support(cases: Cases, assignment: Assignment, boosting: Boosting, *, s
     contacts = contacts[contacts > 0]
     if assignment.estimates is None or not len(contacts):
         return None
+    # What such accounts were given at any time: a release is asked later.
+    usual = assignment_of(cases, boosting, seed=seed, dated=False)
+    assert usual.estimates is not None
     rows, treatment = _pairs(cases, contacts)
-    true = assignment.comparable[rows, treatment]
+    true = usual.comparable[rows, treatment]
     if not len(rows) or true.mean() >= RIGHT:
         return None
-    least, known = np.log(least_probability(cases.eligible)[rows]), assignment.known[rows]
-    label = np.log(np.maximum(assignment.estimates[rows, treatment], _FLOOR)) - least
+    least, known = np.log(least_probability(cases.eligible)[rows]), usual.known[rows]
+    label = np.log(np.maximum(usual.estimates[rows, treatment], _FLOOR)) - least
     label[known] = np.where(true, 0.0, np.log(_FLOOR) - least)[known]
     features = cases.take(rows).features.row_matrix(treatment)
     size = replace(boosting, rounds=ROUNDS, leaves=LEAVES, learning_rate=0.1)
