@@ -54,7 +54,7 @@ class Support:
 
 
 def learn_support(cases: Cases, assignment: Assignment, boosting: Boosting, *, seed: int) -> Support | None:
-    """Repeat what the behaviour model says is comparable; None = everything eligible is.
+    """Repeat what a behaviour model without the day says is comparable; None = everything eligible is.
 
     A regression of the logarithm of the estimated probability, relative to the least that is believed, on
     account and treatment; where the probability was logged, all that there is to repeat is whether the pair
