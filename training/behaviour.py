@@ -13,10 +13,11 @@ import numpy as np
 from scipy.optimize import minimize
 
 from data.progress import Progress, quiet
-from engine.records import DAY_MICROS, Bools, Floats, Ints
+from engine.records import Bools, Floats, Ints
 from training.boosting import Boosting, grow_named
 from training.cases import Cases
 from training.constants import LEAST_CASES
+from training.prognosis import everything_known
 from training.splits import folds_of
 
 LEAST_PROBABILITY = 0.01
@@ -260,7 +261,9 @@ def _raw(
     raw, rounds = np.ones((len(cases), classes)), 0
     if classes < 2:
         return raw
-    rows, names, categories = _known(cases, dated=dated)
+    rows, names, categories = everything_known(cases)
+    if not dated:  # the day is the last
+        rows, names = rows[:, :-1], names[:-1]
     parameters = boosting.parameters("multiclass", len(cases)) | _size(len(cases)) | {"num_class": classes}
     for fold in range(FOLDS):
         progress("assignment probabilities", fold, FOLDS)
@@ -337,18 +340,6 @@ def _softmax(logits: Floats, allowed: Bools) -> Floats:
     weight = np.exp(inside - inside.max(axis=1, keepdims=True))
     share: Floats = weight / weight.sum(axis=1, keepdims=True)
     return share
-
-
-def _known(cases: Cases, *, dated: bool) -> tuple[Floats, list[str], set[str]]:
-    """What was known of the account, whatever the treatment, and perhaps the day: one row a case."""
-    features, n = cases.features, len(cases)
-    blocks = [features.account, features.channel.reshape(n, -1), features.topic.reshape(n, -1)]
-    if dated:
-        blocks.append((cases.as_of / DAY_MICROS)[:, None])
-    rows = np.concatenate(blocks, axis=1)
-    names = [f"column_{place}" for place in range(rows.shape[1])]
-    coded = [name in features.set.levels for name in features.set.account]
-    return rows, names, {name for name, is_code in zip(names, coded, strict=False) if is_code}
 
 
 def _classes(cases: Cases) -> tuple[list[list[int]], Ints]:

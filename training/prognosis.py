@@ -83,7 +83,7 @@ class Prognosis:
 
 
 def everything_known(cases: Cases) -> tuple[Any, list[str], set[str]]:
-    """One row a case: the account's facts, those of all channels and topics, and the day; 32 bits do."""
+    """One row a case: the account's facts, those of all channels and topics, and last the day; 32 bits do."""
     features, n = cases.features, len(cases)
     day = (cases.as_of / DAY_MICROS)[:, None]
     blocks = (features.account, features.channel.reshape(n, -1), features.topic.reshape(n, -1), day)
