@@ -96,7 +96,7 @@ def test_three_answers_outlive_a_killed_browser_and_act_once(
     serves(company, "b1", "stranger")
 
     with own_browser(browser, tmp_path) as context:
-        # So soon after signing in the browser has not written its cookie to the disk.
+        context.clear_cookies()  # which may have been written to the disk, or not, before it was killed
         page = sign_in(context, company)
         expect(page.locator(".toast")).to_contain_text(f"not sent: {given_away['account_name']}")
         page.reload()
