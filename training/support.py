@@ -71,15 +71,17 @@ def learn_support(cases: Cases, assignment: Assignment, boosting: Boosting, *, s
     contacts = contacts[contacts > 0]
     if assignment.estimates is None or not len(contacts):
         return None
-    # What such accounts were given at any time: a release is asked later.
-    usual = assignment_of(cases, boosting, seed=seed, dated=False)
-    assert usual.estimates is not None
+    # What such accounts were given at any time: a release is asked later. Of part of a log in which all
+    # probabilities can be true none is estimated; then what was found of the whole counts.
+    undated = assignment_of(cases, boosting, seed=seed, dated=False)
+    usual = assignment if undated.estimates is None else undated
+    estimates = assignment.estimates if undated.estimates is None else undated.estimates
     rows, treatment = _pairs(cases, contacts)
     true = usual.comparable[rows, treatment]
     if not len(rows) or true.mean() >= RIGHT:
         return None
     least, known = np.log(least_probability(cases.eligible)[rows]), usual.known[rows]
-    label = np.log(np.maximum(usual.estimates[rows, treatment], _FLOOR)) - least
+    label = np.log(np.maximum(estimates[rows, treatment], _FLOOR)) - least
     label[known] = np.where(true, 0.0, np.log(_FLOOR) - least)[known]
     features = cases.take(rows).features.row_matrix(treatment)
     size = replace(boosting, rounds=ROUNDS, leaves=LEAVES, learning_rate=0.1)

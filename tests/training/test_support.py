@@ -188,3 +188,15 @@ def test_where_everything_was_given_to_everybody_no_forest_is_needed(tmp_path: P
     unlogged = replace(cases, probability=np.full(len(cases), np.nan))
 
     assert learn_support(unlogged, assignment_of(unlogged, QUICK, seed=0), QUICK, seed=0) is None
+
+
+def test_of_a_part_in_which_all_was_logged_what_was_found_of_the_whole_counts(tmp_path: Path) -> None:
+    """Only accounts held out had decisions without a probability: the others alone need no estimate."""
+    log = cases_of(tmp_path, LogSettings(accounts=300))
+    held = held_out(log.account_ids, 0.3, seed=0)
+    mixed = replace(log, probability=np.where(held, np.nan, log.probability))
+    assignment = assignment_of(mixed, QUICK, seed=0).take(~held)
+
+    assert assignment.estimates is not None
+    assert assignment.logged
+    assert learn_support(mixed.take(~held), assignment, QUICK, seed=0) is None
