@@ -16,6 +16,7 @@ from engine.estimation import Interval, Terms, doubly_robust_terms
 from engine.records import DAY_MICROS, Bools, EngineError, Floats
 from training.alike import drift, fairness
 from training.balance import LEAST_IN_ARM
+from training.behaviour import NEVER_CHOSEN
 from training.cases import Cases
 from training.evaluate import NO_CONTACT_POLICY, Judged, accounts_between, nobody_judged, uncertainty_of
 from training.gate_parts import Candidate, Check, Gate
@@ -34,6 +35,16 @@ def evidence(candidate: Candidate) -> Check:
     if weak and candidate.in_use is None:
         said += " No release is in use: this one would be the first, and no gain of it is proven."
     return Check("evidence", found.level != "outside scope", said, figures, warning=weak)
+
+
+def probabilities(candidate: Candidate) -> Check:
+    """Those that were logged can be true; what cannot is estimated, and who writes the log should know it."""
+    assignment = candidate.judged.assignment
+    disbelieved = [doubt for doubt in assignment.doubts if doubt != NEVER_CHOSEN]
+    share = 1.0 - assignment.estimated
+    fine = f"A probability that can be true was logged for {share:.0%} of the held-out decisions."
+    said = " ".join(disbelieved) or fine
+    return Check("probabilities", True, said, {"logged": share}, warning=bool(disbelieved))
 
 
 def worth(candidate: Candidate) -> Check:
@@ -263,6 +274,7 @@ def _figures(interval: Interval) -> dict[str, float]:
 CheckFunction = Callable[[Candidate], Check]
 GATE: Mapping[str, CheckFunction] = {
     "evidence": evidence,
+    "probabilities": probabilities,
     "worth": worth,
     "difference": difference,
     "calibration": calibration,

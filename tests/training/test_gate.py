@@ -15,7 +15,7 @@ from engine.learning_settings import Fairness, GateSettings
 from engine.records import DAY_MICROS
 from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
 from training.alike import feature_drift, rate_ratios, stability_index
-from training.behaviour import Assignment, assignment_of
+from training.behaviour import NEVER_CHOSEN, Assignment, assignment_of
 from training.cases import Cases
 from training.evaluate import Judged, evaluate
 from training.gate import GATE, judge
@@ -438,3 +438,21 @@ def test_the_stability_index_by_hand() -> None:
     assert stability_index(then, now, coded=True) == pytest.approx(0.25 * np.log(3.0), abs=1e-9)
     assert stability_index(then, then) == 0.0
     assert stability_index(then, np.full(4, np.nan)) > 1.0
+
+
+def test_logged_probabilities_that_are_not_believed_are_a_warning(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """Whoever writes the log is to know of it from the command, not from the foot of a report."""
+    _, _, judged = learned
+    cases = judged.cases
+    halved = assignment_of(replace(cases, probability=cases.probability / 2), QUICK, seed=0)
+    rare = replace(judged.assignment, doubts=(NEVER_CHOSEN,))
+
+    told = [check(replace(judged, assignment=each), "probabilities") for each in (halved, rare)]
+
+    assert [each.passed for each in told] == [True, True]
+    assert [each.warning for each in told] == [True, False]
+    assert "add up to about 0.49, not to 1; none of them was used, all were estimated." in told[0].sentence
+    assert told[0].figures["logged"] == 0.0
+    assert told[1].sentence == "A probability that can be true was logged for 100% of the held-out decisions."
