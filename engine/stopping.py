@@ -59,7 +59,7 @@ class Stopping:
             EngineError: The arrays do not fit together, or rates are no probabilities.
         """
         said = manifest.get("stopping")
-        if not isinstance(said, Mapping):
+        if not isinstance(said, Mapping) or "channels" not in said:
             return None
         channels, treatments = tuple(said["channels"]), len(manifest["treatments"])
         found = {name: np.asarray(arrays.get(name, ()), dtype=np.float64) for name in _ARRAYS}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from data.home import Home
     from data.ledger.ledger import Ledger
     from data.unknown_names import UnknownName
+    from engine.playbook import Playbook
     from training.evaluate import Evaluation
     from training.leaks import Leak
     from training.run import Outcome
@@ -69,7 +70,7 @@ def train(  # noqa: PLR0917 - typer names them all
         outcome = run.train(settings.as_home(), chosen, wanted, spark=spark, progress=report)
     with _Ledger(settings.as_home()) as ledger:
         keep_playbook(ledger, settings.playbook, chosen, now=now_micros())
-    _print_outcome(outcome, chosen.currency, strange)
+    _print_outcome(outcome, chosen, strange)
 
 
 def cases(  # noqa: PLR0917 - typer names them all
@@ -199,14 +200,18 @@ def _micros(text: str | None) -> int | None:
         raise BadTimeError(str(error)) from None
 
 
-def _print_outcome(outcome: Outcome, currency: str, strange: Sequence[UnknownName]) -> None:
+def _print_outcome(outcome: Outcome, playbook: Playbook, strange: Sequence[UnknownName]) -> None:
     from training.evaluate import claim  # noqa: PLC0415
+    from training.stopping import doubt  # noqa: PLC0415
 
-    _print_evaluation(outcome.evaluation, outcome.selection.chosen, currency)
+    _print_evaluation(outcome.evaluation, outcome.selection.chosen, playbook.currency)
     if outcome.by_time is not None:
-        _print_evaluation(outcome.by_time, outcome.selection.chosen, currency)
+        _print_evaluation(outcome.by_time, outcome.selection.chosen, playbook.currency)
     _print_left_out(outcome.cases.left_out)
     _print_strange(strange)
+    optouts = doubt(outcome.release.manifest.get("stopping"))
+    if optouts and playbook.optout_loss:
+        typer.echo(f"Warning: {optouts}")
     typer.echo(f"{outcome.selection.sentence} {claim(outcome.evaluation, outcome.selection.chosen)}")
     typer.echo(f"Release {outcome.release.id} ({outcome.selection.chosen}).")
     for check in outcome.gate.failed:

@@ -16,6 +16,8 @@ from training.occasions import known
 
 OWN_STOP = "stop:"
 """With it begins the source of a preference that followed from a stop of ours: no account asked for it."""
+_OURS = pl.col("source").fill_null("").str.starts_with(OWN_STOP)
+_ENDS = pl.col("response").is_in(list(OPT_OUT_RESPONSES))
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,17 @@ def followed_through(
             found.put(own["row"].to_numpy(), _one_channel(sent, asks, moments, numbered))
         numbered += wishes.height
     return whole
+
+
+def recorded(snapshot: Snapshot, *, at: int) -> bool:
+    """Whether any account ever asked for less, of whatever purpose, as known at the time of training
+    (microseconds UTC): a history in which nobody did hardly records it."""
+    for _, history in snapshot.histories():
+        said = known(history, "preferences", at).filter(pl.col("status") == "opt_out", ~_OURS)
+        answered = known(history, "responses", at).filter(_ENDS)
+        if said.height or answered.height:
+            return True
+    return False
 
 
 @dataclass(frozen=True)
@@ -144,10 +157,10 @@ def _wishes(history: History, accounts: pl.DataFrame, at: int) -> pl.DataFrame:
     )
     said = _timed(stated, "since", accounts).select(
         "code", "time", "channel", (pl.col("status") == "opt_out").alias("out"),
-        pl.col("source").fill_null("").str.starts_with(OWN_STOP).alias("ours"),
+        _OURS.alias("ours"),
     )  # fmt: skip
     touched = known(history, "touchpoints", at).select("touchpoint_id", "channel")
-    ended = known(history, "responses", at).filter(pl.col("response").is_in(list(OPT_OUT_RESPONSES)))
+    ended = known(history, "responses", at).filter(_ENDS)
     clicked = _timed(ended.join(touched, on="touchpoint_id"), "responded_at", accounts).select(
         "code", "time", "channel", pl.lit(value=True).alias("out"), pl.lit(value=False).alias("ours")
     )

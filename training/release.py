@@ -25,6 +25,7 @@ from training.boosting import Boosting
 from training.cases import Cases
 from training.learners import Fitted, learn_response, reader_of
 from training.stopping import Learned as LearnedStopping
+from training.stopping import Unrecorded
 from training.support import Support
 
 FORMAT = 2
@@ -93,9 +94,9 @@ def with_following(parts: Parts, following: Following | None) -> Parts:
     return parts if following is None else Parts(parts.texts, {**parts.arrays, **following.arrays()})
 
 
-def with_stopping(parts: Parts, learned: LearnedStopping | None) -> Parts:
+def with_stopping(parts: Parts, learned: LearnedStopping | Unrecorded | None) -> Parts:
     """The same with what contacts cost in opt-outs, where that was learned; names are in the manifest."""
-    if learned is None:
+    if not isinstance(learned, LearnedStopping):
         return parts
     texts = {**parts.texts, COMING_FOREST: learned.coming.model_to_string()}
     if learned.booster is not None:

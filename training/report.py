@@ -36,6 +36,7 @@ from training.ranking import Ranking
 from training.release import moves_effects
 from training.segments import SegmentEffect, segment_effects
 from training.select import Selection
+from training.stopping import doubt
 from training.tracking import METRICS, metrics_of, tables_of
 
 SAMPLED_CASES = 20_000
@@ -287,6 +288,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         ),
         "overlap_sentence": overlap_sentence(findings.judged.overlap, _without_cases(findings)),
         "stopping": findings.manifest.get("stopping"),
+        "stopping_doubt": doubt(findings.manifest.get("stopping")),
         "unseen": unseen_sentence(findings.judged.assignment),
         "observational": "" if findings.judged.assignment.logged else OBSERVATIONAL,
         "chosen": findings.judged.evaluation.of(findings.selection.chosen),

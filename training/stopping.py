@@ -18,7 +18,7 @@ from engine.records import Bools, Floats, Ints
 from engine.stopping import Stopping
 from training.boosting import Boosting, grow_named, raw_scores
 from training.cases import Cases
-from training.optouts import Followed, followed_through
+from training.optouts import Followed, followed_through, recorded
 from training.registry import Fitted
 from training.splits import folds_of
 
@@ -57,16 +57,51 @@ class Learned:
     def as_json(self) -> dict[str, Any]:
         """For the manifest."""
         own = self.stopping
-        counted = {
-            name: {"optouts": self.optouts[name], "contacts": self.contacts[name]} for name in self.optouts
-        }
         classes = [[*map(float, pair)] for pair in zip(own.rate, own.error, strict=True)]
-        return {**own.names(), "counted": counted, "classes": classes}
+        return {**own.names(), "counted": _counted(self.optouts, self.contacts), "classes": classes}
+
+
+@dataclass(frozen=True)
+class Unrecorded:
+    """What a release keeps of a history in which no account ever opted out: nothing is learned from it.
+
+    Attributes:
+        contacts: That followed occasions, by channel.
+    """
+
+    contacts: Mapping[str, int]
+
+    def as_json(self) -> dict[str, Any]:
+        """For the manifest: the engine keeps to the playbook."""
+        return {"counted": _counted(dict.fromkeys(self.contacts, 0), self.contacts), "classes": []}
+
+
+def _counted(optouts: Mapping[str, int], contacts: Mapping[str, int]) -> dict[str, dict[str, int]]:
+    return {name: {"optouts": optouts[name], "contacts": contacts[name]} for name in contacts}
+
+
+def doubt(told: Mapping[str, Any] | None) -> str:
+    """Why opt-outs may be other than the release has it, by its manifest; "" = nothing says so."""
+    if told is None or any(each["optouts"] for each in told["counted"].values()):
+        return ""
+    where = (
+        "permissions that were withdrawn in the table preferences, unsubscriptions and complaints in the "
+        "table responses"
+    )
+    if not told["classes"]:
+        return (
+            "No account ever opted out, as if nobody recorded it: nothing is learned of opt-outs, and the "
+            f"playbook's fatigue stays. Load {where}; if there truly is none, set fatigue to 0."
+        )
+    return (
+        "No opt-out followed a contact, so the playbook's fatigue is drawn towards none, the more so the "
+        f"more contacts there were. That is right only where opt-outs are recorded: {where}."
+    )
 
 
 def learn_stopping(
     snapshot: Snapshot, cases: Cases, fitted: Fitted, boosting: Boosting, *, at: int, seed: int
-) -> Learned | None:
+) -> Learned | Unrecorded | None:
     """Opt-outs by one more contact and contacts to come; None where no channel has enough contacts.
 
     Args:
@@ -84,6 +119,9 @@ def learn_stopping(
     found = {channel: each for channel, each in followed.items() if each.exposed >= LEAST_CONTACTS}
     if not found:
         return None
+    contacts = {channel: round(each.exposed) for channel, each in found.items()}
+    if not recorded(snapshot, at=at):
+        return Unrecorded(contacts)
     rows = _Rows.of(cases, found)
     booster, classes = _ordered(rows, cases, boosting, seed=seed)
     stopping = Stopping(tuple(found), classes.edges, classes.rate, classes.error, shares, cases.horizon_days)
@@ -92,7 +130,7 @@ def learn_stopping(
         _coming(cases, found, boosting),
         booster,
         {channel: each.optouts for channel, each in found.items()},
-        {channel: round(each.exposed) for channel, each in found.items()},
+        contacts,
     )
 
 

@@ -111,6 +111,15 @@ def tables(settings: LogSettings | None = None) -> dict[str, pl.DataFrame]:
     return {table: frame(table, columns) for table, columns in known.items()}
 
 
+def refusal(log: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Preferences of one account that refused cookies before any contact: refusals reach such a history."""
+    return frame("preferences", {
+        "account_id": log["accounts"]["account_id"][:1], "channel": ["*"], "purpose": ["web_behaviour"],
+        "kind": ["permission"], "status": ["opt_out"], "since": [0], "source": ["cookie banner"],
+        "stored_at": [0],
+    })  # fmt: skip
+
+
 def frame(table: str, columns: dict) -> pl.DataFrame:
     """Rows of a table of the contract as the store takes them; stored when they occurred."""
     time = TABLES[table].time

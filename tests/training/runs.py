@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data.home import Home
 from data.ledger.ledger import Ledger
-from tests.training.builders import QUICK, SMALL, LogSettings, stored, tables
+from tests.training.builders import QUICK, SMALL, LogSettings, refusal, stored, tables
 from training.run import Outcome, Settings, train
 
 MADE_AT = 1_767_300_000_000_000
@@ -15,7 +15,8 @@ MADE_AT = 1_767_300_000_000_000
 def home_with(folder: Path, log: LogSettings) -> Home:
     """A home with a history and an empty ledger."""
     home = Home.at(folder / "home", models=folder / "models")
-    stored(home.root, tables(log))
+    rows = tables(log)
+    stored(home.root, rows | {"preferences": refusal(rows)})
     Ledger.create(home.ledger_url).close()
     return home
 

@@ -18,6 +18,7 @@ from data.unknown_names import NoOutcomeValuedError
 from tests.training.builders import LogSettings, stored, tables
 from training.cli import register
 from training.errors import BadTimeError, NoHistoryError, OutputError, TooFewCasesError, TrainingError
+from training.run import Outcome
 
 
 @pytest.fixture
@@ -127,6 +128,29 @@ def test_names_that_the_playbook_does_not_have_are_told_with_what_is_near(home: 
     ) in result.output
     assert "no channel 'vist', which 5 touchpoints have" in result.output
     assert "Did you mean 'visit'?" in result.output
+
+
+def trained_again(found: tuple[Home, Outcome], monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the command prints of a run that was made before."""
+    home, outcome = found
+    monkeypatch.setattr("training.run.train", lambda *_, **__: outcome)
+    said = nextbest("train", "--home", str(home.root), "--models", str(home.models))
+    assert said.exit_code == 0, said.output
+    return said.output.splitlines()
+
+
+def test_training_says_that_nobody_records_opt_outs(
+    unlogged: tuple[Home, Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who reads no report would not know why contacts go on costing what the playbook guesses."""
+    lines = trained_again(unlogged, monkeypatch)
+
+    assert [line for line in lines if "opted out" in line] == [
+        "Warning: No account ever opted out, as if nobody recorded it: nothing is learned of opt-outs, and "
+        "the playbook's fatigue stays. Load permissions that were withdrawn in the table preferences, "
+        "unsubscriptions and complaints in the table responses; if there truly is none, set fatigue to 0."
+    ]
+    assert "the playbook&#39;s fatigue stays" in unlogged[1].report.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("command", [("effects",), ("ranking",), ("policy", ".")])

@@ -7,15 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
 from engine.forest import parse_forest
 from engine.records import DAY_MICROS, Floats
-from engine.stopping import COMING_FOREST, OPTOUT_FOREST, Ends, Going, going_on
-from tests.training.builders import QUICK, SMALL, LogSettings, frame, stored, tables
+from engine.stopping import COMING_FOREST, OPTOUT_FOREST, Ends, Going, Stopping, going_on
+from tests.training.builders import QUICK, SMALL, LogSettings, frame, refusal, stored, tables
 from training.behaviour import assignment_of
 from training.cases import Cases, build_cases, known_at
 from training.learners import LEARNERS
-from training.stopping import Learned, learn_stopping
+from training.release import parts_of, with_stopping
+from training.stopping import Learned, Unrecorded, doubt, learn_stopping
 
 MANY = LogSettings(accounts=900)
 E_MAIL = [t.id for t in SMALL.treatments].index("email_news")
@@ -50,7 +52,9 @@ def learned(
     cases = build_cases(snapshot, SMALL)
     assignment = assignment_of(cases, QUICK, seed=0)
     fitted = LEARNERS["best_fixed"].learn(cases, assignment.probability, QUICK)
-    return learn_stopping(snapshot, cases, fitted, QUICK, at=known_at(snapshot, None), seed=0), cases
+    found = learn_stopping(snapshot, cases, fitted, QUICK, at=known_at(snapshot, None), seed=0)
+    assert not isinstance(found, Unrecorded)
+    return found, cases
 
 
 def going(found: Learned, cases: Cases) -> Going:
@@ -102,8 +106,9 @@ def test_our_own_stops_are_no_opt_outs(tmp_path: Path) -> None:
     """Else every stop would be taken for proof that stops are needed."""
     log = tables(MANY)
     chosen = drawn(log, 0.5, segment="B", treatment="email_news")
+    ours = optouts(log, chosen, source="stop:s1:1")
 
-    found, cases = learned(tmp_path, optouts(log, chosen, source="stop:s1:1"), log)
+    found, cases = learned(tmp_path, pl.concat([ours, refusal(log)]), log)
 
     assert found is not None
     assert found.optouts["email"] == 0
@@ -124,7 +129,7 @@ def test_contacts_to_come_are_those_that_came(tmp_path: Path) -> None:
     """A quarter of the decisions is an e-mail, and no other decision falls into the 30 days."""
     log = tables(MANY)
 
-    found, cases = learned(tmp_path, None, log)
+    found, cases = learned(tmp_path, refusal(log), log)
 
     assert found is not None
     coming = going(found, cases).coming[:, found.stopping.channels.index("email")]
@@ -139,6 +144,41 @@ def test_too_few_contacts_teach_nothing(tmp_path: Path) -> None:
     found, _ = learned(tmp_path, None, log)
 
     assert found is None
+
+
+@pytest.mark.parametrize("source", ["", "stop:s1:1"])
+def test_a_history_that_records_no_opt_outs_teaches_nothing_of_them(tmp_path: Path, source: str) -> None:
+    """No rate of 0: contacts would seem free of what nobody wrote down. Stops of ours show nothing."""
+    log = tables(MANY)
+    wishes = optouts(log, drawn(log, 0.5), source=source) if source else None
+    snapshot = stored(tmp_path, log | ({} if wishes is None else {"preferences": wishes}))
+    cases = build_cases(snapshot, SMALL)
+    fitted = LEARNERS["best_fixed"].learn(cases, assignment_of(cases, QUICK, seed=0).probability, QUICK)
+
+    found = learn_stopping(snapshot, cases, fitted, QUICK, at=known_at(snapshot, None), seed=0)
+
+    assert isinstance(found, Unrecorded)
+    assert found.contacts["email"] > 200
+    parts = parts_of(fitted, cases, QUICK)
+    assert with_stopping(parts, found) is parts
+    assert Stopping.of({"stopping": found.as_json(), "treatments": []}, {}) is None
+    assert "the playbook's fatigue stays" in doubt(found.as_json())
+
+
+def test_where_opt_outs_are_recorded_but_followed_no_contact_it_is_said_what_that_rests_on(
+    tmp_path: Path,
+) -> None:
+    """Rates are drawn towards none then; with one opt-out there is nothing to say."""
+    log = tables(MANY)
+    wishes = optouts(log, drawn(log, 0.5, segment="B", treatment="email_news"))
+
+    none, _ = learned(tmp_path / "none", refusal(log), log)
+    some, _ = learned(tmp_path / "some", wishes, log)
+
+    assert none is not None
+    assert some is not None
+    assert doubt(none.as_json()).startswith("No opt-out followed a contact")
+    assert [doubt(some.as_json()), doubt(None)] == ["", ""]
 
 
 def test_the_same_log_teaches_the_same(tmp_path: Path) -> None:
