@@ -125,8 +125,8 @@ def report_lines(found: dict[str, Any]) -> list[str]:
     lines = [f"{found['playbook']}: from {found['starts']} until {found['until']}, by {found['unit']}"]
     if found["provisional"]:
         lines.append(
-            f"NOT THE END: the test is planned until {found['planned_end']}. An interval holds for one look "
-            "at the planned end; who looks often and stops when it suits finds effects that are none."
+            f"NOT THE END: the test is planned until {found['planned_end']}. Who looks often and stops when "
+            f"it suits finds effects that are none; so until then intervals are of {found['level']:.1%}."
         )
     if not found["assignment"]["as_planned"]:
         lines.append(
@@ -141,27 +141,29 @@ def report_lines(found: dict[str, Any]) -> list[str]:
         lines.append(
             f"{arm['arm']:<18}{arm['share']:>8.2%}{arm['units']:>10,}{arm['accounts']:>10,}{mean:>14}"
         )
-    return [*lines, *(_comparison_line(each, found["currency"]) for each in found["comparisons"])]
+    level = f"{100.0 * found['level']:g} % interval"
+    return [*lines, *(_comparison_line(each, found["currency"], level) for each in found["comparisons"])]
 
 
-def _comparison_line(each: dict[str, Any], currency: str) -> str:
+def _comparison_line(each: dict[str, Any], currency: str, level: str) -> str:
     what = "The whole programme" if each["programme"] else "The engine"
     head = f"{what} against {each['against']}: "
     if each["finding"] == "too_few_units":
         return head + "too few units to compare."
     said = {"more": "brings more", "less": "brings less", "not_shown": "no difference is shown"}
     few = ", few units: by drawing the arms anew" if each["method"] == "randomisation" else ""
+    lift, money = _range(each["lift"], "{:+.1%}", level), _range(each["difference"], "{:+,.2f}", level)
     return (
-        f"{head}{_range(each['lift'], '{:+.1%}')} ({currency} {_range(each['difference'], '{:+,.2f}')} per "
-        f"account; chance {each['chance']:.3f}{few}): {said[each['finding']]}."
+        f"{head}{lift} ({currency} {money} per account; chance {each['chance']:.3f}{few}): "
+        f"{said[each['finding']]}."
     )
 
 
-def _range(found: dict[str, float | None], form: str) -> str:
+def _range(found: dict[str, float | None], form: str, level: str) -> str:
     def said(end: float | None) -> str:
         return "?" if end is None else form.format(end)
 
-    return f"{said(found['estimate'])}, 95 % interval {said(found['low'])} to {said(found['high'])}"
+    return f"{said(found['estimate'])}, {level} {said(found['low'])} to {said(found['high'])}"
 
 
 def power_lines(found: dict[str, Any]) -> list[str]:

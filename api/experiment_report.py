@@ -17,7 +17,7 @@ from data.rewards import rewards
 from data.snapshot import Snapshot
 from data.times import to_iso
 from engine.arms import units_at
-from engine.experiments import ARMS, CONTROL, ENGINE, OUTSIDE, Experiment
+from engine.experiments import ARMS, CONTROL, ENGINE, Experiment
 from engine.lift import Lift, Units, lift, mismatch, power
 from engine.playbook import Playbook
 from engine.records import DAY_MICROS, Floats, Moments, known_rows
@@ -25,6 +25,10 @@ from engine.records import DAY_MICROS, Floats, Moments, known_rows
 WEEK = 7 * DAY_MICROS
 LONGEST_WEEKS = 104
 MISMATCH = 0.001
+AT_THE_END, BEFORE = 0.05, 0.001
+"""Chance up to which a difference is taken for one, at the planned end and before it: so who looks every week
+hardly ever finds an effect that is none, and the one look at the end keeps its level (Haybittle 1971; Peto et
+al. 1976)."""
 _KEPT = "experiment.json"
 
 
@@ -59,17 +63,18 @@ def report(snapshot: Snapshot, playbook: Playbook, *, as_of: int, progress: Prog
     spans = [(test.starts, until)]
     rows = accounts_of(snapshot, playbook, test, at=test.starts, known=as_of, spans=spans, progress=progress)
     known = rows.filter(pl.col("unit").is_not_null())
-    units = _units(known, test)
+    units, provisional = _units(known, test), as_of < planned_end
+    beyond = BEFORE if provisional else AT_THE_END
     shares = {arm: test.share(arm) for arm in range(len(ARMS)) if test.share(arm) > 0.0}
     chance = mismatch(units, shares)
     return {
         "playbook": playbook.id, "currency": playbook.currency, "unit": test.unit,
         "starts": to_iso(test.starts), "until": to_iso(until), "planned_end": to_iso(planned_end),
-        "provisional": as_of < planned_end,
+        "provisional": provisional, "level": 1.0 - beyond,
         "outside": len(rows) - len(known),
         "assignment": {"chance": chance, "as_planned": chance >= MISMATCH},
         "arms": [_arm(units, arm, share) for arm, share in shares.items()],
-        "comparisons": [_compared(units, arm) for arm in shares if arm != ENGINE],
+        "comparisons": [_compared(units, arm, beyond) for arm in shares if arm != ENGINE],
     }  # fmt: skip
 
 
@@ -99,17 +104,17 @@ def _arm(units: Units, arm: int, share: float) -> dict[str, Any]:
             "per_account": float(own.worth.sum()) / accounts if accounts else None}  # fmt: skip
 
 
-def _compared(units: Units, arm: int) -> dict[str, Any]:
+def _compared(units: Units, arm: int, beyond: float) -> dict[str, Any]:
     told = {"arm": "engine", "against": ARMS[arm], "programme": arm == CONTROL}
     if min(len(units.of(ENGINE)), len(units.of(arm))) < 2:
         return told | {"finding": "too_few_units"}
-    found = lift(units, ENGINE, arm)
+    found = lift(units, ENGINE, arm, beyond=beyond)
     return told | {
         "finding": _finding(found),
         "lift": _interval(found.relative),
         "difference": _interval(found.difference),
         "chance": found.chance,
-        "method": "randomisation" if found.randomised else "delta",
+        "method": "randomisation" if found.randomised else "normal",
     }
 
 
@@ -158,14 +163,14 @@ def accounts_of(
     return pl.concat(parts)
 
 
-def _units(accounts: pl.DataFrame, test: Experiment | None) -> Units:
-    """Accounts added up by unit, with the arm of each where a test is given."""
+def _units(accounts: pl.DataFrame, test: Experiment) -> Units:
+    """Accounts added up by unit, with the arm of each."""
     found = (
         accounts.sort("unit", "account_id")
         .group_by("unit", maintain_order=True)
         .agg(pl.col("w0").sum(), pl.len().cast(pl.Int64).alias("accounts"))
     )
-    arms = [OUTSIDE if test is None else test.arm_of(unit) for unit in found["unit"]]
+    arms = [test.arm_of(unit) for unit in found["unit"]]
     return Units(found["w0"].to_numpy(), found["accounts"].to_numpy(), np.array(arms, dtype=np.int64))
 
 
@@ -173,7 +178,8 @@ def promised(
     snapshot: Snapshot, playbook: Playbook, test: Experiment, *, arm: int, effect: float, as_of: int,
     weeks: int, progress: Progress,
 ) -> dict[str, Any]:  # fmt: skip
-    """After how many weeks a test would see an effect, from how outcomes varied in the weeks before.
+    """After how many weeks a test would see an effect, from how outcomes varied in the weeks before and with
+    as many units in the arms as the playbook's salt puts there: of eight, halves are seldom four and four.
 
     Args:
         arm: That is held against the engine.
@@ -205,8 +211,9 @@ def promised(
 
 def _seen(rows: pl.DataFrame, by_week: Floats, weeks: int, test: Experiment, arm: int) -> dict[str, Any]:
     worth = by_week[:, :weeks].sum(axis=1)
-    units = _units(rows.with_columns(w0=worth), None)
+    units = _units(rows.with_columns(w0=worth), test)
+    own, other = (len(units.of(each)) / len(units) for each in (ENGINE, arm))
     rest = worth - worth.mean()
-    found = power(units, test.share(ENGINE), test.share(arm), float((rest * rest).sum()))
+    found = power(units, own, other, float((rest * rest).sum()))
     return {"weeks": weeks, "effect": found.effect, "units": [round(each) for each in found.units],
             "design_effect": found.design_effect, "correlation": found.correlation}  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from data.playbook_versions import keep_playbook
 from data.playbooks import playbook_text, read_playbook
 from data.settings import Settings
 from engine.contract import TABLES
-from engine.experiments import CONTROL
+from engine.experiments import CONTROL, Arm
 from engine.playbook import PlaybookError, parse_playbook
 from tests.data.files import UNTIL, account, iso, micros, outcome, team_member, user, write_csv
 
@@ -90,6 +91,9 @@ def test_who_looks_before_the_planned_end_is_warned(company: tuple[Path, Path]) 
     early, on_time = (run("report", *at(company, day=day)) for day in (-14.0, 1.0))
 
     assert "NOT THE END" in early.stdout
+    assert "until then intervals are of 99.9%" in early.stdout
+    assert "95 % interval" not in early.stdout
+    assert "95 % interval" in on_time.stdout
     assert "NOT THE END" not in on_time.stdout
     assert "The whole programme against control: +" in on_time.stdout
 
@@ -103,7 +107,24 @@ def test_power_is_stated_in_weeks(company: tuple[Path, Path]) -> None:
     assert result.exit_code == 0
     assert "weeks to see +40.0%" in result.stdout
     assert large["weeks"] < (small["weeks"] or 999)
-    assert large["units"] == [ACCOUNTS // 2, ACCOUNTS // 2]
+    assert sum(large["units"]) == ACCOUNTS
+
+
+def test_power_is_of_the_units_that_the_salt_puts_into_the_arms(company: tuple[Path, Path]) -> None:
+    """A third of 40 territories may be 9 or 17, and it is known beforehand which."""
+    home, book = company
+    sizes = set()
+    for salt in ("one", "two", "three"):
+        other = book.with_name(f"{salt}.toml")
+        other.write_text(book.read_text("utf-8").replace("pharma-control-1", salt), encoding="utf-8")
+        found = json.loads(run("power", "--effect", "0.4", "--share", "0.3", "--unit", "territory", "--json",
+                               *at((home, other))).stdout)  # fmt: skip
+        test = replace(read_playbook(str(other)).experiment, unit="territory", arms=(Arm("control", 3_000),))
+        expected = sum(test.arm_of(f"t{place}") == CONTROL for place in range(40))
+        assert found["units"] == [40 - expected, expected]
+        sizes.add(expected)
+
+    assert len(sizes) > 1
 
 
 def test_units_that_hang_together_are_planned_as_such(company: tuple[Path, Path]) -> None:
@@ -111,13 +132,13 @@ def test_units_that_hang_together_are_planned_as_such(company: tuple[Path, Path]
     found = json.loads(run("power", "--effect", "0.4", "--share", "0.5", "--unit", "territory",
                            *at(company, "--json")).stdout)  # fmt: skip
 
-    assert found["units"] == [20, 20]
+    assert sum(found["units"]) == 40
     assert 1.0 <= found["design_effect"] < 1.6
 
 
 def test_too_few_units_are_said_to_show_nothing(company: tuple[Path, Path]) -> None:
     """One territory against 39 shows nothing, however many weeks it takes."""
-    result = run("power", "--effect", "0.4", "--share", "0.03", "--unit", "territory", *at(company))
+    result = run("power", "--effect", "0.4", "--share", "0.002", "--unit", "territory", *at(company))
 
     assert "with so few territories nothing can be seen" in result.stdout
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from engine.lift import FEW_UNITS, Mean, Power, Units, _chi_square_tail, _student, lift, mismatch, power
+from engine.lift import FEW_UNITS, Power, Units, _chi_square_tail, _student, lift, mismatch, power
 from engine.records import EngineError
 
 
@@ -43,6 +43,50 @@ def test_a_planted_effect_is_found_and_its_size_is_in_the_interval() -> None:
     assert found.mean.value - found.against.value == found.difference.estimate
 
 
+@pytest.mark.parametrize(("units", "share"), [(600, 0.1), (600, 0.5), (3_000, 0.02)])
+def test_large_orders_do_not_make_a_small_control_group_look_poor(units: int, share: float) -> None:
+    """Few buy, and a few of them much: a small arm mostly misses these, and its own spread misses them too.
+    By each arm's own spread the engine "brought more" in 16, 1 and 23 % of such tests, where nothing was."""
+    more, less, held = 0, 0, 0
+    for seed in range(500):
+        rng = np.random.default_rng(seed)
+        worth = np.where(rng.random(units) < 0.15, rng.lognormal(4.0, 1.5, units), 0.0)
+        arm = (rng.permutation(units) < round(share * units)).astype(np.int64)
+        found = lift(Units(worth, np.ones(units, dtype=np.int64), arm), 0, 1)
+        more, less = more + (found.difference.low > 0.0), less + (found.difference.high < 0.0)
+        held += found.relative.low <= 0.0 <= found.relative.high
+        assert (found.relative.low > 0.0) == (found.difference.low > 0.0)
+
+    assert more <= 0.035 * 500
+    assert more + less <= 0.07 * 500
+    assert held >= 0.93 * 500
+
+
+@pytest.mark.parametrize("effect", [-0.2, 0.3])
+def test_the_interval_of_a_lift_holds_it_where_what_is_worth_more_varies_more(effect: float) -> None:
+    """Nine of ten accounts are the engine's: what it multiplies must not pass for what control varies by."""
+    held = []
+    for seed in range(400):
+        worth = np.random.default_rng(seed).gamma(0.5, 100.0, 600)
+        arm = (np.arange(600) < 60).astype(np.int64)
+        grown = worth * np.where(arm == 0, 1.0 + effect, 1.0)
+        found = lift(Units(grown, np.ones(600, dtype=np.int64), arm), 0, 1).relative
+        held.append(found.low <= effect <= found.high)
+
+    assert 0.93 <= np.mean(held) <= 0.975
+
+
+def test_a_lift_has_no_upper_end_where_the_other_arm_may_be_worth_nothing() -> None:
+    """One account of 40 bought: what is divided by may be anything above nothing."""
+    worth = np.concatenate([np.arange(60.0), np.zeros(39), [400.0]])
+
+    found = lift(Units(worth, np.ones(100, dtype=np.int64), (np.arange(100) >= 60).astype(np.int64)), 0, 1)
+
+    assert found.relative.high == math.inf
+    assert found.relative.low > 0.0
+    assert found.difference.low > 0.0
+
+
 def test_few_units_are_compared_by_drawing_the_arms_anew() -> None:
     """Ten territories are no sample for a bell curve; equal arms of three can never show anything."""
     found = lift(drawn(2, units=20, effect=1.5), 0, 1)
@@ -68,7 +112,8 @@ def test_accounts_of_one_unit_are_no_evidence_twice() -> None:
     units = drawn(4, units=400)
     one_each = Units(units.worth / units.accounts, np.ones_like(units.accounts), units.arm)
 
-    assert Mean.of(units.of(0)).error == pytest.approx(Mean.of(one_each.of(0)).error, rel=0.25)
+    errors = [lift(each, 0, 1).difference.standard_error for each in (units, one_each)]
+    assert errors[0] == pytest.approx(errors[1], rel=0.25)
 
 
 def test_an_arm_with_one_unit_is_refused() -> None:
@@ -82,7 +127,9 @@ def test_tails_and_quantiles_are_those_of_the_tables(freedom: int) -> None:
     """They are computed here, so that serving needs no further library."""
     for x in (0.3, 3.84, 12.0):
         assert _chi_square_tail(x, freedom) == pytest.approx(stats.chi2.sf(x, freedom), rel=1e-9)
-    assert _student(8.0 * freedom) == pytest.approx(stats.t.ppf(0.975, 8.0 * freedom), rel=1e-3)
+    for level in (0.975, 0.9995):
+        expected = stats.t.ppf(level, 20.0 * freedom)
+        assert _student(20.0 * freedom, stats.norm.ppf(level)) == pytest.approx(expected, rel=1e-3)
 
 
 def test_counts_that_are_not_those_of_the_shares_are_noticed() -> None:
@@ -91,6 +138,29 @@ def test_counts_that_are_not_those_of_the_shares_are_noticed() -> None:
 
     assert mismatch(units, {0: 0.9, 1: 0.1}) == pytest.approx(stats.chisquare([870, 130], [900, 100]).pvalue)
     assert mismatch(units, {0: 0.87, 1: 0.13}) == 1.0
+
+
+def test_who_looks_every_week_at_what_would_be_chance_once_in_a_thousand_hardly_finds_more() -> None:
+    """Twelve looks at 95 % find something in 14 % of tests without an effect, the last one alone in 5 %."""
+    often, rarely, once = 0, 0, 0
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        arm, worth = (rng.random(300) < 0.3).astype(np.int64), np.zeros(300)
+        found = []
+        for week in range(12):
+            worth = worth + rng.gamma(1.0, 10.0, 300)
+            units = Units(worth, np.ones(300, dtype=np.int64), arm)
+            found.append([_shown(units, beyond) for beyond in (0.05, 0.05 if week == 11 else 0.001)])
+        often += any(each[0] for each in found)
+        rarely, once = rarely + any(each[1] for each in found), once + found[-1][0]
+
+    assert often - once > 0.05 * 300
+    assert rarely - once <= 0.01 * 300
+
+
+def _shown(units: Units, beyond: float) -> bool:
+    found = lift(units, 0, 1, beyond=beyond).difference
+    return found.low > 0.0 or found.high < 0.0
 
 
 def test_power_is_what_simulated_tests_find() -> None:
@@ -102,6 +172,16 @@ def test_power_is_what_simulated_tests_find() -> None:
 
     assert planned.units == pytest.approx((210.0, 90.0))
     assert 0.70 < found < 0.90
+
+
+def test_power_counts_that_control_is_few_and_the_engine_varies_more() -> None:
+    """Nine of ten units are worth 1.7 times as much and vary as much more, which control pays for."""
+    planned = power(drawn(5, units=3_000, alike=0.0), 0.09, 0.01, 0.0)
+
+    runs = [drawn(seed, units=300, share=0.9, alike=0.0, effect=planned.effect) for seed in range(300)]
+    found = np.mean([lift(run, 0, 1).difference.low > 0.0 for run in runs])
+
+    assert 0.74 < found < 0.88
 
 
 def test_what_units_have_in_common_is_said() -> None:
