@@ -109,6 +109,7 @@ def test_effects_of_estimated_probabilities_say_so(company: Company) -> None:
     chosen = Visitor(company, "market").get("/playbook")
 
     assert "what nobody recorded may explain part of it" not in drawn
+    assert "such measurements. How past contacts were chosen was estimated:" in chosen
     assert "what nobody recorded may explain part of it" in chosen
 
 
