@@ -54,12 +54,11 @@ class OtherPolicy:
         there: What the other policy earned in its own log.
         estimates: Estimator -> what it would have earned here, from this log alone.
         shrunk: Doubly robust with shrunk weights; without an interval, see `engine.estimation`.
-        gap: Estimator -> estimate here minus what it earned there. The logs are independent: normal
-            approximation with both standard errors.
+        gap: Estimator -> estimate here minus what it earned there; the logs are independent.
         effective: Effective sample size of the weights.
         largest: Largest weight; no unit.
         supported: Share of what it does with comparable decisions in this log.
-        verdict: On the evidence.
+        verdict: On the evidence of both logs: the accounts and persons of the one that has fewer.
     """
 
     decisions: int
@@ -98,7 +97,8 @@ def value_other(cases: Cases, other: Cases, *, by: tuple[str, ...], seed: int) -
     assignment = assignment_of(cases, Boosting(seed=seed), seed=seed)
     target = shares_of(cases, other, by)
     logged, model = logged_of(cases, assignment), _model(cases, seed)
-    sure, there = uncertainty_of(cases, seed=seed), _earned(other, seed)
+    sure, sure_there = (uncertainty_of(each, seed=seed) for each in (cases, other))
+    there = sure_there.interval(_earned(other))
     terms = dict(
         zip(
             ESTIMATORS,
@@ -112,6 +112,8 @@ def value_other(cases: Cases, other: Cases, *, by: tuple[str, ...], seed: int) -
     )
     found = {name: sure.interval(each) for name, each in terms.items()}
     weights = logged.weights(target)
+    accounts = [(weights, sure.accounts.cluster), (np.ones(len(other)), sure_there.accounts.cluster)]
+    served_by = [each.served_by for each in (sure, sure_there) if each.served_by is not None]
     effective, supported = effective_sample_size(weights), _supported(target, assignment)
     own = logged_terms(logged)
     return OtherPolicy(
@@ -127,20 +129,28 @@ def value_other(cases: Cases, other: Cases, *, by: tuple[str, ...], seed: int) -
         verdict=verdict(
             found["doubly robust"],
             effective=effective,
-            clusters=effective_clusters(weights, sure.accounts.cluster),
+            clusters=min(effective_clusters(*each) for each in accounts),
             supported=supported,
             logged_probabilities=assignment.logged,
             scale=own.value,
-            persons=sure.served_by,
+            persons=min(served_by, default=None),
         ),
     )
 
 
 def difference(one: Interval, other: Interval) -> Interval:
-    """Of two independent estimates, with a 95 % interval by the normal approximation."""
-    error = float(np.hypot(one.standard_error, other.standard_error))
+    """Of two independent estimates, with a 95 % interval made of both: each end is as far from the difference
+    as the root of the squares of what the two intervals reach there. So what makes them wider or lopsided,
+    few persons or large outcomes, stays.
+
+    Source:
+        Zou and Donner (2008), Construction of confidence limits about effect measures: a general approach.
+    """
     apart = one.estimate - other.estimate
-    return Interval(apart, apart - 1.96 * error, apart + 1.96 * error, error)
+    below = float(np.hypot(one.estimate - one.low, other.high - other.estimate))
+    above = float(np.hypot(one.high - one.estimate, other.estimate - other.low))
+    error = float(np.hypot(one.standard_error, other.standard_error))
+    return Interval(apart, apart - below, apart + above, error)
 
 
 def shares_of(cases: Cases, other: Cases, by: tuple[str, ...]) -> Floats:
@@ -206,6 +216,5 @@ def _supported(target: Floats, assignment: Assignment) -> float:
     return float((target * assignment.comparable).sum() / len(target))
 
 
-def _earned(other: Cases, seed: int) -> Interval:
-    net = other.reward - other.cost[other.action]
-    return uncertainty_of(other, seed=seed).interval(Terms(net, np.ones(len(net))))
+def _earned(other: Cases) -> Terms:
+    return Terms(other.reward - other.cost[other.action], np.ones(len(other)))
