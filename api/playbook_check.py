@@ -10,11 +10,20 @@ from data.home import DataError, Home
 from data.ledger.ledger import Ledger
 from engine.findings import Finding, Severity
 from engine.playbook import Playbook
+from engine.rule_checks import LEVEL_OF_NOBODY, levels_of_nobody
 from engine.treatment_checks import unnamed_columns
 
 MOST_WITHOUT_ACTION = 0.30
 LEAST_OPTIONALITY = 7.0
 FAILED, WARNED = 2, 1
+
+OF_ACCOUNTS: Mapping[str, tuple[Severity, str]] = {
+    LEVEL_OF_NOBODY: (
+        "warning",
+        "A rule that asks for a level that no account here has, or for a column that none has.",
+    ),
+}
+"""What accounts show, where there are any: as `MEASURED`."""
 
 MEASURED: Mapping[str, tuple[Severity, str]] = {
     "many_without_action": ("warning", "More than 30 % of the accounts got no suggestion in the last night."),
@@ -34,6 +43,12 @@ class NotMeasuredError(DataError):
     """There is no night under this playbook to measure on."""
 
     exit_code = 2
+
+
+def of_accounts(home: Home, playbook: Playbook) -> list[Finding]:
+    """What rules ask of the accounts of a home that none has; nothing where none was loaded."""
+    current = HistoryStore(home.history).current()
+    return [*levels_of_nobody(playbook, current.attributes, current.left_out)] if current else []
 
 
 def measured(home: Home, playbook: Playbook) -> list[Finding]:

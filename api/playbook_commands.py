@@ -53,10 +53,11 @@ def check(
     from data.playbooks import read_playbook
     from engine.playbook_check import check_playbook
 
-    rules = read_playbook(playbook)
+    rules, place = read_playbook(playbook), Settings(home=home).as_home()
     found = check_playbook(rules, now_micros() if as_of is None else moment(as_of))
+    found += told.of_accounts(place, rules)
     if measured:
-        found += told.measured(Settings(home=home).as_home(), rules)
+        found += told.measured(place, rules)
     if as_json:
         typer.echo(json.dumps(told.as_json(rules, found, strict=strict), ensure_ascii=False))
     else:

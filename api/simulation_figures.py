@@ -29,6 +29,7 @@ from engine.estimation import (
 from engine.findings import Finding, Severity
 from engine.playbook import Playbook
 from engine.records import Floats
+from engine.rule_checks import levels_of_nobody
 
 BY = ("channel", "role", STAGE, SEGMENT, "treatment")
 """What volume is counted by."""
@@ -76,7 +77,9 @@ def figures(simulation: Simulation) -> dict[str, Any]:
         "old": sides[1] if len(sides) > 1 else None,
         "off_policy": _off_policy(simulation),
     }
-    return told | {"findings": [vars(found) for found in findings(told)]}
+    snapshot = simulation.trial.snapshot
+    strange = levels_of_nobody(books[0], snapshot.attributes, snapshot.left_out)
+    return told | {"findings": [vars(found) for found in (*strange, *findings(told))]}
 
 
 def _side(simulation: Simulation, playbook: Playbook, tried: Tried) -> dict[str, Any]:

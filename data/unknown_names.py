@@ -1,7 +1,8 @@
-"""What the history names and the playbook does not have.
+"""What the history names and the playbook does not have, and the other way round.
 
 A load knows no playbook, so a slip of the pen in a kind of outcome or a channel shows first where both meet:
-such outcomes are worth nothing, and contacts through such a channel are in no channel's counts.
+such outcomes are worth nothing, and contacts through such a channel are in no channel's counts. Nor does a
+playbook know the accounts: a rule that asks for a segment that none of them has never holds.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from data.home import DataError
 from data.snapshot import Snapshot
 from data.versions import live
 from engine.playbook import Playbook
+from engine.rule_checks import levels_of_nobody
 
 
 class NoOutcomeValuedError(DataError):
@@ -48,6 +50,19 @@ class UnknownName:
             f"The playbook has no {self.column} {self.name!r}, which {self.rows:,} {self.table} have: "
             f"{self.follows}.{hint}"
         )
+
+
+def strange_names(snapshot: Snapshot, playbook: Playbook) -> tuple[str, ...]:
+    """A sentence for each name that only the history has, or only the playbook's rules.
+
+    Raises:
+        NoOutcomeValuedError: There are outcomes, and all are of kinds without a worth.
+    """
+    rules = levels_of_nobody(playbook, snapshot.attributes, snapshot.left_out)
+    return (
+        *(each.sentence for each in unknown_names(snapshot, playbook)),
+        *(f"{each.where}: {each.says} {each.do}" for each in rules),
+    )
 
 
 def unknown_names(snapshot: Snapshot, playbook: Playbook) -> tuple[UnknownName, ...]:

@@ -105,6 +105,20 @@ def nullable(name: str, playbook: Playbook) -> bool:
     return name not in TREATMENT_FACTS
 
 
+def words_compared(condition: Condition) -> Iterator[tuple[str, str]]:
+    """Facts and the texts that a condition asks them to be, or not to be."""
+    yield from _words_compared(condition.tree)
+
+
+def _words_compared(node: object) -> Iterator[tuple[str, str]]:
+    if isinstance(node, p.CompareWords) and node.comparison in ("=", "<>"):
+        for fact, word in ((node.left, node.right), (node.right, node.left)):
+            if isinstance(fact, p.WordFact) and isinstance(word, p.Word):
+                yield fact.name, word.value
+    for child in _children(node):
+        yield from _words_compared(child)
+
+
 def _facts_in(node: object) -> Iterator[str]:
     if isinstance(node, p.NumberFact | p.WordFact):
         yield node.name

@@ -6,14 +6,14 @@ not reported here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
 
-from engine.condition_cells import Cells, cells_of, nullable
-from engine.conditions import Condition
-from engine.facts import TWIN_FACTS
+from engine.condition_cells import Cells, cells_of, nullable, words_compared
+from engine.conditions import Condition, near
+from engine.facts import TWIN_FACTS, Attribute
 from engine.findings import Finding, Severity, check_kind, listed
 from engine.playbook import Playbook, Policy
 from engine.records import Bools
@@ -156,3 +156,43 @@ def _other_conditions(playbook: Playbook) -> Iterator[tuple[str, Condition, Cond
         yield f"minimums.{minimum.id}", minimum.when, minimum.applies
     for rule in playbook.hand_overs:
         yield f"hand_overs.{rule.id}", rule.qualified_when, None
+
+
+LEVEL_OF_NOBODY = "level_of_nobody"
+
+
+def levels_of_nobody(
+    playbook: Playbook, attributes: Iterable[Attribute], left_out: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Texts that rules ask of an attribute and no account has: as far as that goes, they never hold.
+
+    Args:
+        attributes: Columns of the accounts that are facts, with their levels.
+        left_out: The other columns of theirs, with the reason.
+    """
+    levels = {each.name: each.levels or () for each in attributes}
+    declared = {each.name for each in playbook.attributes}
+    asked = dict[tuple[str, str], dict[str, None]]()
+    for where, condition in _conditions(playbook):
+        for name, level in words_compared(condition):
+            if name in declared and level not in levels.get(name, ()):
+                # Of a column that no rule can read no level is known: one finding is enough.
+                asked.setdefault((name, level if name in levels else ""), {})[where] = None
+    for (name, level), (first, *others) in asked.items():
+        also = f" Also in {listed(others)}." if others else ""
+        says, do = (
+            (f"No account has the {name} {level!r}{near(level, levels[name]) or '.'}{also}",
+             "Write it as the accounts have it; if it is still to come, leave it.")
+            if name in levels else
+            (f"No rule can read {name}: {left_out.get(name, 'accounts have no such column')}.{also}",
+             "Load it with the accounts, or leave it out of the rules.")
+        )  # fmt: skip
+        yield Finding(LEVEL_OF_NOBODY, "warning", first, says, do)
+
+
+def _conditions(playbook: Playbook) -> Iterator[tuple[str, Condition]]:
+    """Every condition of a playbook, and where it stands."""
+    own = ((f"policies.{policy.id}", policy.when, policy.applies) for policy in playbook.policies)
+    stages = ((f"journey.{stage.id}", stage.when, None) for stage in playbook.journey.stages)
+    for where, when, applies in (*own, *_other_conditions(playbook), *stages):
+        yield from ((where, each) for each in (when, applies) if each is not None)

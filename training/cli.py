@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from data.home import Home
     from data.ledger.ledger import Ledger
-    from data.unknown_names import UnknownName
     from engine.playbook import Playbook
     from training.evaluate import Evaluation
     from training.leaks import Leak
@@ -58,12 +57,12 @@ def train(  # noqa: PLR0917 - typer names them all
     from data.playbook_versions import keep_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
     from data.playbooks import read_playbook  # noqa: PLC0415
     from data.settings import Settings  # noqa: PLC0415
-    from data.unknown_names import unknown_names  # noqa: PLC0415
+    from data.unknown_names import strange_names  # noqa: PLC0415
     from training import run  # noqa: PLC0415
 
     settings = Settings(home=home, models=models, playbook=playbook)
     chosen = read_playbook(settings.playbook)
-    strange = unknown_names(run.loaded(settings.as_home()), chosen)
+    strange = strange_names(run.loaded(settings.as_home()), chosen)
     wanted = run.Settings(made_at=now_micros(), at=_micros(as_of), seed=seed, promote=promote)
     spark = spark_options(engine, master, exchange, packed)
     with reporting() as report:
@@ -87,7 +86,7 @@ def cases(  # noqa: PLR0917 - typer names them all
     from data.playbooks import read_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
     from data.settings import Settings  # noqa: PLC0415
     from data.spark import connected  # noqa: PLC0415
-    from data.unknown_names import unknown_names  # noqa: PLC0415
+    from data.unknown_names import strange_names  # noqa: PLC0415
     from training.case_file import check_out, write_cases  # noqa: PLC0415
     from training.cases import build_cases  # noqa: PLC0415
     from training.run import leaks_of, loaded  # noqa: PLC0415
@@ -98,7 +97,7 @@ def cases(  # noqa: PLR0917 - typer names them all
     spark = spark_options(engine, master, exchange, packed)
     with reporting() as report, connected(spark, settings.as_home().root / "spark") as session:
         snapshot = loaded(settings.as_home())
-        strange = unknown_names(snapshot, chosen)
+        strange = strange_names(snapshot, chosen)
         built = build_cases(snapshot, chosen, at=at, spark=session, progress=report)
     write_cases(built, out)
     typer.echo(
@@ -200,7 +199,7 @@ def _micros(text: str | None) -> int | None:
         raise BadTimeError(str(error)) from None
 
 
-def _print_outcome(outcome: Outcome, playbook: Playbook, strange: Sequence[UnknownName]) -> None:
+def _print_outcome(outcome: Outcome, playbook: Playbook, strange: Sequence[str]) -> None:
     from training.evaluate import claim  # noqa: PLC0415
     from training.stopping import doubt  # noqa: PLC0415
 
@@ -256,9 +255,9 @@ def _print_left_out(left_out: object) -> None:
         )
 
 
-def _print_strange(strange: Sequence[UnknownName]) -> None:
+def _print_strange(strange: Sequence[str]) -> None:
     for name in strange:
-        typer.echo(f"Warning: {name.sentence}")
+        typer.echo(f"Warning: {name}")
 
 
 def _print_leaks(leaks: Sequence[Leak]) -> None:

@@ -142,14 +142,14 @@ def _matured(home: Path | None, playbook: str | None) -> Cases:
     """The matured cases of a home. Raises TooFewCasesError where there is none."""
     from data.playbooks import read_playbook  # noqa: PLC0415
     from data.settings import Settings  # noqa: PLC0415
-    from data.unknown_names import unknown_names  # noqa: PLC0415
+    from data.unknown_names import strange_names  # noqa: PLC0415
     from training.cases import build_cases  # noqa: PLC0415
     from training.run import loaded, matured  # noqa: PLC0415
 
     settings = Settings(home=home, playbook=playbook)
     snapshot, chosen = loaded(settings.as_home()), read_playbook(settings.playbook)
-    for strange in unknown_names(snapshot, chosen):
-        typer.echo(f"Warning: {strange.sentence}", err=True)
+    for strange in strange_names(snapshot, chosen):
+        typer.echo(f"Warning: {strange}", err=True)
     with reporting() as report:
         built = build_cases(snapshot, chosen, progress=report)
     return built.take(built.matured) if built.matured.any() else matured(built)  # which says what is missing

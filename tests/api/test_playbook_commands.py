@@ -51,6 +51,24 @@ def test_a_check_as_json_has_all_that_the_lines_have(tmp_path):
     assert set(told["findings"][0]) == {"code", "severity", "where", "says", "do"}
 
 
+def test_rules_are_compared_with_the_accounts_that_are_there(tmp_path):
+    """Before a playbook is published; without accounts there is nothing to compare with."""
+    home = settings_of(tmp_path).home
+    text = TEXT.replace("coalesce(days_since_visit, 999) > 7", "city = 'bern'", 1)
+    asked = ("check", written(tmp_path, text), "--as-of", "2026-01-01", "--home", str(home))
+    before = run(*asked)
+    tables = tables_of(["a1", "a2"])
+    for row in tables["accounts"]:
+        row["city"] = "Bern"
+    load(tmp_path, tables)
+
+    after = run(*asked)
+
+    assert "level_of_nobody" not in before.output
+    assert "warning policies.rested: No account has the city 'bern', did you mean 'Bern'?" in after.output
+    assert after.exit_code == before.exit_code == 0
+
+
 def test_a_night_shows_what_a_text_cannot(tmp_path):
     """Which rules did nothing, and for how many nothing was left, is seen on accounts alone."""
     tables = tables_of(["a1", "a2"])

@@ -5,17 +5,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from api.playbook_check import MEASURED
+from api.playbook_check import MEASURED, OF_ACCOUNTS
 from api.simulation_figures import SIMULATED
 from data.playbooks import read_playbook, shipped
 from data.world.business import business as business_of
 from data.world.business import businesses
 from engine.condition_cells import cells_of
 from engine.conditions import parse_condition
-from engine.facts import fact_types
+from engine.facts import Attribute, fact_types
 from engine.playbook import parse_playbook
 from engine.playbook_check import CHECK_KINDS, check_playbook
 from engine.predicates import FactColumn
+from engine.rule_checks import levels_of_nobody
 from engine.treatment_checks import unnamed_columns
 from tests.engine.builders import NOW
 from tests.engine.example_playbook import TEXT, changed
@@ -212,10 +213,42 @@ def _some_unknown(values, draw):
     return np.where(draw.random(len(values)) < 0.2, np.nan, values)
 
 
+ASKED = (
+    TEXT.replace('segment = ["B", "A"]', 'segment = "text"')
+    + policy("gold", "segment = 'Gold' or days_since_visit > 9")
+    + policy("best", "city in ('Bern', 'Wien') and segment <> 'Gold'")
+)
+HELD = (Attribute("segment", ("gold", "silver")), Attribute("city", ("Bern", "Wien")))
+
+
+def of_nobody(attributes, left_out=None):
+    """What `levels_of_nobody` tells of the example with rules on segments and cities."""
+    told = levels_of_nobody(parse_playbook(ASKED), attributes, left_out or {})
+    return {(each.where, each.says) for each in told if "'A'" not in each.says}
+
+
+def test_a_level_that_no_account_has_is_told_once_with_what_is_near():
+    """A rule that asks for Gold where all are gold never holds, and nothing else would show it."""
+    assert of_nobody(HELD) == {
+        ("policies.best", "No account has the segment 'Gold', did you mean 'gold'? Also in 'policies.gold'.")
+    }
+    assert of_nobody((Attribute("segment", ("Gold",)), *HELD[1:])) == set()
+
+
+def test_a_column_that_rules_cannot_read_is_told_with_the_reason():
+    """Not one finding for each level that such a column may have."""
+    many = "a text with 512 different values, more than 200"
+
+    told = of_nobody(HELD[:1], {"city": many})
+
+    assert ("policies.best", f"No rule can read city: {many}.") in told
+    assert ("policies.best", "No rule can read city: accounts have no such column.") in of_nobody(HELD[:1])
+
+
 def test_every_code_is_documented():
     """Whoever reads a code in a pipeline looks it up."""
     rows = {line for line in DOCUMENTATION.read_text(encoding="utf-8").splitlines() if line.startswith("| `")}
     codes = [item for kind in CHECK_KINDS.values() for item in kind.codes.items()] + list(MEASURED.items())
-    codes += list(SIMULATED.items())
+    codes += [*OF_ACCOUNTS.items(), *SIMULATED.items()]
 
     assert rows == {f"| `{code}` | {severity} | {meaning} |" for code, (severity, meaning) in codes}

@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from data.artifacts import list_releases, write_release
 from data.home import DataError, Home
 from data.ledger.ledger import Ledger
+from data.playbooks import playbook_text
 from data.unknown_names import NoOutcomeValuedError
 from tests.training.builders import LogSettings, stored, tables
 from training.cli import register
@@ -128,6 +129,26 @@ def test_names_that_the_playbook_does_not_have_are_told_with_what_is_near(home: 
     ) in result.output
     assert "no channel 'vist', which 5 touchpoints have" in result.output
     assert "Did you mean 'visit'?" in result.output
+
+
+def test_a_rule_that_asks_for_what_no_account_has_is_told(home: Home, tmp_path: Path) -> None:
+    """It never holds, and a playbook cannot know the accounts it will meet."""
+    filled(home, accounts=30)
+    path = tmp_path / "mine.toml"
+    declared = playbook_text("pharma").replace('segment = ["A", "B", "C"]', 'segment = "text"')
+    path.write_text(f"""{declared}
+[context_weights.best]
+when = "segment = 'a'"
+weight = 2
+""", encoding="utf-8")  # fmt: skip
+
+    result = nextbest("cases", "--playbook", str(path), "--out", str(tmp_path / "cases.csv"))
+
+    assert result.exit_code == 0, result.exception
+    assert [line for line in result.output.splitlines() if "segment" in line] == [
+        "Warning: context_weights.best: No account has the segment 'a', did you mean 'A'? Write it as the "
+        "accounts have it; if it is still to come, leave it."
+    ]
 
 
 def trained_again(found: tuple[Home, Outcome], monkeypatch: pytest.MonkeyPatch) -> list[str]:
