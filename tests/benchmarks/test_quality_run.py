@@ -14,17 +14,15 @@ import pytest
 
 from benchmarks.quality import handover, ours, run, worlds
 from benchmarks.quality.__main__ import main
-from benchmarks.quality.certainty import LOGGED_ACCOUNTS, _some, claimed, covered
 from benchmarks.quality.found import Found
 from benchmarks.quality.peers import PEERS
 from benchmarks.quality.peers.problem import Problem
 from benchmarks.quality.pictures import curves
-from benchmarks.quality.results import CERTAINTY, JUDGING, NOT_LEARNING, ROOT, Cell, Result, Results, code_of
+from benchmarks.quality.results import JUDGING, NOT_LEARNING, ROOT, Cell, Result, Results, code_of
 from benchmarks.quality.run import Plan, cells
 from benchmarks.quality.tables import BEGIN, END, document, put_into
 from data.home import DataError
 from data.progress import quiet
-from data.world import WorldSettings, simulate
 from engine.features import Features
 from tests.benchmarks.test_quality_worlds import small
 
@@ -366,45 +364,6 @@ def test_being_worse_than_the_best_fixed_action_is_said_only_beyond_noise(tmp_pa
     ]  # fmt: skip
 
 
-def test_false_claims_and_coverage_are_counted_by_seed(tmp_path: Path) -> None:
-    """A seed that was measured twice counts once, with its newest result."""
-    results = Results(tmp_path / "results.jsonl")
-    for seed, hit in ((1, True), (1, False), (2, True), (3, False), (4, False)):
-        bounds = {"verdict": "limited evidence", "above_fixed": seed < 4, "above_nobody": seed != 2}
-        results.add("claim", {"world": "zero", "seed": seed, "code": "a", "claimed": hit, **bounds})
-        results.add(
-            "coverage", {"world": "randomised", "seed": seed, "code": "a", "covered": {"a call": not hit}}
-        )
-
-    text = document(Found.of(results), NOW, "make bench-quality")
-
-    assert "| `zero`: a gain is claimed | 4 | 25.0% |" in text
-    assert "| `zero`: bounds above zero, whatever the verdict | 4 | 50.0% |" in text
-    assert "| `randomised`: a call | 4 | 75.0% |" in text
-
-
-def test_old_claims_count_where_seeds_measured_again_gave_the_same(tmp_path: Path) -> None:
-    """Four hundred training runs outlive a change that leaves them as they are, world by world."""
-    results = Results(tmp_path / "here.jsonl", tmp_path / "tracked.jsonl")
-    today = code_of(CERTAINTY)
-    for world, seed, code, hit in (
-        ("zero", 1, "old", False), ("zero", 2, "old", True), ("zero_logged", 1, "old", False),
-        ("zero_logged", 2, "old", False), ("zero", 1, today, False), ("zero_logged", 1, today, True),
-    ):  # fmt: skip
-        line = {"world": world, "seed": seed, "code": code, "commit": code, "claimed": hit}
-        results.add_certainty("claim", line)
-    results.keep()
-
-    for each in (results, Results(tmp_path / "there.jsonl", tmp_path / "tracked.jsonl")):
-        found = {(line["world"], line["seed"]): (line["code"], line["claimed"])
-                 for line in each.certainty("claim")}  # fmt: skip
-
-        assert found == {
-            ("zero", 1): (today, False), ("zero", 2): (today, True), ("zero_logged", 1): (today, True),
-            ("zero_logged", 2): ("old", False),
-        }  # fmt: skip
-
-
 def test_tables_go_between_the_marks_and_nowhere_else(tmp_path: Path) -> None:
     """The rest of the page was written by people."""
     page = tmp_path / "page.md"
@@ -441,48 +400,6 @@ def test_a_misspelt_world_or_learner_is_one_line_and_nothing_is_run(
     assert main([*results, "--who", "lightgbm"]) == 2
     assert "does not know ['lightgbm']" in capsys.readouterr().err
     assert not (tmp_path / "results.jsonl").exists()
-
-
-def test_a_training_run_in_a_small_zero_world_claims_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the 400 seeds of the full bench repeat."""
-    monkeypatch.setattr("benchmarks.quality.certainty.ZERO_ACCOUNTS", 180)
-
-    found = claimed("zero", 3)
-
-    assert found["claimed"] is False
-    assert not (found["above_fixed"] and found["above_nobody"])
-    assert found["verdict"] in ("limited evidence", "outside scope", "directional", "reliable")
-
-
-def test_coverage_compares_intervals_with_what_all_accounts_are_worth(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """With the truth moved far away no interval holds it: the check can fail."""
-    monkeypatch.setattr("benchmarks.quality.certainty.ALL_ACCOUNTS", 600)
-    monkeypatch.setattr("benchmarks.quality.certainty.LOGGED_ACCOUNTS", LOGGED_ACCOUNTS // 2)
-    as_is = covered("randomised", 1)["covered"]
-    policies = ("a call to everybody", "visits to segment A, else e-mail", "anything eligible alike")
-    monkeypatch.setattr("benchmarks.quality.certainty._truly", lambda world: dict.fromkeys(policies, 1e6))
-    elsewhere = covered("randomised", 1)["covered"]
-
-    assert len(as_is) == 6
-    assert sum(as_is.values()) >= 4
-    assert sum(elsewhere.values()) == 0
-
-
-def test_the_log_behind_an_interval_is_of_few_accounts_and_the_truth_of_all() -> None:
-    """Were the log of all accounts, intervals would be compared with what they were made from."""
-    world = simulate(
-        WorldSettings.named(**{"accounts": 60, "seed": 4} | dict(worlds.preset("logged").settings))
-    )
-
-    log = _some(world, 10)
-
-    assert log.tables["accounts"].height == 10
-    for name in ("touchpoints", "outcomes", "decisions"):
-        assert set(log.tables[name]["account_id"]) <= set(log.tables["accounts"]["account_id"])
-    assert set(log.tables["responses"]["touchpoint_id"]) <= set(log.tables["touchpoints"]["touchpoint_id"])
-    assert len(log.truth) == len(world.truth)
 
 
 def test_results_are_plain_json_lines(tmp_path: Path) -> None:
