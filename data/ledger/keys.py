@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import sqlalchemy as sa
 from data.ledger.access_schema import api_keys
 from data.ledger.connection import Database
 from data.ledger.looks import Look
-from data.ledger.people import IS_HERE, USER_COLUMNS
+from data.ledger.people import IS_HERE, USER_COLUMNS, hash_of
 from data.ledger.schema import users
 from data.ledger.statements import columns, upsert
 from data.ledger.types import ConflictError, UnknownError, User
@@ -55,7 +54,7 @@ class ApiKeys:
         key_id = secrets.token_hex(6)
         key = f"{PREFIX}{key_id}_{secrets.token_urlsafe(32)}"
         row = {
-            "key_id": key_id, "key_hash": _hash(key), "user_id": user_id, "scopes": sorted(set(scopes)),
+            "key_id": key_id, "key_hash": hash_of(key), "user_id": user_id, "scopes": sorted(set(scopes)),
             "created_at": now, "expires_at": expires_at,
         }  # fmt: skip
         with self._database.writing() as connection:
@@ -68,7 +67,7 @@ class ApiKeys:
     def user(self, key: str, *, now: int) -> User | None:
         """In whose name a key acts, with its scopes; None = unknown, revoked or expired."""
         with self._database.looking() as reading:
-            row = _OF_KEY.row(reading, hash=_hash(key), now=now)
+            row = _OF_KEY.row(reading, hash=hash_of(key), now=now)
         return None if row is None else User(*(*row[:6], frozenset(row[6]), row[7]))
 
     def all(self) -> list[ApiKey]:
@@ -116,7 +115,3 @@ def _require_technical(connection: sa.Connection, user_id: str, role: str) -> No
         raise ConflictError(f"{user_id!r} is a colleague; a key needs a name of its own.")
     if known != role:
         raise ConflictError(f"{user_id!r} has the role {known!r}, got {role!r}: give this key another name.")
-
-
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()

@@ -79,7 +79,7 @@ def issue_token(connection: sa.Connection, user_id: str, *, now: int, expires_at
     """A new token; only its hash is kept. Raises UnknownError."""
     _require_user(connection, user_id)
     token = secrets.token_urlsafe(32)
-    row = {"token_hash": _hash(token), "user_id": user_id, "issued_at": now, "expires_at": expires_at}
+    row = {"token_hash": hash_of(token), "user_id": user_id, "issued_at": now, "expires_at": expires_at}
     connection.execute(sa.insert(t.tokens), row)
     return token
 
@@ -87,7 +87,7 @@ def issue_token(connection: sa.Connection, user_id: str, *, now: int, expires_at
 def user_of_token(reading: Reading, token: str, *, now: int) -> User | None:
     """Whose token it is; None for an unknown or expired one. How long a look-up of a hash takes says nothing
     about the token."""
-    row = _OF_TOKEN.row(reading, hash=_hash(token), now=now)
+    row = _OF_TOKEN.row(reading, hash=hash_of(token), now=now)
     return None if row is None else User(*row)
 
 
@@ -102,7 +102,8 @@ _OF_TOKEN = Look(
 )
 
 
-def _hash(token: str) -> str:
+def hash_of(token: str) -> str:
+    """All that is kept of a token, a key or the state of an attempt to sign in."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

@@ -3,7 +3,6 @@ checked. What a provider says is the caller's affair."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +12,7 @@ from data.ledger import schema as t
 from data.ledger.access_schema import api_keys, provider_attempts, provider_sessions, provider_users
 from data.ledger.connection import Database
 from data.ledger.erased import markers
-from data.ledger.people import IS_HERE, USER_COLUMNS, settle_role
+from data.ledger.people import IS_HERE, USER_COLUMNS, hash_of, settle_role
 from data.ledger.statements import columns, named
 from data.ledger.types import ConflictError, UnknownError, User
 
@@ -45,13 +44,13 @@ class ProviderLinks:
         own = provider_attempts.c
         with self._database.writing() as connection:
             connection.execute(sa.delete(provider_attempts).where(own.begun_at <= now - ATTEMPT_MICROS))
-            row = {"state_hash": _hash(state), "begun_at": now, **asdict(attempt)}
+            row = {"state_hash": hash_of(state), "begun_at": now, **asdict(attempt)}
             connection.execute(sa.insert(provider_attempts), row)
 
     def take(self, state: str, *, now: int) -> ProviderAttempt | None:
         """What was begun under a state, once; None = never, too long ago, or taken already."""
         own = provider_attempts.c
-        this = sa.and_(own.state_hash == _hash(state), own.begun_at > now - ATTEMPT_MICROS)
+        this = sa.and_(own.state_hash == hash_of(state), own.begun_at > now - ATTEMPT_MICROS)
         kept = columns(provider_attempts, *ProviderAttempt.__dataclass_fields__)
         with self._database.writing() as connection:
             row = connection.execute(sa.delete(provider_attempts).where(this).returning(*kept)).one_or_none()
@@ -96,7 +95,7 @@ class ProviderLinks:
     def claim(self, token: str, *, now: int) -> tuple[bool, str | None]:
         """Whether this request is to check the session (and no other one does it now), and with what."""
         own = provider_sessions.c
-        this = sa.and_(own.session_hash == _hash(token), own.claimed_at <= now - CLAIM_MICROS)
+        this = sa.and_(own.session_hash == hash_of(token), own.claimed_at <= now - CLAIM_MICROS)
         claim = sa.update(provider_sessions).where(this).values(claimed_at=now).returning(own.refresh)
         with self._database.writing() as connection:
             row = connection.execute(claim).one_or_none()
@@ -111,7 +110,7 @@ class ProviderLinks:
         self._change(token, claimed_at=0)
 
     def _change(self, token: str, **values: int | str | None) -> None:
-        this = provider_sessions.c.session_hash == _hash(token)
+        this = provider_sessions.c.session_hash == hash_of(token)
         with self._database.writing() as connection:
             connection.execute(sa.update(provider_sessions).where(this).values(**values))
 
@@ -142,7 +141,3 @@ def _link(connection: sa.Connection, issuer: str, subject: str, wanted: User, *,
         {"issuer": issuer, "subject": subject, "user_id": user_id, "linked_at": now},
     )
     return wanted if row is None else User(*row)
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -5,7 +5,6 @@ Of a session and its token only a hash is kept. What a password's hash is made o
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,7 +15,7 @@ from data.ledger import schema as t
 from data.ledger.access_schema import provider_sessions
 from data.ledger.connection import Database
 from data.ledger.looks import Look
-from data.ledger.people import IS_HERE
+from data.ledger.people import IS_HERE, hash_of
 from data.ledger.statements import columns, upsert
 from data.ledger.types import Session, UnknownError, User
 
@@ -76,9 +75,9 @@ class SignIns:
         the token `ended` is over. `vouched`: a provider did; gives what is kept to ask it again.
         """
         own, token = t.sign_in_attempts.c, secrets.token_urlsafe(32)
-        over = sa.or_(t.sessions.c.expires_at <= now, t.sessions.c.session_hash == _hash(ended or ""))
+        over = sa.or_(t.sessions.c.expires_at <= now, t.sessions.c.session_hash == hash_of(ended or ""))
         row = {
-            "session_hash": _hash(token), "user_id": user_id, "csrf": secrets.token_urlsafe(32),
+            "session_hash": hash_of(token), "user_id": user_id, "csrf": secrets.token_urlsafe(32),
             "created_at": now, "seen_at": now, "expires_at": expires_at,
         }  # fmt: skip
         with self._database.writing() as connection:
@@ -94,7 +93,7 @@ class SignIns:
     def session(self, token: str, *, idle_since: int, now: int) -> Session | None:
         """The session of a token; None when it is unknown, over, or was not used since `idle_since`."""
         with self._database.looking() as reading:
-            row = _OF_SESSION.row(reading, hash=_hash(token), now=now, idle_since=idle_since)
+            row = _OF_SESSION.row(reading, hash=hash_of(token), now=now, idle_since=idle_since)
         if row is None:
             return None
         *known, seen_at = row
@@ -109,7 +108,7 @@ class SignIns:
     def end_session(self, token: str) -> None:
         """Sign out."""
         with self._database.writing() as connection:
-            connection.execute(sa.delete(t.sessions).where(t.sessions.c.session_hash == _hash(token)))
+            connection.execute(sa.delete(t.sessions).where(t.sessions.c.session_hash == hash_of(token)))
 
     def choose_language(self, user_id: str, language: str) -> None:
         """The language of a user's page, from now on and whatever is loaded."""
@@ -118,7 +117,7 @@ class SignIns:
             upsert(connection, t.chosen_languages, [row], update=("language",))
 
     def _change(self, token: str, **values: Any) -> None:
-        this = t.sessions.c.session_hash == _hash(token)
+        this = t.sessions.c.session_hash == hash_of(token)
         with self._database.writing() as connection:
             connection.execute(sa.update(t.sessions).where(this).values(**values))
 
@@ -142,7 +141,3 @@ def _of_session() -> sa.Select[Any]:
 
 
 _OF_SESSION = Look(_of_session())
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
