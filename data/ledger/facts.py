@@ -340,7 +340,7 @@ def _stamp(connection: sa.Connection, stored: Mapping[str, int]) -> None:
     connection.execute(_NEWLY_STORED, rows)
 
 
-def read_tail(connection: sa.Connection, *, after: int) -> list[TailRow]:
+def read_tail(connection: sa.Connection) -> list[TailRow]:
     """Rows that history may not have, oldest first.
 
     Numbers are drawn before a transaction ends, so on PostgreSQL a lower number could appear after a higher
@@ -349,7 +349,7 @@ def read_tail(connection: sa.Connection, *, after: int) -> list[TailRow]:
     """
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(APPEND_ORDER)))
-    return [_tail_row(row) for row in connection.execute(_tail_query().where(t.tail.c.seq > after))]
+    return [_tail_row(row) for row in connection.execute(_tail_query())]
 
 
 def _tail_query() -> sa.Select[Any]:

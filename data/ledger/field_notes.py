@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from data.ledger import schema as t
 from data.ledger.looks import Look, Reading
-from data.ledger.statements import chunks, columns, named
+from data.ledger.statements import chunks, columns, named, these
 from data.ledger.types import FieldNote
 
 _NOTE = ("touchpoint_id", "account_id", "kind", "topic", "what", "role", "noted_at")
@@ -78,6 +78,4 @@ _SINCE = (
     .where(t.field_notes.c.noted_at > sa.bindparam("after", type_=sa.BigInteger))
     .order_by(t.field_notes.c.noted_at.desc(), t.field_notes.c.note_id)
 )
-_OF_ACCOUNTS = Look(
-    _SINCE.where(t.field_notes.c.account_id.in_(sa.bindparam("these", type_=sa.Text, expanding=True)))
-)
+_OF_ACCOUNTS = Look(_SINCE.where(t.field_notes.c.account_id.in_(these())))

@@ -183,10 +183,10 @@ class Ledger(PeopleActs, PeopleKept):
         with self._database.writing() as connection:
             return facts.append(connection, rows, now=now, version=version)
 
-    def tail(self, *, after: int = 0) -> list[TailRow]:
+    def tail(self) -> list[TailRow]:
         """Live rows that history may not have, oldest first: what the night takes over."""
         with self._database.writing() as connection:
-            return facts.read_tail(connection, after=after)
+            return facts.read_tail(connection)
 
     # -- stops of contacts -------------------------------------------------------------------------
     def contact_stops(self) -> list[StopOrder]:

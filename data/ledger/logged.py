@@ -9,11 +9,9 @@ import sqlalchemy as sa
 
 from data.ledger import schema as t
 from data.ledger.connection import Database
-from data.ledger.statements import chunks, columns, named
+from data.ledger.statements import chunks, named
 from data.ledger.types import LoggedDecision
 
-_COLUMNS = ("decision_id", "account_id", "decided_at", "treatment", "probability", "explored", "playbook",
-            "release", "seed", "trigger", "record")  # fmt: skip
 _TEXT = sa.type_coerce(t.decisions.c.record, sa.Text)
 _OF_NIGHT = sa.or_(*(_TEXT.like(begin) for begin in ('{"night":%', '{"eligible":"%', '{"arm":"%')))
 """Keys are stored sorted, so one of these comes first; in a record that is kept whole it is a list."""
@@ -44,7 +42,7 @@ class DecisionLog:
         moment, decision_id = after
         behind = (own.decided_at > moment) | ((own.decided_at == moment) & (own.decision_id > decision_id))
         query = (
-            sa.select(*columns(t.decisions, *_COLUMNS))
+            sa.select(t.decisions)
             .where(behind, own.decided_at < until, *only)
             .order_by(own.decided_at, own.decision_id)
             .limit(limit)

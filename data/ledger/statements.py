@@ -18,10 +18,10 @@ _COPIED = 50
 """So many rows are sooner copied than inserted."""
 
 
-def chunks(values: Sequence[T], size: int = CHUNK) -> Iterator[Sequence[T]]:
-    """Slices of at most `size`."""
-    for start in range(0, len(values), size):
-        yield values[start : start + size]
+def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Slices of at most CHUNK."""
+    for start in range(0, len(values), CHUNK):
+        yield values[start : start + CHUNK]
 
 
 def columns(table: sa.Table, *names: str) -> list[sa.Column[Any]]:

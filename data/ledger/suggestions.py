@@ -16,15 +16,11 @@ from data.ledger.facts import HAS_NAME, name_of
 from data.ledger.looks import Look, Reading
 from data.ledger.runs import SHOWN_RUN
 from data.ledger.standing_in import whose_tasks
-from data.ledger.statements import columns, named
+from data.ledger.statements import columns, named, these
 from data.ledger.types import LoggedDecision, Suggestion, UnknownError
 
 _IDENTITY = ("suggestion_id", "account_id", "treatment", "role", "state", "posted_at", "snoozed_until",
              "source")  # fmt: skip
-_DECISION = (
-    "decision_id", "account_id", "decided_at", "treatment", "probability", "explored", "playbook", "release",
-    "seed", "trigger", "record",
-)  # fmt: skip
 _LISTED_ON_SHOW = sa.and_(
     t.listings.c.run_id == SHOWN_RUN, t.listings.c.suggestion_id == t.suggestions.c.suggestion_id
 )
@@ -61,10 +57,7 @@ def _named(content: sa.Table, is_new: sa.ColumnElement[bool]) -> sa.Select[Any]:
 
 def _shown(whose: str) -> sa.Subquery:
     """Everything on show `now` of the accounts or the users that are `whose`."""
-    now, these = (
-        sa.bindparam("now", type_=sa.BigInteger),
-        sa.bindparam("whose", type_=sa.Text, expanding=True),
-    )
+    now, of_whom = sa.bindparam("now", type_=sa.BigInteger), these("whose")
     state = t.suggestions.c.state
     awake = sa.or_(state != "snoozed", t.suggestions.c.snoozed_until <= now)
     listed = _listed().where(state.in_(("open", "snoozed")), awake, t.listings.c.expires_at > now)
@@ -72,7 +65,7 @@ def _shown(whose: str) -> sa.Subquery:
     snoozed = sa.and_(state == "snoozed", awake, t.suggestions.c.expires_at > now, unlisted)
     kept = _kept().where(sa.or_(state == "accepted", snoozed))
     return sa.union_all(
-        listed.where(t.listings.c[whose].in_(these)), kept.where(t.suggestions.c[whose].in_(these))
+        listed.where(t.listings.c[whose].in_(of_whom)), kept.where(t.suggestions.c[whose].in_(of_whom))
     ).subquery()
 
 
@@ -139,7 +132,7 @@ def withdrawn_since(connection: sa.Connection, account_id: str, *, after: int) -
 
 def decision(connection: sa.Connection, decision_id: str) -> LoggedDecision:
     """What was decided. Raises UnknownError."""
-    query = sa.select(*columns(t.decisions, *_DECISION)).where(t.decisions.c.decision_id == decision_id)
+    query = sa.select(t.decisions).where(t.decisions.c.decision_id == decision_id)
     row = connection.execute(query).one_or_none()
     if row is None:
         raise UnknownError(f"There is no decision {decision_id!r} in the ledger.")

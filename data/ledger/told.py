@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from data.ledger import field_notes
 from data.ledger import schema as t
 from data.ledger.looks import Look, Reading
-from data.ledger.statements import chunks, columns, upsert
+from data.ledger.statements import chunks, columns, these, upsert
 from data.ledger.types import Told
 
 _TOLD = ("touchpoint_id", "account_id", "occurred_at", "direction", "channel", "topic", "role")
@@ -55,7 +55,7 @@ _OF_ACCOUNTS = Look(
     .join(t.personal, _DETAILS)
     .where(
         t.told.c.occurred_at > sa.bindparam("after", type_=sa.BigInteger),
-        t.told.c.account_id.in_(sa.bindparam("these", type_=sa.Text, expanding=True)),
+        t.told.c.account_id.in_(these()),
     )
     .order_by(t.told.c.occurred_at.desc(), t.told.c.touchpoint_id)
 )

@@ -30,12 +30,12 @@ def upgrade(database: Database) -> None:
     else:
         Path(str(database.url.database)).parent.mkdir(parents=True, exist_ok=True)
         with database.reading() as connection:
-            _refuse_newer(database, _version(connection), _script())
+            _refuse_newer(database, current_version(connection), _script())
         use_write_ahead_log(database)
     with database.writing() as connection:
         if not database.sqlite:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
-        found = _version(connection)
+        found = current_version(connection)
         script = _script()
         if found == script.get_current_head():
             return
@@ -55,13 +55,13 @@ def upgrade_to(connection: sa.Connection, revision: str) -> None:
 
 def current_version(connection: sa.Connection) -> str | None:
     """The version of the tables; None = there are none."""
-    return _version(connection)
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 def require_current(database: Database) -> None:
     """Raises LedgerMissingError or LedgerVersionError, saying what to do."""
     with database.reading() as connection:
-        found = _version(connection)
+        found = current_version(connection)
     script = _script()
     head = script.get_current_head()
     if found is None:
@@ -81,10 +81,6 @@ def _refuse_newer(database: Database, found: str | None, script: ScriptDirectory
             f"The ledger at {database} was written by a newer nextbest (version {found}, this one knows up "
             f"to {script.get_current_head()}): update nextbest."
         )
-
-
-def _version(connection: sa.Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 def _config() -> Config:

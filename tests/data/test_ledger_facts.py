@@ -59,7 +59,6 @@ def test_live_rows_are_returned_as_stored_and_stand_in_the_tail(ledger: Ledger) 
 
     assert [(row.event_id, row.seq) for row in stored] == [("e1", 1), ("e2", 2), ("e3", 3)]
     assert ledger.tail() == list(stored)
-    assert ledger.tail(after=2) == [stored[2]]
     assert ledger.account_state("a").tail == (stored[0], stored[2])
 
 
