@@ -118,11 +118,6 @@ def read_release(models: Path, release_id: str, *, manifest_hash: str | None = N
     )
 
 
-def list_releases(models: Path) -> list[Release]:
-    """All readable releases, oldest first; damaged ones are left out."""
-    return survey(models)[0]
-
-
 def survey(models: Path) -> tuple[list[Release], dict[str, CorruptReleaseError]]:
     """All readable releases, and what is wrong with each of the others; oldest first."""
     found: list[Release] = []

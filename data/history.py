@@ -77,11 +77,6 @@ class HistoryStore:
         found = self._current()
         return found and found[0]
 
-    def find(self, snapshot_id: str) -> Snapshot | None:
-        """A snapshot that is still kept: the one in use, the one before it. Raises DataError if damaged."""
-        kept = snapshot_id.isalnum() and (self.folder / snapshot_id).is_dir()
-        return read_snapshot(self.folder / snapshot_id)[0] if kept else None
-
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the history for changes; goes with the process, however it ends. Raises LoadRunningError."""

@@ -58,10 +58,6 @@ class TwinSet:
         except (pl.exceptions.PolarsError, OSError):
             raise _damaged(self.path) from None
 
-    def episodes(self) -> pl.LazyFrame:
-        """What was tried on every account that was compared."""
-        return pl.scan_parquet(self.path / "episodes_*.parquet")
-
 
 class TwinsBeingWritten:
     """A set that nobody reads yet; one that was left behind by a night that was killed is thrown away."""

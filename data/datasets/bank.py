@@ -28,8 +28,6 @@ from data.progress import Progress, quiet
 FIRST_YEAR = 2008
 NEVER_CALLED = 999
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-ECONOMY = ("emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.employed")
-"""The same for everybody at a time; left out."""
 _NAME = "bank marketing"
 _TEXTS = (
     "job", "marital", "education", "default", "housing", "loan", "month", "day_of_week", "poutcome",

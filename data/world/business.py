@@ -237,11 +237,6 @@ class Business:
         if self.who not in WHO:
             raise WorldError(f"who: got {self.who!r}, need one of {', '.join(WHO)}.")
 
-    @property
-    def people(self) -> tuple[str, ...]:
-        """Roles of persons."""
-        return tuple(self.roles)
-
     def column(self, trait: str) -> str:
         """Column that shows a trait."""
         return self.traits[trait].name or trait

@@ -89,11 +89,6 @@ class Catalogue:
         return cls.of(read_playbook(name), kind)
 
     @property
-    def contact_channels(self) -> Ints:
-        """Channel codes of all treatments but "none"; shape (T - 1,)."""
-        return self.channel[1:]
-
-    @property
     def topic_names(self) -> tuple[str | None, ...]:
         """Topics as they stand in tables: nothing where a treatment has none."""
         return tuple(topic or None for topic in self.topics)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from data.artifacts import CorruptReleaseError, Release, list_releases, read_release, write_release
+from data.artifacts import CorruptReleaseError, Release, read_release, survey, write_release
 from data.home import DataError
 
 
@@ -53,10 +53,10 @@ def test_what_a_killed_writer_left_is_neither_listed_nor_in_the_way(tmp_path: Pa
     half.mkdir()
     (half / "value.forest.txt").write_text("half", encoding="utf-8")
 
-    assert list_releases(tmp_path) == []
+    assert survey(tmp_path)[0] == []
     release = written(tmp_path)
 
-    assert [found.id for found in list_releases(tmp_path)] == [release.id]
+    assert [found.id for found in survey(tmp_path)[0]] == [release.id]
     assert not half.exists()
 
 
@@ -151,5 +151,5 @@ def test_releases_are_listed_oldest_first_without_damaged_ones(tmp_path: Path) -
     (tmp_path / "20260102T000000-b" / "values.npz").unlink()
     (tmp_path / "README.md").write_text("models", encoding="utf-8")
 
-    assert [found.id for found in list_releases(tmp_path)] == ["20260101T000000-a", "20260103T000000-c"]
-    assert list_releases(tmp_path / "nowhere") == []
+    assert [found.id for found in survey(tmp_path)[0]] == ["20260101T000000-a", "20260103T000000-c"]
+    assert survey(tmp_path / "nowhere")[0] == []

@@ -8,13 +8,14 @@ import polars as pl
 import pytest
 
 from data.datasets import DatasetError
-from data.datasets.bank import ECONOMY, convert
+from data.datasets.bank import convert
 from data.playbooks import read_playbook
 from data.tables import read_table
 from engine.contract import TABLES
 from tests.scenarios.public_data import stored
 from training.cases import build_cases
 
+ECONOMY = ("emp.var.rate", "cons.price.idx", "cons.conf.idx", "euribor3m", "nr.employed")
 COLUMNS = (
     "age", "job", "marital", "education", "default", "housing", "loan", "contact", "month", "day_of_week",
     "duration", "campaign", "pdays", "previous", "poutcome", *ECONOMY, "y",

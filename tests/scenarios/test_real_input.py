@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from data.artifacts import list_releases
+from data.artifacts import survey
 from data.datasets.starbucks import convert
 from data.playbooks import read_playbook
 from tests.scenarios.public_data import stored
@@ -87,7 +87,7 @@ def test_the_main_job_runs_on_a_real_log(tmp_path: Path, nextbest: Callable[...,
     night = json.loads(nextbest("nightly", "--as-of", "2018-08-31T00:00:00Z", "--ignore-freshness", "--json"))
 
     assert f"{6 * persons:,} new, 0 changed, 0 unchanged, 0 rejected" in loaded
-    release = list_releases(tmp_path / "models")[0]
+    release = survey(tmp_path / "models")[0][0]
     splits = release.manifest["evaluation"]
     assert set(splits) == {"accounts", "time"}
     values = {policy["policy"]: policy for policy in splits["accounts"]["policies"]}

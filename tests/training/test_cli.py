@@ -11,7 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from data.artifacts import list_releases, write_release
+from data.artifacts import survey, write_release
 from data.home import DataError, Home
 from data.ledger.ledger import Ledger
 from data.playbooks import playbook_text
@@ -77,7 +77,7 @@ def test_training_on_too_few_cases_says_how_many_there_are(home: Home) -> None:
     error = failure(nextbest("train"), TooFewCasesError)
 
     assert "matured cases" in error
-    assert list_releases(home.models) == []
+    assert survey(home.models)[0] == []
 
 
 def test_a_history_without_any_outcome_says_what_to_load(home: Home) -> None:

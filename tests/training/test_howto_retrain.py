@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from data.artifacts import list_releases
+from data.artifacts import survey
 from data.home import Home
 from data.ledger.ledger import Ledger
 from tests.training.builders import LogSettings, stored, tables
@@ -92,7 +92,7 @@ def test_the_page_is_followed_from_training_to_a_table_of_ones_own(
         assert result.exit_code == 0, (words, result.exception)
         said[" ".join(words[1:3])] = result.output
 
-    trained = next(each.id for each in list_releases(home.models) if each.id != EXAMPLE)
+    trained = next(each.id for each in survey(home.models)[0] if each.id != EXAMPLE)
     assert f"Release {trained}" in said["train"]
     assert trained in said["release list"]
     assert f"In use: {EXAMPLE}" in said["release promote"]

@@ -13,7 +13,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from data.artifacts import list_releases, read_release
+from data.artifacts import read_release, survey
 from data.home import Home
 from data.ledger.ledger import Ledger
 from engine.learning_settings import GateSettings
@@ -65,7 +65,7 @@ def test_training_again_on_the_same_data_gives_the_same_release(trained: tuple[H
     assert again.gate.passed
     assert not again.promoted
     assert in_use(home) == first.release.id
-    assert [release.id for release in list_releases(home.models)] == [first.release.id, again.release.id]
+    assert [release.id for release in survey(home.models)[0]] == [first.release.id, again.release.id]
 
 
 def test_a_release_that_the_gate_stops_leaves_the_old_one_in_use_and_says_why(
