@@ -31,6 +31,7 @@ MAX_CHARACTERS = 4_000
 """A longer rule is none that a person can read."""
 
 _DIALECT = Dialect.get_or_raise("duckdb")
+_LONGEST_QUOTE = 60
 
 
 class ConditionError(EngineError):
@@ -148,9 +149,9 @@ def _sql(node: exp.Expr) -> str:
     return node.sql(dialect=_DIALECT, comments=False)
 
 
-def _shorten(text: str, limit: int = 60) -> str:
+def _shorten(text: str) -> str:
     line = " ".join(text.split())
-    return repr(line if len(line) <= limit else line[: limit - 3] + "...")
+    return repr(line if len(line) <= _LONGEST_QUOTE else line[: _LONGEST_QUOTE - 3] + "...")
 
 
 def near(name: str, known: Iterable[str]) -> str:

@@ -67,11 +67,10 @@ class ConstantTerm:
 
 @dataclass(frozen=True)
 class ForestTerm:
-    """`scale` times a forest's score of the pair with a treatment (its place in the playbook)."""
+    """A forest's score of the pair with a treatment (its place in the playbook)."""
 
     forest: Forest
     treatment: int
-    scale: float = 1.0
 
     @property
     def forests(self) -> tuple[ForestTerm, ...]:
@@ -85,8 +84,8 @@ class ForestTerm:
         if found is None:
             found = forest_contributions(self.forest, _rows_of(features, self.forest, pairs))
         by_feature = np.zeros((len(moments), len(features.set.names)))
-        by_feature[:, _columns_read(self.forest, features.set)] = found.features * self.scale
-        return Contributions(found.constant * self.scale, by_feature)
+        by_feature[:, _columns_read(self.forest, features.set)] = found.features
+        return Contributions(found.constant, by_feature)
 
 
 Question = tuple[Features, int, ForestTerm]

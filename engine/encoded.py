@@ -65,10 +65,9 @@ class AttributeVersions:
 class EncodedHistory:
     """The facts of some accounts, ready for the loops. `accounts` are sorted; their places are the codes.
 
-    `put_off_until` is `snoozed_until` without dismissals; `products` are those that the playbook offers, and
-    their places the codes; `tracked` has a row of starts for each of `tracks`. `pauses` are of treatments
-    that a dismissal of another one keeps away, each until `paused_until`; `rests` of those that an account
-    rests from, each until `rested_until`.
+    `put_off_until` is `snoozed_until` without dismissals; `tracked` has a row of starts for each of `tracks`.
+    `pauses` are of treatments that a dismissal of another one keeps away, each until `paused_until`; `rests`
+    of those that an account rests from, each until `rested_until`.
     """
 
     accounts: tuple[str, ...]
@@ -83,7 +82,6 @@ class EncodedHistory:
     attributes: AttributeVersions
     put_off_until: Micros
     offers: Offers
-    products: tuple[str, ...]
     pauses: Occurrences
     paused_until: Micros
     rests: Occurrences

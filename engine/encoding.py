@@ -169,7 +169,6 @@ class _Encoder:
             self._kept("accounts", lambda: self._attributes(attributes), attributes),
             np.where(verb == 1, until, ALWAYS),
             self._kept("offers", self._offers),
-            tuple(self.codes.products),
             self._some(feedback, paused)._replace(treatment=away),
             until[paused],
             self._some(feedback, rested)._replace(treatment=from_),

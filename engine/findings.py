@@ -14,6 +14,7 @@ from engine.playbook import Playbook
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+_NAMED = 4
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def check_kind(**codes: tuple[Severity, str]) -> Callable[[Check], Check]:
     return register
 
 
-def listed(names: Sequence[str], most: int = 4) -> str:
-    """Some names for a sentence: 'a', 'b' and 3 more."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(f"{name!r}" for name in names[:most]) + more
+def listed(names: Sequence[str]) -> str:
+    """Some names for a sentence: 'a', 'b', 'c', 'd' and 3 more."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(f"{name!r}" for name in names[:_NAMED]) + more

@@ -12,7 +12,7 @@ from engine.experiments import NO_LEVERS, PROPENSITY
 from engine.features import Features, FeatureSet
 from engine.numerics import compiled
 from engine.playbook import Playbook, Treatment
-from engine.programs import BOTH, Program, Truth
+from engine.programs import Program, Truth
 from engine.records import Bools, Floats, Ints, kept_for, kept_with
 from engine.rules import program_of
 from engine.scoring import Scores
@@ -154,7 +154,7 @@ def _factors(playbook: Playbook) -> Floats:
 
 @kept_for
 def _weights(features: FeatureSet, playbook: Playbook) -> Program:
-    return program_of(features, playbook, playbook.context_weights, BOTH)
+    return program_of(features, playbook, playbook.context_weights)
 
 
 class _Own(NamedTuple):

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from engine.conditions import Condition, FactColumn, Truth
 from engine.features import Features, FeatureSet, assembler, fact_or_unknown
 from engine.playbook import Playbook, Treatment
-from engine.programs import Program, Register
+from engine.programs import BOTH, Program, Register
 from engine.records import Bools, kept_with
 from engine.rule_steps import Steps
 
@@ -140,8 +140,8 @@ class Conditional(Protocol):
         """To whom it applies; None = to all."""
 
 
-def program_of(features: FeatureSet, playbook: Playbook, rules: Sequence[Conditional], op: int) -> Program:
-    """One result per rule, of whether it applies and whether what it asks for is so, joined by the step `op`.
+def program_of(features: FeatureSet, playbook: Playbook, rules: Sequence[Conditional]) -> Program:
+    """One result per rule: whether it applies and what it asks for is so.
 
     Worked out once for a playbook: whoever judges keeps it with both.
     """
@@ -149,7 +149,9 @@ def program_of(features: FeatureSet, playbook: Playbook, rules: Sequence[Conditi
     always = code.always(True)
     return code.program(
         [
-            code.step(op, always if r.applies is None else r.applies.tree.emit(code), r.when.tree.emit(code))
+            code.step(
+                BOTH, always if r.applies is None else r.applies.tree.emit(code), r.when.tree.emit(code)
+            )
             for r in rules
         ]
     )

@@ -354,9 +354,6 @@ SENTENCES: dict[str, dict[str, str]] = {
 } | EXPLAINING | PLAN  # fmt: skip
 """Code -> language -> template."""
 
-ENDED_CODES: tuple[str, ...] = ("ended", "ended_some_sent")
-HAND_OVER_CODES: tuple[str, ...] = ("handed_asked", "handed_qualified", "handed_safety", "handed_returned")
-
 COUNTED: dict[str, dict[str, dict[str, str]]] = {
     "minutes_ago": {
         "en": {"one": "{n} minute ago", "other": "{n} minutes ago"},

@@ -15,7 +15,7 @@ import numpy as np
 from engine.arms import members_at
 from engine.features import Features, FeatureSet
 from engine.playbook import Playbook, Treatment
-from engine.programs import BOTH, Program
+from engine.programs import Program
 from engine.records import Bools, Floats, History, Ints, Moments, kept_for, kept_with
 from engine.rules import program_of
 
@@ -95,7 +95,7 @@ def due_minimums(features: Features, playbook: Playbook) -> Bools:
 
 @kept_for
 def _minimums(features: FeatureSet, playbook: Playbook) -> Program:
-    return program_of(features, playbook, playbook.minimums, BOTH)
+    return program_of(features, playbook, playbook.minimums)
 
 
 def due_worth(features: Features, playbook: Playbook, priority: Floats) -> Floats:

@@ -27,11 +27,6 @@ from engine.twin_settings import TwinSettings
 PERIODS = 12
 """The window is cut into so many periods: twins are chosen on every second one and compared on the others."""
 
-BOUGHT: dict[str, pl.DataType] = {
-    "account_id": pl.String(), "item": pl.String(), "amount": pl.Float64(), "times": pl.Int64(),
-}  # fmt: skip
-"""A row per account and product (or kind): what it bought in the window, and how often."""
-
 
 @dataclass(frozen=True)
 class BookPart:
@@ -41,7 +36,7 @@ class BookPart:
         account_ids: Sorted.
         traits: As `features_as_of` codes attributes; shape (n, A).
         periods: Purchases by period, the latest first, in currency; shape (n, PERIODS).
-        bought: A frame of `BOUGHT`.
+        bought: A row per account_id and item (product or kind): amount and times it was bought in the window.
         episodes: A frame of `EPISODES`.
     """
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 
+from data.ledger.types import HandOverKind
 from engine.arbitration import LEFT_OUT
 from engine.changes import CHANGE_KINDS
 from engine.explaining_sentences import RULE_NAMES
 from engine.plan_why import DISPLACED
 from engine.policies import RULE_KINDS
 from engine.reasons import REASON_CODES, TRIGGERS
-from engine.sentences import COUNTED, ENDED_CODES, HAND_OVER_CODES, LANGUAGES, SENTENCES, WORDS
+from engine.sentences import COUNTED, LANGUAGES, SENTENCES, WORDS
 from engine.wording import FORMATS, plural
 
 PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
@@ -22,7 +24,8 @@ def test_every_code_has_a_sentence_and_every_sentence_a_code() -> None:
     """A reason that cannot be said is none; a sentence that is never said is in the way."""
     codes = {*REASON_CODES, *RULE_KINDS, *LEFT_OUT, "policy_unknown", "consent_unknown", "open_offer_unknown"}
     codes |= {f"trigger_{code}" for code in TRIGGERS} | {"why_not", "rule_passed"}
-    codes |= {*CHANGE_KINDS, "nothing_in_reach", *HAND_OVER_CODES, *ENDED_CODES}
+    codes |= {*CHANGE_KINDS, "nothing_in_reach", "ended", "ended_some_sent"}
+    codes |= {f"handed_{what}" for what in (*get_args(HandOverKind), "returned")}
     codes |= {f"plan_{code}" for code in DISPLACED}
 
     assert set(SENTENCES) == codes
