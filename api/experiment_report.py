@@ -23,7 +23,6 @@ from engine.playbook import Playbook
 from engine.records import DAY_MICROS, Floats, Moments, known_rows
 
 WEEK = 7 * DAY_MICROS
-LONGEST_WEEKS = 104
 MISMATCH = 0.001
 AT_THE_END, BEFORE = 0.05, 0.001
 """Chance up to which a difference is taken for one, at the planned end and before it: so who looks every week

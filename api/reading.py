@@ -1,12 +1,20 @@
-"""How a person reads: her language and her time zone, as far as they are known."""
+"""How a person reads: in her language and her time zone, as far as they are known."""
 
 from __future__ import annotations
 
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo
 
+from api.service import Service
 from data.ledger.types import User
 from engine.playbook import Playbook
+from engine.wording import Reader
+
+
+def reader_of(user: User, service: Service) -> Reader:
+    """She, as she reads now."""
+    playbook = service.decider().playbook
+    return Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook)
 
 
 def language_of(user: User, playbook: Playbook) -> str:

@@ -8,11 +8,10 @@ from http import HTTPStatus
 
 from api.allowed import NotAllowedError
 from api.problems import HttpProblem
-from api.reading import language_of, zone_of
+from api.reading import reader_of
 from api.service import Service
 from data.ledger.types import User
 from engine.explanation import why_not_words
-from engine.wording import Reader
 
 
 @contextmanager
@@ -21,7 +20,5 @@ def refused_in_words(user: User, service: Service) -> Iterator[None]:
     try:
         yield
     except NotAllowedError as error:
-        playbook = service.decider().playbook
-        reader = Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook)
-        said = why_not_words(error.objections, reader)
+        said = why_not_words(error.objections, reader_of(user, service))
         raise HttpProblem(HTTPStatus.CONFLICT, said, for_reader=True) from None

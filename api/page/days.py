@@ -8,14 +8,15 @@ from api.page.words import Words, week_of
 from engine.playbook import Playbook
 
 MONDAY_TO_FRIDAY = frozenset(range(5))
+_OFFERED = 6
 
 
-def working_days(words: Words, country: str | None, count: int = 6) -> list[date]:
+def working_days(words: Words, country: str | None) -> list[date]:
     """The next working days after today, by the calendar that the playbook has for the country."""
     works, holidays = _calendar(words.playbook, country)
     ahead = (words.now.date() + timedelta(days=n) for n in range(1, 60))
     open_days = [day for day in ahead if day.weekday() in works and day not in holidays]
-    return open_days[:count]
+    return open_days[:_OFFERED]
 
 
 def day_off(words: Words, day: date) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import tzinfo
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
@@ -17,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from api.access import may_read_all
 from api.page.catalogues import SOURCE_LANGUAGE, languages, translations
 from api.page.words import Words
-from api.reading import language_of, zone_of
+from api.reading import reader_of, zone_of
 from api.service import Service
 from data.ledger.types import Session, User
 from engine.wording import Reader
@@ -32,8 +31,7 @@ LANGUAGE_COOKIE = "language"
 
 def words_for(user: User, service: Service) -> Words:
     """How values are said to a user now."""
-    playbook = service.decider().playbook
-    return _words(language_of(user, playbook), zone_of(user, playbook), service)
+    return Words(reader_of(user, service))
 
 
 def words_of_visitor(request: Request, service: Service) -> Words:
@@ -42,17 +40,11 @@ def words_of_visitor(request: Request, service: Service) -> Words:
     asked += [part.split(";")[0].split("-")[0].strip() for part in
               request.headers.get("accept-language", "").split(",")]  # fmt: skip
     language = next((one for one in asked if one in languages()), SOURCE_LANGUAGE)
-    return _words(language, zone_of(User("", "", ""), service.decider().playbook), service)
+    playbook = service.decider().playbook
+    return Words(Reader(language, service.clock(), zone_of(User("", "", ""), playbook), playbook))
 
 
-def _words(language: str, zone: tzinfo, service: Service) -> Words:
-    return Words(Reader(language, service.clock(), zone, service.decider().playbook))
-
-
-def show(
-    request: Request, user: User, service: Service, template: str, *, status: int = HTTPStatus.OK,
-    **context: Any,
-) -> HTMLResponse:  # fmt: skip
+def show(request: Request, user: User, service: Service, template: str, **context: Any) -> HTMLResponse:
     """A page for a user who has signed in, with what she is to be told of what she has just done."""
     session: Session | None = request.state.session
     # A script that renews the lists behind the page must not take away what she has not read yet.
@@ -61,12 +53,12 @@ def show(
         token = request.cookies[request.app.state.signing_in.cookie]
         service.ledger.sign_ins.say_next(token, None)
     words = words_for(user, service)
-    everything = {
+    everything: dict[str, Any] = {
         "user": user, "csrf": session.csrf if session else "", "told": said or {},
         "leads": bool(service.ledger.managed(user.user_id)), "reads_all": may_read_all(user),
         "path": request.url.path,
     }  # fmt: skip
-    return render(words, template, status=status, **everything, **context)
+    return render(words, template, **everything, **context)
 
 
 def render(words: Words, template: str, *, status: int = HTTPStatus.OK, **context: Any) -> HTMLResponse:

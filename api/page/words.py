@@ -14,10 +14,10 @@ from babel.dates import format_date, format_time
 from markupsafe import Markup, escape
 
 from api.page.catalogues import translations
+from data.times import micros, to_datetime
 from engine.playbook import Playbook
 from engine.wording import FORMATS, RIGHT_TO_LEFT, Reader, Value, ago, in_digits, number, value_of
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ICONS = (
     ("medical", "medical"), ("visit", "visit"), ("call", "call"), ("phone", "call"), ("mail", "email"),
     ("podcast", "podcast"), ("app", "app"), ("congress", "event"), ("event", "event"), ("demo", "event"),
@@ -59,7 +59,7 @@ class Words:
     @cached_property
     def now(self) -> datetime:
         """The moment, in the reader's zone."""
-        return self._local(_EPOCH + timedelta(microseconds=self.reader.now))
+        return self._local(to_datetime(self.reader.now))
 
     def stops(self, treatment: str) -> bool:
         """Whether a suggestion of it ends contacts; not for one that the playbook does not have any more."""
@@ -134,16 +134,16 @@ class Words:
     # -- times -------------------------------------------------------------------------------------
     def ago(self, moment: datetime) -> str:
         """How long ago, as the sentences say it."""
-        return ago((moment - _EPOCH) // timedelta(microseconds=1), self.reader)
+        return ago(micros(moment), self.reader)
 
-    def day(self, moment: datetime | date, *, year: bool = False) -> str:
+    def day(self, moment: datetime | date) -> str:
         """A date in words: Sunday, 22 November."""
         then = self._local(moment).date() if isinstance(moment, datetime) else moment
         if self.language == "fa":
             solar = jdatetime.date.fromgregorian(date=then, locale="fa_IR")
-            parts = [solar.strftime("%A"), str(solar.day), solar.strftime("%B")] + [str(solar.year)] * year
-            return in_digits(" ".join(parts), self.reader)
-        pattern = {"en": "EEEE, d MMMM", "ar": "EEEE، d MMMM"}[self.language] + (" y" if year else "")
+            said = f"{solar.strftime('%A')} {solar.day} {solar.strftime('%B')}"
+            return in_digits(said, self.reader)
+        pattern = {"en": "EEEE, d MMMM", "ar": "EEEE، d MMMM"}[self.language]
         return in_digits(format_date(then, pattern, locale=Locale.parse(self.language)), self.reader)
 
     def weekday(self, day: date) -> str:
@@ -188,13 +188,13 @@ class Words:
         return self.when(datetime.fromisoformat(moment))
 
     @staticmethod
-    def at(micros: int) -> datetime:
+    def at(moment: int) -> datetime:
         """A moment of the ledger."""
-        return _EPOCH + timedelta(microseconds=micros)
+        return to_datetime(moment)
 
-    def since(self, micros: int) -> str:
+    def since(self, moment: int) -> str:
         """The same of microseconds UTC."""
-        return self.when(_EPOCH + timedelta(microseconds=micros))
+        return self.when(to_datetime(moment))
 
     def month(self, moment: datetime) -> str:
         """The month alone, for the picture over time."""

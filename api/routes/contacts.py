@@ -13,13 +13,10 @@ from api.field_note_schemas import NoteCountOut, note_count_out
 from api.field_notes import Period, counted
 from api.once import ONCE
 from api.problems import Problem
-from api.reading import language_of, zone_of
+from api.reading import reader_of
 from api.refused import refused_in_words
-from api.service import Service
 from api.taking_back import take_back
-from data.ledger.types import User
 from engine.records import DAY_MICROS
-from engine.wording import Reader
 
 router = APIRouter(
     prefix="/v1", tags=["contacts"], responses={s: {"model": Problem} for s in (401, 403, 404, 409, 422)}
@@ -31,19 +28,14 @@ Days = Annotated[float, Query(gt=0, le=3660, description="Of the last so many da
 @router.post("/accounts/{account_id}/contacts", dependencies=[may("accounts"), ONCE])
 def record(account: ReadableAccount, body: ContactIn, user: SignedIn, service: Serving) -> ContactOut:
     """A contact that I made without a suggestion; the same treatment on my list is completed by it."""
-    return contact_out(record_contact(body.contact(account), user, service), _reader(user, service))
+    return contact_out(record_contact(body.contact(account), user, service), reader_of(user, service))
 
 
 @router.post("/accounts/{account_id}/field-notes", dependencies=[may("accounts"), ONCE])
 def hear(account: ReadableAccount, body: HeardOnlyIn, user: SignedIn, service: Serving) -> ContactOut:
     """What I heard of an account, without a contact of mine: kept as one of theirs."""
     contact = body.contact(account, service.decider().playbook)
-    return contact_out(record_contact(contact, user, service), _reader(user, service))
-
-
-def _reader(user: User, service: Service) -> Reader:
-    playbook = service.decider().playbook
-    return Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook)
+    return contact_out(record_contact(contact, user, service), reader_of(user, service))
 
 
 @router.post("/contacts/{touchpoint_id}/undo", dependencies=[may("accounts"), ONCE])

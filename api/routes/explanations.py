@@ -10,11 +10,10 @@ from fastapi import APIRouter, Path, Query
 from api.access import ReadableAccount, Serving, SignedIn, may, roles_seen
 from api.explanation_schemas import TurningOut, WhyNotOut, turning_out, why_not_out
 from api.problems import HttpProblem, Problem
-from api.reading import language_of, zone_of
+from api.reading import language_of, reader_of
 from api.service import Service
 from data.ledger.types import User
 from engine.playbook import PlaybookError
-from engine.wording import Reader
 
 router = APIRouter(
     prefix="/v1",
@@ -33,14 +32,8 @@ Wanted = Annotated[
 @router.get("/accounts/{account_id}/why-not/{treatment}")
 def why_not(account: ReadableAccount, treatment: TreatmentId, user: SignedIn, service: Serving) -> WhyNotOut:
     """Why a treatment is not suggested for the account at this moment: one sentence, then every rule."""
-    playbook = service.decider().playbook
     _check_seen(treatment, account, user, service)
-    return why_not_out(
-        service.why_not(account, treatment),
-        account,
-        treatment,
-        Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook),
-    )
+    return why_not_out(service.why_not(account, treatment), account, treatment, reader_of(user, service))
 
 
 @router.get("/accounts/{account_id}/what-would-change")

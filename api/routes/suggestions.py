@@ -28,7 +28,7 @@ from api.once import ONCE
 from api.own_schemas import IdeaIn
 from api.own_suggestions import suggest
 from api.problems import HttpProblem, Problem
-from api.reading import language_of, zone_of
+from api.reading import reader_of
 from api.refused import refused_in_words
 from api.routes.hand_overs import waiting_for
 from api.schemas import (
@@ -46,7 +46,6 @@ from api.tags import TAGGED, IfMatch, require
 from api.taking_back import state_now, take_back, undo_until
 from api.timeline import forms_for, forms_since
 from data.ledger.types import Suggestion, User
-from engine.wording import Reader
 
 router = APIRouter(
     prefix="/v1",
@@ -131,7 +130,7 @@ def answer(
         )
     act = service.ledger.latest_act(suggestion.suggestion_id)
     until = None if act is None else undo_until(act, service.decider().playbook)
-    return feedback_out(answered, until, _reader(user, service))
+    return feedback_out(answered, until, reader_of(user, service))
 
 
 @router.post("/suggestions/{suggestion_id}/undo", dependencies=[ONCE])
@@ -142,11 +141,6 @@ def undo(suggestion: ReadableSuggestion, user: SignedIn, service: Serving) -> Un
     return UndoneOut(
         suggestion_id=suggestion.suggestion_id, state=state_now(service, suggestion.suggestion_id)
     )
-
-
-def _reader(user: User, service: Service) -> Reader:
-    playbook = service.decider().playbook
-    return Reader(language_of(user, playbook), service.clock(), zone_of(user, playbook), playbook)
 
 
 def _today_first(plan: DayPlan, listed: list[Suggestion], limit: int | None) -> list[Suggestion]:
@@ -170,7 +164,7 @@ def shown_to(found: Iterable[Suggestion], user: User, service: Service) -> list[
     told = service.ledger.told(accounts, after=forms_since(now)) if accounts else []
     notes = service.ledger.field_notes_of(accounts, after=notes_since(now)) if playbook.answers else []
     roles = people_seen(service, user)[1] if told or notes else ()
-    reader = _reader(user, service)
+    reader = reader_of(user, service)
     return [
         suggestion_out(suggestion, reader, told=forms_for(suggestion, told, roles, playbook),
                        answers=answers_for(suggestion, notes, roles, playbook))

@@ -104,13 +104,13 @@ def test_arabic_counts_in_six_forms() -> None:
 @pytest.mark.parametrize(
     ("day", "solar"),
     [
-        (date(2026, 3, 21), "شنبه ۱ فروردین ۱۴۰۵"), (date(2025, 3, 20), "پنج‌شنبه ۳۰ اسفند ۱۴۰۳"),
-        (date(2025, 3, 21), "جمعه ۱ فروردین ۱۴۰۴"), (date(2026, 11, 22), "یک‌شنبه ۱ آذر ۱۴۰۵"),
+        (date(2026, 3, 21), "شنبه ۱ فروردین"), (date(2025, 3, 20), "پنج‌شنبه ۳۰ اسفند"),
+        (date(2025, 3, 21), "جمعه ۱ فروردین"), (date(2026, 11, 22), "یک‌شنبه ۱ آذر"),
     ],
 )  # fmt: skip
 def test_l_persian_dates_are_solar_hijri(day: date, solar: str) -> None:
     """Nowruz, and the thirtieth of Esfand that only a leap year has."""
-    assert words("fa").day(day, year=True).replace("\u200c", "") == solar.replace("\u200c", "")
+    assert words("fa").day(day).replace("\u200c", "") == solar.replace("\u200c", "")
 
 
 def test_times_are_said_in_the_readers_words_and_digits() -> None:
@@ -197,7 +197,7 @@ def test_a_country_is_called_by_its_name() -> None:
 )
 def test_l_the_next_days_are_working_days_of_the_country(country: str | None, days: list[int]) -> None:
     """Friday is no day for a visit in Tehran, nor Sunday in Berlin; the twenty-first was a Saturday."""
-    assert [day.day for day in working_days(words("en"), country, 3)] == days
+    assert [day.day for day in working_days(words("en"), country)][:3] == days
 
 
 def test_a_name_cannot_bring_mark_up_along() -> None:
