@@ -86,19 +86,20 @@ def test_the_difference_of_independent_logs_has_both_errors(log: Cases, other: C
 
 
 def test_a_difference_reaches_as_far_as_few_persons_make_its_parts_reach() -> None:
-    """Eight persons a log: with 1.96 standard errors 91 % of intervals held the truth, 0."""
+    """Six persons in one log, none in the other: with 1.96 standard errors 91 % of intervals held 0."""
     held = []
-    for seed in range(150):
-        rng, parts = np.random.default_rng(seed), []
-        for _ in range(2):
-            person = np.repeat(np.arange(8), 30)
-            worth = rng.lognormal(0.0, 0.5, 240) + 0.5 * rng.normal(size=8)[person]
-            sure = Uncertainty.of(np.arange(240), person, seed=seed, resamples=100)
-            parts.append(sure.interval(Terms(worth, np.ones(240))))
-        gap = difference(*parts)
+    for seed in range(300):
+        rng = np.random.default_rng(seed)
+        person, ones = np.repeat(np.arange(6), 20), np.ones(120)
+        hers = rng.normal(size=120) + rng.normal(size=6)[person]
+        by_person = Uncertainty.of(np.arange(120), person, seed=seed, resamples=100)
+        alone = Uncertainty.of(np.arange(120), None, seed=seed, resamples=100)
+        gap = difference(
+            by_person.interval(Terms(hers, ones)), alone.interval(Terms(rng.normal(size=120), ones))
+        )
         held.append(gap.low <= 0.0 <= gap.high)
 
-    assert np.mean(held) >= 0.94
+    assert np.mean(held) >= 0.93
 
 
 def test_each_end_of_a_difference_comes_from_the_ends_that_point_there() -> None:
