@@ -153,14 +153,18 @@ def board_of(cases: Cases, evaluation: Evaluation, chosen: str, *, warnings: Seq
 def decisions_a_month(cases: Cases) -> float:
     """How many decisions fell due in a month of the time that was learned from.
 
-    k moments a fortnight apart stand for k fortnights, though from the first to the last it is one less: time
-    counts k / (k - 1) fold, with k the effective number of moments, so that many different ones count as they
-    are.
+    Those of an account on one day (UTC) are one: the engine draws once a day for an account, so each of them
+    has the effect of all, and what is suggested five times is done once. k moments a fortnight apart stand
+    for k fortnights, though from the first to the last it is one less: time counts k / (k - 1) fold, with k
+    the effective number of moments, so that many different ones count as they are.
     """
-    days = float(np.ptp(cases.as_of)) / DAY_MICROS if len(cases) else 0.0
-    at_once = np.unique(cases.as_of, return_counts=True)[1].astype(np.float64)
+    days = cases.as_of // DAY_MICROS
+    first = {key: place for place, key in enumerate(zip(cases.account_ids, days.tolist(), strict=True))}
+    as_of = cases.as_of[np.array(list(first.values()), dtype=np.int64)]
+    took = float(np.ptp(as_of)) / DAY_MICROS if len(as_of) else 0.0
+    at_once = np.unique(as_of, return_counts=True)[1].astype(np.float64)
     moments = max(effective_sample_size(at_once), 2.0)
-    return len(cases) / max(days * moments / (moments - 1.0), MONTH_DAYS) * MONTH_DAYS
+    return len(as_of) / max(took * moments / (moments - 1.0), MONTH_DAYS) * MONTH_DAYS
 
 
 def followers(cases: Cases) -> tuple[Followers, ...]:

@@ -11,6 +11,7 @@ import pytest
 
 from engine.estimation import Verdict
 from engine.lift import Units, power
+from engine.records import DAY_MICROS
 from tests.training.builders import QUICK, LogSettings, cases_of
 from training.behaviour import assignment_of
 from training.board import Board, board_of, decisions_a_month, followers, powers
@@ -57,10 +58,29 @@ def test_decisions_at_all_times_are_counted_over_the_time_they_took(
     """1,800 moments one after the other within 80 days: nothing is to be added at the end."""
     cases, _ = valued
     spread = np.linspace(cases.as_of.min(), cases.as_of.max(), len(cases)).astype(np.int64)
+    spread = spread.reshape(3, -1).T.ravel()  # an account's three lie weeks apart
     moments = replace(cases.features.moments, as_of=spread)
     cases = replace(cases, features=replace(cases.features, moments=moments))
 
     assert decisions_a_month(cases) == pytest.approx(1800 / 80 * 30.4375, rel=1e-3)
+
+
+def test_what_is_decided_five_times_a_day_is_worth_and_costs_what_is_done_once(
+    board: Board, valued: tuple[Cases, Evaluation]
+) -> None:
+    """After each of five clicks the engine decides again, with the same draw: one visit, one effect."""
+    cases, evaluation = valued
+    again = cases.take(np.repeat(np.arange(len(cases)), 5))
+    minutes = np.tile(np.arange(5) * 60_000_000, len(cases))
+    midnight = cases.as_of[0] // DAY_MICROS * DAY_MICROS + DAY_MICROS // 2 - cases.as_of[0]
+    moments = replace(again.features.moments, as_of=again.as_of + midnight + minutes)
+    again = replace(again, features=replace(again.features, moments=moments))
+
+    found = board_of(again, evaluation, "s_learner")
+
+    assert found.decisions_a_month == pytest.approx(board.decisions_a_month, rel=1e-3)
+    assert found.money[0].month.estimate == pytest.approx(board.money[0].month.estimate, rel=1e-3)
+    assert found.costs[1].money == pytest.approx(board.costs[1].money, rel=1e-3)
 
 
 def test_probabilities_that_cannot_be_true_leave_it_unproven_as_none_do(
