@@ -99,11 +99,12 @@ def rebalanced(before: Experiment | None, after: Experiment | None) -> str:
     """Why a test that has begun would be spoilt by a change of the playbook, in one line; "" = it is not.
 
     Arms may be added at the end, and the section may be taken away as a whole. Another salt is another test.
+    The planned end stays: whoever moves it to a week that looks good has looked every week.
     """
     if before is None or after is None or before.salt != after.salt:
         return ""
     ways_out = "give the playbook another salt to begin a new test."
-    for name in ("unit", "role", "starts"):
+    for name in ("unit", "role", "starts", "weeks"):
         old, new = getattr(before, name), getattr(after, name)
         if old != new:
             return f"experiment.{name}: got {new!r}, but the test runs with {old!r}; {ways_out}"

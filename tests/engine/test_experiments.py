@@ -101,6 +101,7 @@ def test_an_arm_added_at_the_end_moves_nobody_else(unit: str, first: int, added:
         ({"arms": (Arm("no_levers", 500),)}, "add arms at the end only"),
         ({"unit": "territory"}, "experiment.unit: got 'territory'"),
         ({"starts": 5}, "experiment.starts"),
+        ({"weeks": 7}, "experiment.weeks: got 7, but the test runs with 12"),
     ],
 )
 def test_what_would_move_units_is_named(change: dict, said: str) -> None:
