@@ -151,6 +151,26 @@ def test_l_the_page_speaks_her_language_in_her_direction(
     assert {"en": "50 to 59", "ar": "من 50 إلى 59", "fa": "۵۰ تا ۵۹"}[language] in facts
 
 
+def test_persian_digits_are_drawn_as_persians_write_them(company: Company, tablet: BrowserContext) -> None:
+    """Noto Naskh Arabic, which many machines have, draws 4, 6 and 7 as Urdu writes them."""
+    with company.ledger() as ledger:
+        ledger.sign_ins.choose_language("am", "fa")
+    page = sign_in(tablet, company)
+    with company.ledger() as ledger:
+        ledger.sign_ins.choose_language("am", "en")
+    asked = tablet.new_cdp_session(page)
+    asked.send("DOM.enable")
+    asked.send("CSS.enable")
+    root = asked.send("DOM.getDocument")["root"]["nodeId"]
+    title = asked.send("DOM.querySelector", {"nodeId": root, "selector": "h1"})["nodeId"]
+
+    fonts = asked.send("CSS.getPlatformFontsForNode", {"nodeId": title})["fonts"]
+
+    names = {font["familyName"] for font in fonts}
+    assert names
+    assert "Noto Naskh Arabic" not in names
+
+
 @pytest.mark.parametrize(
     ("language", "scheme"), [("en", "light"), ("en", "dark"), ("ar", "light"), ("ar", "dark")]
 )
