@@ -8,7 +8,7 @@ ledger: no name is lost, and nobody has to know that a load was killed.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 
@@ -25,6 +25,7 @@ from engine.contract import TABLES
 _ROWS = 20_000
 """Brought to the ledger in one transaction."""
 _NONE = pl.DataFrame()
+_NAMES = pl.DataFrame(schema={"account_id": pl.String(), "name": pl.String()})
 
 
 class PersonalWaiting:
@@ -56,11 +57,19 @@ class PersonalWaiting:
             and self._whose.read_text(encoding="utf-8") == snapshot.id
         )
 
-    def bring(self, ledger: Ledger, progress: Progress = quiet) -> None:
-        """Put them into the ledger, without what is said of those who were erased meanwhile. UnknownError."""
+    def names(self) -> pl.DataFrame:
+        """account_id and name of the accounts among them."""
+        parts = [rows.select(_NAMES.columns) for table, rows in self._parts() if table == "accounts"]
+        return pl.concat([_NAMES, *parts])
+
+    def bring(self, ledger: Ledger, named: Collection[str] = (), progress: Progress = quiet) -> None:
+        """Put them into the ledger, without what is said of those who were erased meanwhile, and without the
+        names of accounts that it has already (`named`). Raises UnknownError."""
         leave_out = LeavingOut(ledger.erasures.markers())
         for table, waiting in self._parts():
             rows = leave_out(Checked(table, waiting, _NONE, waiting.select(TABLES[table].key))).rows
+            if table == "accounts":
+                rows = rows.filter(~pl.col("account_id").is_in(list(named)))
             personal = [c.name for c in TABLES[table].columns if c.personal]
             key = list(dict.fromkeys([*TABLES[table].key, "account_id"]))
             for start in range(0, rows.height, _ROWS):

@@ -121,21 +121,28 @@ def bring_up(
     users = newest(snapshot.common("users"))
     if users.height:
         ledger.put_users(users)
-    refresh_blocks(ledger, snapshot, stale, now=now, progress=progress)
     waiting = PersonalWaiting(home)
-    if waiting.are_of(snapshot):
-        waiting.bring(ledger, progress)
+    personal = waiting.are_of(snapshot)
+    names = waiting.names() if personal else None
+    refresh_blocks(ledger, snapshot, stale, now=now, names=names, progress=progress)
+    if personal:
+        waiting.bring(ledger, stale, progress)
     _write_marker(home, snapshot, now)
     waiting.remove()
 
 
 def refresh_blocks(
-    ledger: Ledger, snapshot: Snapshot, accounts: Collection[str], *, now: int, progress: Progress = quiet
-) -> None:
+    ledger: Ledger, snapshot: Snapshot, accounts: Collection[str], *, now: int,
+    names: pl.DataFrame | None = None, progress: Progress = quiet,
+) -> None:  # fmt: skip
     """Write the blocks and teams of these accounts anew, bucket by bucket; live rows that they contain go.
 
     Accounts that were deleted or merged away lose all their suggestions, and their team, so that nobody sees
     them any more.
+
+    Args:
+        names: account_id and name of accounts that a load named: the ledger learns of no account before its
+            name, whoever is killed.
     """
     by_bucket: dict[int, list[str]] = {}
     for account in sorted(accounts):
@@ -144,7 +151,8 @@ def refresh_blocks(
     progress("blocks", 0, len(accounts))
     for packed in _packed(snapshot, sorted(by_bucket.items())):
         held = packed.held
-        ledger.put_accounts(held.select("account_id", "language", "timezone", "territory"))
+        own = held.select("account_id", "language", "timezone", "territory")
+        ledger.put_accounts(own if names is None else _named(own, names, ledger))
         ledger.replace_blocks(packed.blocks, watermark=snapshot.tail_watermark)
         over = pl.col("deleted").fill_null(value=False) | pl.col("merged_into").is_not_null()
         closed = held.filter(over).get_column("account_id").to_list()
@@ -153,6 +161,14 @@ def refresh_blocks(
         ledger.withdraw(closed, now=now)
         done += len(packed.blocks)
         progress("blocks", done, len(accounts))
+
+
+def _named(accounts: pl.DataFrame, names: pl.DataFrame, ledger: Ledger) -> pl.DataFrame:
+    """With their names; null = none is told, or they were erased meanwhile."""
+    theirs = names.join(accounts, on="account_id", how="semi")
+    erased = ledger.erasures.markers().of("account", theirs.get_column("account_id"))
+    known = theirs.filter(~pl.col("account_id").is_in(list(erased)))
+    return accounts.join(known, on="account_id", how="left", maintain_order="left")
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def put_accounts(connection: sa.Connection, accounts: pl.DataFrame) -> None:
     ]
     upsert(connection, t.accounts, rows, update=("language", "timezone", "territory"))
     if "name" in accounts.columns:
-        put_personal(connection, "accounts", accounts.select("account_id", "name"))
+        put_personal(connection, "accounts", accounts.select("account_id", "name").drop_nulls("name"))
 
 
 def put_personal(connection: sa.Connection, table: str, rows: pl.DataFrame) -> None:

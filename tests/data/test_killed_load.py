@@ -145,6 +145,20 @@ def test_what_comes_after_a_killed_load_finds_it_whole_or_not_at_all(
     assert not (home.root / ".personal-waiting").exists()
 
 
+@pytest.mark.parametrize(("call", "count"), [("put_accounts", 0), ("put_team", 1), ("put_team", 3)])
+def test_no_account_that_a_killed_load_brought_is_without_its_name(home: Home, call: str, count: int) -> None:
+    """Until the next load or night people would see it as somebody who was erased."""
+    folder = write_csv(home.root.parent / "first", edited())
+
+    killed(home, ["ingest", str(folder)], micros(UNTIL), f"{_LEDGER}.{call}", count)
+
+    ledger = Ledger.open(home.ledger_url)
+    names = {account: ledger.account_state(account).name for account in ledger.versions()}
+    ledger.close()
+    assert names
+    assert names == {account: f"Prof {account[1:]}" for account in names}
+
+
 def test_who_is_erased_after_a_killed_load_does_not_come_back_with_what_it_left(home: Home) -> None:
     """Her name and what she asked wait on the disk when she is erased."""
     load(home, small_world(5))
