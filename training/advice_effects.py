@@ -33,7 +33,7 @@ class Suggested:
 
 @dataclass(frozen=True)
 class Done:
-    """As treated, observational: those with whom it was done, beside those left alone.
+    """As treated, observational: those with whom it was done, beside those left alone who could have had it.
 
     Attributes:
         decisions: With how many it was done.
@@ -53,12 +53,15 @@ class Advice:
     done: Done
 
 
-def advice_of(cases: Cases, overlap: Sequence[Overlap], uncertainty: Uncertainty) -> tuple[Advice, ...]:
+def advice_of(
+    cases: Cases, comparable: Bools, overlap: Sequence[Overlap], uncertainty: Uncertainty
+) -> tuple[Advice, ...]:
     """Of treatments by people that were suggested, and done with enough accounts; empty where no decisions
     were logged, because what is known then is only what was done.
 
     Args:
         cases: Held out.
+        comparable: What such accounts were given often enough to judge it; shape (n, T).
         overlap: What the log can say of each treatment on the same cases.
         uncertainty: Of the same cases.
     """
@@ -66,9 +69,11 @@ def advice_of(cases: Cases, overlap: Sequence[Overlap], uncertainty: Uncertainty
         return ()
     system = {role.id for role in cases.playbook.roles if role.system}
     by_person = {t.id for t in cases.playbook.treatments if t.kind == "contact" and t.role not in system}
-    found, alone, account = [], cases.action == 0, uncertainty.accounts.cluster
+    found, account = [], uncertainty.accounts.cluster
     for row in overlap:
-        did = (cases.action == cases.treatments.index(row.treatment)) & (cases.followed == 1.0)
+        index = cases.treatments.index(row.treatment)
+        inside = comparable[:, index] & comparable[:, 0]
+        did, alone = inside & (cases.action == index) & (cases.followed == 1.0), inside & (cases.action == 0)
         enough = min(len(np.unique(account[rows])) for rows in (did, alone)) >= LEAST_IN_ARM
         if row.treatment in by_person and enough:
             done = Done(int(did.sum()), uncertainty.difference(_mean(cases, did), _mean(cases, alone)))

@@ -86,16 +86,17 @@ def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
     """The release's report.html, board.html and card.md, and what is kept beside them of the run, by file
     name: pictures, tables as CSV, and all figures (`training.tracking.METRICS`)."""
     board = _board(findings)
-    sure = uncertainty_of(findings.judged.cases, seed=int(findings.manifest["seed"]))
-    effects = segment_effects(findings.judged, findings.selection.chosen, sure)
+    judged = findings.judged
+    sure = uncertainty_of(judged.cases, seed=int(findings.manifest["seed"]))
+    effects = segment_effects(judged, findings.selection.chosen, sure)
     drawn = _pictures(findings, effects) | {
         "board": pictures.money_a_month(board.money, findings.cases.playbook.currency)
     }
-    advice = advice_of(findings.judged.cases, findings.judged.overlap, sure)
+    advice = advice_of(judged.cases, judged.assignment.comparable, judged.overlap, sure)
     context = _context(findings, drawn) | {"board": board, "segments": effects, "advice": advice}
-    context["enough_persons"] = _enough_persons(findings.judged, sure)
+    context["enough_persons"] = _enough_persons(judged, sure)
     documents = {name: _render(name, context).encode() for name in ("report.html", "board.html", "card.md")}
-    figures = metrics_of(findings.judged, findings.by_time, findings.selection, board)
+    figures = metrics_of(judged, findings.by_time, findings.selection, board)
     kept = {f"{name}.png": content for name, content in drawn.items()} | tables_of(context)
     return documents, kept | {METRICS: json.dumps(figures, indent=1, sort_keys=True).encode()}
 

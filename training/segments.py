@@ -108,9 +108,10 @@ def shrink(own: Sequence[Interval], overall: Interval) -> list[Interval]:
     """Estimates drawn towards the overall mean by as much as they are noise.
 
     With variance v_g within and t between groups (method of moments, 0 where groups differ no more than
-    chance makes them), a group keeps the share b = t / (t + v_g) of its own; the variance is b v_g plus
-    (1 - b)^2 times that of the mean. Half widths of intervals go the same way, so that what few accounts or
-    persons make them wider by stays: where nothing is kept, the interval is as wide as that of the mean.
+    chance makes them; of one group, by how far it is from the mean of all), a group keeps the share
+    b = t / (t + v_g) of its own; the variance is b v_g plus (1 - b)^2 times that of the mean. Half widths
+    of intervals go the same way, so that what few accounts or persons make them wider by stays: where
+    nothing is kept, the interval is as wide as that of the mean.
 
     Args:
         own: Of each group.
@@ -123,7 +124,7 @@ def shrink(own: Sequence[Interval], overall: Interval) -> list[Interval]:
         return []
     values = np.array([each.estimate for each in own])
     errors = np.maximum([each.standard_error for each in own], 1e-12)
-    between = _between(values, errors)
+    between = _between(values, errors) if len(own) > 1 else _beyond(own[0], overall)
     keeps = between / (between + errors**2)
     drawn = keeps * values + (1.0 - keeps) * overall.estimate
     spread = _mixed(keeps, errors, overall.standard_error)
@@ -137,6 +138,12 @@ def shrink(own: Sequence[Interval], overall: Interval) -> list[Interval]:
 def _mixed(keeps: Floats, own: Floats, overall: float) -> Floats:
     mixed: Floats = np.sqrt(keeps * own**2 + (1.0 - keeps) ** 2 * overall**2)
     return mixed
+
+
+def _beyond(one: Interval, overall: Interval) -> float:
+    """The same of one group beside all: the square of what sets them apart beyond both errors."""
+    noise = one.standard_error**2 + overall.standard_error**2
+    return max((one.estimate - overall.estimate) ** 2 - noise, 0.0)
 
 
 def _between(values: Floats, errors: Floats) -> float:

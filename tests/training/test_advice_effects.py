@@ -46,7 +46,7 @@ def overlap_of(cases: Cases) -> list[Overlap]:
 
 def test_who_is_visited_because_he_buys_shows_as_a_difference_and_not_as_an_effect(cases: Cases) -> None:
     """40 more among the visited, half of all the same: a difference of 20 that no visit caused."""
-    (visit,) = advice_of(cases, overlap_of(cases), uncertainty_of(cases, seed=1))
+    (visit,) = advice_of(cases, cases.eligible, overlap_of(cases), uncertainty_of(cases, seed=1))
 
     assert visit.treatment == "visit_news"
     assert visit.suggested == Suggested(int((cases.action == 4).sum()), EFFECT)
@@ -56,15 +56,29 @@ def test_who_is_visited_because_he_buys_shows_as_a_difference_and_not_as_an_effe
     assert visit.done.difference.low < visit.done.difference.estimate < visit.done.difference.high
 
 
+def test_those_who_could_not_be_visited_are_in_neither_mean(cases: Cases) -> None:
+    """Accounts that only the system serves buy 200 less: beside them every visit would look worth 200."""
+    served = np.array([int(account[1:]) % 4 < 2 for account in cases.account_ids])
+    poor = replace(cases, reward=cases.reward - 200.0 * ~served, followed=np.ones(len(cases)))
+    poor = replace(poor, action=np.where(~served & (cases.action == 4), 0, cases.action))
+    comparable = cases.eligible.copy()
+    comparable[~served, 4] = False
+
+    (visit,) = advice_of(poor, comparable, overlap_of(poor), uncertainty_of(poor, seed=1))
+
+    assert abs(visit.done.difference.estimate) < 20.0
+
+
 @pytest.mark.parametrize(("accounts", "told"), [(9, 0), (10, 1)])
 def test_what_was_done_with_a_handful_is_not_told(cases: Cases, accounts: int, told: int) -> None:
     """Resampling one account again and again gives its own figure, whatever the others would have brought."""
     visits = np.flatnonzero((cases.action == 4) & rich_of(cases))
     first = list(dict.fromkeys(cases.account_ids[row] for row in visits))[:accounts]
-    theirs = np.isin(np.array(cases.account_ids, dtype=object), np.array(first, dtype=object))
-    followed = np.where(theirs, cases.followed, 0.0)
+    those = np.isin(np.array(cases.account_ids, dtype=object), np.array(first, dtype=object))
+    followed = np.where(those, cases.followed, 0.0)
 
-    found = advice_of(replace(cases, followed=followed), overlap_of(cases), uncertainty_of(cases, seed=1))
+    theirs = replace(cases, followed=followed)
+    found = advice_of(theirs, cases.eligible, overlap_of(cases), uncertainty_of(cases, seed=1))
 
     assert len(found) == told
 
@@ -73,7 +87,7 @@ def test_where_only_deeds_are_known_nothing_is_said_of_suggesting(cases: Cases) 
     """Landmarks are made of what was done: there is no suggestion to speak of."""
     landmarks = replace(cases, basis="landmarks")
 
-    assert advice_of(landmarks, overlap_of(cases), uncertainty_of(cases, seed=1)) == ()
+    assert advice_of(landmarks, cases.eligible, overlap_of(cases), uncertainty_of(cases, seed=1)) == ()
 
 
 def test_what_few_persons_did_is_less_certain_than_by_account(cases: Cases) -> None:
@@ -84,7 +98,8 @@ def test_what_few_persons_did_is_less_certain_than_by_account(cases: Cases) -> N
     nobodys = replace(cases, reward=reward)
 
     (by_person,), (by_account,) = (
-        advice_of(each, overlap_of(each), uncertainty_of(each, seed=1)) for each in (theirs, nobodys)
+        advice_of(each, cases.eligible, overlap_of(each), uncertainty_of(each, seed=1))
+        for each in (theirs, nobodys)
     )
 
     assert by_person.done.difference.estimate == by_account.done.difference.estimate

@@ -140,3 +140,16 @@ def test_shrinking_by_hand() -> None:
     assert [each.estimate for each in same] == [4.5, 4.5]
     assert same[0].standard_error == pytest.approx(0.7)
     assert same[0].half_width == pytest.approx(3.0)
+
+
+def test_one_group_alone_is_drawn_to_the_mean_only_as_far_as_chance_may_part_them() -> None:
+    """Its own figure 10 with error 1, beside 0 with error 2: t = 100 - 1 - 4 = 95, it keeps 95 / 96.
+
+    Where one category only is large enough, there is no other to see how far categories differ, and what is
+    five errors away from the mean must not be told as the mean.
+    """
+    (far,) = shrink([Interval(10.0, 8.0, 12.0, 1.0)], Interval(0.0, -4.0, 4.0, 2.0))
+    (near,) = shrink([Interval(2.0, 0.0, 4.0, 1.0)], Interval(0.0, -4.0, 4.0, 2.0))
+
+    assert far.estimate == pytest.approx(10.0 * 95.0 / 96.0)
+    assert near.estimate == 0.0
