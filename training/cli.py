@@ -59,7 +59,9 @@ def train(  # noqa: PLR0917 - typer names them all
     from data.settings import Settings  # noqa: PLC0415
     from data.unknown_names import strange_names  # noqa: PLC0415
     from training import run  # noqa: PLC0415
+    from training.own_learners import watch_installed  # noqa: PLC0415
 
+    watch_installed()
     settings = Settings(home=home, models=models, playbook=playbook)
     chosen = read_playbook(settings.playbook)
     strange = strange_names(run.loaded(settings.as_home()), chosen)

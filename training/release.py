@@ -60,13 +60,13 @@ class Parts:
 
 def parts_of(fitted: Fitted, cases: Cases, boosting: Boosting) -> Parts:
     """What scoring reads: values by forest and constants, and the response model if there is one."""
-    parts, response = _values_of(fitted), learn_response(cases, boosting)
+    parts, response = values_of(fitted), learn_response(cases, boosting)
     if response is None:
         return parts
     return Parts({**parts.texts, "response.forest.txt": response}, parts.arrays)
 
 
-def _values_of(fitted: Fitted) -> Parts:
+def values_of(fitted: Fitted) -> Parts:
     """What values are read from, and no more."""
     known = fitted.constants
     arrays = {"value": known.value, "uplift": known.uplift, "response": known.response, "error": known.error}
@@ -185,7 +185,7 @@ def moves_effects(manifest: Mapping[str, Any], fitted: Fitted, cases: Cases) -> 
         cases: What it learned from.
     """
     as_learned = {name: said for name, said in manifest.items() if name not in ("followed", "stopping")}
-    parts = _values_of(fitted)
+    parts = values_of(fitted)
     scorer = learned_scorer(
         as_learned | {"estimand": DOING}, parts.texts, {"values": parts.arrays}, cases.playbook
     )

@@ -13,9 +13,10 @@ from data.artifacts import read_release
 from data.home import Home
 from data.ledger.ledger import Ledger
 from engine.scoring import learned_scorer
-from tests.training.builders import QUICK, SMALL, LogSettings, stored, tables
+from tests.training.builders import QUICK, SMALL, LogSettings, cases_of, stored, tables
 from training.errors import TrainingError
 from training.learners import LEARNERS, learner, load_installed
+from training.own_learners import watch_installed
 from training.run import Settings, train
 
 OWN = '''"""A learner of somebody else, as good as the product's linear one."""
@@ -29,6 +30,28 @@ from training.learners import LEARNERS, learner
 def learn(cases, assignment, boosting):
     return replace(LEARNERS["linear"].learn(cases, assignment, boosting), reader="{reader}")
 '''
+
+
+BROKEN = '''"""A learner of somebody else that does not keep what learners must keep."""
+
+import numpy as np
+
+from training.learners import Fitted, constants, learner
+
+
+class Broken(Fitted):
+    def _learned_values(self, features):
+        values = np.tile(self.constants.value, (len(features.moments), 1))
+        {values}
+        return values
+
+
+@learner("theirs", complexity=0.5)
+def learn(cases, assignment, boosting):
+    {learned}
+    return Broken(constants(cases, assignment, boosting), len(cases.treatments), {forests}, "{reader}")
+'''
+UNREADABLE = """{"value.forest.txt": type("Forest", (), {"model_to_string": lambda self: "no forest"})()}"""
 
 
 @pytest.fixture
@@ -104,3 +127,53 @@ def test_two_learners_cannot_have_the_same_name() -> None:
     """A release says by its learner's name how it was learned."""
     with pytest.raises(TrainingError, match="Two learners are called 'best_fixed'"):
         learner("best_fixed", complexity=99)(LEARNERS["t_learner"].learn)
+
+
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [
+        (
+            {"learned": "raise ZeroDivisionError('a bug\\nin two lines')"},
+            "ZeroDivisionError: a bug in two lines;",
+        ),
+        ({"learned": "return None"}, "returned NoneType, need a training.registry.Fitted;"),
+        ({"values": "raise RuntimeError('cannot predict')"}, "stopped with RuntimeError: cannot predict;"),
+        ({"values": "return values[:, :-1]"}, "stopped with ValueError: shape mismatch"),
+        ({"values": "values[3, 1] = np.nan"}, "expects nan of 'email_news' for an account, need a finite"),
+        ({"values": "values[3, 1] = np.inf"}, "expects inf of 'email_news' for an account, need a finite"),
+        (
+            {"values": "values[3, 1] += 7.0"},
+            "than the engine reads from its files as 'best_fixed', by up to 7.00",
+        ),
+        ({"forests": UNREADABLE, "reader": "s_learner"}, "stopped with ForestError: The forest"),
+    ],
+)
+def test_what_a_broken_learner_of_a_package_does_is_said_in_one_line(place: Path, part, said: str) -> None:
+    """It names the learner and its module: a traceback out of the selection names neither."""
+    whole = {"values": "pass", "learned": "pass", "forests": "{}", "reader": "best_fixed"} | part
+    install(place, BROKEN.format(**whole))
+    cases = cases_of(place / "log", LogSettings(accounts=200))
+    watch_installed()
+
+    with pytest.raises(TrainingError) as found:
+        LEARNERS["theirs"].learn(cases, cases.probability, QUICK)
+
+    assert said in str(found.value)
+    assert "\n" not in str(found.value)
+    assert str(found.value).startswith("The learner 'theirs' of their_learner ")
+    assert str(found.value).endswith("repair or uninstall it.")
+
+
+def test_a_sound_learner_of_a_package_learns_the_same_when_it_is_looked_at(place: Path) -> None:
+    """Looking changes nothing, however often it is asked for."""
+    install(place, OWN.format(complexity=0.5, reader="linear"))
+    cases = cases_of(place / "log", LogSettings(accounts=200))
+    load_installed()
+    alone = LEARNERS["theirs"].learn(cases, cases.probability, QUICK)
+    watch_installed()
+    watch_installed()
+
+    looked_at = LEARNERS["theirs"].learn(cases, cases.probability, QUICK)
+
+    assert looked_at.predict(cases.features).tobytes() == alone.predict(cases.features).tobytes()
+    assert LEARNERS["linear"].function.__module__ == "training.effects"
