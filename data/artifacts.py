@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,21 @@ def read_release(models: Path, release_id: str, *, manifest_hash: str | None = N
     )
 
 
-def survey(models: Path) -> tuple[list[Release], dict[str, CorruptReleaseError]]:
-    """All readable releases, and what is wrong with each of the others; oldest first."""
+def survey(
+    models: Path, promoted: Mapping[str, str] = MappingProxyType({})
+) -> tuple[list[Release], dict[str, CorruptReleaseError]]:
+    """All readable releases, and what is wrong with each of the others; oldest first.
+
+    Args:
+        models: The folder of releases.
+        promoted: Release -> hash of its manifest when it was put in use.
+    """
     found: list[Release] = []
     damaged: dict[str, CorruptReleaseError] = {}
     for path in sorted(models.iterdir()) if models.is_dir() else []:
         if path.is_dir() and _is_plain(path.name):
             try:
-                found.append(read_release(models, path.name))
+                found.append(read_release(models, path.name, manifest_hash=promoted.get(path.name)))
             except CorruptReleaseError as error:
                 damaged[path.name] = error
     return found, damaged

@@ -113,14 +113,15 @@ def cases(  # noqa: PLR0917 - typer names them all
 @releases.command("list")
 def list_all(home: HomeOption = None, models: ModelsOption = None) -> None:
     """All releases, oldest first; the one in use is marked with *, what is damaged with !."""
-    from data.artifacts import survey  # noqa: PLC0415
+    from data.artifacts import list_manifests, survey  # noqa: PLC0415
 
     place = _home(home, models)
-    (found, damaged), in_use = survey(place.models), ""
-    if found or place.root.is_dir():
+    in_use, promoted = "", dict[str, str]()
+    if place.root.is_dir() or list_manifests(place.models):
         with _Ledger(place) as ledger:
-            used = ledger.release_in_use()
-            in_use = used.release_id if used is not None else ""
+            used, promoted = ledger.release_in_use(), _promoted(ledger)
+        in_use = used.release_id if used is not None else ""
+    found, damaged = survey(place.models, promoted)
     for release in found:
         mark = "*" if release.id == in_use else " "
         typer.echo(f"{mark} {release.id}  {release.manifest['learner']:<11} {_value_text(release.manifest)}")
@@ -164,9 +165,14 @@ def roll_back(home: HomeOption = None, models: ModelsOption = None) -> None:
 def _put_in_use(place: Home, ledger: Ledger, release_id: str, *, by: str) -> None:
     from data.artifacts import read_release  # noqa: PLC0415
 
-    release = read_release(place.models, release_id)
+    release = read_release(place.models, release_id, manifest_hash=_promoted(ledger).get(release_id))
     ledger.put_release_in_use(release.id, release.manifest_hash, now=now_micros(), by=by)
     typer.echo(f"In use: {release.id} ({release.manifest['learner']}).")
+
+
+def _promoted(ledger: Ledger) -> dict[str, str]:
+    """Release -> hash of its manifest when it was put in use last: what was used is known to the byte."""
+    return {each.release_id: each.manifest_hash for each in reversed(ledger.release_log())}
 
 
 class _Ledger:

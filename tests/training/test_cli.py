@@ -320,6 +320,24 @@ def test_a_damaged_release_is_not_rolled_back_to(home: Home) -> None:
     assert "* two" in nextbest("release", "list").output
 
 
+@pytest.mark.parametrize("command", [("rollback",), ("promote", "one")])
+def test_a_release_whose_manifest_was_changed_since_it_was_used_is_not_used_again(
+    home: Home, command: tuple[str, ...]
+) -> None:
+    """The manifest lists the other files' hashes; its own is known from when it was put in use."""
+    promoted(home, "one", "two")
+    manifest = home.models / "one" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace('"learner"', '"learner" '))
+
+    result = nextbest("release", *command)
+
+    assert isinstance(result.exception, DataError)
+    assert "Release one is not the one that was promoted" in str(result.exception)
+    said = nextbest("release", "list").output
+    assert "* two" in said
+    assert "! one  Release one is not the one that was promoted." in said
+
+
 def test_the_list_says_that_the_release_in_use_is_damaged(home: Home) -> None:
     """It would otherwise only be missing from the list."""
     promoted(home, "one", "two")
