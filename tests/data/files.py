@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from data.home import Home
+from data.tables import read_table
 from engine.contract import TABLES, TIME
 
 DAY = timedelta(days=1)
@@ -121,3 +122,13 @@ def write_parquet(folder: Path, tables: Mapping[str, Iterable[Row]]) -> Path:
 def home_at(folder: Path) -> Home:
     """A state directory for a test."""
     return Home.at(folder / "home", models=folder / "models")
+
+
+def check_import(folder: Path) -> None:
+    """The tables that every import of a public log makes are there, and the loader rejects no row of them."""
+    found = {name: checked for name in TABLES if (checked := read_table(folder, name)) is not None}
+
+    assert set(found) == {
+        "accounts", "users", "account_team", "touchpoints", "responses", "outcomes", "decisions",
+    }  # fmt: skip
+    assert [name for name, checked in found.items() if not checked.rejects.is_empty()] == []

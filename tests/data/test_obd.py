@@ -11,9 +11,8 @@ import pytest
 from data.datasets import DatasetError
 from data.datasets.obd import PLAYBOOK_FILE, convert
 from data.playbooks import read_playbook
-from data.tables import read_table
 from data.whole_folder import OccupiedFolderError
-from engine.contract import TABLES
+from tests.data.files import check_import
 
 HEADER = "timestamp,item_id,position,click,propensity_score," + ",".join(
     f"user_feature_{n}" for n in range(4)
@@ -38,11 +37,7 @@ def test_both_logs_pass_the_contract(tmp_path: Path) -> None:
     convert(publish(tmp_path / "source"), tmp_path / "out", "men")
 
     for policy in ("random", "bts"):
-        found = {name: read_table(tmp_path / "out" / policy, name) for name in TABLES}
-        assert all(checked.rejects.is_empty() for checked in found.values() if checked is not None)
-        assert {name for name, checked in found.items() if checked is not None} == {
-            "accounts", "users", "account_team", "touchpoints", "responses", "outcomes", "decisions",
-        }  # fmt: skip
+        check_import(tmp_path / "out" / policy)
 
 
 def test_each_row_keeps_its_item_place_probability_and_click(tmp_path: Path) -> None:

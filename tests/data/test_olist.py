@@ -11,8 +11,7 @@ import pytest
 from data.datasets import DatasetError
 from data.datasets.olist import OF_DEALS, convert
 from data.playbooks import read_playbook
-from data.tables import read_table
-from engine.contract import TABLES
+from tests.data.files import check_import
 from tests.scenarios.public_data import stored
 from training.cases import build_cases
 from training.leaks import find_leaks
@@ -43,9 +42,7 @@ def test_every_table_passes_the_contract(tmp_path: Path) -> None:
     """The import goes through the same loader as any export."""
     convert(publish(tmp_path / "source"), tmp_path / "out")
 
-    found = {name: read_table(tmp_path / "out", name) for name in TABLES}
-
-    assert all(checked.rejects.is_empty() for checked in found.values() if checked is not None)
+    check_import(tmp_path / "out")
 
 
 def test_leads_before_the_first_recorded_deal_are_no_cases(tmp_path: Path) -> None:
