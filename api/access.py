@@ -26,8 +26,9 @@ from api.problems import HttpProblem
 from api.service import Service
 from api.signing_in import SigningIn
 from data.ledger.changes import Change
+from data.ledger.hand_over_types import HandOver
 from data.ledger.keys import PREFIX
-from data.ledger.types import HandOver, Session, Suggestion, UnknownError, User
+from data.ledger.types import Session, Suggestion, UnknownError, User
 
 _bearer = HTTPBearer(
     auto_error=False,
@@ -332,7 +333,7 @@ def may_see_change(service: Service, user: User, change: Change) -> bool:
         return True
     if change.kind == "hand_over":
         try:
-            return may_see_hand_over(service.ledger.hand_over_of(change.subject), user, service)
+            return may_see_hand_over(service.ledger.hand_overs.find(change.subject), user, service)
         except UnknownError:
             return False
     serves = service.ledger.serves(user.user_id, change.account_id)

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from data.ledger.hand_over_types import NewHandOver
 from data.ledger.hand_overs import hand_over_id
-from data.ledger.types import NewHandOver
 from data.times import micros
 from engine.contract import TIME
 from engine.decide import Decisions

@@ -245,7 +245,7 @@ def hand_overs(
     ledger = Ledger.open(settings.as_home())
     try:
         now = now_micros()
-        escalated, rows = ledger.escalate_late(now=now), figures(ledger, roles, now)
+        escalated, rows = ledger.hand_overs.escalate_late(now=now), figures(ledger, roles, now)
     finally:
         ledger.close()
     if as_json:

@@ -103,7 +103,7 @@ def handed_minutes(ledger: Ledger, playbook: Playbook, plan: PersonPlan, today: 
     role = next((user.role for user in ledger.users() if user.user_id == user_id), "")
     takes = {treatment.id: whole_minutes(treatment) for treatment in playbook.treatments}
     found: dict[int, int] = {}
-    for task in ledger.hand_overs_for(user_id, role):
+    for task in ledger.hand_overs.for_person(user_id, role):
         minutes = takes.get(task.treatment or "", 0)
         if minutes and task.state != "returned":
             due = today if task.due_at is None else int(day_of(playbook, np.array([task.due_at]))[0])

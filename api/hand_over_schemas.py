@@ -10,7 +10,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from api.hand_overs import Reply, Wanted
 from api.schemas import FormAnswersOut, Identifier, Strict
 from api.timeline import Entry
-from data.ledger.types import HandOver
+from data.ledger.hand_over_types import HandOver
 from data.times import micros, to_datetime
 from engine.playbook import Playbook
 from engine.wording import Reader, say, text_in

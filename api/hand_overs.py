@@ -11,18 +11,10 @@ from api.automatic import due, report_id
 from api.events import check_event
 from api.feedback import MAX_SNOOZE_DAYS, Answer
 from api.service import ATTEMPTS, Service
+from data.ledger.hand_over_types import HandOver, HandOverVerb, NewHandOver
 from data.ledger.hand_overs import hand_over_id
 from data.ledger.ledger import Ledger
-from data.ledger.types import (
-    AccountState,
-    ConflictError,
-    HandOver,
-    HandOverVerb,
-    NewHandOver,
-    OvertakenError,
-    TailRow,
-    User,
-)
+from data.ledger.types import AccountState, ConflictError, OvertakenError, TailRow, User
 from data.times import to_iso
 from engine.conditions import near
 from engine.playbook import Playbook, Treatment
@@ -86,7 +78,7 @@ def hand_over(service: Service, account_id: str, wanted: Wanted, user: User) -> 
            wanted.suggestion_id, wanted.note)  # fmt: skip
     earlier = sum(
         one.by_user == user.user_id and one.state in ("done", "returned", "rejected")
-        for one in service.ledger.hand_overs_of(account_id)
+        for one in service.ledger.hand_overs.of_account(account_id)
     )
     new = NewHandOver(
         hand_over_id=hand_over_id(*key, earlier), account_id=account_id, kind="asked", by_role=user.role,
@@ -94,7 +86,7 @@ def hand_over(service: Service, account_id: str, wanted: Wanted, user: User) -> 
         topic=topic, suggestion_id=wanted.suggestion_id, note=wanted.note,
         due_at=due(playbook, wanted.to_role, now, service.decider().zones.get(to_user or "")),
     )  # fmt: skip
-    made = service.ledger.hand_over(new, now=now)
+    made = service.ledger.hand_overs.ask(new, now=now)
     if wanted.rest and wanted.suggestion_id is not None:
         _put_off(
             service, wanted.suggestion_id, user, until=made.due_at or now + round(REST_DAYS * DAY_MICROS)
@@ -163,7 +155,7 @@ def reply(service: Service, found: HandOver, answer: Reply, user: User) -> HandO
         if plans:
             _require_room(service, state, found, rows, now)
         try:
-            after = service.ledger.answer_hand_over(
+            after = service.ledger.hand_overs.answer(
                 found.hand_over_id, verb, user_id=user.user_id, reason=answer.reason, text=answer.note,
                 rows=rows, version=state.version if plans else None, now=now,
             )  # fmt: skip
@@ -207,7 +199,7 @@ def _check_reply(answer: Reply, playbook: Playbook, now: int) -> None:
 def _ask_again(service: Service, found: HandOver, answer: Reply, user: User) -> HandOver:
     """Another hand-over to the same, with a clock and a note of its own; the one that came back is closed."""
     playbook, now = service.decider().playbook, service.clock()
-    service.ledger.answer_hand_over(
+    service.ledger.hand_overs.answer(
         found.hand_over_id, "close", user_id=user.user_id, text=answer.note, now=now
     )
     new = NewHandOver(
@@ -218,7 +210,7 @@ def _ask_again(service: Service, found: HandOver, answer: Reply, user: User) -> 
         note=answer.note or found.texts.get("note"),
         due_at=due(playbook, found.to_role, now, service.decider().zones.get(found.to_user or "")),
     )  # fmt: skip
-    return service.ledger.hand_over(new, now=now)
+    return service.ledger.hand_overs.ask(new, now=now)
 
 
 def _facts(
@@ -272,7 +264,7 @@ def report_adverse_event(
         raise HandOverError("The playbook names no safety_role and no topic with safety = true.")
     day = now // DAY_MICROS
     touchpoint = f"report-{hand_over_id(account_id, user.user_id, day, dict(report))}"
-    known = [h for h in service.ledger.hand_overs_of(account_id) if h.touchpoint_id == touchpoint]
+    known = [h for h in service.ledger.hand_overs.of_account(account_id) if h.touchpoint_id == touchpoint]
     if not known:
         row = {
             "direction": "inbound", "status": "done", "topic": topic, "role": user.role,
@@ -280,7 +272,7 @@ def report_adverse_event(
             "occurred_at": to_iso(now if at is None else at),
         }  # fmt: skip
         service.record([check_event(touchpoint, "touchpoints", account_id, row, playbook=playbook, now=now)])
-    return service.ledger.hand_over_of(report_id(touchpoint))
+    return service.ledger.hand_overs.find(report_id(touchpoint))
 
 
 def _spoken(playbook: Playbook) -> str:
@@ -294,7 +286,7 @@ def figures(ledger: Ledger, roles: tuple[str, ...], now: int) -> list[dict[str, 
 
     Of the last `FIGURES_DAYS` days, and whatever still waits.
     """
-    made = ledger.hand_overs_since(now - round(FIGURES_DAYS * DAY_MICROS))
+    made = ledger.hand_overs.since(now - round(FIGURES_DAYS * DAY_MICROS))
     return [_figures(role, [one for one in made if one.to_role == role], now)
             for role in roles if any(one.to_role == role for one in made)]  # fmt: skip
 

@@ -130,7 +130,7 @@ def _run(settings: Settings, ledger: Ledger, as_of: int | None, each: Each, *, i
         night.folder.write_plan(plan.items)
         ledger.plans.store(plan)
     ledger.stand_ins.sweep(now=clock())
-    ledger.escalate_late(now=clock())
+    ledger.hand_overs.escalate_late(now=clock())
     previous = ledger.current_run()
     before = None if previous is None else NightFolder(night.home.nights / previous.run_id)
     summary = summarise(night, buckets, playbook, before) | {

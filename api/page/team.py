@@ -71,8 +71,8 @@ def team(request: Request, user: Leading, service: Serving) -> Response:
     ledger.stand_ins.sweep(now=now)
     people = [_load(one, service, now) for one in sorted(ledger.managed(user.user_id), key=lambda u: u.name)]
     seen = people_seen(service, user)[1]
-    ledger.escalate_late(now=now)
-    late = [h for h in ledger.hand_overs_since(now) if h.late(now) and h.to_role in seen]
+    ledger.hand_overs.escalate_late(now=now)
+    late = [h for h in ledger.hand_overs.since(now) if h.late(now) and h.to_role in seen]
     return show(
         request, user, service, "team.html",
         people=people,
@@ -90,7 +90,7 @@ def _load(user: User, service: Service, now: int) -> Load:
     listed = ledger.worklist(user.user_id, now=now, limit=_LISTED)
     accepted = [s for s in listed if s.state == "accepted"]
     waiting, plan = (
-        ledger.hand_overs_for(user.user_id, user.role),
+        ledger.hand_overs.for_person(user.user_id, user.role),
         day_plan(ledger, playbook, user.user_id, now=now),
     )
     return Load(

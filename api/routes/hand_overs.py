@@ -40,7 +40,8 @@ from api.refused import refused_in_words
 from api.schemas import form_answers_out
 from api.service import Service
 from api.timeline import may_read, timeline
-from data.ledger.types import HandOver, UnknownError, User
+from data.ledger.hand_over_types import HandOver
+from data.ledger.types import UnknownError, User
 from data.live import history_of, newest_stored
 from data.times import micros
 
@@ -57,10 +58,10 @@ def _readable(
     user: SignedIn,
     service: Serving,
 ) -> HandOver:
-    service.ledger.escalate_late(now=service.clock())
+    service.ledger.hand_overs.escalate_late(now=service.clock())
     missing = HttpProblem(HTTPStatus.NOT_FOUND, f"There is no hand-over {hand_over_id!r} for you.")
     try:
-        found = service.ledger.hand_over_of(hand_over_id)
+        found = service.ledger.hand_overs.find(hand_over_id)
     except UnknownError:
         raise missing from None
     if not may_see_hand_over(found, user, service):
@@ -110,15 +111,19 @@ def mine(
     if box == "received":
         found = _waiting_for(user, service)
     else:
-        service.ledger.escalate_late(now=service.clock())
-        found = service.ledger.hand_overs_by(user.user_id)
+        service.ledger.hand_overs.escalate_late(now=service.clock())
+        found = service.ledger.hand_overs.asked_by(user.user_id)
     return shown_hand_overs(pages.of(found, _first_due_first, limit or 100), user, service)
 
 
 def seen_of_account(account_id: str, user: User, service: Service) -> list[HandOver]:
     """All hand-overs of an account that the user may see, the latest first."""
-    service.ledger.escalate_late(now=service.clock())
-    return [one for one in service.ledger.hand_overs_of(account_id) if may_see_hand_over(one, user, service)]
+    service.ledger.hand_overs.escalate_late(now=service.clock())
+    return [
+        one
+        for one in service.ledger.hand_overs.of_account(account_id)
+        if may_see_hand_over(one, user, service)
+    ]
 
 
 def _latest_first(found: HandOver) -> list[str | int]:
@@ -136,15 +141,15 @@ def waiting_for(user: User, service: Service) -> list[HandOverOut]:
 
 def _waiting_for(user: User, service: Service) -> list[HandOver]:
     service.ledger.stand_ins.sweep(now=service.clock())
-    service.ledger.escalate_late(now=service.clock())
-    return service.ledger.hand_overs_for(user.user_id, user.role)
+    service.ledger.hand_overs.escalate_late(now=service.clock())
+    return service.ledger.hand_overs.for_person(user.user_id, user.role)
 
 
 @router.get("/hand-overs/figures", dependencies=[may("hand_overs")])
 def how_it_goes(user: SignedIn, service: Serving) -> list[FiguresOut]:
     """How the roles that I see keep what was agreed, over the last 90 days."""
     now = service.clock()
-    service.ledger.escalate_late(now=now)
+    service.ledger.hand_overs.escalate_late(now=now)
     return [FiguresOut(**row) for row in figures(service.ledger, people_seen(service, user)[1], now)]
 
 

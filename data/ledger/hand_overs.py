@@ -16,19 +16,10 @@ import sqlalchemy as sa
 from data.ledger import schema as t
 from data.ledger.changes import note_hand_over
 from data.ledger.facts import HAS_NAME, append, join_appends, lock_accounts, name_of
+from data.ledger.hand_over_types import HandOver, HandOverState, HandOverVerb, NewHandOver
 from data.ledger.standing_in import whose_tasks
 from data.ledger.statements import named, upsert
-from data.ledger.types import (
-    ConflictError,
-    HandOver,
-    HandOverState,
-    HandOverVerb,
-    LoggedDecision,
-    NewHandOver,
-    OvertakenError,
-    TailRow,
-    UnknownError,
-)
+from data.ledger.types import ConflictError, LoggedDecision, OvertakenError, TailRow, UnknownError
 
 WAITING: tuple[HandOverState, ...] = ("asked", "accepted", "escalated")
 """States in which somebody still has to do it."""
@@ -142,8 +133,7 @@ def _require_answerable(found: HandOver, verb: HandOverVerb) -> None:
 
 def escalate_late(connection: sa.Connection, *, now: int) -> int:
     """What is late goes, once, to the manager of whoever has it; returns how many."""
-    own = t.hand_overs.c
-    late = sa.and_(own.state.in_(WAITING), own.due_at <= now, own.escalated_at.is_(None))
+    own, late = t.hand_overs.c, _late(now)
     found = connection.execute(sa.select(own.hand_over_id, own.to_user, own.to_role).where(late)).all()
     for row in found:
         changes = {
@@ -159,9 +149,12 @@ def escalate_late(connection: sa.Connection, *, now: int) -> int:
 
 def any_late(connection: sa.Connection, *, now: int) -> bool:
     """Whether something is late that no manager knows of yet."""
+    return connection.scalar(sa.select(t.hand_overs.c.hand_over_id).where(_late(now)).limit(1)) is not None
+
+
+def _late(now: int) -> sa.ColumnElement[bool]:
     own = t.hand_overs.c
-    late = sa.and_(own.state.in_(WAITING), own.due_at <= now, own.escalated_at.is_(None))
-    return connection.scalar(sa.select(own.hand_over_id).where(late).limit(1)) is not None
+    return sa.and_(own.state.in_(WAITING), own.due_at <= now, own.escalated_at.is_(None))
 
 
 def _manager(connection: sa.Connection, user_id: str | None, role: str) -> str | None:

@@ -20,7 +20,6 @@ from data.ledger import (
     copying,
     dismissals,
     facts,
-    hand_overs,
     playbooks,
     posting,
     releases,
@@ -34,6 +33,7 @@ from data.ledger.changes import Changes
 from data.ledger.connection import Database
 from data.ledger.copied import PersonRows
 from data.ledger.erasures import Erasures
+from data.ledger.hand_over_store import HandOverStore
 from data.ledger.keys import ApiKeys
 from data.ledger.logged import DecisionLog
 from data.ledger.people_acts import PeopleActs
@@ -46,11 +46,8 @@ from data.ledger.types import (
     AccountState,
     DismissalCount,
     Dismissed,
-    HandOver,
-    HandOverVerb,
     KeptPlaybook,
     LoggedDecision,
-    NewHandOver,
     OwnSuggestion,
     Proposal,
     ReleaseInUse,
@@ -82,6 +79,7 @@ class Ledger(PeopleActs, PeopleKept):
         self._database = database
         self.sign_ins = SignIns(database)
         self.plans = PlanStore(database)
+        self.hand_overs = HandOverStore(database)
         self.changes = Changes(database)
         self.keys = ApiKeys(database)
         self.audit = AuditLog(database)
@@ -426,63 +424,7 @@ class Ledger(PeopleActs, PeopleKept):
         with self._database.reading() as connection:
             return twins.known(connection, account_id)
 
-    # -- hand-overs --------------------------------------------------------------------------------
-    def hand_over(self, new: NewHandOver, *, now: int) -> HandOver:
-        """Ask a colleague; the same id again is the hand-over as it stands. Raises UnknownError."""
-        with self._database.writing() as connection:
-            return hand_overs.ask(connection, new, now=now)
-
-    def answer_hand_over(
-        self,
-        hand_over_id: str,
-        verb: HandOverVerb,
-        *,
-        user_id: str,
-        reason: str | None = None,
-        text: str | None = None,
-        rows: Sequence[TailRow] = (),
-        version: int | None = None,
-        now: int,
-    ) -> HandOver:
-        """A person's answer with the facts that follow, in one transaction; see `hand_overs.answer`."""
-        with self._database.writing() as connection:
-            return hand_overs.answer(
-                connection, hand_over_id, verb, user_id=user_id, reason=reason, text=text, rows=rows, now=now,
-                version=version)  # fmt: skip
-
-    def hand_over_of(self, hand_over_id: str) -> HandOver:
-        """Raises UnknownError."""
-        with self._database.reading() as connection:
-            return hand_overs.find(connection, hand_over_id)
-
-    def hand_overs_for(self, user_id: str, role: str) -> list[HandOver]:
-        """What waits for a person: handed, returned or escalated to her, the first that is due on top."""
-        with self._database.reading() as connection:
-            return hand_overs.for_person(connection, user_id, role)
-
-    def hand_overs_by(self, user_id: str) -> list[HandOver]:
-        """What a person has asked others for and what is not closed."""
-        with self._database.reading() as connection:
-            return hand_overs.asked_by(connection, user_id)
-
-    def hand_overs_of(self, account_id: str) -> list[HandOver]:
-        """All of an account, the latest first."""
-        with self._database.reading() as connection:
-            return hand_overs.of_account(connection, account_id)
-
-    def hand_overs_since(self, moment: int) -> list[HandOver]:
-        """All that were made at that moment or later, and earlier ones that still wait."""
-        with self._database.reading() as connection:
-            return hand_overs.since(connection, moment)
-
-    def escalate_late(self, *, now: int) -> int:
-        """Give what is late to a manager, once; returns how many. Writes nothing where nothing is late."""
-        with self._database.reading() as connection:
-            if not hand_overs.any_late(connection, now=now):
-                return 0
-        with self._database.writing() as connection:
-            return hand_overs.escalate_late(connection, now=now)
-
+    # -- what accounts told ------------------------------------------------------------------------
     def told(self, account_ids: Sequence[str], *, after: int) -> list[Told]:
         """Touchpoints of these accounts with details since a moment, the latest first."""
         with self._database.looking() as reading:

@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from data.ledger.types import HandOverKind
+from data.ledger.hand_over_types import HandOverKind
 from engine.arbitration import LEFT_OUT
 from engine.changes import CHANGE_KINDS
 from engine.explaining_sentences import RULE_NAMES

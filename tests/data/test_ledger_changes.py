@@ -7,8 +7,8 @@ import sqlalchemy as sa
 
 from data.ledger.changes import KEPT_MICROS, Change, Position, note_lists, note_suggestions
 from data.ledger.connection import Database
+from data.ledger.hand_over_types import NewHandOver
 from data.ledger.ledger import Ledger
-from data.ledger.types import NewHandOver
 from tests.data.ledgers import NOON, post, proposal
 
 
@@ -42,7 +42,7 @@ def test_a_hand_over_and_a_night_are_told(ledger: Ledger) -> None:
     """The liaison's list grows while she looks at it; in the morning all lists are others."""
     start = ledger.changes.end()
     new = NewHandOver("h", "a", "asked", "account_manager", "medical_liaison", by_user="u")
-    ledger.hand_over(new, now=NOON)
+    ledger.hand_overs.ask(new, now=NOON)
     ledger.begin_run("r", NOON, now=NOON)
     ledger.complete_run("r", summary={}, now=NOON)
 

@@ -10,8 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from data.ledger.connection import Database
+from data.ledger.hand_over_types import HandOver, NewHandOver
 from data.ledger.ledger import Ledger
-from data.ledger.types import ConflictError, HandOver, NewHandOver, UnknownError
+from data.ledger.types import ConflictError, UnknownError
 from tests.data.ledgers import DAY, NOON, decision, post, team, touch, users
 
 HOUR = DAY // 24
@@ -26,18 +27,18 @@ def new(id: str = "h1", **values: Any) -> NewHandOver:
 
 
 def waiting(ledger: Ledger, user: str = "ben", role: str = "seller") -> list[str]:
-    return [one.hand_over_id for one in ledger.hand_overs_for(user, role)]
+    return [one.hand_over_id for one in ledger.hand_overs.for_person(user, role)]
 
 
 def answer(ledger: Ledger, verb: Any, user: str = "ben", id: str = "h1", **others: Any) -> HandOver:
-    return ledger.answer_hand_over(id, verb, user_id=user, **({"now": NOON + HOUR} | others))
+    return ledger.hand_overs.answer(id, verb, user_id=user, **({"now": NOON + HOUR} | others))
 
 
 def test_what_is_handed_over_waits_for_the_one_it_is_for(ledger: Ledger) -> None:
     """And for nobody else; the one that is due first is on top."""
-    made = ledger.hand_over(new(), now=NOON)
-    ledger.hand_over(new("h0", due_at=NOON + 2 * HOUR), now=NOON)
-    ledger.hand_over(new("h2", due_at=None), now=NOON)
+    made = ledger.hand_overs.ask(new(), now=NOON)
+    ledger.hand_overs.ask(new("h0", due_at=NOON + 2 * HOUR), now=NOON)
+    ledger.hand_overs.ask(new("h2", due_at=None), now=NOON)
 
     assert waiting(ledger) == ["h0", "h1", "h2"]
     assert waiting(ledger, "carla") == waiting(ledger, "anna", "account_manager") == []
@@ -46,13 +47,13 @@ def test_what_is_handed_over_waits_for_the_one_it_is_for(ledger: Ledger) -> None
         "Dr a",
         {"note": "She asked about prices."},
     )
-    assert [one.hand_over_id for one in ledger.hand_overs_by("anna")] == ["h0", "h1", "h2"]
-    assert {one.hand_over_id for one in ledger.hand_overs_of("a")} == {"h0", "h1", "h2"}
+    assert [one.hand_over_id for one in ledger.hand_overs.asked_by("anna")] == ["h0", "h1", "h2"]
+    assert {one.hand_over_id for one in ledger.hand_overs.of_account("a")} == {"h0", "h1", "h2"}
 
 
 def test_what_a_role_has_together_is_whose_who_takes_it_on(ledger: Ledger) -> None:
     """A pool of colleagues: the first who accepts has it alone from then on."""
-    ledger.hand_over(new(to_user=None), now=NOON)
+    ledger.hand_overs.ask(new(to_user=None), now=NOON)
     before = (waiting(ledger), waiting(ledger, "dora"), waiting(ledger, "dora", "other"))
 
     answer(ledger, "accept", "dora")
@@ -63,10 +64,10 @@ def test_what_a_role_has_together_is_whose_who_takes_it_on(ledger: Ledger) -> No
 
 def test_the_same_again_changes_nothing(ledger: Ledger) -> None:
     """A tablet without connection sends twice."""
-    ledger.hand_over(new(), now=NOON)
+    ledger.hand_overs.ask(new(), now=NOON)
     once = answer(ledger, "done", text="Called.", rows=[touch("call")])
 
-    assert ledger.hand_over(new(note="Other words."), now=NOON + DAY) == once
+    assert ledger.hand_overs.ask(new(note="Other words."), now=NOON + DAY) == once
     assert answer(ledger, "done", text="Called.", rows=[touch("call")], now=NOON + DAY) == once
     assert (once.state, once.closed_at, once.texts["answer"]) == ("done", NOON + HOUR, "Called.")
     assert [row.event_id for row in ledger.account_state("a").tail] == ["call"]
@@ -74,7 +75,7 @@ def test_the_same_again_changes_nothing(ledger: Ledger) -> None:
 
 def test_it_returns_with_a_reason_to_the_one_who_handed_it_over(ledger: Ledger) -> None:
     """A lead that sales do not want must not vanish."""
-    ledger.hand_over(new(), now=NOON)
+    ledger.hand_overs.ask(new(), now=NOON)
 
     back = answer(ledger, "reject", reason="not_qualified", text="No budget.")
     at_hers = waiting(ledger, "anna", "account_manager")
@@ -90,7 +91,7 @@ def test_what_a_rule_handed_over_returns_to_the_place_in_the_accounts_team(ledge
     """Nobody asked by herself, so it goes to whoever serves the account in that role."""
     ledger.put_users(users(anna=None, eve=None))
     ledger.put_team(team(a="anna", b="eve"))
-    ledger.hand_over(new(by_user=None), now=NOON)
+    ledger.hand_overs.ask(new(by_user=None), now=NOON)
 
     answer(ledger, "reject", reason="not_mine")
 
@@ -107,7 +108,7 @@ def test_an_answer_that_it_no_longer_takes_is_refused(
     ledger: Ledger, first: str | None, second: str, said: str
 ) -> None:
     """Two people, one task: the second learns who was first, and no fact of hers is stored."""
-    ledger.hand_over(new(), now=NOON)
+    ledger.hand_overs.ask(new(), now=NOON)
     if first:
         answer(ledger, first)
 
@@ -120,12 +121,12 @@ def test_an_answer_that_it_no_longer_takes_is_refused(
 def test_what_is_late_goes_to_the_manager_once_and_can_still_be_done(ledger: Ledger) -> None:
     """A lead must be contacted within the agreed time; late ones are escalated and counted."""
     ledger.put_users(users(ben="mia", mia=None).with_columns(role=pl.lit("seller")))
-    ledger.hand_over(new(), now=NOON)
-    ledger.hand_over(new("pool", to_user=None), now=NOON)
-    ledger.hand_over(new("tomorrow", due_at=NOON + DAY), now=NOON)
+    ledger.hand_overs.ask(new(), now=NOON)
+    ledger.hand_overs.ask(new("pool", to_user=None), now=NOON)
+    ledger.hand_overs.ask(new("tomorrow", due_at=NOON + DAY), now=NOON)
 
-    counts = [ledger.escalate_late(now=NOON + hours * HOUR) for hours in (3, 4, 5, 24)]
-    found = {one.hand_over_id: one for one in ledger.hand_overs_of("a")}
+    counts = [ledger.hand_overs.escalate_late(now=NOON + hours * HOUR) for hours in (3, 4, 5, 24)]
+    found = {one.hand_over_id: one for one in ledger.hand_overs.of_account("a")}
     done = answer(ledger, "done", now=NOON + 25 * HOUR)
 
     assert counts == [0, 2, 0, 1]
@@ -151,7 +152,7 @@ def test_a_decision_hands_over_once(ledger: Ledger) -> None:
     qualified("d4", NOON + 41 * DAY)
     qualified("d5", NOON + 42 * DAY)
 
-    assert [one.hand_over_id for one in ledger.hand_overs_of("a")] == ["lead-d4", "lead-d1"]
+    assert [one.hand_over_id for one in ledger.hand_overs.of_account("a")] == ["lead-d4", "lead-d1"]
 
 
 def test_a_decision_that_is_refused_hands_nothing_over(ledger: Ledger) -> None:
@@ -159,12 +160,12 @@ def test_a_decision_that_is_refused_hands_nothing_over(ledger: Ledger) -> None:
     with pytest.raises(ConflictError):
         ledger.post(replace(decision("d1"), hand_overs=[vars(new())]), [], version=7, now=NOON)
 
-    assert ledger.hand_overs_of("a") == []
+    assert ledger.hand_overs.of_account("a") == []
 
 
 def test_what_people_write_is_personal(ledger: Ledger, ledger_url: str) -> None:
     """Erasing a person's rows takes the words; that something was handed over remains."""
-    ledger.hand_over(new(), now=NOON)
+    ledger.hand_overs.ask(new(), now=NOON)
     answer(ledger, "done", text="Called: is ill.")
 
     with Database(ledger_url, timeout_seconds=5).writing() as connection:
@@ -173,16 +174,16 @@ def test_what_people_write_is_personal(ledger: Ledger, ledger_url: str) -> None:
 
     assert "ill" not in str(rows)
     assert "prices" not in str(rows)
-    left = ledger.hand_over_of("h1")
+    left = ledger.hand_overs.find("h1")
     assert (left.state, left.texts, left.account_name) == ("done", {}, "erased")
 
 
 def test_an_unknown_one_is_said(ledger: Ledger) -> None:
     """Not a silent nothing."""
     with pytest.raises(UnknownError, match="no hand-over 'nix'"):
-        ledger.hand_over_of("nix")
+        ledger.hand_overs.find("nix")
     with pytest.raises(UnknownError, match="no account 'zz'"):
-        ledger.hand_over(new(account_id="zz"), now=NOON)
+        ledger.hand_overs.ask(new(account_id="zz"), now=NOON)
 
 
 def test_details_of_live_touchpoints_are_found_by_account(ledger: Ledger) -> None:

@@ -322,7 +322,7 @@ def test_what_a_colleague_is_asked_for_is_planned_only_where_there_is_room(
         said, again = take_on(company, task, "ml"), take_on(company, task, "ml")
         with company.ledger() as ledger:
             found = contacts(ledger, company.clock() + 10**6)
-            state = ledger.hand_over_of(task).state
+            state = ledger.hand_overs.find(task).state
 
     assert len(found) == MOST
     if met == MOST - 1:
