@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import UTC, date, timedelta
 from pathlib import Path
 
 import pytest
 
 from api.day_plan import day_plan
+from api.plan_schemas import plan_out
 from data import playbooks
 from data.playbooks import read_playbook
 from engine.plan_why import DISPLACED
+from engine.wording import Reader
 from tests.api.company import TEAM, Company, served, tables_of
 from tests.bad_input.commands import runner
 from tests.data.files import UNTIL, account, micros, user
@@ -21,6 +24,7 @@ TODAY = UNTIL.date()
 LEAVE = TODAY + timedelta(1)
 """A Friday on which the medical liaison is away, as loaded."""
 NAMES = [f"p{n:02}" for n in range(12)]
+MEDICAL = "medical_liaison"
 
 
 def playbook(folder: Path) -> Path:
@@ -62,6 +66,26 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
 
 def planned(plan: dict, day: date | None = None) -> list[dict]:
     return [one for d in plan["days"] if day is None or d["date"] == day.isoformat() for one in d["planned"]]
+
+
+def test_a_commercial_colleague_never_learns_what_medical_has_planned(company: Company) -> None:
+    """What stands in the place of hers may be medical; that it does is all she is told."""
+    rules = read_playbook("pharma")
+    with company.ledger() as ledger:
+        plan = day_plan(ledger, rules, "am", now=company.clock())
+    assert plan is not None
+    waits = plan.displaced[0]
+    by_medical = replace(waits, why={"code": "hours", "by": ["p01", "visit_x", MEDICAL], "short_of": 0.0})
+    of_medical = replace(waits, role=MEDICAL)
+
+    found = plan_out(
+        replace(plan, displaced=(waits, by_medical, of_medical)), {}, hand_overs=[],
+        roles=("account_manager",), currency="EUR", reader=Reader("en", company.clock(), UTC, rules),
+    ).waiting  # fmt: skip
+
+    assert [one.treatment for one in found] == [waits.treatment] * 2
+    assert found[1].displaced_by is None
+    assert MEDICAL not in {one.role for one in found}
 
 
 def test_a_day_holds_no_more_than_its_time_and_places(company: Company) -> None:
@@ -308,15 +332,6 @@ def test_a_manager_reads_the_days_of_her_people_and_no_stranger_does(company: Co
 
     assert [answer.status_code for answer in answers] == [200, 404]
     assert answers[0].json()["user_id"] == "am"
-
-
-def test_a_commercial_colleague_never_learns_what_medical_has_planned(company: Company) -> None:
-    """What stands in the place of hers may be medical; that it does is all she is told."""
-    plan = company.get("/plan")
-
-    named = [one["displaced_by"]["role"] for one in plan["waiting"] if one["displaced_by"]]
-    shown = [one["suggestion"]["role"] for one in planned(plan)] + [one["role"] for one in plan["waiting"]]
-    assert "medical_liaison" not in {*named, *shown}
 
 
 def test_of_two_who_settle_the_same_day_the_second_is_told(company: Company) -> None:

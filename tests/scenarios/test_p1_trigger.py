@@ -240,10 +240,12 @@ def test_consent_withdrawn_makes_the_visit_unused_from_then_on(tmp_path: Path) -
     """Permission counts at the moment of the decision, not at that of the visit."""
     with served(tmp_path) as company:
         company.reads_page("side_effects")
+        before = company.suggestions()
         row = preference(
             "a1", channel="*", purpose="web_behaviour", status="opt_out", since=company.clock.iso()
         )
         company.post("/events", {"event_id": "stop", "table": "preferences", "account_id": "a1", "row": row})
         left = company.suggestions()
 
+    assert [s for s in before if s["treatment"].endswith("side_effects")]
     assert not [s for s in left if s["treatment"].endswith("side_effects")]
