@@ -45,7 +45,8 @@ class Ranking:
         share_before, share_after: Of them, with an outcome.
         area: Area under the ROC curve: how often a case with an outcome is ranked above one without.
         slope: Of log odds: what came over what was expected; 1 is right, below 1 the ranking exaggerates.
-        error: Expected calibration error: mean over tenths of |expected - came|, a share.
+        error: Expected calibration error: mean over tenths of |expected - came|, a share. Chance makes one
+            where all probabilities are true; its interval reaches 0 where it is no larger than that.
         tenths: Least expected first.
     """
 
@@ -136,7 +137,9 @@ def judged(
         Area: Hanley and McNeil (1982), The meaning and use of the area under a receiver operating
         characteristic curve. Slope: Cox (1958), Two further applications of a model for binary regression.
         Error by tenths: Naeini, Cooper and Hauskrecht (2015), Obtaining Well Calibrated Probabilities Using
-        Bayesian Binning. Resampling: Field and Welsh (2007), Bootstrapping Clustered Data.
+        Bayesian Binning. Resampling: Field and Welsh (2007), Bootstrapping Clustered Data. What chance makes
+        of true probabilities: the idea of Bröcker and Smith (2007), Increasing the Reliability of Reliability
+        Diagrams.
     """
     known, account = np.unique(np.array(account_ids, dtype=object).astype(str), return_inverse=True)
     looked = _Looked.at(expected, came)
@@ -146,10 +149,9 @@ def judged(
     for _ in range(RESAMPLES):
         times = np.bincount(draw.integers(0, len(known), len(known)), minlength=len(known))[account]
         drawn.append(looked.figures(times.astype(np.float64)))
-    area, slope, error = (
-        _interval(value, np.array(values))
-        for value, values in zip(whole, zip(*drawn, strict=True), strict=True)
-    )
+    areas, slopes, aparts = zip(*drawn, strict=True)
+    area, slope = _interval(whole[0], np.array(areas)), _interval(whole[1], np.array(slopes))
+    error = _error(whole[2], np.array(aparts))
     tenth = looked.tenth
     tenths = tuple(
         Tenth(float(expected[own].mean()), float(came[own].mean()), int(own.sum()))
@@ -184,9 +186,10 @@ class _Looked:
         tenth[np.argsort(expected, kind="stable")] = np.arange(len(expected)) * TENTHS // len(expected)
         return cls(expected, came, place, tenth, log_odds(expected))
 
-    def figures(self, times: Floats) -> tuple[float, float, float]:
-        """Area, slope and error, each case counted so many times."""
-        return self._area(times), self._slope(times), self._error(times)
+    def figures(self, times: Floats) -> tuple[float, float, Floats]:
+        """Area, slope, and what was expected less what came by tenth as a share of all cases, each case
+        counted so many times."""
+        return self._area(times), self._slope(times), self._apart(times)
 
     def _area(self, times: Floats) -> float:
         with_one = np.bincount(self.place, weights=times * self.came)
@@ -207,9 +210,10 @@ class _Looked:
             bent = bent + np.linalg.solve(curve, known.T @ (times * (self.came - likely)))
         return float(bent[1])
 
-    def _error(self, times: Floats) -> float:
+    def _apart(self, times: Floats) -> Floats:
         apart = np.bincount(self.tenth, weights=times * (self.expected - self.came), minlength=TENTHS)
-        return float(np.abs(apart).sum() / times.sum())
+        found: Floats = apart / times.sum()
+        return found
 
 
 def _interval(value: float, drawn: Floats) -> Interval:
@@ -218,6 +222,24 @@ def _interval(value: float, drawn: Floats) -> Interval:
         return Interval(value, float("nan"), float("nan"), float("nan"))
     cut = int(0.025 * len(usable))
     return Interval(value, float(usable[cut]), float(usable[-1 - cut]), float(usable.std(ddof=1)))
+
+
+def _error(apart: Floats, drawn: Floats) -> Interval:
+    """The sum over tenths of what is apart without its sign, from resamples of shape (B, TENTHS).
+
+    Every resample adds chance of its own to what is there already, so errors of resamples lie above the one
+    they are drawn from as this does above the true one: the interval is turned round it. It begins at 0 where
+    chance alone, as far as resamples move tenths, makes as much in one of twenty.
+
+    Source:
+        The basic bootstrap interval: Davison and Hinkley (1997), section 5.2.
+    """
+    error, usual = float(np.abs(apart).sum()), np.sort(np.abs(drawn - apart).sum(axis=1))
+    turned = _interval(error, np.abs(drawn).sum(axis=1))
+    low, high = 2.0 * error - turned.high, 2.0 * error - turned.low
+    if error <= usual[int(0.95 * len(usual))]:
+        low = 0.0
+    return Interval(error, min(max(low, 0.0), error), max(high, error), turned.standard_error)
 
 
 def _text(interval: Interval) -> str:

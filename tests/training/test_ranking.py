@@ -109,6 +109,23 @@ def test_probabilities_that_are_true_have_slope_one_and_hardly_an_error() -> Non
     assert sum(tenth.cases for tenth in true.tenths) == 5_000
 
 
+def test_chance_is_no_error_of_probabilities_that_are_true() -> None:
+    """In tenths of 100 cases shares differ from what was expected by chance alone: .03 in the mean, and that
+    of a resample by more. The interval of its resamples never held 0, and often not even the error."""
+    held, wrong = [], []
+    for seed in range(40):
+        draw = np.random.default_rng(seed)
+        account, probability = np.repeat(np.arange(250), 4), draw.uniform(0.05, 0.4, 1_000)
+        came, names = draw.random(1_000) < probability, tuple(f"a{number}" for number in account)
+        true = judged(probability, came, names, learned=came, seed=seed).error
+        false = judged(0.6 * probability, came, names, learned=came, seed=seed).error
+        held.append(true.low <= 0.0 < true.estimate <= true.high)
+        wrong.append(0.0 < false.low <= 0.4 * probability.mean() <= false.high)
+
+    assert np.mean(held) >= 0.85
+    assert np.mean(wrong) >= 0.85
+
+
 def test_accounts_with_many_cases_are_drawn_whole() -> None:
     """Fifty cases of one account are not fifty witnesses."""
     probability, came = chances(1_000)
