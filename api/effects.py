@@ -1,16 +1,18 @@
-"""What is known of each treatment's effect: as the release in use has measured it, and no more than that."""
+"""What is known of effects, of each treatment and of following a release: as it was measured, and no more."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from api.service import Service
 from data.artifacts import list_manifests
 from engine.clusters import enough
 
 Finding = Literal["more", "less", "unknown"]
+_CARRIES = ("reliable", "directional")
+"""Verdicts on evidence that carries a figure."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,36 @@ def effects_in_use(service: Service) -> Effects | None:
     told = enough(measured.get("persons"))
     found = {row["treatment"]: _effect(row["cases"], row["effect"] if told else None) for row in rows}
     return Effects(found, any(each.get("strength") is not None for each in measured.get("policies", ())))
+
+
+@dataclass(frozen=True)
+class Gain:
+    """What following a release brings beside what was done, per decision, in currency after its cost.
+
+    Attributes:
+        effect: Its `cases` are decisions of accounts that the release had not seen.
+        observational: As in `Effects`.
+    """
+
+    effect: Effect
+    observational: bool
+
+
+def gains(service: Service) -> dict[str, Gain]:
+    """Release -> what it was shown to bring; without those that were not judged."""
+    found = {release: _gain(manifest) for release, manifest in list_manifests(service.models).items()}
+    return {release: gain for release, gain in found.items() if gain is not None}
+
+
+def _gain(manifest: Mapping[str, Any]) -> Gain | None:
+    measured = manifest.get("evaluation", {}).get("accounts", {})
+    policies = {each["policy"]: each for each in measured.get("policies", ())}
+    own = policies.get(manifest.get("learner"))
+    if own is None:
+        return None
+    told = enough(measured["persons"]) and own["verdict"]["level"] in _CARRIES
+    effect = _effect(measured["decisions"], own["versus_logged"] if told else None)
+    return Gain(effect, own["strength"] is not None)
 
 
 def _effect(cases: int, found: Mapping[str, float | None] | None) -> Effect:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import Path, Request, Response
-from fastapi.responses import HTMLResponse
 
 from api.access import Office, Serving, SignedIn, may, may_read_all, people_seen
-from api.effects import effects_in_use
+from api.effects import effects_in_use, gains
 from api.experiment_report import kept
 from api.page.rendering import show
 from api.page.routing import page_router
-from api.problems import HttpProblem
+from api.release_documents import html_page
 from engine.experiments import ARMS, Experiment
 from engine.playbook import Treatment
 
 router = page_router()
-
-_REPORT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
-)
-"""A report brings its own styles and pictures, and runs nothing."""
 
 
 @router.get("/playbook", dependencies=[may("playbook")])
@@ -52,21 +45,15 @@ def _arms(test: Experiment) -> dict[str, float]:
 
 @router.get("/releases", dependencies=[may("releases")])
 def releases(request: Request, user: Office, service: Serving) -> Response:
-    """What decided since when, the latest first."""
-    models = request.app.state.signing_in.settings.models
+    """What decided since when, the latest first, and what it was shown to bring."""
     log = service.ledger.release_log()
-    reports = {one.release_id for one in log if (models / one.release_id / "report.html").is_file()}
-    return show(request, user, service, "releases.html", log=log, reports=reports)
+    return show(request, user, service, "releases.html", log=log, gains=gains(service))
 
 
-@router.get("/releases/{release_id}/report", dependencies=[may("releases")])
-def report(
+@router.get("/releases/{release_id}/{document}", dependencies=[may("releases")])
+def document(
     request: Request, user: Office, service: Serving,
-    release_id: Annotated[str, Path(min_length=1, max_length=200)],
+    release_id: Annotated[str, Path(min_length=1, max_length=200)], document: Literal["report", "board"],
 ) -> Response:  # fmt: skip
-    """The report of a release that is, or was, in use."""
-    known = {one.release_id for one in service.ledger.release_log()}
-    file = request.app.state.signing_in.settings.models / release_id / "report.html"
-    if release_id not in known or not file.is_file():
-        raise HttpProblem(HTTPStatus.NOT_FOUND, f"There is no report of {release_id!r}.")
-    return HTMLResponse(file.read_text(encoding="utf-8"), headers={"Content-Security-Policy": _REPORT_POLICY})
+    """The report of a release, or its page for a board."""
+    return html_page(release_id, f"{document}.html", service)

@@ -14,19 +14,14 @@ from api.access import Office, Serving, SignedIn, may, may_read_all, people_seen
 from api.playbook_schemas import PlaybookOut, playbook_out
 from api.problems import HttpProblem, Problem
 from api.reading import language_of
-from api.service import Service
-from data.artifacts import CorruptReleaseError, list_manifests, read_document
+from api.release_documents import document, html_page, missing
+from data.artifacts import list_manifests
 from data.ledger.types import ReleaseInUse
 from data.times import to_datetime
 
 router = APIRouter(
     prefix="/v1", tags=["what decides"], responses={s: {"model": Problem} for s in (401, 403, 404, 422)}
 )
-
-REPORT_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox"
-)
-"""A report brings its own styles and pictures, and runs nothing."""
 
 ReleaseId = Annotated[
     str, Path(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=128, description="Id of a release.")
@@ -69,7 +64,7 @@ def release(release_id: ReleaseId, user: Office, service: Serving) -> ReleaseDet
     """One release with its manifest."""
     found = list_manifests(service.models)
     if release_id not in found:
-        raise _missing(release_id)
+        raise missing(release_id)
     out = _out(release_id, found[release_id], service.ledger.release_log())
     return ReleaseDetailOut(**out.model_dump(), manifest=found[release_id])
 
@@ -82,15 +77,19 @@ def release(release_id: ReleaseId, user: Office, service: Serving) -> ReleaseDet
 )
 def card(release_id: ReleaseId, user: Office, service: Serving) -> Response:
     """Its model card, in Markdown."""
-    return PlainTextResponse(_document(release_id, "card.md", service), media_type="text/markdown")
+    return PlainTextResponse(document(release_id, "card.md", service), media_type="text/markdown")
 
 
 @router.get("/releases/{release_id}/report", response_class=HTMLResponse, dependencies=[may("releases")])
 def report(release_id: ReleaseId, user: Office, service: Serving) -> Response:
     """Its training report, a page of its own."""
-    return HTMLResponse(
-        _document(release_id, "report.html", service), headers={"Content-Security-Policy": REPORT_POLICY}
-    )
+    return html_page(release_id, "report.html", service)
+
+
+@router.get("/releases/{release_id}/board", response_class=HTMLResponse, dependencies=[may("releases")])
+def board(release_id: ReleaseId, user: Office, service: Serving) -> Response:
+    """Its page for a board: money with intervals, what was not proven, the next test."""
+    return html_page(release_id, "board.html", service)
 
 
 @router.get("/playbook", dependencies=[may("playbook")])
@@ -121,14 +120,3 @@ def _out(release_id: str, manifest: dict[str, Any], log: list[ReleaseInUse]) -> 
         in_use=bool(log) and log[0].release_id == release_id,
         promotions=[PromotionOut(since=to_datetime(one.since), by=one.by) for one in own],
     )
-
-
-def _document(release_id: str, name: str, service: Service) -> str:
-    try:
-        return read_document(service.models, release_id, name)
-    except CorruptReleaseError:
-        raise _missing(release_id) from None
-
-
-def _missing(release_id: str) -> HttpProblem:
-    return HttpProblem(HTTPStatus.NOT_FOUND, f"There is no such document of a release {release_id!r}.")

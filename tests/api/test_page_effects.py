@@ -49,25 +49,32 @@ def company(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
         yield found
 
 
-def use(company: Company, persons: int | None = None, strength: float | None = None) -> None:
+def use(
+    company: Company, persons: int | None = None, strength: float | None = None,
+    *, verdict: str = "directional", low: float = 3.2,
+) -> str:  # fmt: skip
     """A release that says the same of every account, with what was measured of it, and on whose accounts."""
     packed = io.BytesIO()
     ones, alone = np.ones(2), np.ones((1, 1))
     np.savez(
         packed, value=ones, uplift=ones, response=ones / 2, error=ones, pool_effect=alone, pool_error=alone
     )
+    own = {
+        "policy": "best_fixed", "strength": strength, "verdict": {"level": verdict},
+        "versus_logged": effect(12.4, low, 21.6),
+    }  # fmt: skip
     manifest = {
         "format": 2, "release": "r1", "learner": "best_fixed", "treatments": ["none", "visit_efficacy"],
         "feature_names": [], "levels": {}, "evidence": {}, "pool": {"channels": [], "topics": []},
         "overlap": MEASURED,
-        "evaluation": {"accounts": {"persons": persons, "policies": [{"strength": strength}]}},
+        "evaluation": {"accounts": {"persons": persons, "decisions": 2568, "policies": [own]}},
     }  # fmt: skip
-    name = f"r{persons or 1}-{strength or 0:g}"
-    release = write_release(
-        company.settings.models, name, {"values.npz": packed.getvalue()}, manifest | {"release": name}
-    )
+    name = f"r{persons or 1}-{strength or 0:g}-{verdict[0]}{low:g}"
+    files = {"values.npz": packed.getvalue(), "report.html": b"<p>R</p>", "board.html": b"<p>B</p>"}
+    release = write_release(company.settings.models, name, files, manifest | {"release": name})
     with company.ledger() as ledger:
         ledger.put_release_in_use(name, release.manifest_hash, now=company.clock(), by="test")
+    return name
 
 
 def line_of(text: str, treatment: str, company: Company) -> str:
@@ -118,6 +125,32 @@ def test_effects_are_for_those_who_write_the_playbook(company: Company) -> None:
     use(company)
 
     assert "seen in" not in Visitor(company, "am").get("/playbook")
+
+
+def test_releases_say_what_they_were_shown_to_bring(company: Company) -> None:
+    """Who leads reads the figure before the report: with its range, or that nobody knows."""
+    visitor = Visitor(company, "market")
+
+    def line(**measured: Any) -> str:
+        name = use(company, **measured)
+        return visitor.get("/releases").partition(name)[2][:160]
+
+    assert "12 EUR 3.2 EUR … 22 EUR · seen in 2,568 cases Report" in line()
+    assert "We do not know -3 EUR … 22 EUR" in line(low=-3.0)
+    assert "Not enough evidence seen in 2,568 cases" in line(verdict="limited evidence")
+    assert "Not enough evidence" in line(persons=5)
+    assert "what nobody recorded may explain part of it" in line(strength=1.5)
+
+
+def test_the_documents_of_a_release_open_from_the_page_unless_they_were_changed(company: Company) -> None:
+    """A report that somebody wrote over says what nobody measured."""
+    name, visitor = use(company), Visitor(company, "market")
+
+    assert (visitor.get(f"/releases/{name}/report"), visitor.get(f"/releases/{name}/board")) == ("R", "B")
+    (company.settings.models / name / "board.html").write_text("<p>Twice as much</p>")
+    assert "Twice as much" not in visitor.get(f"/releases/{name}/board")
+    assert visitor.page.status_code == 404
+    assert "Not for your role" in Visitor(company, "am").get(f"/releases/{name}/report")
 
 
 def compared(**others: Any) -> dict[str, Any]:

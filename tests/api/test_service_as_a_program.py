@@ -125,6 +125,7 @@ def test_the_api_describes_itself(company: Company) -> None:
         "/v1/playbook",
         "/v1/releases",
         "/v1/releases/{release_id}",
+        "/v1/releases/{release_id}/board",
         "/v1/releases/{release_id}/card",
         "/v1/releases/{release_id}/report",
         "/v1/suggestions/{suggestion_id}",

@@ -98,7 +98,7 @@ def manager(company: Company) -> str:
 def test_releases_with_card_and_report_are_for_those_who_make_them(company: Company, manager: str) -> None:
     """A data scientist reads what decides and how good it is, and can fetch the report."""
     models: Path = company.settings.models
-    files = {"card.md": b"# Card\nAll of it.", "report.html": b"<p>Report</p>"}
+    files = {"card.md": b"# Card\nAll of it.", "report.html": b"<p>Report</p>", "board.html": b"<p>Board</p>"}
     release = write_release(models, "r1", files, {"learner": "s_learner", "playbook": "abc"})
     headers = company.as_(manager)
 
@@ -106,13 +106,15 @@ def test_releases_with_card_and_report_are_for_those_who_make_them(company: Comp
     detail = company.get("/releases/r1", manager)
     card = company.client.get("/v1/releases/r1/card", headers=headers)
     report = company.client.get("/v1/releases/r1/report", headers=headers)
+    board = company.client.get("/v1/releases/r1/board", headers=headers)
 
     assert [(one["release_id"], one["learner"], one["in_use"]) for one in listed] == [
         ("r1", "s_learner", False)
     ]
     assert detail["manifest"]["files"] == release.manifest["files"]
     assert (card.text, card.headers["content-type"].split(";")[0]) == ("# Card\nAll of it.", "text/markdown")
-    assert "sandbox" in report.headers["content-security-policy"]
+    assert (report.text, board.text) == ("<p>Report</p>", "<p>Board</p>")
+    assert all("sandbox" in one.headers["content-security-policy"] for one in (report, board))
     assert company.client.get("/v1/releases/r1/card", headers=company.as_("am")).status_code == 403
     for missing in ("r2", "..", "r1%2F..%2Fr1"):
         assert company.client.get(f"/v1/releases/{missing}/card", headers=headers).status_code in (404, 422)
