@@ -54,7 +54,8 @@ def train(  # noqa: PLR0917 - typer names them all
     models: ModelsOption = None,
 ) -> None:
     """Learn from the history what each treatment causes, and write a release with its report."""
-    from data.playbook_versions import keep_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
+    from data.concentrated import concentrated  # noqa: PLC0415 - `nextbest --help` must be quick
+    from data.playbook_versions import keep_playbook  # noqa: PLC0415
     from data.playbooks import read_playbook  # noqa: PLC0415
     from data.settings import Settings  # noqa: PLC0415
     from data.unknown_names import strange_names  # noqa: PLC0415
@@ -64,7 +65,8 @@ def train(  # noqa: PLR0917 - typer names them all
     watch_installed()
     settings = Settings(home=home, models=models, playbook=playbook)
     chosen = read_playbook(settings.playbook)
-    strange = strange_names(run.loaded(settings.as_home()), chosen)
+    snapshot = run.loaded(settings.as_home())
+    strange = strange_names(snapshot, chosen) + concentrated(snapshot, chosen)
     wanted = run.Settings(made_at=now_micros(), at=_micros(as_of), seed=seed, promote=promote)
     spark = spark_options(engine, master, exchange, packed)
     with reporting() as report:
@@ -85,7 +87,8 @@ def cases(  # noqa: PLR0917 - typer names them all
     home: HomeOption = None,
 ) -> None:
     """Write the table that training learns from, immature cases included, for a model of your own."""
-    from data.playbooks import read_playbook  # noqa: PLC0415 - `nextbest --help` must be quick
+    from data.concentrated import concentrated  # noqa: PLC0415 - `nextbest --help` must be quick
+    from data.playbooks import read_playbook  # noqa: PLC0415
     from data.settings import Settings  # noqa: PLC0415
     from data.spark import connected  # noqa: PLC0415
     from data.unknown_names import strange_names  # noqa: PLC0415
@@ -99,7 +102,7 @@ def cases(  # noqa: PLR0917 - typer names them all
     spark = spark_options(engine, master, exchange, packed)
     with reporting() as report, connected(spark, settings.as_home().root / "spark") as session:
         snapshot = loaded(settings.as_home())
-        strange = strange_names(snapshot, chosen)
+        strange = strange_names(snapshot, chosen) + concentrated(snapshot, chosen)
         built = build_cases(snapshot, chosen, at=at, spark=session, progress=report)
     write_cases(built, out)
     typer.echo(
@@ -264,8 +267,8 @@ def _print_left_out(left_out: object) -> None:
 
 
 def _print_strange(strange: Sequence[str]) -> None:
-    for name in strange:
-        typer.echo(f"Warning: {name}")
+    for sentence in strange:
+        typer.echo(f"Warning: {sentence}")
 
 
 def _print_leaks(leaks: Sequence[Leak]) -> None:

@@ -140,6 +140,7 @@ def policy_lines(found: OtherPolicy, currency: str) -> list[str]:
 
 def _matured(home: Path | None, playbook: str | None) -> Cases:
     """The matured cases of a home. Raises TooFewCasesError where there is none."""
+    from data.concentrated import concentrated  # noqa: PLC0415
     from data.playbooks import read_playbook  # noqa: PLC0415
     from data.settings import Settings  # noqa: PLC0415
     from data.unknown_names import strange_names  # noqa: PLC0415
@@ -148,7 +149,7 @@ def _matured(home: Path | None, playbook: str | None) -> Cases:
 
     settings = Settings(home=home, playbook=playbook)
     snapshot, chosen = loaded(settings.as_home()), read_playbook(settings.playbook)
-    for strange in strange_names(snapshot, chosen):
+    for strange in strange_names(snapshot, chosen) + concentrated(snapshot, chosen):
         typer.echo(f"Warning: {strange}", err=True)
     with reporting() as report:
         built = build_cases(snapshot, chosen, progress=report)

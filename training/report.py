@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from data.concentrated import MOST
 from data.history import Snapshot
 from data.ingest import BEGINNING
 from engine.clusters import FEWEST_CLUSTERS, Uncertainty, enough
@@ -224,6 +225,7 @@ def _board(findings: Findings) -> Board:
     warnings = [f"The gate says no, {check.name}: {check.sentence}" for check in gate.failed]
     warnings += [f"To be looked at, {check.name}: {check.sentence}" for check in gate.warnings]
     warnings += [f"Looks like a leak: {leak.sentence}" for leak in findings.leaks]
+    warnings += _concentrated(findings.cases)
     return board_of(findings.cases, evaluation, chosen, warnings=warnings)
 
 
@@ -344,6 +346,7 @@ def notes(findings: Findings) -> list[str]:
             "window by the inverse of the share of cases old enough to show it. Means are right if outcomes "
             "arrive now as they did before."
         )
+    said += _concentrated(cases)
     cut = cut_of(cases)
     if cut is not None:
         said.append(
@@ -382,6 +385,20 @@ def notes(findings: Findings) -> list[str]:
     if starting:
         said.append(f"Too few cases to learn from, so starting values are used: {', '.join(starting)}.")
     return said
+
+
+def _concentrated(cases: Cases) -> list[str]:
+    """Whether one account holds more than half of the worth that is counted, sizes added up."""
+    account = np.unique(cases.account_ids, return_inverse=True)[1]
+    sizes = np.bincount(account, np.abs(cases.reward))
+    share = float(sizes.max() / sizes.sum()) if sizes.any() else 0.0
+    if share <= MOST:
+        return []
+    return [
+        f"One account of {len(sizes):,} holds {share:.1%} of the worth that the cases count: what was "
+        "learned is about it and hardly holds for others. Look for a slip among the largest outcomes; "
+        "`nextbest train` names the kind where it is a single one."
+    ]
 
 
 def _horizons_note(cases: Cases) -> str:

@@ -151,6 +151,34 @@ weight = 2
     ]
 
 
+@pytest.mark.parametrize(
+    ("raised", "said"),
+    [
+        (1, "One outcome of kind 'prescription' holds 1,000,000,000,000 EUR, 100.0% of"),
+        (3, "One account holds 3,000,000,000,100 EUR, 100.0% of"),
+        (0, ""),
+    ],
+)
+def test_one_outcome_that_holds_most_of_all_worth_is_told_without_saying_whose(
+    home: Home, tmp_path: Path, raised: int, said: str
+) -> None:
+    """A value in the wrong unit would make a release of its account alone."""
+    rows = tables(LogSettings(accounts=30))
+    place = pl.int_range(pl.len()).over("account_id")
+    slip = (pl.col("account_id") == "a00007") & (place < raised)
+    value = pl.when(slip).then(1e12).when(pl.col("account_id") == "a00007").then(100.0).otherwise("value")
+    extra = rows["outcomes"].filter(account_id="a00007").head(1).with_columns(outcome_id=pl.lit("o9999"))
+    outcomes = pl.concat([rows["outcomes"], extra]).with_columns(value=value)
+    stored(home.root, rows | {"outcomes": outcomes})
+
+    result = nextbest("cases", "--out", str(tmp_path / "cases.csv"))
+
+    told = [line for line in result.output.splitlines() if "of the worth of all 93 outcomes" in line]
+    assert result.exit_code == 0, result.exception
+    assert [line.startswith(f"Warning: {said}") for line in told] == [True] * bool(raised)
+    assert "a00007" not in result.output
+
+
 def trained_again(found: tuple[Home, Outcome], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the command prints of a run that was made before."""
     home, outcome = found

@@ -133,6 +133,21 @@ def test_the_widest_table_keeps_to_a_tablet(findings: report.Findings) -> None:
     assert report.decimals_of([None, Interval(1.0, -99.9, 3.0, 1.0)]) == 2
 
 
+def test_one_account_that_holds_most_of_the_worth_is_told_on_both_pages(findings: report.Findings) -> None:
+    """Who reads figures of millions must see that they are one account's."""
+    reward = findings.cases.reward.copy()
+    reward[7] = -1e12
+    odd = replace(findings, cases=replace(findings.cases, reward=reward))
+
+    documents = report.files_of(odd)[0]
+
+    said = "One account of 500 holds 100.0% of the worth that the cases count"
+    assert [said in documents[name].decode() for name in ("report.html", "board.html", "card.md")] == [
+        True
+    ] * 3
+    assert said not in report.files_of(findings)[0]["board.html"].decode()
+
+
 def with_opt_outs(findings: report.Findings, count: int) -> report.Findings:
     """The same findings, with so many opt-outs after contacts of each channel."""
     told = findings.manifest["stopping"]
