@@ -71,6 +71,7 @@ def write_release(
 
     Raises:
         DataError: A name is not a plain file name, or another release has that id.
+        OSError: It cannot be written, for want of space or else; nothing of it is left.
     """
     for name in (release_id, *files):
         if not _is_plain(name) or name == MANIFEST:
@@ -86,11 +87,15 @@ def write_release(
     if building.exists():
         shutil.rmtree(building)
     building.mkdir(parents=True)
-    for name, content in {**files, MANIFEST: text.encode()}.items():
-        (building / name).write_bytes(content)
-        sync(building / name)
-    sync(building)
-    building.rename(folder)
+    try:
+        for name, content in {**files, MANIFEST: text.encode()}.items():
+            (building / name).write_bytes(content)
+            sync(building / name)
+        sync(building)
+        building.rename(folder)
+    except OSError as error:
+        shutil.rmtree(building, ignore_errors=True)  # on a full disk it would only be in the way
+        raise OSError(error.errno, error.strerror, str(folder)) from error
     sync(models)
     return read_release(models, release_id)
 

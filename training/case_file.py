@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
+
+from polars.exceptions import PolarsError
 
 from training.cases import Cases
 from training.errors import OutputError
@@ -35,8 +38,14 @@ def write_cases(cases: Cases, out: Path) -> None:
     """
     check_out(out)
     unfinished = out.with_name(out.name + ".tmp")
-    if out.suffix.lower() == ".csv":
-        cases.frame().write_csv(unfinished, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z")
-    else:
-        cases.frame().write_parquet(unfinished)
-    unfinished.replace(out)
+    try:
+        if out.suffix.lower() == ".csv":
+            cases.frame().write_csv(unfinished, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z")
+        else:
+            cases.frame().write_parquet(unfinished)
+        unfinished.replace(out)
+    except (OSError, PolarsError) as error:
+        with suppress(OSError):
+            unfinished.unlink()
+        said = " ".join(str(error).split())
+        raise OutputError(f"{out} cannot be written ({said}). Is there room for it?") from error

@@ -61,8 +61,22 @@ def record(home: Home, run: Run, scratch: Path) -> str:
         scratch: An empty folder that may be written to.
 
     Raises:
-        TrainingError: MLflow is not installed.
+        TrainingError: MLflow is not installed, or cannot keep the run.
     """
+    try:
+        return _recorded(home, run, scratch)
+    except TrainingError:
+        raise
+    except Exception as error:  # MLflow has those of a database, of files and its own
+        said, store = str(error).strip().splitlines(), home.mlflow_url.removeprefix("sqlite:///")
+        raise TrainingError(
+            f"MLflow cannot keep the run in {store} ({said[0] if said else type(error).__name__}). Release "
+            f"{run.name} is written, but not put in use: make room, or move that file away if it is damaged, "
+            "and train again."
+        ) from error
+
+
+def _recorded(home: Home, run: Run, scratch: Path) -> str:
     client = _client(home)
     run_id: str = client.create_run(
         _experiment(client, home), start_time=run.started_at // 1000, run_name=run.name

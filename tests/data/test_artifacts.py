@@ -12,6 +12,7 @@ import pytest
 
 from data.artifacts import CorruptReleaseError, Release, read_release, survey, write_release
 from data.home import DataError
+from tests.full_disk import longest_file
 
 
 def npz(**arrays: Any) -> bytes:
@@ -58,6 +59,15 @@ def test_what_a_killed_writer_left_is_neither_listed_nor_in_the_way(tmp_path: Pa
 
     assert [found.id for found in survey(tmp_path)[0]] == [release.id]
     assert not half.exists()
+
+
+def test_of_a_release_for_which_the_disk_is_too_small_nothing_is_left(tmp_path: Path) -> None:
+    """The folder is said, and what was begun does not fill the disk further."""
+    with longest_file(10_000), pytest.raises(OSError, match="File too large") as found:
+        written(tmp_path, **{"report.html": b"x" * 20_000})
+
+    assert found.value.filename == str(tmp_path / "20260101T000000-abcd")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["value.forest.txt", "values.npz"])

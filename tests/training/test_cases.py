@@ -13,11 +13,12 @@ from data.rewards import rewards
 from engine.features import FeatureSet, features_as_of
 from engine.records import Moments
 from tests.engine.builders import NOW, at, history, outcome, playbook, response, touchpoint
+from tests.full_disk import longest_file
 from tests.training.builders import SMALL, LogSettings, cases_of, stored, tables
 from training.case_file import write_cases
 from training.cases import build_cases, stack, take
 from training.consequences import responses
-from training.errors import TooFewCasesError
+from training.errors import OutputError, TooFewCasesError
 
 DAY = 86_400_000_000
 
@@ -206,6 +207,19 @@ def test_the_table_of_cases_has_texts_for_codes(tmp_path: Path) -> None:
     assert set(table["feature:segment"]) == {"A", "B"}
     assert table.height == len(cases)
     assert set(table["treatment"]) == {"none", "email_news", "visit_news"}
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_of_a_table_for_which_the_disk_is_too_small_nothing_is_left(tmp_path: Path, ending: str) -> None:
+    """One line with the file's name; what was begun does not fill the disk further."""
+    cases, out = cases_of(tmp_path / "log"), tmp_path / "out" / f"cases.{ending}"
+
+    with longest_file(10_000), pytest.raises(OutputError) as found:
+        write_cases(cases, out)
+
+    assert str(found.value).startswith(f"{out} cannot be written (")
+    assert "\n" not in str(found.value)
+    assert list(out.parent.iterdir()) == []
 
 
 def test_taking_rows_and_stacking_them_again_changes_nothing(tmp_path: Path) -> None:

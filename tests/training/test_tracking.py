@@ -7,15 +7,19 @@ import re
 import sqlite3
 from base64 import b64decode
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
 from data.home import Home
 from training import report
+from training.errors import TrainingError
 from training.evaluate import claims_gain
 from training.run import Outcome
+from training.tracking import Run, record
 
 
 def kept_of(home: Home, outcome: Outcome) -> dict[str, dict[str, Any]]:
@@ -126,3 +130,20 @@ def test_every_picture_and_table_is_an_artifact_in_mlflow(trained: tuple[Home, O
     assert outcome.by_time is not None
     assert values["policy"].to_list() == [value.policy for value in outcome.by_time.policies]
     assert values["ips_low"].to_list() == [value.ips.low for value in outcome.by_time.policies]
+
+
+def test_a_store_that_cannot_be_written_is_named_in_one_line(tmp_path: Path) -> None:
+    """The release is written by then: it is said that it stays, out of use, and what to do."""
+    home = Home.at(tmp_path / "var", models=tmp_path / "models")
+    home.root.mkdir()
+    (home.root / "mlflow.sqlite").write_text("no database, but something else that is long enough to be read")
+    run = Run("20260105T020000-1f3a9c0e", {}, {}, {}, {}, 1_767_300_000_000_000)
+
+    with pytest.raises(TrainingError) as found:
+        record(home, run, tmp_path / "scratch")
+
+    said = str(found.value)
+    assert "\n" not in said
+    assert said.startswith(f"MLflow cannot keep the run in {home.root / 'mlflow.sqlite'} (")
+    assert "not a database" in said
+    assert "Release 20260105T020000-1f3a9c0e is written, but not put in use" in said
