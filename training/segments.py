@@ -109,16 +109,18 @@ def shrink(own: Sequence[Interval], overall: Interval) -> list[Interval]:
 
     With variance v_g within and t between groups (method of moments, 0 where groups differ no more than
     chance makes them; of one group, by how far it is from the mean of all), a group keeps the share
-    b = t / (t + v_g) of its own; the variance is b v_g plus (1 - b)^2 times that of the mean. Half widths
-    of intervals go the same way, so that what few accounts or persons make them wider by stays: where
-    nothing is kept, the interval is as wide as that of the mean.
+    b = t / (t + v_g) of its own; the variance is b v_g plus (1 - b)^2 times that of the mean, plus what is
+    not known of b where it is told from few groups: 2 / (groups - 1) times the square of how far the group
+    was drawn. Half widths of intervals go the same way, so that what few accounts or persons make them wider
+    by stays.
 
     Args:
         own: Of each group.
         overall: Of all.
 
     Source:
-        DerSimonian and Laird (1986), Meta-analysis in clinical trials; Efron and Morris (1975).
+        DerSimonian and Laird (1986), Meta-analysis in clinical trials; Efron and Morris (1975); the last part
+        Morris (1983), Parametric Empirical Bayes Inference: Theory and Applications.
     """
     if not own:
         return []
@@ -127,16 +129,18 @@ def shrink(own: Sequence[Interval], overall: Interval) -> list[Interval]:
     between = _between(values, errors) if len(own) > 1 else _beyond(own[0], overall)
     keeps = between / (between + errors**2)
     drawn = keeps * values + (1.0 - keeps) * overall.estimate
-    spread = _mixed(keeps, errors, overall.standard_error)
-    reach = _mixed(keeps, np.array([each.half_width for each in own]), overall.half_width)
+    moved, halves = drawn - values, np.array([each.half_width for each in own])
+    spread = _mixed(keeps, errors, overall.standard_error, moved)
+    reach = _mixed(keeps, halves, overall.half_width, moved * halves / errors)
     return [
         Interval(float(d), float(d - half), float(d + half), float(s))
         for d, half, s in zip(drawn, reach, spread, strict=True)
     ]
 
 
-def _mixed(keeps: Floats, own: Floats, overall: float) -> Floats:
-    mixed: Floats = np.sqrt(keeps * own**2 + (1.0 - keeps) ** 2 * overall**2)
+def _mixed(keeps: Floats, own: Floats, overall: float, moved: Floats) -> Floats:
+    unknown = 2.0 / max(len(own) - 1, 1) * moved**2
+    mixed: Floats = np.sqrt(keeps * own**2 + (1.0 - keeps) ** 2 * overall**2 + unknown)
     return mixed
 
 
