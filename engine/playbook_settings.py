@@ -375,7 +375,7 @@ SECTIONS: tuple[Section, ...] = (
                 " engine's. While a test runs, arms are added at the end only."),
         Setting("always", "list", "Policies that also hold in the arm eligibility_only.", (),
                 refers="policies"),
-        Setting("weeks", "whole", "Weeks after which it is read.", 12, minimum=1, maximum=520),
+        Setting("weeks", "whole", "Weeks after which it is read; it stays.", 12, minimum=1, maximum=520),
     ), single=True),
     Section("gate", "What a new release must keep to be put in use; see how the engine learns.", (
         _share("tolerance", "How much less than the release in use it may earn at the lower bound of the 95 %"

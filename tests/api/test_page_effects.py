@@ -181,6 +181,7 @@ def test_measured_arms_stand_beside_the_playbook(company: Company) -> None:
     assert "The engine – Without levers We do not know 12% (? … 21% )" in text
     assert "Not the end: planned until Monday, 29 March" not in text
     assert "Not the end: planned until Monday, 29 March" in early
+    assert "so until then ranges are wider" in early
 
 
 def test_a_report_on_another_test_is_not_shown(tmp_path: Path) -> None:
