@@ -23,7 +23,7 @@ from engine.features import Features, FeatureSet, features_as_of
 from engine.playbook import Playbook
 from engine.readers import VALUE_FOREST
 from engine.records import DAY_MICROS, Moments, join
-from engine.scoring import FORMAT
+from engine.released import FORMAT
 
 TREES, LEAVES = 300, 31
 RELEASE = "bench"
