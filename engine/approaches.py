@@ -129,8 +129,8 @@ def episodes_of(
     )  # fmt: skip
     rows = np.zeros((met.height, 3 + MOST_STEPS), dtype=np.int64)
     found = _tell_episodes(
-        _Contacts(_starts(met, len(account_ids)), _whole(met, "time"), _whole(met, "step")),
-        _Purchases(_starts(bought, len(account_ids)), _whole(bought, "time"),
+        _Contacts(starts_of(met, len(account_ids)), whole(met, "time"), whole(met, "step")),
+        _Purchases(starts_of(bought, len(account_ids)), whole(bought, "time"),
                    np.array(bought["amount"], dtype=np.float64)),
         spans, as_of, rows,
     )  # fmt: skip
@@ -266,9 +266,11 @@ def _named(frame: pl.DataFrame, column: str, rows: Ints) -> pl.Series:
     )  # fmt: skip
 
 
-def _starts(rows: pl.DataFrame, accounts: int) -> Ints:
-    return np.searchsorted(_whole(rows, "place"), np.arange(accounts + 1)).astype(np.int64)
+def starts_of(rows: pl.DataFrame, accounts: int) -> Ints:
+    """Where the rows of each account begin, in order of its `place`; shape (accounts + 1,)."""
+    return np.searchsorted(whole(rows, "place"), np.arange(accounts + 1)).astype(np.int64)
 
 
-def _whole(rows: pl.DataFrame, column: str) -> Ints:
+def whole(rows: pl.DataFrame, column: str) -> Ints:
+    """A column of whole numbers."""
     return np.array(rows[column], dtype=np.int64)

@@ -66,10 +66,11 @@ def _quote_content(features: Features, playbook: Playbook, _: str, account: int,
 def content_of_the_stage(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """Kind of content or tone does not fit the stage: no prices for those who do not know the product yet."""
     if playbook.journey.stages:
-        yield Saying(rule("content", "suitability"), _by_stage(steps, _unfit(playbook, _content_fits))[0])
+        yield Saying(rule("content", "suitability"), _by_stage(steps, _unfit(playbook, content_fits))[0])
 
 
-def _content_fits(stage: JourneyStage | None, treatment: Treatment) -> bool:
+def content_fits(stage: JourneyStage | None, treatment: Treatment) -> bool:
+    """Whether what a treatment says, and how, is for a stage; None = the account is in none."""
     return stage is None or (
         _allows(stage.content, treatment.content) and _allows(stage.tones, treatment.tone)
     )
@@ -79,13 +80,14 @@ def _allows(kinds: tuple[str, ...], kind: str) -> bool:
     return not kinds or not kind or kind in kinds
 
 
-def _topic_owners(playbook: Playbook) -> dict[str, tuple[str, ...]]:
+def topic_owners(playbook: Playbook) -> dict[str, tuple[str, ...]]:
+    """Topic -> the roles that alone may speak about it, where there are such."""
     return {topic.id: topic.owners for topic in playbook.topics if topic.owners}
 
 
 def _quote_owner(features: Features, playbook: Playbook, _: str, account: int, treatment: int) -> Quoted:
     chosen = playbook.treatments[treatment]
-    owners: tuple[str, ...] = _topic_owners(playbook).get(chosen.topic, ())
+    owners: tuple[str, ...] = topic_owners(playbook).get(chosen.topic, ())
     if not owners and (stage := stage_at(features, playbook, account)):
         owners = stage.owners
     return {"role": chosen.role, "topic": chosen.topic, "owners": "|".join(owners)}
@@ -94,7 +96,7 @@ def _quote_owner(features: Features, playbook: Playbook, _: str, account: int, t
 @rule_kind("owner", _quote_owner)
 def owner(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
     """What a topic's own owners alone may speak about, and what the owners of the stage alone may do."""
-    topics, journey = _topic_owners(playbook), playbook.journey
+    topics, journey = topic_owners(playbook), playbook.journey
     of_topic = steps.code.flags(_of_other_owners(playbook))
     if journey.stages and journey.owner_rule == "strict":
         of_stage, unknown = _by_stage(steps, _not_owned(playbook))
@@ -105,12 +107,12 @@ def owner(steps: Steps, playbook: Playbook) -> Iterator[Saying]:
 
 
 def _not_owned(playbook: Playbook) -> Bools:
-    topics = _topic_owners(playbook)
+    topics = topic_owners(playbook)
     return _unfit(playbook, lambda stage, t: t.topic in topics or bool(stage and t.role in stage.roles))
 
 
 def _of_other_owners(playbook: Playbook) -> Bools:
-    topics = _topic_owners(playbook)
+    topics = topic_owners(playbook)
     return which(
         playbook, lambda t: t.kind == "contact" and t.topic in topics and t.role not in topics[t.topic]
     )

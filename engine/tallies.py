@@ -12,6 +12,7 @@ from engine.facts import Group, definitions
 from engine.kernels import Columns, Counting, Limits, Pauses, Questions
 from engine.playbook import Playbook, Scope
 from engine.records import DAY_MICROS, Bools, Floats, Ints, kept_with
+from engine.rows import numbered
 
 GROUPS: tuple[Group, ...] = ("account", "channel", "topic", "message")
 LOOPS: dict[str, int] = {
@@ -96,7 +97,7 @@ def closed(questions: Questions, facts: EncodedHistory) -> Bools:
 @kept_with
 def limits_of(playbook: Playbook) -> Limits:
     """The contact limits of a playbook."""
-    places = _places([channel.id for channel in playbook.channels])
+    places = numbered([channel.id for channel in playbook.channels])
     own = playbook.contact_limits
     groups = [treatment.group for treatment in playbook.treatments]
     counts = [[not limit.group or limit.group == group for group in (*groups, None)] for limit in own]
@@ -110,7 +111,7 @@ def limits_of(playbook: Playbook) -> Limits:
 @kept_with
 def pauses_of(playbook: Playbook) -> Pauses:
     """The suppressions of a playbook."""
-    own, places = playbook.suppressions, _places([channel.id for channel in playbook.channels])
+    own, places = playbook.suppressions, numbered([channel.id for channel in playbook.channels])
     by = {"channel": kernels.OF_CHANNEL, "topic": kernels.OF_TOPIC}
     scopes = np.full((len(own), len(playbook.treatments) + 1), -1, dtype=np.int64)
     paused = scopes[:, :-1].copy()
@@ -139,9 +140,5 @@ def scope_codes(scope: Scope, playbook: Playbook) -> Ints:
         "topic": [topic.id for topic in playbook.topics],
         "channel": [channel.id for channel in playbook.channels],
     }.get(scope, sorted({name for name in named if name}))
-    places = _places(members)
+    places = numbered(members)
     return np.array([places.get(name, -1) for name in named], dtype=np.int64)
-
-
-def _places(ids: list[str]) -> dict[str, int]:
-    return {name: place for place, name in enumerate(ids)}

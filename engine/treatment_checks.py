@@ -12,6 +12,7 @@ from engine.playbook import ContactLimit, Playbook, Suppression, Texts, Treatmen
 from engine.policies import limit_counts
 from engine.records import DAY_MICROS
 from engine.sentences import LANGUAGES, WORDS
+from engine.stage_rules import content_fits, topic_owners
 
 SOON_DAYS = 30
 """An approval that ends within so many days is worth a word."""
@@ -119,7 +120,7 @@ def _over(treatment: Treatment, where: str, as_of: int) -> Iterator[Finding]:
 )  # fmt: skip
 def treatments_without_stage(playbook: Playbook, _: int) -> Iterator[Finding]:
     """Treatments that owners or the journey keep away from every account."""
-    owners = {topic.id: topic.owners for topic in playbook.topics if topic.owners}
+    owners = topic_owners(playbook)
     for treatment in playbook.treatments[1:]:
         where = f"treatments.{treatment.id}"
         if treatment.kind != "contact":
@@ -141,13 +142,8 @@ def _open(
     return (
         (not treatment.stages or stage.id in treatment.stages)
         and (not strict or treatment.role in stage.roles)
-        and _allows(stage.content, treatment.content)
-        and _allows(stage.tones, treatment.tone)
+        and content_fits(stage, treatment)
     )
-
-
-def _allows(kinds: tuple[str, ...], kind: str) -> bool:
-    return not kinds or not kind or kind in kinds
 
 
 @check_kind(stops_nothing=("warning", "A stop that ends no contact of the playbook."))

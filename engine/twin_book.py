@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from engine import kernels, numerics, tallies
-from engine.approaches import code_of, episodes_of, purchases_at
+from engine.approaches import code_of, episodes_of, purchases_at, starts_of, whole
 from engine.encoding import encode_history
 from engine.facts import Attribute
 from engine.kernels import Standing
@@ -127,8 +127,8 @@ def read_part(
     recent = purchases.filter(pl.col("time") >= as_of - window).join(places, on="account_id")
     periods = np.zeros((len(ids), PERIODS))
     _add_periods(
-        _whole(recent, "place"),
-        as_of - 1 - _whole(recent, "time"),
+        whole(recent, "place"),
+        as_of - 1 - whole(recent, "time"),
         _floats(recent, "amount"),
         window,
         periods,
@@ -157,10 +157,10 @@ def join_parts(parts: Sequence[BookPart], playbook: Playbook) -> Book:
         account_ids,
         np.concatenate([part.traits for part in parts]),
         periods,
-        Bought(_starts(bought, len(places)), np.array(coded, dtype=np.int64), _floats(bought, "amount")),
+        Bought(starts_of(bought, len(places)), np.array(coded, dtype=np.int64), _floats(bought, "amount")),
         tuple(items),
         Tried(
-            _starts(tried, len(places)),
+            starts_of(tried, len(places)),
             np.array(tried["steps"].replace_strict(texts, codes, return_dtype=pl.Int64), dtype=np.int64),
             np.array(tried["worked"], dtype=np.bool_),
         ),
@@ -217,14 +217,6 @@ def _places(account_ids: Sequence[str] | pl.Series) -> pl.DataFrame:
     return pl.DataFrame(
         {"account_id": account_ids, "place": count}, schema_overrides={"account_id": pl.String()}
     )
-
-
-def _starts(rows: pl.DataFrame, accounts: int) -> Ints:
-    return np.searchsorted(_whole(rows, "place"), np.arange(accounts + 1)).astype(np.int64)
-
-
-def _whole(rows: pl.DataFrame, column: str) -> Ints:
-    return np.array(rows[column], dtype=np.int64)
 
 
 def _floats(rows: pl.DataFrame, column: str) -> Floats:
