@@ -22,11 +22,10 @@ class Catalogue:
         natures: What the channels are like, by code.
         asked: How often accounts ask about a topic, relative to others, by code of the topic.
         horizon_ratio: Horizon of a treatment's issue as a multiple of the playbook's.
-        price, product: That a treatment offers; nan and "" = none.
+        price, products: That a treatment offers; nan and "" = none.
         worth: Of one unit of the outcome's value, in currency.
     """
 
-    playbook: str
     currency: str
     ids: tuple[str, ...]
     channels: tuple[str, ...]
@@ -59,7 +58,6 @@ class Catalogue:
         _check(playbook, kind, channels)
         automated = {channel.id: channel.automated for channel in playbook.channels}
         return cls(
-            playbook=playbook.id,
             currency=playbook.currency,
             ids=tuple(t.id for t in treatments),
             channels=channels,

@@ -6,7 +6,7 @@ so treating each segment its own way is worth more than any fixed action.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import polars as pl
 
 from data.history import HistoryStore, Snapshot
 from engine.contract import TABLES
+from engine.features import Features
 from engine.playbook import Playbook
 from engine.records import DAY_MICROS, empty_frame
 from tests.engine.builders import NOW, playbook, treatment
@@ -141,3 +142,31 @@ def stored(folder: Path, rows: dict[str, pl.DataFrame] | None = None) -> Snapsho
 def cases_of(folder: Path, settings: LogSettings | None = None) -> Cases:
     """The cases of a log."""
     return build_cases(stored(folder, tables(settings)), SMALL)
+
+
+def manned() -> Playbook:
+    """The small playbook with visits by the representative."""
+    return playbook(treatments=SMALL.treatments, horizon_days={"": 30.0})
+
+
+def segment_a(cases: Cases) -> np.ndarray:
+    return cases.features.account[:, cases.features.set.account.index("segment")] == 0.0
+
+
+def unlogged(cases: Cases) -> Cases:
+    """The same log without its probabilities."""
+    return replace(cases, probability=np.full(len(cases), np.nan))
+
+
+def targeted(cases: Cases) -> Cases:
+    """Of the random log such a part that accounts of A are visited six times as often; nothing logged."""
+    visited, rich = cases.action == 4, segment_a(cases)
+    kept = np.random.default_rng(0).random(len(cases)) < np.where(visited & ~rich, 1 / 6, 1.0)
+    return replace(cases, probability=np.full(len(cases), np.nan)).take(kept)
+
+
+class EverythingComparable:
+    """Takes whatever is eligible for comparable, as nobody should."""
+
+    def comparable(self, features: Features, treatments: int) -> np.ndarray:
+        return np.ones((len(features.moments), treatments), dtype=bool)

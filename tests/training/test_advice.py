@@ -11,7 +11,7 @@ from data.history import Snapshot
 from engine.following import Following
 from engine.playbook import Playbook
 from tests.engine.builders import NOW, playbook, treatment
-from tests.training.builders import SMALL, LogSettings, frame, stored, tables
+from tests.training.builders import LogSettings, frame, manned, stored, tables
 from training.advice import STARTING_WEIGHT, learn_following, of_answers, pooled_following
 from training.cases import build_cases
 from training.run import known_at
@@ -61,11 +61,6 @@ def test_nobody_asked_is_nothing_learned_and_the_system_is_not_asked() -> None:
     """Whether a machine follows is no question."""
     assert pooled_following({"mail": (3, 9)}, by_rep("v")) is None
     assert pooled_following({}, by_rep("v")) is None
-
-
-def manned() -> Playbook:
-    """The small playbook with visits by the representative."""
-    return playbook(treatments=SMALL.treatments, horizon_days={"": 30.0})
 
 
 def answers(rows: dict[str, pl.DataFrame], *said: tuple[str, str, float]) -> pl.DataFrame:

@@ -8,20 +8,14 @@ import numpy as np
 import pytest
 
 from engine.estimation import Interval
-from engine.playbook import Playbook
 from engine.records import Bools
-from tests.engine.builders import playbook
-from tests.training.builders import SMALL, LogSettings, stored, tables
+from tests.training.builders import LogSettings, manned, stored, tables
 from training.advice_effects import Done, Suggested, advice_of
 from training.balance import Overlap
 from training.cases import Cases, build_cases
 from training.evaluate import uncertainty_of
 
 EFFECT = Interval(7.5, 5.0, 10.0, 1.3)
-
-
-def manned() -> Playbook:
-    return playbook(treatments=SMALL.treatments, horizon_days={"": 30.0})
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 
 from engine.clusters import Uncertainty
 from tests.engine.builders import NOW, history, touchpoint
-from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
+from tests.training.builders import QUICK, SMALL, LogSettings, cases_of, segment_a, targeted, unlogged
 from training.balance import overlap
 from training.behaviour import (
     NEVER_CHOSEN,
@@ -31,21 +31,6 @@ from training.splits import clusters_of
 def random(tmp_path_factory: pytest.TempPathFactory) -> Cases:
     """A half no contact, a quarter each of two contacts, logged."""
     return cases_of(tmp_path_factory.mktemp("random"), LogSettings(accounts=700))
-
-
-def segment_a(cases: Cases) -> np.ndarray:
-    return cases.features.account[:, cases.features.set.account.index("segment")] == 0.0
-
-
-def targeted(cases: Cases) -> Cases:
-    """Of the random log such a part that accounts of A are visited six times as often; nothing logged."""
-    visited, rich = cases.action == 4, segment_a(cases)
-    kept = np.random.default_rng(0).random(len(cases)) < np.where(visited & ~rich, 1 / 6, 1.0)
-    return replace(cases, probability=np.full(len(cases), np.nan)).take(kept)
-
-
-def unlogged(cases: Cases) -> Cases:
-    return replace(cases, probability=np.full(len(cases), np.nan))
 
 
 def test_calibration_finds_how_estimated_shares_were_bent() -> None:

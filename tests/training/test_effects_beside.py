@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from engine.estimation import Interval
-from tests.training.builders import QUICK, LogSettings, cases_of
-from tests.training.test_behaviour import segment_a, targeted
+from tests.training.builders import QUICK, LogSettings, cases_of, segment_a, targeted
 from training.cases import Cases
 from training.effects_beside import Beside, effects_beside
 

@@ -11,7 +11,7 @@ import pytest
 from engine.clusters import FEWEST_CLUSTERS, WildBootstrap
 from engine.records import DAY_MICROS
 from engine.sensitivity import LARGEST
-from tests.training.builders import QUICK, LogSettings, cases_of
+from tests.training.builders import QUICK, LogSettings, cases_of, unlogged
 from training.behaviour import assignment_of
 from training.cases import Cases
 from training.evaluate import (
@@ -40,10 +40,6 @@ def personal(tmp_path_factory: pytest.TempPathFactory) -> Cases:
 def zero(tmp_path_factory: pytest.TempPathFactory) -> Cases:
     """Contacts cause nothing."""
     return cases_of(tmp_path_factory.mktemp("zero"), LogSettings(accounts=600, effect=0.0))
-
-
-def unlogged(cases: Cases) -> Cases:
-    return replace(cases, probability=np.full(len(cases), np.nan))
 
 
 def judged(cases: Cases) -> Judged:

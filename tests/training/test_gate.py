@@ -10,10 +10,9 @@ import pytest
 
 from data.artifacts import Release
 from engine.estimation import Verdict
-from engine.features import Features
 from engine.learning_settings import Fairness, GateSettings
 from engine.records import DAY_MICROS
-from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
+from tests.training.builders import QUICK, SMALL, EverythingComparable, LogSettings, cases_of
 from training.alike import feature_drift, rate_ratios, stability_index
 from training.behaviour import NEVER_CHOSEN, Assignment, assignment_of
 from training.cases import Cases
@@ -204,20 +203,13 @@ def visits_not_judged(judged: Judged) -> Assignment:
     return replace(assignment, comparable=assignment.comparable & (np.arange(5) != 4))
 
 
-class _Everything:
-    """Takes whatever is eligible for comparable, as nobody should."""
-
-    def comparable(self, features: Features, treatments: int) -> np.ndarray:
-        return np.ones((len(features.moments), treatments), dtype=bool)
-
-
 def test_what_the_log_has_no_decisions_like_is_stopped(
     learned: tuple[Cases, dict[str, Fitted], Judged],
 ) -> None:
     """Visits cannot be judged, and it makes them in half of the decisions all the same."""
     _, fitted, judged = learned
     without = visits_not_judged(judged)
-    beyond = evaluate(judged.cases, without, fitted, seed=0, support=cast(Support, _Everything()))
+    beyond = evaluate(judged.cases, without, fitted, seed=0, support=cast(Support, EverythingComparable()))
 
     gate = judge(beyond, CHOSEN, None, seed=0)
 

@@ -9,10 +9,9 @@ from typing import cast
 import numpy as np
 import pytest
 
-from engine.features import Features
 from engine.records import EngineError
 from engine.scoring import learned_scorer
-from tests.training.builders import QUICK, SMALL, LogSettings, cases_of
+from tests.training.builders import QUICK, SMALL, EverythingComparable, LogSettings, cases_of, segment_a
 from training.behaviour import Assignment, assignment_of
 from training.board import board_of
 from training.cases import Cases
@@ -24,10 +23,6 @@ from training.splits import held_out
 from training.support import Support, learn_support
 
 VISIT = 4
-
-
-def segment_a(cases: Cases) -> np.ndarray:
-    return cases.features.account[:, cases.features.set.account.index("segment")] == 0.0
 
 
 @pytest.fixture(scope="module")
@@ -112,13 +107,6 @@ def ruled(log: Cases) -> Cases:
     return replace(cases, probability=np.ones(len(cases)))
 
 
-class _Everything:
-    """Takes whatever is eligible for comparable, as nobody should."""
-
-    def comparable(self, features: Features, treatments: int) -> np.ndarray:
-        return np.ones((len(features.moments), treatments), dtype=bool)
-
-
 def test_the_opposite_of_a_rule_that_logged_certainty_is_outside_scope_and_not_promoted(
     tmp_path: Path,
 ) -> None:
@@ -133,7 +121,7 @@ def test_the_opposite_of_a_rule_that_logged_certainty_is_outside_scope_and_not_p
 
     kept, opposite = (
         evaluate(cases.take(held), assignment.take(held), fitted, seed=0, support=each)
-        for each in (support, cast(Support, _Everything()))
+        for each in (support, cast(Support, EverythingComparable()))
     )
 
     assert support is not None
