@@ -13,7 +13,6 @@ from tests.api.company import Company
 from tests.scenarios.businesses import asks, event, house, listed, named, rules, tables
 from tests.scenarios.playbooks import without
 
-PEOPLE = {"field_sales", "inside_sales", "marketer"}
 TRACES: dict[str, list[str]] = {
     "customer_awareness": [], "brand_awareness": ["problem"],
     "brand_consideration": ["problem", "integration"],

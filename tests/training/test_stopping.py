@@ -20,7 +20,6 @@ from training.release import parts_of, with_stopping
 from training.stopping import Learned, Unrecorded, doubt, learn_stopping
 
 MANY = LogSettings(accounts=900)
-E_MAIL = [t.id for t in SMALL.treatments].index("email_news")
 
 
 def optouts(log: dict[str, pl.DataFrame], chosen: pl.Series, *, source: str = "link") -> pl.DataFrame:
