@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache, cached_property
 
+from babel.core import Locale
+
 from engine.playbook import Playbook, Texts
 from engine.sentences import COUNTED, LANGUAGES, SENTENCES, WORDS
 
@@ -273,13 +275,27 @@ def _last(value: Value, reader: Reader) -> str:
 
 
 def value_of(column: Value, value: Value, reader: Reader) -> str:
-    """A number or a text of the accounts' own, as the playbook says for that column, else as it stands."""
+    """What stands in a column of the accounts: as the playbook says, a country and a language by name, money
+    in its currency, yes or no; else as it stands."""
+    if isinstance(value, bool) or (column == "automated" and value is not None):
+        return word("yes" if value else "no", reader)
     if not isinstance(value, str):
-        return FORMATS["number"](value, reader)
+        return FORMATS["money" if column == "potential_value" else "number"](value, reader)
     named = reader.playbook.column_values.get(str(column), {}).get(value)
     if named:
         return in_digits(text_in(named, reader.language, value), reader)
+    if known := _of_cldr(str(column), value, reader.spoken):
+        return known
     return isolated(value, reader.spoken)
+
+
+@cache
+def _of_cldr(column: str, code: str, language: str) -> str | None:
+    """The name of a country (ISO 3166-1 alpha-2) or language (ISO 639-1) in the Unicode CLDR."""
+    locale = Locale.parse(language)
+    if column == "country":
+        return locale.territories.get(code.upper())
+    return locale.languages.get(code.lower()) if column == "language" else None
 
 
 FORMATS: dict[str, Callable[[Value, Reader], str]] = {

@@ -73,10 +73,6 @@ class Words:
         found = get_global("zone_territories").get(get_global("zone_aliases").get(zone, zone), "")
         return "" if found in ("", "ZZ") else str(found)
 
-    def territory(self, code: str) -> Markup:
-        """A country by its name."""
-        return _bdi(Locale.parse(self.language).territories.get(code.upper(), code))
-
     def week_of(self, day: date) -> date:
         """The first day of its week, as weeks begin in the reader's country."""
         return day - timedelta(days=(day.weekday() - week_of(self.country).first_week_day) % 7)

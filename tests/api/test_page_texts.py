@@ -186,7 +186,7 @@ def test_l_weeks_and_weekends_are_those_of_the_readers_country(
 
 def test_a_country_is_called_by_its_name() -> None:
     """AE tells nobody anything."""
-    assert [str(words(one).territory("AE")) for one in ("en", "fa")] == [
+    assert [str(words(one).value("country", "AE")) for one in ("en", "fa")] == [
         "<bdi>United Arab Emirates</bdi>", "<bdi>امارات متحدهٔ عربی</bdi>",
     ]  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -414,6 +415,24 @@ def test_a_column_is_called_as_the_playbook_calls_it() -> None:
     }
     assert unnamed == "عن العميل: \u2068online hours\u2069 = 5."
     assert valued == ["عن العميل: الحجم = عيادة فردية.", "عن العميل: التخصص أو القطاع = \u2068solo\u2069."]
+
+
+@pytest.mark.parametrize(("column", "value", "said"), [
+    ("language", "de", {"en": "language = German", "ar": "اللغة = الألمانية", "fa": "زبان = آلمانی"}),
+    ("country", "FR", {"en": "country = France", "ar": "البلد = فرنسا", "fa": "کشور = فرانسه"}),
+    ("country", "Atlantis", {"en": "country = Atlantis"}),
+    ("potential_value", 53459.0, {"en": "potential a year = 53,459 EUR",
+                                  "fa": "ارزش بالقوهٔ سالانه = ۵۳٬۴۵۹ یورو"}),
+    ("automated", 1.0, {"en": "served automatically = yes", "ar": "خدمة آلية = نعم"}),
+    ("automated", None, {"en": "served automatically = not known"}),
+    ("segment", "A", {"en": "segment = A"}),
+])  # fmt: skip
+def test_columns_of_the_contract_are_said_in_words(column: str, value: Any, said: dict[str, str]) -> None:
+    """Nobody reads codes before a door; an account's page and its reasons say the same."""
+    reason = Reason("profile", {"attribute": column, "value": value})
+
+    for language, expected in said.items():
+        assert expected in words(reason, Reader(language, NOW, None, playbook()))
 
 
 def test_a_policy_speaks_in_the_language_of_its_playbook_and_survives_its_removal() -> None:
