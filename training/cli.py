@@ -256,7 +256,7 @@ def _print_evaluation(evaluation: Evaluation, chosen: str, currency: str) -> Non
             mark + value.policy, interval_text(value.doubly_robust), interval_text(value.snips),
             f"{value.effective:,.0f}", value.verdict.level,
         )  # fmt: skip
-    Console(width=None if Console().is_terminal else 110).print(table)
+    Console(width=None if Console().is_terminal else 140).print(table)
 
 
 def _print_left_out(left_out: object) -> None:

@@ -132,7 +132,9 @@ def splits(gains: Mapping[str, float]) -> bytes:
     """The features that forests split by most, by gain, as shares."""
     total = sum(gains.values()) or 1.0
     top = _largest(gains)
-    return _bars(list(top), [gain / total for gain in top.values()], "share of gain")
+    return _bars(
+        list(top), [gain / total for gain in top.values()], "share of what all splits together foretell"
+    )
 
 
 def _largest(sizes: Mapping[str, float]) -> dict[str, float]:
@@ -149,7 +151,7 @@ def calibration(deciles: Sequence[Decile], currency: str) -> bytes:
             axes.plot(decile.expected, decile.observed.estimate, "o", color=ACCENT)
         axes.axline((0.0, 0.0), slope=1.0, color=LIGHT, linewidth=1, zorder=0)
         axes.set_xlabel(f"expected gain, {currency} per decision")
-        axes.set_ylabel("observed (doubly robust)")
+        axes.set_ylabel(f"gain that came, {currency} per decision")
 
     return _picture(draw, height=3.6)
 

@@ -223,7 +223,8 @@ def _board(findings: Findings) -> Board:
     evaluation, chosen = findings.judged.evaluation, findings.selection.chosen
     gate = findings.gate
     warnings = [f"The gate says no, {check.name}: {check.sentence}" for check in gate.failed]
-    warnings += [f"To be looked at, {check.name}: {check.sentence}" for check in gate.warnings]
+    looks = [check for check in gate.warnings if check.name != "evidence"]  # the page says it itself
+    warnings += [f"To be looked at, {check.name}: {check.sentence}" for check in looks]
     warnings += [f"Looks like a leak: {leak.sentence}" for leak in findings.leaks]
     warnings += _concentrated(findings.cases)
     return board_of(findings.cases, evaluation, chosen, warnings=warnings)
@@ -236,12 +237,13 @@ def _pictures(findings: Findings, effects: Sequence[SegmentEffect]) -> dict[str,
         "values_accounts": pictures.values_by_policy(findings.judged.evaluation, chosen, currency),
         "cases": pictures.cases_by_treatment(counts),
         "overlap": pictures.overlap(findings.judged.overlap, _without_cases(findings)),
-        "calibration": pictures.calibration(findings.judged.gains[chosen].tenths, currency),
         "uplift": pictures.uplift(findings.judged.gains, chosen, currency),
         "arrival": pictures.arrival(findings.arrival_days, findings.cases.window_days),
     }
     if findings.by_time is not None:
         drawn["values_time"] = pictures.values_by_policy(findings.by_time, chosen, currency)
+    if findings.judged.gains[chosen].tenths:
+        drawn["calibration"] = pictures.calibration(findings.judged.gains[chosen].tenths, currency)
     if effects:
         drawn["segments"] = pictures.segments(effects, currency)
     moved = moves_effects(findings.manifest, findings.fitted, findings.cases)
@@ -266,9 +268,12 @@ def overlap_sentence(rows: Sequence[Overlap], without: Sequence[str]) -> str:
     judged = [row for row in given if row.judged]
     every, few = len(given) + len(without), sum(row.effective < LEAST_CASES for row in judged)
     apart = sum(row.after > BALANCED for row in judged)
+    first = f"{every - len(judged)} of {every} treatments cannot be judged; of the other {len(judged)}"
+    if len(judged) == every:
+        first = f"all {every} treatments can be judged; of them"
     return (
-        f"{every - len(judged)} of {every} treatments cannot be judged; of the other {len(judged)}, {few} "
-        f"have an effective sample size below {LEAST_CASES} and {apart} are not balanced by weighting."
+        f"{first}, {few} have an effective sample size below {LEAST_CASES} and {apart} are not balanced by "
+        "weighting."
     )
 
 
@@ -301,6 +306,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "ripe": "" if (~findings.cases.matured).any() else "matured ",
         "basis": "logged decisions" if findings.cases.basis == "decisions" else "landmarks over touchpoints",
         "currency": findings.cases.playbook.currency,
+        "roles": {role.id: role.name.get("en", role.id) for role in findings.cases.playbook.roles},
         "left_out": findings.cases.left_out,
         "as_of": f"{datetime.fromtimestamp(findings.at / 1_000_000, tz=UTC):%Y-%m-%d %H:%M UTC}",
         "claim": claim(findings.judged.evaluation, findings.selection.chosen),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -16,8 +17,9 @@ from data.home import DataError, Home
 from data.ledger.ledger import Ledger
 from data.playbooks import playbook_text
 from data.unknown_names import NoOutcomeValuedError
+from engine.estimation import Interval
 from tests.training.builders import LogSettings, stored, tables
-from training.cli import register
+from training.cli import _print_evaluation, register
 from training.errors import BadTimeError, NoHistoryError, OutputError, TooFewCasesError, TrainingError
 from training.run import Outcome
 
@@ -281,6 +283,19 @@ def test_an_ending_that_says_no_format_is_refused_before_any_work(home: Home, tm
 
     assert "ends in .parquet or .csv" in error
     assert list(tmp_path.glob("cases*")) == []
+
+
+def test_in_a_log_file_each_policy_has_one_line(
+    trained: tuple[Home, Outcome], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Large amounts broke their interval over two lines, which no search through a log puts together."""
+    found, wide = trained[1].evaluation, Interval(100_597.42, -98_109.23, 101_304.08, 30_000.0)
+    values = tuple(replace(value, doubly_robust=wide, snips=wide) for value in found.policies)
+
+    _print_evaluation(replace(found, policies=values), trained[1].selection.chosen, "EUR")
+
+    said = capsys.readouterr().out
+    assert said.count("100,597.42 (-98,109.23 to 101,304.08)") == 2 * len(values)
 
 
 def test_the_release_in_use_is_marked(home: Home) -> None:

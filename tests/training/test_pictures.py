@@ -128,6 +128,7 @@ def test_calibration_shows_how_sure_each_tenth_is(drawn: Callable[[], list[Any]]
     tenths = [Decile(5.0, Interval(2.0, -4.0, 8.0, 3.0), 100), Decile(9.0, Interval(8.0, 3.0, 13.0, 2.5), 90)]
 
     assert pictures.calibration(tenths, "EUR").startswith(b"\x89PNG")
+    assert drawn()[0].get_ylabel() == "gain that came, EUR per decision"
 
     (axes,) = drawn()
     ends = [

@@ -14,6 +14,7 @@ from data.home import Home
 from engine.estimation import Interval
 from tests.training.builders import QUICK
 from training import report
+from training.gate_parts import Check, Gate
 from training.learners import LEARNERS
 from training.report import beyond_chance, factor_text
 from training.run import Outcome
@@ -82,6 +83,54 @@ def test_the_report_shows_at_once_where_the_log_cannot_judge(trained: tuple[Home
 
     assert f'<img alt="Where the log can judge: {said}' in page
     assert page.count(said) == 2
+
+
+def test_where_every_treatment_can_be_judged_the_sentence_says_so(findings: report.Findings) -> None:
+    """'0 of 17 cannot be judged; of the other 17' makes one look for a second list."""
+    told = [row for row in findings.judged.overlap if row.judged]
+
+    assert report.overlap_sentence(told, ()).startswith("all 2 treatments can be judged; of them, 0 have")
+
+
+def test_a_policy_that_treats_nobody_has_no_picture_of_what_it_promised(findings: report.Findings) -> None:
+    """An empty picture with a line from -0.04 to 0.04 looks as if something had been lost."""
+    chosen, gains = findings.selection.chosen, findings.judged.gains
+    nobody = {**gains, chosen: replace(gains[chosen], tenths=(), slope=None)}
+
+    documents, drawn = report.files_of(replace(findings, judged=replace(findings.judged, gains=nobody)))
+
+    page = documents["report.html"].decode()
+    assert "It would treat nobody, so there is nothing to compare." in page
+    assert "Expected beside observed" not in page
+    assert "calibration.png" not in drawn
+
+
+def test_a_table_of_later_occasions_that_is_missing_is_accounted_for(findings: report.Findings) -> None:
+    """The method promises two tables; whoever sees one wonders what went wrong."""
+    said = "There is no table of later occasions"
+
+    pages = [
+        report.files_of(each)[0]["report.html"].decode()
+        for each in (findings, replace(findings, by_time=None))
+    ]
+
+    assert [said in page for page in pages] == [False, True]
+    assert "What policies would have earned, on later occasions" in pages[0]
+    assert "What policies would have earned, on held-out accounts" in pages[1]
+
+
+def test_the_board_reads_names_of_roles_and_the_evidence_once(findings: report.Findings) -> None:
+    """Nobody on a board knows ids, and a doubt told twice looks like two."""
+    weak = Check("evidence", passed=True, sentence="limited evidence: too few.", warning=True)
+    drift = Check("drift", passed=True, sentence="Much has drifted.", warning=True)
+
+    page = report.files_of(replace(findings, gate=Gate((weak, drift))))[0]["board.html"].decode()
+
+    assert "To be looked at, drift: Much has drifted." in page
+    assert "To be looked at, evidence" not in page
+    shown = {role.name["en"] for role in findings.cases.playbook.roles}
+    told = page.partition("<h2>Who followed")[2].partition("<h2>")[0]
+    assert set(re.findall("<tr><td>([^<]*)</td>", told)) <= shown
 
 
 def test_effects_that_are_the_same_for_all_are_said_to_differ_by_nothing(findings: report.Findings) -> None:
