@@ -3,16 +3,9 @@ since 1970 by the company's clock."""
 
 from __future__ import annotations
 
-from typing import Any
+from sqlalchemy import BigInteger, Boolean, Column, Double, Index, Integer, Table, Text
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, ForeignKey, Index, Integer, Table, Text
-
-from data.ledger.schema import Json, metadata
-
-
-def _account(**options: Any) -> Column[str]:
-    return Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, **options)
-
+from data.ledger.schema import Json, metadata, of_account
 
 # One per run; it comes on show and goes with the run's lists.
 plans = Table(
@@ -43,7 +36,7 @@ plan_items = Table(
     "plan_items",
     metadata,
     Column("run_id", Text, primary_key=True),
-    _account(primary_key=True),
+    of_account(primary_key=True),
     Column("treatment", Text, primary_key=True),
     Column("role", Text, primary_key=True),
     Column("user_id", Text),
@@ -67,7 +60,7 @@ plan_items = Table(
 plan_moves = Table(
     "plan_moves",
     metadata,
-    _account(primary_key=True),
+    of_account(primary_key=True),
     Column("treatment", Text, primary_key=True),
     Column("role", Text, primary_key=True),
     Column("user_id", Text, nullable=False, index=True),

@@ -67,7 +67,8 @@ counter = BigInteger().with_variant(Integer(), "sqlite")
 _live = text("state IN ('open', 'accepted', 'snoozed')")
 
 
-def _account(**options: Any) -> Column[str]:
+def of_account(**options: Any) -> Column[str]:
+    """The column that says whose row it is."""
     return Column("account_id", Text, ForeignKey("accounts.account_id"), nullable=False, **options)
 
 
@@ -88,7 +89,7 @@ accounts = Table(
 blocks = Table(
     "blocks",
     metadata,
-    _account(primary_key=True),
+    of_account(primary_key=True),
     Column("block", LargeBinary, nullable=False),
     Column("watermark", BigInteger, nullable=False),
 )
@@ -99,7 +100,7 @@ events = Table(
     metadata,
     Column("seq", counter, primary_key=True, autoincrement=True),
     Column("event_id", Text, nullable=False, unique=True),
-    _account(),
+    of_account(),
     Column("tbl", Text, nullable=False),
     Column("content_hash", Text, nullable=False),
     Column("stored_at", BigInteger, nullable=False),
@@ -110,7 +111,7 @@ tail = Table(
     "tail",
     metadata,
     Column("seq", BigInteger, ForeignKey("events.seq"), primary_key=True, autoincrement=False),
-    _account(index=True),
+    of_account(index=True),
     Column("content", Json, nullable=False),
 )
 
@@ -140,7 +141,7 @@ users = Table(
 team = Table(
     "team",
     metadata,
-    _account(primary_key=True),
+    of_account(primary_key=True),
     Column("role", Text, primary_key=True),
     Column("user_id", Text, nullable=False, index=True),
 )
@@ -240,7 +241,7 @@ published = Table(
     "published",
     metadata,
     Column("run_id", Text, primary_key=True),
-    _account(primary_key=True),
+    of_account(primary_key=True),
 )
 
 # -- suggestions -----------------------------------------------------------------------------------
@@ -248,7 +249,7 @@ decisions = Table(
     "decisions",
     metadata,
     Column("decision_id", Text, primary_key=True),
-    _account(index=True),
+    of_account(index=True),
     Column("decided_at", BigInteger, nullable=False),
     Column("treatment", Text, nullable=False),
     Column("probability", Double, nullable=False),
@@ -302,7 +303,7 @@ suggestions = Table(
     "suggestions",
     metadata,
     Column("suggestion_id", Text, primary_key=True),
-    _account(index=True),
+    of_account(index=True),
     Column("treatment", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("state", Text, nullable=False),
@@ -328,7 +329,7 @@ listings = Table(
     metadata,
     Column("run_id", Text, primary_key=True),
     Column("suggestion_id", Text, ForeignKey("suggestions.suggestion_id"), primary_key=True),
-    _account(),
+    of_account(),
     Column("is_new", Boolean, nullable=False),
     *_proposal_columns(),
     Index("ix_listings_account", "account_id", "run_id"),
@@ -341,7 +342,7 @@ dismissals = Table(
     "dismissals",
     metadata,
     Column("suggestion_id", Text, primary_key=True),
-    _account(),
+    of_account(),
     Column("treatment", Text, nullable=False),
     Column("role", Text, nullable=False),
     Column("user_id", Text, nullable=False),
@@ -359,7 +360,7 @@ acts = Table(
     "acts",
     metadata,
     Column("act_id", counter, primary_key=True, autoincrement=True),
-    _account(),
+    of_account(),
     Column("user_id", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("verb", Text, nullable=False),
@@ -379,7 +380,7 @@ field_notes = Table(
     metadata,
     Column("note_id", counter, primary_key=True, autoincrement=True),
     Column("touchpoint_id", Text, nullable=False),
-    _account(),
+    of_account(),
     Column("kind", Text, nullable=False),
     Column("topic", Text, nullable=False),
     Column("what", Text, nullable=False),
@@ -410,7 +411,7 @@ hand_overs = Table(
     "hand_overs",
     metadata,
     Column("hand_over_id", Text, primary_key=True),
-    _account(index=True),
+    of_account(index=True),
     Column("kind", Text, nullable=False),
     Column("rule", Text),
     Column("suggestion_id", Text),
@@ -440,7 +441,7 @@ told = Table(
     "told",
     metadata,
     Column("touchpoint_id", Text, primary_key=True),
-    _account(),
+    of_account(),
     Column("occurred_at", BigInteger, nullable=False),
     Column("direction", Text),
     Column("channel", Text),
@@ -472,7 +473,7 @@ twins = Table(
     "twins",
     metadata,
     Column("set_id", Text, primary_key=True),
-    _account(primary_key=True),
+    of_account(primary_key=True),
     Column("twins_found", Integer, nullable=False),
     Column("unrealised_value", Double, nullable=False),
     Column("unrealised_low", Double, nullable=False),
