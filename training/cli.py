@@ -10,7 +10,7 @@ import typer
 from data.progress import reporting
 from data.spark_options import EngineOption, ExchangeOption, MasterOption, PackedOption, spark_options
 from data.times import now_micros, parse_time
-from training.evaluate_commands import evaluations
+from training.evaluate_commands import HomeOption, PlaybookOption, SeedOption, evaluations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
     from training.leaks import Leak
     from training.run import Outcome
 
-HomeOption = Annotated[Path | None, typer.Option(help="State directory; default NEXTBEST_HOME or ./var.")]
 ModelsOption = Annotated[Path | None, typer.Option(help="Folder of releases; default NEXTBEST_MODELS.")]
-PlaybookOption = Annotated[str | None, typer.Option(help="Name of a shipped playbook, or a TOML file.")]
 AsOfOption = Annotated[
     str | None,
     typer.Option(help="Learn as if it were this time, ISO 8601 with zone; default: all is known."),
@@ -44,7 +42,7 @@ def register(app: typer.Typer) -> None:
 def train(  # noqa: PLR0917 - typer names them all
     playbook: PlaybookOption = None,
     as_of: AsOfOption = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of splits, forests and resamples.")] = 0,
+    seed: SeedOption = 0,
     promote: Annotated[bool, typer.Option(help="Put it in use if it passes the gate.")] = True,
     engine: EngineOption = "local",
     master: MasterOption = None,
