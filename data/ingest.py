@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -20,6 +19,7 @@ from data.personal_waiting import PersonalWaiting
 from data.progress import Progress, quiet
 from data.reading import ContractError, check_folder
 from data.takeover import bring_up, finish_killed, refresh_blocks, take_over
+from data.times import to_datetime
 
 __all__ = [
     "BEGINNING", "ContractError", "LoadReport", "TooManyRejectsError", "ingest", "refresh_blocks",
@@ -119,8 +119,7 @@ def _write_rejects(came: Arriving, folder: Path, loaded_at: int) -> Path | None:
     rejected = came.rejects()
     if not rejected:
         return None
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=loaded_at)
-    path = folder / moment.strftime("%Y%m%dT%H%M%S.%fZ")
+    path = folder / to_datetime(loaded_at).strftime("%Y%m%dT%H%M%S.%fZ")
     path.mkdir(parents=True, exist_ok=True)
     for table, rows in rejected.items():
         rows.write_csv(path / f"{table}.csv")

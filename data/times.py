@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime, timedelta
 
+# Not taken from `engine.records`: commands that load nothing heavy read times.
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
 from engine.conditions import canonical
 from engine.playbook_settings import SECTIONS, Section, Setting
 from engine.playbook_text import Tables, read_tables
+from engine.records import EPOCH
 
 CONDITIONS = ("when", "applies", "qualified_when")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 Kind = Literal["added", "removed", "changed"]
 
@@ -82,7 +82,7 @@ def _read(setting: Setting, value: Any) -> Any:
     if isinstance(value, str) and setting.name in CONDITIONS:
         return canonical(value)
     if isinstance(value, int) and setting.kind in ("moment", "start"):
-        return (_EPOCH + timedelta(microseconds=value)).isoformat(timespec="minutes")
+        return (EPOCH + timedelta(microseconds=value)).isoformat(timespec="minutes")
     return value
 
 

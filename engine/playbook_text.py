@@ -18,13 +18,12 @@ from typing import Any
 
 from engine.conditions import near
 from engine.playbook_settings import REQUIRED, SECTIONS, Section, Setting
-from engine.records import EngineError
+from engine.records import EPOCH, EngineError
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _HOURS = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
 _LANGUAGE = re.compile(r"[a-z]{2}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class PlaybookError(EngineError):
@@ -288,7 +287,7 @@ def _start(raw: Any, where: str, _: _Context) -> int:
         start = datetime(raw.year, raw.month, raw.day, tzinfo=UTC)
     else:
         raise _wrong(raw, where, "a day without quotes, such as 2027-12-31")
-    return (start - _EPOCH) // timedelta(microseconds=1)
+    return (start - EPOCH) // timedelta(microseconds=1)
 
 
 def _days_off(raw: Any, where: str, _: _Context) -> tuple[int, ...]:
@@ -296,7 +295,7 @@ def _days_off(raw: Any, where: str, _: _Context) -> tuple[int, ...]:
     plain = isinstance(raw, list) and all(isinstance(d, date) and not isinstance(d, datetime) for d in raw)
     if not plain:
         raise _wrong(raw, where, "a list of days without quotes, such as [2027-01-01]")
-    return tuple(sorted({(day - _EPOCH.date()).days for day in raw}))
+    return tuple(sorted({(day - EPOCH.date()).days for day in raw}))
 
 
 def _hours(raw: Any, where: str, _: _Context) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cache, cached_property
 from typing import Any, TypeVar, cast
 
@@ -26,6 +27,8 @@ Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
 DAY_MICROS = 86_400_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""From which times as numbers count, and days as numbers."""
 Owner = TypeVar("Owner")
 Other = TypeVar("Other")
 Result = TypeVar("Result")

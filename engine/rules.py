@@ -99,24 +99,23 @@ class RuleKind:
     """A kind of rule.
 
     Attributes:
-        code: Its id, or the part of its rules' ids before the colon; names its sentence too.
         says: Gives the last step of each rule of the kind.
         quote: Facts that the rule read: (features, playbook, own part of the id, account, treatment).
     """
 
-    code: str
     says: Says
     quote: Quote
 
 
 RULE_KINDS: dict[str, RuleKind] = {}
+"""By the id of a rule, or the part of its rules' ids before the colon; names its sentence too."""
 
 
 def rule_kind(code: str, quote: Quote) -> Callable[[Says], Says]:
     """Register a function as a kind of rule."""
 
     def register(says: Says) -> Says:
-        RULE_KINDS[code] = RuleKind(code, says, quote)
+        RULE_KINDS[code] = RuleKind(says, quote)
         return says
 
     return register

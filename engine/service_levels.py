@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 from engine.contract import WEEKDAYS
 from engine.playbook_text import PlaybookError, Tables
+from engine.records import EPOCH
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 
 
@@ -50,15 +50,15 @@ def due_at(level: ServiceLevel, since: int, zone: tzinfo, holidays: Collection[i
     """
     off = frozenset() if level.by_the_clock else frozenset(holidays)
     left = timedelta(hours=level.hours)
-    moment = _EPOCH + timedelta(microseconds=since)
+    moment = EPOCH + timedelta(microseconds=since)
     day = moment.astimezone(zone).date()
     while True:
-        if WEEKDAYS[day.weekday()] in level.days and (day - _EPOCH.date()).days not in off:
+        if WEEKDAYS[day.weekday()] in level.days and (day - EPOCH.date()).days not in off:
             midnight = datetime(day.year, day.month, day.day, tzinfo=zone)
             opens = max(moment, _local(midnight, level.from_hour))
             closes = _local(midnight, level.until_hour)
             if closes - opens >= left:
-                return (opens + left - _EPOCH) // timedelta(microseconds=1)
+                return (opens + left - EPOCH) // timedelta(microseconds=1)
             left -= max(closes - opens, timedelta(0))
         day += timedelta(days=1)
 

@@ -15,6 +15,7 @@ from functools import cache, cached_property
 from babel.core import Locale
 
 from engine.playbook import Playbook, Texts
+from engine.records import EPOCH
 from engine.sentences import COUNTED, LANGUAGES, SENTENCES, WORDS
 
 RIGHT_TO_LEFT: frozenset[str] = frozenset({"ar", "fa", "he", "ur"})
@@ -35,7 +36,6 @@ _ARABIC_INDIC_ZONES = frozenset({
 """Where Arabic is written with digits of its own, by country as Unicode's CLDR has it (a test compares); the
 Maghreb and the Emirates use 0 to 9, as do zones that are not here."""
 _PLACE = re.compile(r"\{(\w+)(?::(\w+))?\}")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ def isolated(text: str, language: str) -> str:
 
 
 def _local(at: int, zone: tzinfo) -> datetime:
-    return (_EPOCH + timedelta(microseconds=at)).astimezone(zone)
+    return (EPOCH + timedelta(microseconds=at)).astimezone(zone)
 
 
 def _known(say_it: Callable[[float, Reader], str]) -> Callable[[Value, Reader], str]:

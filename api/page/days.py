@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from api.page.words import Words, week_of
+from api.people_time import date_of
 from engine.playbook import Playbook
 
 MONDAY_TO_FRIDAY = frozenset(range(5))
@@ -40,5 +41,5 @@ def _calendar(playbook: Playbook, country: str | None) -> tuple[frozenset[int], 
     found = by_country.get((country or "").lower()) or by_country.get("default")
     if found is None:
         return MONDAY_TO_FRIDAY, frozenset()
-    holidays = frozenset(date(1970, 1, 1) + timedelta(days=number) for number in found.holidays)
+    holidays = frozenset(map(date_of, found.holidays))
     return frozenset(found.working_days), holidays
