@@ -49,8 +49,9 @@ accounts, teams, contacts and users: known from the beginning); in a later load 
 load says how many.
 
 The same key with other content is a new version from its `stored_at` on; the same content again is
-unchanged. Of two lines with the same key and moment the later one holds. A version that arrives late is
-put in its place.
+unchanged. Of two lines with the same key and moment the later one holds, also where they name different
+accounts: an id is one fact, so numbers that begin anew with every account are made different first. A first
+load says how many rows have the key of an earlier one. A version that arrives late is put in its place.
 
 `merged_into` says that an account turned out to be another one: its facts go on under that account, from
 the moment our side learned of it, with the old id in `merged_from`. Chains are followed.

@@ -96,12 +96,17 @@ class Placing:
             return
         merged = own.get_column("account_id").is_in(self._merges.get_column("account_id").implode())
         placed = redirect(own.with_columns(merged.alias(_REDIRECTED)), self._merges)
-        self._put(table, placed)
-        if self.base.id and _by_key(table):
-            self._note_keys(table, placed)
+        buckets = self._bucket_of(placed)
+        self._bins.put(table, placed, buckets)
+        if _by_key(table):
+            self._note_keys(table, placed, buckets)
 
     def finish(self, progress: Progress = quiet) -> None:
-        """Stored facts that belong to another account from now on: they go as tombstones and new versions."""
+        """Facts that come under accounts of several buckets: only one holds at a time. And stored facts that
+        belong to another account from now on: they go as tombstones and new versions."""
+        for table in self.tables:
+            for part in self._bins.numbers(f"keys of {table}"):
+                self._end_repeated(table, part)
         if not self.base.id:
             return
         self._find_wrongly_placed(progress)
@@ -127,6 +132,8 @@ class Placing:
             if placed.get_column(_REDIRECTED).any():
                 placed = placed.sort(_REDIRECTED, descending=True, maintain_order=True)
             parts.append(placed.drop(_REDIRECTED))
+            if (ends := self._bins.take(f"ends of {table}", bucket)) is not None:
+                parts.append(_tombstones(table, parts[-1], ends))
         return pl.concat(parts, how="diagonal_relaxed") if parts else None
 
     def _put(self, table: str, rows: pl.DataFrame) -> None:
@@ -143,14 +150,45 @@ class Placing:
         placed = ids.join(self._buckets, on="account_id", how="left", maintain_order="left")
         return placed.get_column(_BUCKET)
 
-    def _note_keys(self, table: str, placed: pl.DataFrame) -> None:
-        """Keep what tells whether a fact is stored under another account."""
+    def _note_keys(self, table: str, placed: pl.DataFrame, buckets: pl.Series) -> None:
+        """Keep what tells whether a fact is stored, or comes again, under another account."""
         key = list(TABLES[table].key)
         hashes = key_hash(placed, key)
         narrow = placed.select(*key, pl.col("account_id").alias("target"),
-                               pl.col("stored_at").alias("known_at"), _REDIRECTED)  # fmt: skip
-        self._filters.setdefault(table, KeyFilter()).note(hashes)
+                               pl.col("stored_at").alias("known_at"), _REDIRECTED,
+                               buckets.alias(_BUCKET))  # fmt: skip
+        if self.base.id:
+            self._filters.setdefault(table, KeyFilter()).note(hashes)
         self._bins.put(f"keys of {table}", narrow, hashes % KEY_PARTS)
+
+    def _end_repeated(self, table: str, part: int) -> None:
+        """When rows of a fact end because it goes on in another bucket, which knows nothing of them.
+
+        Of rows for the same moment the last holds, as it does within a bucket.
+        """
+        key = list(TABLES[table].key)
+        came = self._bins.take(f"keys of {table}", part)
+        if came is None or (again := came.filter(came.select(key).is_duplicated())).is_empty():
+            return
+        in_turn = again.sort(_REDIRECTED, descending=True, maintain_order=True)
+        in_turn = in_turn.sort("known_at", maintain_order=True)
+        holds = in_turn.unique([*key, "known_at"], keep="last", maintain_order=True).select(
+            *key, "known_at", pl.col(_BUCKET).alias("in"),
+            pl.col(_BUCKET).shift(-1).over(key).alias("next"),
+            pl.col("known_at").shift(-1).over(key).alias("next_at"),
+        )  # fmt: skip
+        ended = (
+            in_turn.select(*key, "known_at", _BUCKET)
+            .unique(maintain_order=True)
+            .join(holds, on=[*key, "known_at"], nulls_equal=True, maintain_order="left")
+            .with_columns(
+                pl.when(pl.col(_BUCKET) != pl.col("in")).then(pl.col("known_at"))
+                .when(pl.col(_BUCKET) != pl.col("next")).then(pl.col("next_at")).alias("ends_at")
+            )
+            .filter(pl.col("ends_at").is_not_null())
+        )  # fmt: skip
+        rows = ended.select(*key, pl.col("known_at").alias("stored_at"), "ends_at")
+        self._bins.put(f"ends of {table}", rows, ended[_BUCKET])
 
     def _find_wrongly_placed(self, progress: Progress) -> None:
         """Keys of live stored rows whose fact comes in under another account, by their bucket."""
@@ -195,6 +233,14 @@ class Placing:
 
 def _own(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     return to_stored(table, rows).with_columns(pl.lit(True).alias(OWN))
+
+
+def _tombstones(table: str, placed: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
+    """Of rows that end, by their key and moment, from `ends_at` on."""
+    ended = placed.join(ends, on=[*TABLES[table].key, "stored_at"], nulls_equal=True, maintain_order="left")
+    return ended.with_columns(
+        pl.col("ends_at").alias("stored_at"), pl.lit(True).alias("deleted"), pl.lit(False).alias(OWN)
+    ).drop("ends_at")
 
 
 def _by_key(table: str) -> bool:

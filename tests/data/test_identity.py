@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from data.history import HistoryStore, bucket_of
-from tests.data.files import UNTIL
+from tests.data.files import DAY, UNTIL
 from tests.data.frames import accounts, everything, frame
 
 
@@ -90,3 +90,55 @@ def test_a_fact_corrected_to_another_account_leaves_the_first_with_its_responses
         before = everything(snapshot, table).filter(account_id="a0", deleted=False)
         assert before["superseded_at"].to_list() == [UNTIL, UNTIL]
     assert changed == {"a0", other, near}
+
+
+def apart(buckets: int = 4) -> tuple[str, str, str]:
+    """Two accounts in one bucket and one in another."""
+    ids = [f"a{n}" for n in range(8)]
+    near = next(a for a in ids[1:] if bucket_of(a, buckets) == bucket_of("a0", buckets))
+    return "a0", near, next(a for a in ids if bucket_of(a, buckets) != bucket_of("a0", buckets))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 0, 1), (0, 2, 1), (2, 1, 0)])
+@pytest.mark.parametrize("later", [False, True])
+def test_of_one_id_under_several_accounts_in_one_load_the_last_row_holds(
+    store: HistoryStore, order: tuple[int, ...], later: bool
+) -> None:
+    """Whatever buckets they fall into: else it would depend on how many accounts there are."""
+    ids = apart()
+    rows = frame("touchpoints", *({"touchpoint_id": "1", "account_id": ids[place]} for place in order))
+    known = {"accounts": accounts(*ids)}
+    if later:
+        store.add(
+            {**known, "touchpoints": frame("touchpoints", {"touchpoint_id": "0", "account_id": ids[0]})}
+        )
+
+    snapshot, counts, _ = store.add({"touchpoints": rows} if later else {**known, "touchpoints": rows})
+    _, again, changed = store.add({"touchpoints": rows})
+
+    holds = everything(snapshot, "touchpoints").filter(
+        pl.col("touchpoint_id") == "1", pl.col("superseded_at").is_null(), ~pl.col("deleted")
+    )
+    assert holds["account_id"].to_list() == [ids[order[-1]]]
+    assert (counts["touchpoints"].new, counts["touchpoints"].unchanged) == (1, 2)
+    assert (again["touchpoints"].unchanged, changed) == (3, frozenset())
+
+
+def test_of_one_id_under_several_accounts_each_row_holds_until_the_next_was_known(
+    store: HistoryStore,
+) -> None:
+    """A correction that the export itself dates: past decisions are recomputed with what was known then."""
+    one, _, other = apart()
+    moments = [UNTIL + n * DAY for n in range(3)]
+    rows = [
+        {"touchpoint_id": "1", "account_id": account, "stored_at": moment}
+        for account, moment in zip((one, other, one), moments, strict=True)
+    ]
+
+    snapshot, _, _ = store.add({"accounts": accounts(one, other), "touchpoints": frame("touchpoints", *rows)})
+
+    told = everything(snapshot, "touchpoints").sort("account_id", "stored_at")
+    told = told.filter(~pl.col("deleted")).select("account_id", "stored_at", "superseded_at")
+    assert sorted(told.rows(), key=lambda row: row[1]) == [
+        (one, moments[0], moments[1]), (other, moments[1], moments[2]), (one, moments[2], None),
+    ]  # fmt: skip
