@@ -27,7 +27,7 @@ from data.world.business import parse_business
 from data.world.catalogue import Catalogue
 from engine.contract import TABLES
 from engine.playbook import parse_playbook
-from tests.data.worlds import chosen, rewards, world
+from tests.data.worlds import check_outcomes_average_the_truth, chosen, world
 
 PLAYBOOKS = businesses()
 DIGESTS = json.loads(Path(__file__).with_name("world_digests.json").read_text(encoding="utf-8"))
@@ -111,14 +111,8 @@ def test_every_contact_of_the_playbook_occurs(playbook: str) -> None:
 def test_outcomes_average_what_the_truth_expects(playbook: str) -> None:
     """Baseline plus caused effect is the expectation of every window, whatever the business and horizon."""
     given = of(playbook, accounts=1_500)
-    reward, mature = rewards(given)
-    truth = given.truth
-    caused = truth.expected[np.arange(len(truth)), truth.choice]
 
-    surprise = np.where(mature, reward - truth.baseline - caused, 0.0)
-    by_account = surprise.reshape(given.settings.accounts, -1).sum(axis=1)
-
-    assert abs(by_account.mean()) < 4 * by_account.std() / np.sqrt(len(by_account))
+    check_outcomes_average_the_truth(given)
 
 
 @pytest.mark.parametrize("playbook", PLAYBOOKS)
@@ -275,16 +269,10 @@ def test_without_newsletters_there_are_none() -> None:
 def test_contacts_can_do_harm_and_the_log_shows_as_much() -> None:
     """An engine that never sees harm never learns to keep quiet; what is lost is taken back as outcomes."""
     given = of("pharma", accounts=1_500, harm=0.8)
-    reward, mature = rewards(given)
-    truth = given.truth
-    caused = truth.expected[np.arange(len(truth)), truth.choice]
 
-    surprise = np.where(mature, reward - truth.baseline - caused, 0.0)
-    by_account = surprise.reshape(given.settings.accounts, -1).sum(axis=1)
-
-    assert 0.2 < (truth.expected[:, 1:] < 0).mean() < 0.8
+    assert 0.2 < (given.truth.expected[:, 1:] < 0).mean() < 0.8
     assert (given.tables["outcomes"]["value"] < 0).any()
-    assert abs(by_account.mean()) < 4 * by_account.std() / np.sqrt(len(by_account))
+    check_outcomes_average_the_truth(given)
 
 
 def test_colleagues_can_differ_in_skill() -> None:

@@ -36,6 +36,18 @@ def rewards(given: World) -> tuple[np.ndarray, np.ndarray]:
     return total[last] - total[first], truth.decided_at + horizon <= settings.until_micros
 
 
+def check_outcomes_average_the_truth(given: World) -> None:
+    """Baseline plus caused effect is the expectation of every window, so residuals centre on zero."""
+    reward, mature = rewards(given)
+    truth = given.truth
+    caused = truth.expected[np.arange(len(truth)), truth.choice]
+
+    surprise = np.where(mature, reward - truth.baseline - caused, 0.0)
+    by_account = surprise.reshape(given.settings.accounts, -1).sum(axis=1)
+
+    assert abs(by_account.mean()) < 4 * by_account.std() / np.sqrt(len(by_account))
+
+
 def chosen(truth: Truth) -> np.ndarray:
     """The logged choices as a policy."""
     policy = np.zeros(truth.expected.shape)
