@@ -169,9 +169,9 @@ def uplift(gains: Mapping[str, Gains], chosen: str, currency: str) -> bytes:
                           label="random order")  # fmt: skip
         axes.set_xlabel("% of decisions contacted as the policy says, highest expected gain first")
         axes.set_ylabel(f"gain, {currency} per decision")
-        axes.legend(frameon=False, fontsize=8)
+        axes.figure.legend(loc="outside upper right", ncols=4, frameon=False, fontsize=8)
 
-    return _picture(draw, height=3.6)
+    return _picture(draw, height=4.0)
 
 
 def arrival(days: Floats, horizon_days: float) -> bytes:

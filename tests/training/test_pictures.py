@@ -151,3 +151,21 @@ def test_every_learner_has_a_stroke_of_its_own(drawn: Callable[[], list[Any]]) -
     }
     assert list(looks) == ["linear", "random order", "s_learner", "t_learner", "best_fixed"]
     assert len(set(looks.values())) == len(looks)
+
+
+def test_the_names_of_learners_stand_beside_their_curves_and_not_on_them(
+    drawn: Callable[[], list[Any]],
+) -> None:
+    """With a learner more than the product has, names lay on the curve of the chosen one."""
+    curve = UpliftCurve(np.array([0.0, 0.2, 1.0]), np.array([0.0, 9.0, 4.0]), np.array([0.0, 0.8, 4.0]))
+    gains = Gains(curve, Interval(0.0, 0.0, 0.0, 0.0), None, ())
+    names = ("linear", "s_learner", "t_learner", "doubly_robust", "best_fixed", "a_learner_of_ones_own")
+
+    pictures.uplift(dict.fromkeys(names, gains), "linear", "EUR")
+
+    (axes,) = drawn()
+    (legend,) = axes.figure.legends
+    assert axes.get_legend() is None
+    assert legend.get_window_extent().y0 >= axes.get_window_extent().y1
+    assert axes.figure.bbox.x0 <= legend.get_window_extent().x0
+    assert legend.get_window_extent().x1 <= axes.figure.bbox.x1
