@@ -98,7 +98,8 @@ def test_a_release_that_the_gate_stops_leaves_the_old_one_in_use_and_says_why(
     for check in outcome.gate.failed:
         assert f"Gate, {check.name}: {check.sentence}" in said.output
         assert f"<td>{check.name}</td>\n<td>no</td><td>{check.sentence}</td>" in page
-    assert f"Not put in use: {' '.join(check.sentence for check in outcome.gate.failed)}" in page
+    said_no = " ".join(f"{check.name}: {check.sentence}" for check in outcome.gate.failed)
+    assert f"Not put in use: {said_no}" in page
 
 
 def test_a_release_that_is_worse_on_new_cases_does_not_pass_the_gate(
