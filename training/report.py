@@ -298,6 +298,7 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
         "stopping": findings.manifest.get("stopping"),
         "stopping_doubt": doubt(findings.manifest.get("stopping")),
         "unseen": unseen_sentence(findings.judged.assignment),
+        "by_overlap": findings.assignment.estimates is not None and not findings.assignment.logged,
         "observational": "" if findings.judged.assignment.logged else OBSERVATIONAL,
         "chosen": findings.judged.evaluation.of(findings.selection.chosen),
         "gains": findings.judged.gains[findings.selection.chosen],

@@ -6,16 +6,16 @@ and never choose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from data.progress import Progress, quiet
-from engine.estimation import Interval, Logged, Resamples, doubly_robust_terms
+from engine.estimation import Interval, Logged, Resamples, Terms, doubly_robust_terms
 from engine.records import Bools, Floats, Ints
-from training.behaviour import Assignment
+from training.behaviour import Assignment, least_probability
 from training.boosting import Boosting
 from training.cases import Cases
 from training.learners import LEARNERS, Fitted, Learner, reader_of
@@ -44,7 +44,7 @@ class Selection:
     Attributes:
         chosen: Name of the learner.
         best: Name of the one with the highest value, before ties went to the simpler.
-        values: Learner -> cross-fitted doubly robust value net of cost, per decision.
+        values: Learner -> cross-fitted doubly robust value net of cost, per decision, weighted by `overlap`.
         behind: Learner -> its difference to the best.
         sentence: For the report.
         models: What the chosen learner learned without each of the folds.
@@ -151,7 +151,7 @@ def select(
     """Choose among learners by their greedy policies' value on accounts that they have not seen.
 
     All are judged with the same model of the reward: the one with the least squared error on what was
-    logged. The simplest learner within one standard error of the best wins.
+    logged, and by `overlap`. The simplest learner within one standard error of the best wins.
 
     Source:
         The one standard error rule: Breiman, Friedman, Olshen and Stone (1984), Classification and
@@ -163,9 +163,11 @@ def select(
     rewards = min((own.values for own in fitted.values()), key=lambda values: _squared_error(values, cases))
     model = net_model(rewards, cases.cost)
     may = choosable(cases, assignment)
+    targets = {name: greedy(own.values, cases.cost, may) for name, own in fitted.items()}
+    weight = overlap(cases, assignment, targets.values())
     terms = {
-        name: doubly_robust_terms(logged, greedy(own.values, cases.cost, may), model)
-        for name, own in fitted.items()
+        name: _weighted(doubly_robust_terms(logged, target, model), weight)
+        for name, target in targets.items()
     }
     resamples = Resamples.of(logged.cluster, seed=seed)
     intervals = {name: resamples.interval(term) for name, term in terms.items()}
@@ -176,6 +178,35 @@ def select(
     chosen = min(near, key=lambda name: learners[name].complexity)
     sentence = _sentence(chosen, best, behind[chosen])
     return Selection(chosen, best, intervals, behind, sentence, fitted[chosen].models)
+
+
+def overlap(cases: Cases, assignment: Assignment, targets: Iterable[Floats]) -> Floats:
+    """For how much each case counts where policies are compared; shape (n,).
+
+    1 where all probabilities were logged. Estimated ones are near 0 for much of what learners would choose,
+    and a few cases with 1 / p would then decide which learner is best. So a case counts by 1 / (sum of 1 / p
+    over all that any of the policies would choose there): none weighs more than 1, and the policies are
+    compared where the log shows what each of them would do.
+
+    Args:
+        cases: As logged.
+        assignment: Of those cases.
+        targets: P(treatment) of each policy; shape (n, T) each.
+
+    Source:
+        Li and Li (2019), Propensity score weighting for causal inference with multiple treatments.
+    """
+    if assignment.logged or assignment.estimates is None:
+        return np.ones(len(cases))
+    likely = np.maximum(assignment.estimates, least_probability(cases.eligible)[:, None])
+    likely[np.arange(len(cases)), cases.action] = assignment.probability
+    chosen_by_any = np.any([target > 0.0 for target in targets], axis=0)
+    weight: Floats = 1.0 / (chosen_by_any / likely).sum(axis=1)
+    return weight
+
+
+def _weighted(terms: Terms, weight: Floats) -> Terms:
+    return Terms(terms.numerator * weight, terms.denominator * weight)
 
 
 def _squared_error(values: Floats, cases: Cases) -> float:

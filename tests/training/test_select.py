@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from engine.features import Features
-from engine.records import Floats
+from engine.records import Floats, Ints
 from tests.training.builders import QUICK, LogSettings, cases_of
-from training.behaviour import assignment_of
+from training.behaviour import Assignment, assignment_of
 from training.cases import Cases
 from training.learners import Fitted, Learner
-from training.select import Selection, select
+from training.select import Selection, overlap, select
 
 VISIT, COST = 4, 10.0
 
@@ -99,3 +99,45 @@ def test_of_two_that_do_the_same_the_simpler_one_is_the_best(log: Cases) -> None
 
     assert (found.best, found.chosen) == ("best_fixed", "best_fixed")
     assert "no learner earned more than the best fixed action" in found.sentence
+
+
+def estimated(log: Cases, unlikely: Ints) -> Assignment:
+    """Probabilities of a quarter each for four arms, and of 0.01 for the visits of some cases."""
+    estimates = np.full(log.eligible.shape, 0.25)
+    estimates[unlikely, VISIT] = 0.01
+    probability = estimates[np.arange(len(log)), log.action]
+    everything = np.ones(log.eligible.shape, dtype=np.bool_)
+    return Assignment(probability, everything, np.zeros(len(log), dtype=np.bool_), estimates)
+
+
+def test_where_probabilities_are_estimated_cases_count_by_what_policies_would_choose(log: Cases) -> None:
+    """Two policies that differ: 1 / (1 / p + 1 / p0); that agree: p. Never so that a case weighs above 1."""
+    unlikely = np.arange(0, len(log), 10)
+    assignment = estimated(log, unlikely)
+    alone, visited = (np.eye(len(log.treatments))[np.full(len(log), arm)] for arm in (0, VISIT))
+
+    found = overlap(log, assignment, [alone, visited])
+    same = overlap(log, assignment, [alone, alone])
+    logged = overlap(log, assignment_of(log, QUICK, seed=0), [alone, visited])
+
+    assert found[1] == pytest.approx(0.125)
+    assert found[unlikely] == pytest.approx(1.0 / (1.0 / 0.01 + 1.0 / 0.25))
+    assert same == pytest.approx(0.25)
+    assert (found / assignment.probability <= 1.0).all()
+    assert (logged == 1.0).all()
+
+
+def test_a_few_unlikely_cases_do_not_decide_which_learner_is_best(log: Cases) -> None:
+    """Three visits that hardly ever happen: by 1 / p each would count as much as 25 others."""
+    visited = np.flatnonzero(log.action == VISIT)
+    unlikely = visited[:: len(visited) // 3][:3]
+    reward = log.reward + (log.action == VISIT) * (COST + 30.0)
+    reward[unlikely] = [1_000.0, -1_000.0, 0.0]
+    learners = {"nobody": NOBODY, "everybody": EVERYBODY}
+
+    found = select(
+        replace(log, reward=reward, eligible=np.ones_like(log.eligible)), estimated(log, unlikely), QUICK,
+        seed=0, learners=learners,
+    )  # fmt: skip
+
+    assert found.chosen == "everybody"
