@@ -84,9 +84,9 @@ def _gain(manifest: Mapping[str, Any]) -> Gain | None:
     own = policies.get(manifest.get("learner"))
     if own is None:
         return None
-    told = enough(measured["persons"]) and own["verdict"]["level"] in _CARRIES
+    told = enough(measured.get("persons")) and own["verdict"]["level"] in _CARRIES
     effect = _effect(measured["decisions"], own["versus_logged"] if told else None)
-    return Gain(effect, own["strength"] is not None)
+    return Gain(effect, own.get("strength") is not None)
 
 
 def _effect(cases: int, found: Mapping[str, float | None] | None) -> Effect:
