@@ -13,11 +13,11 @@ from data.playbooks import playbook_of
 from data.times import to_iso
 from data.versions import newest
 from engine import numerics
+from engine.clusters import Uncertainty
 from engine.contract import WEEKDAYS
 from engine.estimation import (
     Interval,
     Logged,
-    Resamples,
     Terms,
     doubly_robust_terms,
     effective_clusters,
@@ -239,7 +239,7 @@ def _off_policy(simulation: Simulation) -> dict[str, Any] | None:
         past["reward"].to_numpy(), np.zeros(past.height, dtype=np.int64), past["probability"].to_numpy(),
         np.arange(past.height),
     )  # fmt: skip
-    draws = Resamples.of(logged.cluster, seed=simulation.trial.seed, resamples=RESAMPLES)
+    sure = Uncertainty.of(logged.cluster, None, seed=simulation.trial.seed, resamples=RESAMPLES)
     earned, released = logged_terms(logged), simulation.trial.release is not None
     sides = []
     for tried in simulation.tried:
@@ -247,8 +247,8 @@ def _off_policy(simulation: Simulation) -> dict[str, Any] | None:
         weighted = snips_terms(logged, target)
         terms = robust_terms(logged, target[:, 0], tried.target) if released else weighted
         sides.append((terms, logged.weights(target), _mean(tried.target["supported"]), weighted))
-    told = [_estimate(side, logged, draws, earned) for side in sides]
-    difference = draws.difference(sides[0][0], sides[1][0]) if len(sides) > 1 else None
+    told = [_estimate(side, logged, sure, earned) for side in sides]
+    difference = sure.difference(sides[0][0], sides[1][0]) if len(sides) > 1 else None
     return {
         "decisions": past.height,
         "estimator": "doubly robust" if released else "SNIPS",
@@ -268,17 +268,17 @@ def robust_terms(logged: Logged, chosen: Floats, expected: pl.DataFrame) -> Term
 
 
 def _estimate(
-    side: tuple[Terms, Floats, float, Terms], logged: Logged, draws: Resamples, earned: Terms
+    side: tuple[Terms, Floats, float, Terms], logged: Logged, sure: Uncertainty, earned: Terms
 ) -> dict[str, Any]:
     terms, weights, supported, weighted = side
-    interval, effective = draws.interval(terms), effective_sample_size(weights)
+    interval, effective = sure.interval(terms), effective_sample_size(weights)
     judged = verdict(
-        interval, effective=effective, clusters=effective_clusters(weights, draws.cluster),
+        interval, effective=effective, clusters=effective_clusters(weights, logged.cluster),
         supported=supported, logged_probabilities=True, scale=earned.value,
     )  # fmt: skip
     return _interval(interval) | {
         "effective_sample_size": effective, "supported": supported, "verdict": judged.level,
-        "because": judged.sentence, "snips": _interval(draws.interval(weighted)),
+        "because": judged.sentence, "snips": _interval(sure.interval(weighted)),
     }  # fmt: skip
 
 

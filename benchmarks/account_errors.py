@@ -25,9 +25,8 @@ from training.behaviour import Assignment
 from training.boosting import Boosting, each_pair
 from training.cases import Cases
 from training.learners import LEARNERS, Fitted
-from training.run import HELD_OUT
 from training.select import FOLDS, cross_fitted
-from training.splits import folds_of, held_out
+from training.splits import HELD_OUT, folds_of, held_out
 
 CASES = 20_000
 WIDTH = 1.645

@@ -20,10 +20,10 @@ from data.home import Home
 from data.ingest import ingest
 from data.playbooks import read_playbook
 from data.world import Truth, World, WorldSettings, simulate
+from engine.clusters import Uncertainty
 from engine.estimation import (
     Interval,
     Logged,
-    Resamples,
     Terms,
     doubly_robust_terms,
     ips_terms,
@@ -37,7 +37,7 @@ from training.boosting import Boosting
 from training.cases import Cases, build_cases
 from training.evaluate import uncertainty_of
 from training.learners import LEARNERS
-from training.run import matured
+from training.maturing import matured
 from training.select import cross_fitted, net_model
 from training.splits import folds_of
 
@@ -179,9 +179,9 @@ def covered(world: World, size: int) -> dict[str, tuple[int, int]]:
             "doubly robust": doubly_robust_terms(logged, chosen, model),
             "shrunk": shrunk_terms(logged, chosen, model),
         }
-        resamples = Resamples.of(logged.cluster, seed=number)
+        sure = Uncertainty.of(logged.cluster, None, seed=number)
         for name, each in terms.items():
-            interval = resamples.interval(each)
+            interval = sure.interval(each)
             inside, of = hits.get(name, (0, 0))
             hits[name] = (inside + (interval.low <= true <= interval.high), of + 1)
     return hits

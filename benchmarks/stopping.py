@@ -35,8 +35,8 @@ from training.behaviour import assignment_of
 from training.boosting import Boosting
 from training.cases import build_cases
 from training.learners import LEARNERS
+from training.maturing import matured
 from training.release import manifest_of, parts_of, with_account_errors, with_stopping
-from training.run import matured
 from training.stopping import learn_stopping
 
 MAILING = {"every_days": 7, "days": 420, "fatigue": 3.0, "fatigue_segment": "C"}

@@ -91,16 +91,37 @@ class Logged:
 
 @dataclass(frozen=True)
 class Terms:
-    """An estimate as a ratio of sums over decisions: total(numerator) / total(denominator); shapes (n,)."""
+    """An estimate as a ratio of sums over decisions: total(numerator) / total(denominator).
+
+    Attributes:
+        numerator, denominator: Shapes (n,).
+        error: Of each decision's reward, what was not expected: what chance has brought; None = it cannot be
+            told apart, and intervals know what the numerators themselves vary by, no more; shape (n,).
+        weight: How often that error is in the numerator; shape (n,).
+    """
 
     numerator: Floats
     denominator: Floats
+    error: Floats | None = None
+    weight: Floats | None = None
 
     @property
     def value(self) -> float:
         """The estimate, per decision, in the unit of the reward; NaN where the policies never agree."""
         below = numerics.total(self.denominator)
         return numerics.total(self.numerator) / below if below != 0.0 else float("nan")
+
+    def among(self, rows: Bools) -> Terms:
+        """The same of some of the decisions; shape (n,)."""
+        error, weight = (None if part is None else part[rows] for part in (self.error, self.weight))
+        return Terms(self.numerator[rows], self.denominator[rows], error, weight)
+
+
+def mean_terms(reward: Floats, among: Bools) -> Terms:
+    """The plain mean of the rewards of some of the decisions; shapes (n,)."""
+    weight = among.astype(np.float64)
+    found = Terms(reward * weight, weight)
+    return Terms(found.numerator, weight, reward - found.value, weight)
 
 
 def logged_terms(logged: Logged) -> Terms:
@@ -173,7 +194,7 @@ def doubly_robust_terms(
     """
     weights = logged.weights(target, max_weight=max_weight)
     error = logged.reward - model[np.arange(len(logged)), logged.action]
-    return Terms(_expected(target, model) + weights * error, np.ones(len(logged)))
+    return Terms(_expected(target, model) + weights * error, np.ones(len(logged)), error, weights)
 
 
 SHRINKAGES: tuple[float, ...] = (
@@ -406,8 +427,8 @@ def verdict(
     if persons is not None and persons < asked.persons:
         return Verdict(
             "limited evidence",
-            f"The contacts are those of {persons} persons; at least {asked.persons} are needed to tell what "
-            "contacts do from what these persons are like.",
+            f"The contacts are those of {persons} {'person' if persons == 1 else 'persons'}; at least "
+            f"{asked.persons} are needed to tell what contacts do from what these persons are like.",
         )
     if interval.half_width > asked.width * abs(scale):
         return Verdict(

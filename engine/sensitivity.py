@@ -29,7 +29,7 @@ class LeftOut:
 
     Attributes:
         cluster: Number 0..G-1 of each decision's person; shape (n,).
-        reach: Of the interval by person that is shown, half its width in standard errors.
+        reach: Of the interval by person that is shown, half its width in its plain standard errors.
     """
 
     cluster: Ints
@@ -119,10 +119,13 @@ class Contrast:
         once = np.ones(len(self.base))
         return self._lower(strength, once), -self._flipped()._lower(strength, once)
 
-    def lower_limit(self, strength: float, sure: Resamples | LeftOut, *, level: float = 0.95) -> float:
+    def lower_limit(
+        self, strength: float, sure: Resamples | LeftOut, *, level: float = 0.95, stretch: float = 1.0
+    ) -> float:
         """Lower end of the interval of the least difference: by percentiles, resampling whole clusters, or by
-        the standard error of leaving out persons, whose reach has a level already. NaN where one of the
-        policies has too few decisions to speak for it.
+        the standard error of leaving out persons, whose reach has a level already; so many times as far from
+        the least difference as `engine.clusters.stretch` says. NaN where one of the policies has too few
+        decisions to speak for it.
 
         Source:
             Efron and Stein (1981), The Jackknife Estimate of Variance, for leaving out.
@@ -131,12 +134,16 @@ class Contrast:
         if isinstance(sure, LeftOut):
             apart = found - numerics.mean(found)
             error = math.sqrt((len(found) - 1) / len(found) * total(apart * apart))
-            return self._lower(strength, np.ones(len(self.base))) - sure.reach * error
+            return self._lower(strength, np.ones(len(self.base))) - stretch * sure.reach * error
         found = np.sort(found)
         usable = found[np.isfinite(found)]
         if len(usable) < 2:
             return float("nan")
-        return float(usable[int((1.0 - level) / 2.0 * len(usable))])
+        low = float(usable[int((1.0 - level) / 2.0 * len(usable))])
+        if stretch == 1.0:
+            return low
+        least = self._lower(strength, np.ones(len(self.base)))
+        return least - stretch * (least - low)
 
     def _lower(self, strength: float, times: Floats) -> float:
         decisions = total(times)
@@ -153,7 +160,7 @@ class Contrast:
         return Contrast(-self.base, self.mass, self.behind, self.ahead)
 
 
-def overturning_strength(contrast: Contrast, sure: Resamples | LeftOut) -> float:
+def overturning_strength(contrast: Contrast, sure: Resamples | LeftOut, *, stretch: float = 1.0) -> float:
     """The smallest strength at which the lower limit of the difference is no longer above zero.
 
     Found to about one per cent by bisection; the lower limit falls with the strength.
@@ -161,17 +168,18 @@ def overturning_strength(contrast: Contrast, sure: Resamples | LeftOut) -> float
     Returns:
         1.0 = it is not above zero even with nothing unseen; LARGEST = not overturned up to there.
     """
-    if not contrast.lower_limit(1.0, sure) > 0.0:
+
+    def holds(strength: float) -> bool:
+        return contrast.lower_limit(strength, sure, stretch=stretch) > 0.0
+
+    if not holds(1.0):
         return 1.0
-    if contrast.lower_limit(LARGEST, sure) > 0.0:
+    if holds(LARGEST):
         return LARGEST
     low, high = 1.0, LARGEST
     for _ in range(_STEPS):
         middle = float(np.sqrt(low * high))
-        if contrast.lower_limit(middle, sure) > 0.0:
-            low = middle
-        else:
-            high = middle
+        low, high = (middle, high) if holds(middle) else (low, middle)
     return high
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.clusters import Uncertainty
-from engine.estimation import Interval, Terms
+from engine.estimation import Interval, mean_terms
 from engine.records import Bools
 from training.balance import LEAST_IN_ARM, Overlap
 from training.cases import Cases
@@ -76,11 +76,9 @@ def advice_of(
         did, alone = inside & (cases.action == index) & (cases.followed == 1.0), inside & (cases.action == 0)
         enough = min(len(np.unique(account[rows])) for rows in (did, alone)) >= LEAST_IN_ARM
         if row.treatment in by_person and enough:
-            done = Done(int(did.sum()), uncertainty.difference(_mean(cases, did), _mean(cases, alone)))
+            done = Done(
+                int(did.sum()),
+                uncertainty.difference(*(mean_terms(cases.reward, rows) for rows in (did, alone))),
+            )
             found.append(Advice(row.treatment, Suggested(row.cases, row.effect), done))
     return tuple(found)
-
-
-def _mean(cases: Cases, rows: Bools) -> Terms:
-    """Mean worth of some of the cases."""
-    return Terms(np.where(rows, cases.reward, 0.0), rows.astype(np.float64))

@@ -53,7 +53,7 @@ def fairness(candidate: Candidate) -> Check:
     looked, outside, failing = 0, [], False
     figures: dict[str, float] = {}
     for rule in cases.playbook.fairness:
-        for found in rate_ratios(cases, candidate.target, rule):
+        for found in rate_ratios(cases, candidate.served, rule):
             looked += 1
             figures[f"{found.what}_{found.attribute}_{found.level}"] = found.ratio
             if not rule.low <= found.ratio <= rule.high and found.apart >= ERRORS_APART:
@@ -62,7 +62,7 @@ def fairness(candidate: Candidate) -> Check:
     if not looked:
         return Check("fairness", True, "There are no categories with enough contacts to compare.", figures)
     told = "; ".join(outside) if outside else "none is outside the bounds beyond chance"
-    everybody = float(candidate.target[:, 0].mean()) < LEAST_ALONE
+    everybody = float(candidate.served[:, 0].mean()) < LEAST_ALONE
     nothing = " Nearly everybody is contacted: of that alone no category can differ." if everybody else ""
     sentence = f"Rate of contacts over that of all, {looked} categories looked at: {told}.{nothing}"
     return Check("fairness", not failing, sentence, figures, warning=bool(outside))

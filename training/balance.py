@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from engine.clusters import Uncertainty
-from engine.estimation import Interval, Terms, effective_sample_size
+from engine.estimation import Interval, Terms, effective_sample_size, mean_terms
 from engine.records import Bools, Floats, Ints
 from training.behaviour import Assignment, least_probability
 from training.cases import Cases
@@ -129,8 +129,7 @@ def _effect(
 def _plain(cases: Cases, treated: Bools, alone: Bools, uncertainty: Uncertainty) -> Interval | None:
     if not treated.any() or not alone.any():
         return None
-    with_it, without = (Terms(cases.reward * among, among.astype(np.float64)) for among in (treated, alone))
-    return uncertainty.difference(with_it, without)
+    return uncertainty.difference(mean_terms(cases.reward, treated), mean_terms(cases.reward, alone))
 
 
 def _apart(
@@ -171,7 +170,7 @@ def effect_terms(cases: Cases, assignment: Assignment, model: Floats, index: int
         given, left = (np.maximum(assignment.estimates[:, arm], least) for arm in (index, 0))
         weight = inside * given * left / (given + left)
         signed = (treated * left - alone * given) / (given + left)
-    return Terms(weight * gain + signed * error, weight)
+    return Terms(weight * gain + signed * error, weight, error, signed)
 
 
 def _covariates(cases: Cases, rows: Ints) -> tuple[tuple[str, ...], Floats]:

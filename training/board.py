@@ -322,8 +322,8 @@ def _test(cases: Cases, evaluation: Evaluation, value: PolicyValue, reached: Seq
     seen = [each for each in reached if each.detectable <= wanted]
     if not seen:
         return (
-            f"{expected} Even with half of the accounts in a control group only {reached[-1].detectable:.1%} "
-            "would be seen: more accounts are needed, or more decisions for each."
+            f"{expected} Even a control group of half of the accounts would show no less than "
+            f"{reached[-1].detectable:.1%}: more accounts are needed, or more decisions for each."
         )
     return (
         f"{expected} A control group of {seen[0].share:.0%} ({seen[0].control:,} accounts) would show it in "

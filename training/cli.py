@@ -58,9 +58,7 @@ def train(  # noqa: PLR0917 - typer names them all
     from data.settings import Settings  # noqa: PLC0415
     from data.unknown_names import strange_names  # noqa: PLC0415
     from training import run  # noqa: PLC0415
-    from training.own_learners import watch_installed  # noqa: PLC0415
 
-    watch_installed()
     settings = Settings(home=home, models=models, playbook=playbook)
     chosen = read_playbook(settings.playbook)
     snapshot = run.loaded(settings.as_home())
@@ -125,7 +123,8 @@ def list_all(home: HomeOption = None, models: ModelsOption = None) -> None:
     found, damaged = survey(place.models, promoted)
     for release in found:
         mark = "*" if release.id == in_use else " "
-        typer.echo(f"{mark} {release.id}  {release.manifest['learner']:<11} {_value_text(release.manifest)}")
+        told = f"{release.manifest['learner']:<11} {_value_text(release.manifest)}"
+        typer.echo(f"{mark} {release.id}  {told}{_refused_text(release.manifest)}")
     for name, error in damaged.items():
         typer.echo(f"! {name}  {'is in use, but damaged. ' if name == in_use else ''}{error}")
     if in_use and in_use not in {*damaged, *(release.id for release in found)}:
@@ -285,6 +284,15 @@ def _value_text(manifest: object) -> str:
         if value["policy"] == manifest["learner"]:
             figures = value["doubly_robust"]
             return (
-                f"{figures['estimate']:,.2f} ({figures['low']:,.2f} to {figures['high']:,.2f}) per decision"
+                f"{figures['estimate']:,.2f} ({figures['low']:,.2f} to {figures['high']:,.2f}) per decision, "
+                f"{value['verdict']['level']}"
             )
     return ""
+
+
+def _refused_text(manifest: object) -> str:
+    """What the gate said no to."""
+    if not isinstance(manifest, dict):
+        return ""
+    failed = [each["name"] for each in manifest.get("gate", ()) if not each["passed"]]
+    return f"; gate: no ({', '.join(failed)})" if failed else ""

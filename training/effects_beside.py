@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.progress import Progress, quiet
-from engine.clusters import Uncertainty
+from engine.clusters import FEWEST_CLUSTERS, Uncertainty
 from engine.records import Floats
 from engine.sensitivity import LARGEST
 from training.balance import Overlap, overlap
@@ -21,7 +21,7 @@ from training.boosting import Boosting
 from training.cases import Cases
 from training.evaluate import strength_beside, uncertainty_of
 from training.learners import LEARNERS
-from training.report import interval_text
+from training.report import enough_persons, interval_text
 from training.select import FOLDS, cross_fitted, logged_of, net_model
 from training.splits import folds_of
 
@@ -34,6 +34,7 @@ class Beside:
 
     Attributes:
         row: Plain difference, adjusted effect, balance, and what sets apart those given it.
+        enough_persons: Whether those whose accounts were given it are enough for an interval by person.
         strength: By which factor something unseen would have to change the odds of who was given it, so that
             giving it to all who could have it no longer brings more, before its cost as the effect is, than
             leaving them alone; 1 = it does not even without; `LARGEST` = that much or more; None =
@@ -41,6 +42,7 @@ class Beside:
     """
 
     row: Overlap
+    enough_persons: bool
     strength: float | None
 
     def lines(self) -> list[str]:
@@ -54,11 +56,17 @@ class Beside:
         ]
         if row.apart:
             apart = ", ".join(f"{name} {size:+.2f}" for name, size in row.apart)
+            why = "They differ because of whom it was given: before" if self._differ else "Before"
             said.append(
-                "  They differ because of whom it was given: before the decision those given it were apart "
-                f"from those left alone, in standard deviations, by {apart}."
+                f"  {why} the decision those given it were apart from those left alone, in standard "
+                f"deviations, by {apart}."
             )
-        if row.effect.high < 0.0:
+        if not self.enough_persons:
+            said.append(
+                f"  Fewer than {FEWEST_CLUSTERS} persons serve those given it: intervals, by account only, "
+                "are too narrow, and what these persons are like may be all of it."
+            )
+        elif row.effect.high < 0.0:
             said.append("  Given to all who could have it, it loses: the whole interval is below 0.")
         elif self.strength is not None and self.strength <= 1.0:
             said.append("  Given to all who could have it, no more than chance explains is gained.")
@@ -69,6 +77,16 @@ class Beside:
                 f"factor of {factor} to explain this effect away."
             )
         return said
+
+    @property
+    def _differ(self) -> bool:
+        """Whether either figure lies outside the interval of the other."""
+        plain, effect = self.row.plain, self.row.effect
+        assert plain is not None
+        assert effect is not None
+        return not (
+            plain.low <= effect.estimate <= plain.high and effect.low <= plain.estimate <= effect.high
+        )
 
 
 def effects_beside(
@@ -94,11 +112,13 @@ def effects_beside(
     progress("expected outcomes", 1, 1)
     sure = uncertainty_of(cases, seed=seed)
     rows = overlap(cases, assignment, model, sure)
+    enough = enough_persons(cases, assignment, rows, sure)
     found = []
     for done, row in enumerate(rows):
         progress("sensitivity", done, len(rows))
         if row.treatment != cases.treatments[0]:
-            found.append(Beside(row, _strength(cases, assignment, model, row, sure)))
+            strength = _strength(cases, assignment, model, row, sure)
+            found.append(Beside(row, enough[row.treatment], strength))
     progress("sensitivity", len(rows), len(rows))
     return tuple(found)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.clusters import BySigns, Uncertainty, WildBootstrap
+from engine.clusters import BySigns, Uncertainty, WildBootstrap, stretch
 from engine.estimation import (
     Interval,
     Logged,
@@ -345,13 +345,15 @@ def strength_beside(
     shown = uncertainty.difference(ours, theirs)
     if not uncertainty.enough_persons or not shown.low > 0.0:
         return 1.0
-    drawn = uncertainty.deciding(ours, theirs)
-    sure = (
-        LeftOut(drawn.cluster, shown.half_width / shown.standard_error)
-        if isinstance(drawn, WildBootstrap)
-        else Resamples(drawn.draws[:SENSITIVITY_RESAMPLES], drawn.cluster)
-    )
-    return overturning_strength(Contrast.of(logged, target, other, model, known=known), sure)
+    way = uncertainty.deciding(ours, theirs)
+    contrast = Contrast.of(logged, target, other, model, known=known)
+    if isinstance(way, WildBootstrap) and way.clusters <= SENSITIVITY_RESAMPLES:
+        left_out = LeftOut(way.cluster, shown.half_width / shown.standard_error)
+        return overturning_strength(contrast, left_out, stretch=stretch(way.cluster, ours, theirs))
+    sure = Resamples.of(way.cluster, seed=uncertainty.seed, resamples=SENSITIVITY_RESAMPLES)
+    own = sure.difference(ours, theirs)
+    reaches = (own.estimate - shown.low) / (own.estimate - own.low)
+    return overturning_strength(contrast, sure, stretch=max(reaches, 1.0))
 
 
 def strength_sentence(value: PolicyValue) -> str:

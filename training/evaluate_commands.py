@@ -111,6 +111,8 @@ def effects(
     for each in found:
         for line in each.lines():
             typer.echo(line)
+    if len(found) > 1:
+        typer.echo("Of 95 % intervals of what treatments cause one of twenty may miss by chance.")
 
 
 def _tell_tenths(ranking: Ranking) -> None:
@@ -129,10 +131,10 @@ def policy_lines(found: OtherPolicy, currency: str) -> list[str]:
         f"earned here, by weights worth {found.effective:,.0f} decisions, the largest {found.largest:,.1f}:",
     ]
     for name, each in found.estimates.items():
-        inside = "holds" if found.holds(name) else "does not hold"
+        inside = "within" if found.holds(name) else "outside"
         lines.append(
-            f"  {name:<19}{interval_text(each)}, half width {each.half_width:,.2f}: {inside} what it earned; "
-            f"difference {interval_text(found.gap[name])}"
+            f"  {name:<19}{interval_text(each)}, half width {each.half_width:,.2f}: what it earned lies "
+            f"{inside}; difference {interval_text(found.gap[name])}"
         )
     lines.append(f"Evidence: {found.verdict.level}. {found.verdict.sentence}")
     return lines
@@ -145,7 +147,8 @@ def _matured(home: Path | None, playbook: str | None) -> Cases:
     from data.settings import Settings  # noqa: PLC0415
     from data.unknown_names import strange_names  # noqa: PLC0415
     from training.cases import build_cases  # noqa: PLC0415
-    from training.run import loaded, matured  # noqa: PLC0415
+    from training.maturing import matured  # noqa: PLC0415
+    from training.run import loaded  # noqa: PLC0415
 
     settings = Settings(home=home, playbook=playbook)
     snapshot, chosen = loaded(settings.as_home()), read_playbook(settings.playbook)

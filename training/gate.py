@@ -32,7 +32,7 @@ def evidence(candidate: Candidate) -> Check:
     value = candidate.judged.evaluation.of(candidate.chosen)
     found, figures = value.verdict, {"effective": value.effective, "supported": value.supported}
     said, weak = f"{found.level}: {found.sentence}", found.level == "limited evidence"
-    if weak and candidate.in_use is None:
+    if weak and candidate.in_use is None and not candidate.damaged:
         said += " No release is in use: this one would be the first, and no gain of it is proven."
     return Check("evidence", found.level != "outside scope", said, figures, warning=weak)
 
@@ -66,7 +66,7 @@ def difference(candidate: Candidate) -> Check:
     """It is not worse than the release in use."""
     judged, in_use = candidate.judged, candidate.in_use
     if in_use is None:
-        return Check("difference", True, "No release is in use to compare with.")
+        return Check("difference", True, _nothing_beside(candidate), warning=bool(candidate.damaged))
     try:
         if _stands_for_itself(candidate, in_use):
             return _by_choices(candidate, in_use)
@@ -86,6 +86,12 @@ def difference(candidate: Candidate) -> Check:
     sentence = f"Against {who}: {_money(gap)}; the lower bound may be {least:,.2f}.{doubt}"
     figures = _figures(gap) | {"least": least}
     return Check("difference", bool(gap.low >= least), sentence, figures, warning=bool(doubt))
+
+
+def _nothing_beside(candidate: Candidate) -> str:
+    if candidate.damaged:
+        return f"Not compared with the release in use, which cannot be read: {candidate.damaged}"
+    return "No release is in use to compare with."
 
 
 def _too_narrow(sure: Uncertainty, cases: Cases, new: Floats, old: Floats) -> str:
@@ -110,7 +116,7 @@ def _stands_for_itself(candidate: Candidate, in_use: Release) -> bool:
 def _by_choices(candidate: Candidate, in_use: Release) -> Check:
     """What can be said without worth: how often the release in use, by what it learned, chooses the same."""
     old, cases = _policy_in_use(candidate), candidate.judged.cases
-    same = float((candidate.target == old).all(axis=1).mean())
+    same = float((candidate.served == old).all(axis=1).mean())
     if same == 1.0:
         return _the_same(f"the release in use ({in_use.id})", len(cases))
     fresh = int((~_seen(candidate.judged, in_use)).sum())
@@ -143,8 +149,8 @@ def calibration(candidate: Candidate) -> Check:
     came = np.where(choice > 0, ours.numerator - nobody.numerator, 0.0)
     ratio = uncertainty_of(judged.cases, seed=candidate.seed).interval(Terms(came, expected))
     sentence = (
-        f"Of the gain it expects of its own choices {_share_text(ratio)} came; at least {least:.0%} must be "
-        "able to."
+        f"Of the gain it expects of its own choices {_share_text(ratio)} came; it passes where the upper end "
+        f"reaches {least:.0%}."
     )
     return Check("calibration", bool(ratio.high >= least), sentence, _figures(ratio))
 
@@ -174,9 +180,12 @@ def coverage(candidate: Candidate) -> Check:
 def volume(candidate: Candidate) -> Check:
     """It does not suddenly choose many more, or many fewer, contacts of a channel than the release in use."""
     judged, bounds = candidate.judged, candidate.judged.cases.playbook.gate
-    new = channel_shares(judged.cases, candidate.target)
+    new = channel_shares(judged.cases, candidate.served)
     if candidate.in_use is None:
-        return Check("volume", True, "No release is in use to compare with.", _by_channel(new, "new"))
+        return Check(
+            "volume", True, _nothing_beside(candidate), _by_channel(new, "new"),
+            warning=bool(candidate.damaged),
+        )  # fmt: skip
     try:
         old = channel_shares(judged.cases, _policy_in_use(candidate))
     except EngineError as error:
@@ -287,7 +296,14 @@ GATE: Mapping[str, CheckFunction] = {
 
 
 def judge(
-    judged: Judged, chosen: str, in_use: Release | None, *, seed: int, recent: Cases | None = None
+    judged: Judged,
+    chosen: str,
+    in_use: Release | None,
+    damaged: str = "",
+    *,
+    seed: int,
+    recent: Cases | None = None,
+    served: Floats | None = None,
 ) -> Gate:
     """All checks of the gate.
 
@@ -295,8 +311,13 @@ def judge(
         judged: The policies on held-out accounts.
         chosen: The learner of the new release.
         in_use: The release in use, if there is one that can be read.
+        damaged: What is wrong with the release in use where it cannot be read.
         seed: Of the resamples.
         recent: Occasions whose outcomes are not known yet.
+        served: What the release, learned from all accounts, would choose on the held-out cases; shape (n, T).
+            None = the same as the policy judged, which is worth what it is said to be but was learned from
+            fewer accounts: how often the release in use contacts is to be compared with the other.
     """
-    candidate = Candidate(judged, chosen, in_use, recent, seed)
+    will = judged.targets[chosen] if served is None else served
+    candidate = Candidate(judged, chosen, in_use, damaged, recent, will, seed)
     return Gate(tuple(check(candidate) for check in GATE.values()))

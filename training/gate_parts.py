@@ -73,17 +73,21 @@ class Candidate:
         judged: The policies on held-out accounts.
         chosen: The learner of the new release.
         in_use: The release in use, if there is one that can be read.
+        damaged: What is wrong with the release in use; "" = nothing, or there is none.
         recent: Occasions whose outcomes are not known yet: how accounts are now; None = not given.
+        served: What the release would choose on the held-out cases, learned from all accounts; shape (n, T).
         seed: Of the resamples.
     """
 
     judged: Judged
     chosen: str
     in_use: Release | None
+    damaged: str
     recent: Cases | None
+    served: Floats
     seed: int
 
     @property
     def target(self) -> Floats:
-        """What it would choose on the held-out cases; shape (n, T)."""
+        """What it would choose on the held-out cases, learned from the others; shape (n, T)."""
         return self.judged.targets[self.chosen]

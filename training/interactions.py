@@ -44,6 +44,10 @@ STEADYING = (0.0, 1e-7, 1e-6, 1e-5, 1e-3)
 """Shares of the largest curvature that are added to all, tried in turn."""
 LEAST_MISFIT = 1e-12
 """Of the mean squared rest, in squares of the noise: 0 where no case has any outcome."""
+DAMPING = (0.0, 1e-6, 1e-4, 1e-2, 1.0)
+"""Shares of each weight's own curvature that are added to it, tried until a step does not lead upwards."""
+UPWARDS = 1e-3
+"""Of what is to become small: less is rounding, or a curve."""
 STEPS = 4
 """Of Gauss and Newton, from the beginning; half of them from a fit that is near."""
 SMALLEST_PART = 0.1
@@ -228,11 +232,36 @@ def _by_column(problem: Problem, weights: Floats) -> Floats:
 
 def improved(problem: Problem, fit: Fit, outcome: Floats, *, steps: int) -> Fit:
     """Some steps towards the best weights for an outcome less its prognosis; shape (n,)."""
+    everybody = np.ones(len(outcome), dtype=np.bool_)
     for step in range(steps):
         parts = _normal_equations(problem, fit, outcome)
-        moved = _solved(problem, fit, parts)
-        fit = replace(fit, weights=fit.weights + (moved if step else 0.7 * moved))
+        fit = _stepped(problem, fit, outcome, parts, everybody, share=1.0 if step else 0.7)
     return fit
+
+
+def _stepped(
+    problem: Problem, fit: Fit, outcome: Floats, parts: Sequence[tuple[Floats, Floats]], among: Bools,
+    *, share: float = 1.0,
+) -> Fit:  # fmt: skip
+    """A share of the step to the best weights, as the parts see it, that does not lead upwards.
+
+    Where columns are nearly the same, products in single precision know the difference between them badly,
+    and a step along it goes much too far, the next one farther. A step that leads upwards among these cases
+    is tried with more damping (Levenberg 1944; Marquardt 1963); if all do the fit stays.
+    """
+    most = (1.0 + UPWARDS) * _misfit(problem, fit, outcome, among)
+    for damping in DAMPING:
+        moved = _solved(problem, fit, parts, damping=damping)
+        found = replace(fit, weights=fit.weights + share * moved)
+        if _misfit(problem, found, outcome, among) <= most:
+            return found
+    return fit
+
+
+def _misfit(problem: Problem, fit: Fit, outcome: Floats, among: Bools) -> float:
+    """Squared errors of some cases in squares of the noise, and of the weights in those of their prior."""
+    rest = (_rest(problem, fit, outcome) / problem.noise)[among]
+    return float(rest @ rest + _penalty(problem, fit) @ fit.weights**2)
 
 
 def with_likeliest_widths(problem: Problem, fit: Fit, outcome: Floats, *, rounds: int = ROUNDS) -> Fit:
@@ -256,7 +285,9 @@ def with_likeliest_widths(problem: Problem, fit: Fit, outcome: Floats, *, rounds
         counted = np.bincount(group, determined[among], len(found.widths))
         widths = np.sqrt(size / np.maximum(counted, 1e-9))
         found = replace(found, weights=weights, widths=np.clip(widths, NARROWEST, WIDEST))
-    return found
+    everybody, stays = np.ones(len(outcome), dtype=np.bool_), replace(found, weights=fit.weights)
+    most = (1.0 + UPWARDS) * _misfit(problem, stays, outcome, everybody)
+    return found if _misfit(problem, found, outcome, everybody) <= most else stays
 
 
 def lower_factor(curvature: Floats) -> Floats:
@@ -276,8 +307,9 @@ def error_unseen(problem: Problem, fit: Fit, outcome: Floats) -> float:
     parts = _normal_equations(problem, fit, outcome)
     error = 0.0
     for fold in range(len(parts)):
-        moved = _solved(problem, fit, [*parts[:fold], *parts[fold + 1 :]])
-        rest = _rest(problem, fit, outcome, fit.weights + moved) / problem.noise
+        others = [*parts[:fold], *parts[fold + 1 :]]
+        moved = _stepped(problem, fit, outcome, others, problem.fold != fold)
+        rest = _rest(problem, moved, outcome) / problem.noise
         error += float((rest[problem.fold == fold] ** 2).sum())
     return error / len(outcome)
 
@@ -319,7 +351,7 @@ def _of_fold(problem: Problem, fold: int, rest: Floats, steepness: Singles) -> t
     return curvature, slope
 
 
-def _solved(problem: Problem, fit: Fit, parts: Sequence[tuple[Floats, Floats]]) -> Floats:
+def _solved(problem: Problem, fit: Fit, parts: Sequence[tuple[Floats, Floats]], *, damping: float) -> Floats:
     """The step to the best weights under the prior, as some folds see it."""
     penalty = _penalty(problem, fit)
     curvature: Floats = np.diag(penalty)
@@ -327,6 +359,8 @@ def _solved(problem: Problem, fit: Fit, parts: Sequence[tuple[Floats, Floats]]) 
     for more, steeper in parts:
         curvature += more
         slope += steeper
+    if damping:
+        curvature += damping * np.diag(curvature.diagonal())
     found: Floats = np.asarray(np.linalg.solve(curvature, slope), dtype=np.float64)
     return found
 

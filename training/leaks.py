@@ -20,6 +20,7 @@ from scipy.special import ndtri
 from data.history import Snapshot
 from data.ingest import BEGINNING
 from engine.records import DAY_MICROS, Floats, Ints
+from training.amounts import steady
 from training.cases import Cases
 from training.occasions import known
 from training.splits import held_out
@@ -104,11 +105,13 @@ def find_leaks(cases: Cases, snapshot: Snapshot, *, undated: Collection[str], at
 def strengths(cases: Cases) -> dict[str, float]:
     """Feature of accounts -> how well it alone tells outcomes apart, on accounts that it was not fitted on.
 
-    The mean reward by bin (levels, or twentieths; not known is a bin of its own) of one half of the accounts
-    predicts the other half's: R2, or 2 AUC - 1 for whether anything came, whichever is larger. Many levels
-    that tell nothing about other accounts are no sign.
+    The mean by bin (levels, or twentieths; not known is a bin of its own) of one half of the accounts
+    predicts the other half's: R2 of the reward, wild outcomes cut (`training.amounts`), or 2 AUC - 1 for
+    whether anything came, whichever is larger. Many levels that tell nothing about other accounts are no
+    sign.
     """
-    half = held_out(cases.account_ids, 0.5, seed=0)
+    half, reward = held_out(cases.account_ids, 0.5, seed=0), steady(cases).reward
+    came = (cases.reward > 0.0).astype(np.float64)
     found: dict[str, float] = {}
     if half.all() or not half.any():
         return found
@@ -116,8 +119,11 @@ def strengths(cases: Cases) -> dict[str, float]:
         values = cases.features.account[:, place]
         bins = _bins(values, coded=name in cases.features.set.levels)
         if bins.max() > 0:
-            predicted = _bin_means(bins[half], cases.reward[half], int(bins.max()) + 1)[bins[~half]]
-            found[name] = _strength(cases.reward[~half], predicted)
+            worth, any_came = (
+                _bin_means(bins[half], what[half], int(bins.max()) + 1)[bins[~half]]
+                for what in (reward, came)
+            )
+            found[name] = max(_explained(reward[~half], worth), _area(came[~half], any_came))
     return found
 
 
@@ -328,22 +334,27 @@ def _bins(values: Floats, *, coded: bool) -> np.ndarray[tuple[int], np.dtype[np.
     return np.asarray(found, dtype=np.int64).reshape(-1)
 
 
-def _bin_means(bins: np.ndarray[Any, np.dtype[np.int64]], reward: Floats, count: int) -> Floats:
-    """Mean reward by bin, drawn towards that of all as by ten cases more."""
-    sums = np.bincount(bins, weights=reward, minlength=count)
-    return np.asarray((sums + 10.0 * reward.mean()) / (np.bincount(bins, minlength=count) + 10.0))
+def _bin_means(bins: np.ndarray[Any, np.dtype[np.int64]], values: Floats, count: int) -> Floats:
+    """Mean by bin, drawn towards that of all as by ten cases more."""
+    sums = np.bincount(bins, weights=values, minlength=count)
+    return np.asarray((sums + 10.0 * values.mean()) / (np.bincount(bins, minlength=count) + 10.0))
 
 
-def _strength(reward: Floats, predicted: Floats) -> float:
+def _explained(reward: Floats, predicted: Floats) -> float:
+    """R2, at least 0."""
     spread = float(((reward - reward.mean()) ** 2).sum())
-    explained = 1.0 - float(((reward - predicted) ** 2).sum()) / spread if spread > 0.0 else 0.0
-    came = reward > 0.0
-    with_some, without = int(came.sum()), int((~came).sum())
+    return max(1.0 - float(((reward - predicted) ** 2).sum()) / spread, 0.0) if spread > 0.0 else 0.0
+
+
+def _area(came: Floats, predicted: Floats) -> float:
+    """2 AUC - 1, at least 0; 0 where too few had an outcome, or none."""
+    some = came > 0.0
+    with_some, without = int(some.sum()), int((~some).sum())
     if min(with_some, without) < LEAST_BOTH:
-        return max(explained, 0.0)
+        return 0.0
     ranks = pl.Series(predicted).rank("average").to_numpy()
-    area = (ranks[came].sum() - with_some * (with_some + 1) / 2.0) / (with_some * without)
-    return max(explained, 2.0 * float(area) - 1.0, 0.0)
+    area = (ranks[some].sum() - with_some * (with_some + 1) / 2.0) / (with_some * without)
+    return max(2.0 * float(area) - 1.0, 0.0)
 
 
 def _changes(accounts: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -13,11 +13,50 @@ import numpy as np
 from engine.records import DAY_MICROS, Bools, Floats
 from training.cases import Cases
 from training.constants import LEAST_CASES
+from training.errors import TooFewCasesError
+from training.learners import learnable
 from training.occasions import LandmarkSettings
 
+LEAST_MATURED, LEAST_ACCOUNTS = 200, 20
+"""Cases to learn from, and accounts."""
 LEAST_MATURE = 0.2
 """Where less than this share of a treatment's occasions is mature, the last part of the window would rest on
 a handful with more than five times the weight."""
+
+
+def matured(cases: Cases) -> Cases:
+    """The cases whose outcomes are known to the end of the longest horizon.
+
+    Raises:
+        TooFewCasesError: No outcome is known, or there are too few of them, of too few accounts, or with one
+            action only.
+    """
+    ripe = cases.take(cases.matured)
+    if cases.known_until <= 0:
+        raise TooFewCasesError(
+            f"No outcome is known at all, so nobody knows what came of {len(cases):,} cases: load the table "
+            "outcomes (orders, prescriptions, deals: whose, when, what, worth; docs/contract.md) with "
+            "`nextbest ingest FOLDER`."
+        )
+    if not len(ripe):
+        raise TooFewCasesError(
+            f"None of {len(cases):,} cases is mature: outcomes are counted for {cases.window_days:g} days, "
+            "and none of the occasions lies that long before the newest outcome. Wait, or shorten "
+            "horizon_days in the playbook."
+        )
+    if len(ripe) < LEAST_MATURED:
+        raise TooFewCasesError(
+            f"Got {len(ripe):,} matured cases ({len(cases):,} in all), need at least {LEAST_MATURED}: load a "
+            "longer history or more accounts."
+        )
+    accounts = len(set(ripe.account_ids))
+    if accounts < LEAST_ACCOUNTS:
+        raise TooFewCasesError(
+            f"The matured cases are of {accounts} accounts, need at least {LEAST_ACCOUNTS}: accounts are "
+            "held out to see whether what was learned holds for others."
+        )
+    learnable(ripe)
+    return ripe
 
 
 def counted(cases: Cases) -> Cases:

@@ -1,4 +1,4 @@
-"""Who serves an account: whose decisions hang together, so that intervals resample whole persons too."""
+"""Who serves an account: whose decisions hang together, so that intervals by person know of it."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -95,7 +95,7 @@ def files_of(findings: Findings) -> tuple[dict[str, bytes], dict[str, bytes]]:
     }
     advice = advice_of(judged.cases, judged.assignment.comparable, judged.overlap, sure)
     context = _context(findings, drawn) | {"board": board, "segments": effects, "advice": advice}
-    context["enough_persons"] = _enough_persons(judged, sure)
+    context["enough_persons"] = enough_persons(judged.cases, judged.assignment, judged.overlap, sure)
     documents = {name: _render(name, context).encode() for name in ("report.html", "board.html", "card.md")}
     figures = metrics_of(judged, findings.by_time, findings.selection, board)
     kept = {f"{name}.png": content for name, content in drawn.items()} | tables_of(context)
@@ -317,12 +317,13 @@ def _context(findings: Findings, drawn: Mapping[str, bytes]) -> dict[str, Any]:
     }
 
 
-def _enough_persons(judged: Judged, sure: Uncertainty) -> dict[str, bool]:
+def enough_persons(
+    cases: Cases, assignment: Assignment, rows: Iterable[Overlap], sure: Uncertainty
+) -> dict[str, bool]:
     """Treatment -> whether those whose accounts were given it are enough for an interval by person: what one
     of twelve persons did alone shows nothing of how the others would do it."""
-    cases, likely = judged.cases, judged.assignment.comparable
-    found = {}
-    for row in judged.overlap:
+    likely, found = assignment.comparable, dict[str, bool]()
+    for row in rows:
         index = cases.treatments.index(row.treatment)
         given = (cases.action == index) & likely[:, index] & likely[:, 0]
         found[row.treatment] = sure.enough_persons and sure.enough_for(given)

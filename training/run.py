@@ -18,21 +18,23 @@ from data.progress import Progress
 from data.spark import connected
 from data.spark_options import SparkOptions
 from engine.playbook import Playbook
+from engine.records import Floats
 from training import report
 from training.account_errors import learn_account_errors
 from training.advice import learn_following
 from training.behaviour import Assignment, assignment_of
 from training.boosting import Boosting
 from training.cases import Cases, build_cases, known_at
-from training.errors import NoHistoryError, TooFewCasesError
+from training.errors import NoHistoryError
 from training.evaluate import Evaluation, Judged, claims_gain, evaluate, evaluate_by_time, finite
 from training.gains import all_json
 from training.gate import judge
 from training.gate_parts import Gate
 from training.horizons import on_one_clock
 from training.leaks import Leak, find_leaks
-from training.learners import LEARNERS, learnable, load_installed
-from training.maturing import counted
+from training.learners import LEARNERS, Fitted
+from training.maturing import counted, matured
+from training.own_learners import watch_installed
 from training.peers import count_peers
 from training.ranking import Ranking, rank_by_time
 from training.release import (
@@ -44,16 +46,11 @@ from training.release import (
     with_stopping,
     with_support,
 )
-from training.select import Selection, select
-from training.splits import held_out
+from training.select import Selection, choosable, greedy, select
+from training.splits import HELD_OUT, held_out
 from training.stopping import learn_stopping
-from training.support import learn_support
+from training.support import Support, learn_support
 from training.tracking import Run, record
-
-LEAST_CASES = 200
-LEAST_ACCOUNTS = 20
-HELD_OUT = 0.3
-"""Share of accounts on which nothing is learned or chosen before the final figures."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +89,26 @@ class Outcome:
 
 
 @dataclass(frozen=True)
+class _Served:
+    """What the release will serve.
+
+    Attributes:
+        fitted: The chosen learner, of all cases.
+        support: What it takes for comparable; None = whatever is eligible.
+    """
+
+    fitted: Fitted
+    support: Support | None
+
+    def choices(self, judged: Judged) -> Floats:
+        """What it would choose on the held-out cases, as `training.gate` asks the release in use; shape
+        (n, T)."""
+        cases = judged.cases
+        may = choosable(cases, judged.assignment) & choosable(cases, judged.assignment, self.support)
+        return greedy(self.fitted.predict(cases.features), cases.cost, may)
+
+
+@dataclass(frozen=True)
 class _Learned:
     """What the cases say, before anything is written."""
 
@@ -101,6 +118,7 @@ class _Learned:
     judged: Judged
     by_time: Evaluation | None
     ranking: Ranking | None
+    served: _Served
     leaks: tuple[Leak, ...] = ()
 
 
@@ -121,7 +139,7 @@ def train(home: Home, playbook: Playbook, settings: Settings, *, spark: SparkOpt
         LedgerError: The ledger cannot be opened; nothing was learned yet.
         TrainingError: An installed package of learners cannot be loaded.
     """
-    load_installed()
+    watch_installed()
     snapshot = loaded(home)
     ledger = Ledger.open(home)
     try:
@@ -131,8 +149,8 @@ def train(home: Home, playbook: Playbook, settings: Settings, *, spark: SparkOpt
         leaks = leaks_of(ripe, snapshot, settings.at)
         learned = replace(_learn(counted(built), ripe, settings, progress), leaks=leaks)
         gate = judge(
-            learned.judged, learned.selection.chosen, _in_use(home, ledger),
-            seed=settings.seed, recent=built.take(~built.matured),
+            learned.judged, learned.selection.chosen, *_in_use(home, ledger), seed=settings.seed,
+            recent=built.take(~built.matured), served=learned.served.choices(learned.judged),
         )  # fmt: skip
         progress("writing the release", 0, 1)
         release, run_id = _write(home, snapshot, learned, gate, settings)
@@ -174,41 +192,6 @@ def loaded(home: Home) -> Snapshot:
     return snapshot
 
 
-def matured(cases: Cases) -> Cases:
-    """The cases whose outcomes are known to the end of the longest horizon.
-
-    Raises:
-        TooFewCasesError: No outcome is known, or there are too few of them, of too few accounts, or with one
-            action only.
-    """
-    ripe = cases.take(cases.matured)
-    if cases.known_until <= 0:
-        raise TooFewCasesError(
-            f"No outcome is known at all, so nobody knows what came of {len(cases):,} cases: load the table "
-            "outcomes (orders, prescriptions, deals: whose, when, what, worth; docs/contract.md) with "
-            "`nextbest ingest FOLDER`."
-        )
-    if not len(ripe):
-        raise TooFewCasesError(
-            f"None of {len(cases):,} cases is mature: outcomes are counted for {cases.window_days:g} days, "
-            "and none of the occasions lies that long before the newest outcome. Wait, or shorten "
-            "horizon_days in the playbook."
-        )
-    if len(ripe) < LEAST_CASES:
-        raise TooFewCasesError(
-            f"Got {len(ripe):,} matured cases ({len(cases):,} in all), need at least {LEAST_CASES}: load a "
-            "longer history or more accounts."
-        )
-    accounts = len(set(ripe.account_ids))
-    if accounts < LEAST_ACCOUNTS:
-        raise TooFewCasesError(
-            f"The matured cases are of {accounts} accounts, need at least {LEAST_ACCOUNTS}: accounts are "
-            "held out to see whether what was learned holds for others."
-        )
-    learnable(ripe)
-    return ripe
-
-
 def _learn(cases: Cases, ripe: Cases, settings: Settings, progress: Progress) -> _Learned:
     """From the cases that count (`training.maturing`); `ripe` = the mature ones with what truly came."""
     boosting, seed = settings.boosting, settings.seed
@@ -235,26 +218,31 @@ def _learn(cases: Cases, ripe: Cases, settings: Settings, progress: Progress) ->
     by_time = evaluate_by_time(ripe, likely, selection.shown, boosting, seed=seed)
     progress("valuing policies on later occasions", 1, 1)
     ranking = rank_by_time(ripe, boosting, seed=seed)
-    return _Learned(cases, assignment, selection, judged, by_time, ranking)
+    progress("learning from all accounts", 0, 1)
+    served = _Served(
+        LEARNERS[selection.chosen].learn(cases, assignment.probability, boosting),
+        learn_support(cases, assignment, boosting, seed=seed),
+    )
+    progress("learning from all accounts", 1, 1)
+    return _Learned(cases, assignment, selection, judged, by_time, ranking, served)
 
 
-def _in_use(home: Home, ledger: Ledger) -> Release | None:
-    """The release in use; None where there is none, or it is damaged and a new one is the way out."""
+def _in_use(home: Home, ledger: Ledger) -> tuple[Release | None, str]:
+    """The release in use, and what is wrong with it: a new one is the way out of a damaged one."""
     used = ledger.release_in_use()
     if used is None:
-        return None
+        return None, ""
     try:
-        return read_release(home.models, used.release_id, manifest_hash=used.manifest_hash)
-    except CorruptReleaseError:
-        return None
+        return read_release(home.models, used.release_id, manifest_hash=used.manifest_hash), ""
+    except CorruptReleaseError as error:
+        return None, str(error)
 
 
 def _write(
     home: Home, snapshot: Snapshot, learned: _Learned, gate: Gate, settings: Settings
 ) -> tuple[Release, str]:
     cases, selection = learned.cases, learned.selection
-    fitted = LEARNERS[selection.chosen].learn(cases, learned.assignment.probability, settings.boosting)
-    support = learn_support(cases, learned.assignment, settings.boosting, seed=settings.seed)
+    fitted, support = learned.served.fitted, learned.served.support
     at = known_at(snapshot, settings.at)
     following = learn_following(snapshot, cases, at=at)
     stopping = learn_stopping(snapshot, cases, fitted, settings.boosting, at=at, seed=settings.seed)

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.clusters import Uncertainty
 from engine.estimation import Interval, Terms
-from engine.records import Bools, Floats
+from engine.records import Floats
 from training.balance import LEAST_IN_ARM, effect_terms
 from training.cases import Cases
 from training.evaluate import Judged
@@ -88,7 +88,7 @@ def _of_treatment(cases: Cases, terms: Terms, index: int, uncertainty: Uncertain
             and all(len(np.unique(account[rows[place] & arm])) >= LEAST_IN_ARM for arm in arms)
         ]
         sure = [uncertainty.among(rows[place]) for place in kept]
-        own = [each.interval(_of(terms, rows[place])) for each, place in zip(sure, kept, strict=True)]
+        own = [each.interval(terms.among(rows[place])) for each, place in zip(sure, kept, strict=True)]
         for place, each, alone, drawn in zip(kept, sure, own, shrink(own, overall), strict=True):
             found.append(
                 SegmentEffect(
@@ -98,10 +98,6 @@ def _of_treatment(cases: Cases, terms: Terms, index: int, uncertainty: Uncertain
                 )
             )  # fmt: skip
     return found
-
-
-def _of(terms: Terms, rows: Bools) -> Terms:
-    return Terms(terms.numerator[rows], terms.denominator[rows])
 
 
 def shrink(own: Sequence[Interval], overall: Interval) -> list[Interval]:

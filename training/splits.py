@@ -10,6 +10,9 @@ import numpy as np
 from engine import numerics
 from engine.records import Bools, Ints
 
+HELD_OUT = 0.3
+"""Share of accounts on which nothing is learned or chosen before the final figures."""
+
 
 @lru_cache(maxsize=1_000_000)
 def _draw(seed: int, label: str, account: str) -> float:

@@ -22,9 +22,8 @@ from training.behaviour import Assignment, assignment_of
 from training.boosting import Boosting, grow_named, raw_scores
 from training.cases import Cases
 from training.learners import LEARNERS, LEAST_CASES
-from training.run import HELD_OUT
 from training.select import greedy, select
-from training.splits import held_out
+from training.splits import HELD_OUT, held_out
 from training.support import learn_support
 
 PRODUCT = "product"

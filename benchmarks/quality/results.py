@@ -28,7 +28,7 @@ NOT_LEARNING = frozenset(
         "account_errors.py", "advice_effects.py", "balance.py", "board.py", "case_file.py", "cli.py",
         "effects_beside.py", "errors.py", "evaluate.py", "evaluate_commands.py", "gate.py", "gate_parts.py",
         "leaks.py", "optouts.py", "other_policy.py", "own_learners.py", "pictures.py", "ranking.py",
-        "ranking_again.py", "release.py", "report.py", "segments.py", "stopping.py", "tracking.py",
+        "ranking_again.py", "release.py", "report.py", "run.py", "segments.py", "stopping.py", "tracking.py",
     }
 )  # fmt: skip
 """Of `training`, what no choice of a learner depends on."""

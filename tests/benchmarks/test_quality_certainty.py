@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.quality import worlds
-from benchmarks.quality.certainty import LOGGED_ACCOUNTS, _some, claimed, covered
+from benchmarks.quality.certainty import AS_SHOWN, LOGGED_ACCOUNTS, _some, claimed, covered
 from benchmarks.quality.found import Found
 from benchmarks.quality.results import CERTAINTY, Results, code_of
 from benchmarks.quality.tables import document
@@ -25,11 +25,21 @@ def test_false_claims_and_coverage_are_counted_by_seed(tmp_path: Path) -> None:
             "coverage", {"world": "randomised", "seed": seed, "code": "a", "covered": {"a call": not hit}}
         )
 
+    one = document(Found.of(results), datetime(2026, 11, 22, tzinfo=UTC), "make bench-quality")
+    results.add("claim", {"world": "zero_logged", "seed": 1, "code": "a", "claimed": False})
+    for seed in range(3, 203):
+        held = {"a call": True, f"a call{AS_SHOWN}": True}
+        results.add("coverage", {"world": "logged", "seed": seed, "code": "a", "covered": held})
     text = document(Found.of(results), datetime(2026, 11, 22, tzinfo=UTC), "make bench-quality")
 
+    assert "all of them" not in one
+    assert "| all of them: a gain is claimed | 5 | 20.0% |" in text
+    assert "| all of them: bounds above zero, whatever the verdict | 4 | 50.0% |" in text
     assert "| `zero`: a gain is claimed | 4 | 25.0% |" in text
     assert "| `zero`: bounds above zero, whatever the verdict | 4 | 50.0% |" in text
     assert "| `randomised`: a call | 4 | 75.0% |" in text
+    assert "| `logged`: a call | 200 | 100.0% | 97.4% to 100.0% | 95 % | no |" in text
+    assert "| `logged`: a call, as shown | 200 | 100.0% | 97.4% to 100.0% | at least 95 % | yes |" in text
 
 
 def test_old_claims_count_where_seeds_measured_again_gave_the_same(tmp_path: Path) -> None:
@@ -76,8 +86,8 @@ def test_coverage_compares_intervals_with_what_all_accounts_are_worth(
     monkeypatch.setattr("benchmarks.quality.certainty._truly", lambda world: dict.fromkeys(policies, 1e6))
     elsewhere = covered("randomised", 1)["covered"]
 
-    assert len(as_is) == 6
-    assert sum(as_is.values()) >= 4
+    assert len(as_is) == 9
+    assert sum(as_is.values()) >= 6
     assert sum(elsewhere.values()) == 0
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from engine.clusters import BySigns, Uncertainty, WildBootstrap, by_signs, wider
+from engine.clusters import Accounts, BySigns, Uncertainty, WildBootstrap, by_signs, stretch, wider
 from engine.curves import calibration_terms, qini_terms, uplift_curve
 from engine.estimation import (
     EstimationError,
@@ -16,6 +16,7 @@ from engine.estimation import (
     Resamples,
     Terms,
     doubly_robust_terms,
+    mean_terms,
     shrunk_terms,
     shrunk_weights,
 )
@@ -53,7 +54,120 @@ def test_the_account_interval_stays_where_it_is_the_wider_one() -> None:
     assert wider(Interval(0, -1, 1, 1), Interval(0, -2, 2, 1)).low == -2
 
 
-@pytest.mark.parametrize(("persons", "kind"), [(40, Resamples), (12, WildBootstrap), (5, type(None))])
+def orders(generator: np.random.Generator, accounts: int) -> np.ndarray:
+    """What accounts buy: one in seven does, and a few orders are large."""
+    return (generator.random(accounts) < 0.15) * np.exp(1.5 * generator.standard_normal(accounts))
+
+
+def test_few_left_alone_without_a_large_order_are_not_taken_for_certain() -> None:
+    """Nothing differs; resampling thirty accounts that happen to hold no large order says it does."""
+    contacted, found = np.arange(530) < 500, {"resampled": 0, "shown": 0}
+    for seed in range(60):
+        reward = orders(np.random.default_rng(seed), 530)
+        arms = [mean_terms(reward, rows) for rows in (contacted, ~contacted)]
+        sure = Uncertainty.of(np.arange(530), None, seed=seed)
+        for name, interval in (
+            ("resampled", sure.accounts.resamples.difference(*arms)), ("shown", sure.difference(*arms)),
+        ):  # fmt: skip
+            found[name] += not interval.low <= 0.0 <= interval.high
+
+    assert found["resampled"] >= 12  # 20 % of these tests, where 5 % were promised
+    assert found["shown"] <= 3
+
+
+def test_an_interval_by_account_reaches_as_far_as_percentiles_and_as_a_t_statistic() -> None:
+    """Percentiles take what large orders vary by for known; a t-statistic knows nothing of skewness."""
+    arm, missed = np.arange(200) < 100, {"percentiles": 0, "both": 0}
+    for seed in range(80):
+        reward = np.exp(1.5 * np.random.default_rng(seed).standard_normal(200))
+        arms = [mean_terms(reward, rows) for rows in (arm, ~arm)]
+        accounts = Accounts.of(np.arange(200), seed=seed, resamples=200)
+        parts = accounts.resamples.difference(*arms), accounts.spread.difference(*arms)
+        both = accounts.difference(*arms)
+        assert (both.low, both.high) == (min(p.low for p in parts), max(p.high for p in parts))
+        missed["percentiles"] += not parts[0].low <= 0.0 <= parts[0].high
+        missed["both"] += not both.low <= 0.0 <= both.high
+
+    assert missed["both"] < missed["percentiles"]
+
+
+def test_an_interval_of_one_account_is_that_of_its_resamples() -> None:
+    """There is nothing to leave out."""
+    reward = np.array([1.0, 2.0, 3.0])
+
+    found = Uncertainty.of(np.zeros(3, dtype=np.int64), None, seed=0).interval(mean_of(reward))
+
+    assert (found.low, found.estimate, found.high) == (2.0, 2.0, 2.0)
+
+
+def test_what_many_clusters_tell_of_their_own_spread_is_believed() -> None:
+    """Accounts left alone that truly vary less keep their interval where there are enough of them."""
+    generator, contacted = np.random.default_rng(0), np.arange(4_000) < 2_000
+    reward = generator.normal(0.0, np.where(contacted, 3.0, 1.0))
+    few = np.r_[np.arange(2_000), np.arange(2_000, 2_020)]
+
+    many = stretch(np.arange(4_000), mean_terms(reward, contacted), mean_terms(reward, ~contacted))
+    twenty = [mean_terms(reward[few], rows) for rows in (contacted[few], ~contacted[few])]
+
+    assert many == pytest.approx(1.0, abs=0.001)
+    assert stretch(np.arange(2_020), *twenty) > 1.2
+
+
+def test_arms_alike_and_errors_that_are_not_told_stretch_nothing() -> None:
+    """With the same spread on both sides the pooled variance is the own one, but for chance."""
+    reward, half = np.tile([1.0, 2.0, 4.0, 9.0], 50), np.arange(200) < 100
+    arms = [mean_terms(reward, rows) for rows in (half, ~half)]
+
+    assert stretch(np.arange(200), *arms) == pytest.approx(1.0, abs=1e-6)
+    assert stretch(np.arange(200), *(Terms(arm.numerator, arm.denominator) for arm in arms)) == 1.0
+
+
+def test_an_interval_that_is_stretched_needs_less_of_the_unseen_to_be_overturned() -> None:
+    """The factor belongs to the interval that is shown, not to a narrower one."""
+    logged, always, never, model = confounded(n=1_200, effect=1.0)
+    contrast = Contrast.of(logged, always, never, model)
+    sure = Resamples.of(logged.cluster, seed=0, resamples=100)
+    few = LeftOut(np.arange(1_200) % 12, 2.0)
+
+    for drawn in (sure, few):
+        plain, least = contrast.lower_limit(1.0, drawn), overturning_strength(contrast, drawn)
+        assert contrast.lower_limit(1.0, drawn, stretch=1.5) < plain
+        assert 1.0 < overturning_strength(contrast, drawn, stretch=1.5) < least
+
+
+@pytest.mark.parametrize(("persons", "largest"), [(8, 0.6), (20, 0.6), (40, 0.45)])
+def test_a_person_with_most_accounts_does_not_make_the_others_count_for_more(
+    persons: int, largest: float
+) -> None:
+    """Her accounts draw the mean towards themselves, and seem to differ little from it."""
+    others = np.full(persons - 1, round(600 * (1 - largest) / (persons - 1)))
+    person = np.repeat(np.arange(persons), np.r_[round(600 * largest), others])
+    missed = 0
+    for seed in range(150):
+        generator = np.random.default_rng(seed)
+        reward = generator.normal(size=persons)[person] + generator.normal(size=len(person))
+        found = WildBootstrap.of(person, seed=seed, resamples=199).interval(mean_of(reward))
+        missed += not found.low <= 0.0 <= found.high
+
+    assert missed <= 16  # 18 to 32 where a sum is taken as it is
+
+
+def test_contacts_of_a_few_of_many_persons_are_those_of_a_few() -> None:
+    """Forty persons serve the accounts, four of them make all the contacts."""
+    missed, person = 0, np.arange(800) % 40
+    for seed in range(100):
+        generator = np.random.default_rng(seed)
+        contacted = (person < 4) & (generator.random(800) < 0.5)
+        hers, others = generator.normal(size=40), generator.normal(0.0, 0.5, 40)
+        reward = others[person] + contacted * hers[person] + generator.normal(size=800)
+        arms = (mean_terms(reward, rows) for rows in (contacted, ~contacted))
+        found = Uncertainty.of(np.arange(800), person, seed=seed, resamples=99).difference(*arms)
+        missed += not found.low <= 0.0 <= found.high
+
+    assert missed <= 9
+
+
+@pytest.mark.parametrize(("persons", "kind"), [(40, WildBootstrap), (6, WildBootstrap), (5, type(None))])
 def test_few_persons_get_the_wild_bootstrap_and_hardly_any_none(persons: int, kind: type) -> None:
     """Resampling five persons gives five numbers, not an interval."""
     _, account, person = by_persons(persons, 0)

@@ -44,5 +44,5 @@ def test_the_page_is_followed(tmp_path: Path) -> None:
     said = follow("openbandit.md", "obd", tmp_path)
 
     figures = list(said.values())[-1]
-    assert figures.count(": holds what it earned") == len(ESTIMATORS)
+    assert figures.count("what it earned lies within") == len(ESTIMATORS)
     assert "Evidence: directional." in figures

@@ -12,7 +12,7 @@ from engine.records import Floats
 from tests.training.builders import QUICK, LogSettings, cases_of
 from training import effects, robust
 from training.cases import Cases
-from training.interactions import lower_factor
+from training.interactions import _misfit, _normal_equations, _stepped, begin, lower_factor
 from training.prognosis import Prognosis, without_later_luck
 
 EMAIL, VISIT = 1, 4
@@ -150,3 +150,18 @@ def test_columns_that_are_nearly_the_same_do_not_stop_the_fit() -> None:
     assert lower_factor(sound).tobytes() == np.asarray(cholesky(sound, lower=True)).tobytes()
     factor = lower_factor(broken)
     np.testing.assert_allclose(factor @ factor.T, broken, rtol=2e-6)
+
+
+def test_a_step_that_goes_too_far_is_damped(cases: Cases) -> None:
+    """Where a direction looks flatter than it is, each step goes farther beyond the best than the last."""
+    learned = found(cases)
+    problem, outcome = learned.problem, learned.outcome - learned.expected
+    start, everybody = begin(problem, curved=False), np.ones(len(outcome), dtype=np.bool_)
+    parts = _normal_equations(problem, start, outcome)
+    steep, axis = np.linalg.eigh(sum(part[0] for part in parts))
+    flatter = parts[0][0] - 0.99 * steep[-1] * np.outer(axis[:, -1], axis[:, -1])
+
+    found_ = _stepped(problem, start, outcome, [(flatter, parts[0][1]), *parts[1:]], everybody)
+
+    assert not np.array_equal(found_.weights, start.weights)
+    assert _misfit(problem, found_, outcome, everybody) < _misfit(problem, start, outcome, everybody)

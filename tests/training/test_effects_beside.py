@@ -84,9 +84,36 @@ def test_what_harms_is_said_to_lose_and_not_to_gain_no_more_than_chance(found: d
     row = replace(found["visit_news"].row, effect=harm)
 
     for strength in (1.0, None):
-        said = "\n".join(Beside(row, strength).lines())
+        said = "\n".join(Beside(row, True, strength).lines())
         assert "it loses: the whole interval is below 0." in said
         assert "chance" not in said
+
+
+def test_of_what_few_persons_did_nothing_is_said_for_certain(logged: Cases) -> None:
+    """Three people made all contacts: an interval by account knows nothing of what they are like."""
+    cases = rich_visited(logged)
+    person = np.array([f"u{int(account[1:]) % 3}" for account in cases.account_ids], dtype=object)
+    by_three = replace(cases, person=person)
+
+    visit = {each.row.treatment: each for each in effects_beside(by_three, QUICK, seed=0)}["visit_news"]
+    harm = replace(visit, row=replace(visit.row, effect=Interval(-9.5, -11.6, -7.7, 1.0, 0.95)))
+
+    for each in (visit, harm):
+        said = "\n".join(each.lines())
+        assert "Fewer than 6 persons serve those given it" in said
+        assert "it loses" not in said
+        assert "factor of" not in said
+
+
+def test_figures_that_agree_are_not_said_to_differ(found: dict[str, Beside]) -> None:
+    """What sets the accounts apart is told all the same."""
+    row = found["visit_news"].row
+    alike = replace(found["visit_news"], row=replace(row, effect=row.plain))
+
+    said = "\n".join(alike.lines())
+
+    assert "They differ" not in said
+    assert "Before the decision those given it were apart" in said
 
 
 def test_with_logged_probabilities_nothing_unseen_can_explain_it(logged: Cases) -> None:
@@ -105,4 +132,4 @@ def test_a_treatment_without_overlap_cannot_be_judged(found: dict[str, Beside]) 
     """Said in one line, with nothing that looks like a figure."""
     row = replace(found["visit_news"].row, effect=None)
 
-    assert Beside(row, None).lines() == [f"visit_news: {row.cases:,} cases; cannot be judged."]
+    assert Beside(row, True, None).lines() == [f"visit_news: {row.cases:,} cases; cannot be judged."]

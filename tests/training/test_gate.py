@@ -162,6 +162,22 @@ def test_what_the_release_in_use_has_seen_is_reckoned_by_its_own_windows(
     assert "best_fixed, the learner of the release in use, learned again" in found.sentence
 
 
+def test_a_release_in_use_that_is_damaged_is_named_and_stands_in_nobodys_way(
+    learned: tuple[Cases, dict[str, Fitted], Judged],
+) -> None:
+    """A new release is the way out; that it was compared with nothing is not passed over."""
+    judged = learned[2]
+
+    gate = judge(judged, CHOSEN, None, "Release one is damaged: value.forest.txt was changed.", seed=0)
+
+    for name in ("difference", "volume"):
+        found = gate.of(name)
+        assert found.passed
+        assert found.warning
+        assert "which cannot be read: Release one is damaged" in found.sentence
+    assert "this one would be the first" not in gate.of("evidence").sentence
+
+
 def test_a_first_release_on_limited_evidence_passes_with_a_warning(
     learned: tuple[Cases, dict[str, Fitted], Judged],
 ) -> None:
@@ -171,9 +187,9 @@ def test_a_first_release_on_limited_evidence_passes_with_a_warning(
     enough = replace(own, verdict=Verdict("directional", "Wide."))
     strong = replace(judged, evaluation=replace(judged.evaluation, policies=(enough,)))
 
-    first = GATE["evidence"](Candidate(judged, CHOSEN, None, None, 0))
+    first = GATE["evidence"](Candidate(judged, CHOSEN, None, "", None, judged.targets[CHOSEN], 0))
     later = check(judged, "evidence", in_use=released(fitted[CHOSEN], cases))
-    better = GATE["evidence"](Candidate(strong, CHOSEN, None, None, 0))
+    better = GATE["evidence"](Candidate(strong, CHOSEN, None, "", None, strong.targets[CHOSEN], 0))
 
     assert first.passed
     assert first.warning
@@ -289,6 +305,7 @@ def test_a_channel_that_suddenly_has_many_more_contacts_stops_it(
     assert "too much: email" in found.sentence
     assert found.figures["new_visit"] == 1.0
     assert 0.3 < found.figures["old_visit"] < 0.7
+    assert judge(eager, CHOSEN, in_use, seed=0, served=judged.targets[CHOSEN]).of("volume").passed
     generous = GateSettings(volume_factor=3.0, volume_least=0.9)
     assert check(under(eager, gate=generous), "volume", in_use=in_use).passed
 

@@ -16,7 +16,8 @@ from training.behaviour import assignment_of
 from training.cases import Cases, build_cases, windows_of
 from training.errors import TooFewCasesError
 from training.horizons import on_one_clock, own_window
-from training.run import Settings, matured, train
+from training.maturing import matured
+from training.run import Settings, train
 
 VISIT = 4
 QUICKLY = replace(

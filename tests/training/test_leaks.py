@@ -122,6 +122,20 @@ def test_what_tells_buyers_from_others_counts_even_where_amounts_are_wild(tmp_pa
     assert strengths(replace(cases, reward=wild))["segment"] > 0.9
 
 
+def test_a_few_huge_orders_do_not_hide_what_an_honest_column_tells(tmp_path: Path) -> None:
+    """Beside a column that seems to tell nothing, the next honest one looks twice as strong as any other."""
+    cases = build_cases(stored(tmp_path, tables(LogSettings(accounts=400))), SMALL)
+    generator = np.random.default_rng(2)
+    in_a = cases.features.account[:, cases.features.set.account.index("segment")] == 0.0
+    usual = 80.0 * (generator.random(len(cases)) < np.where(in_a, 0.4, 0.2))
+    huge = np.where(np.isin(np.arange(len(cases)), np.flatnonzero(~in_a)[:6]), 8_000.0, usual)
+
+    honest, beside_huge = (strengths(replace(cases, reward=each))["segment"] for each in (usual, huge))
+
+    assert honest > 0.15
+    assert beside_huge == pytest.approx(honest, abs=0.02)
+
+
 def buyers(
     seed: int, *, purchases: float = 8.0, by_the_clock: bool = False
 ) -> tuple[dict[str, pl.DataFrame], np.ndarray]:

@@ -23,7 +23,7 @@ from training.evaluate import (
     time_split,
 )
 from training.learners import LEARNERS, constants, learnable
-from training.run import matured
+from training.maturing import matured
 from training.select import greedy, select
 from training.splits import folds_of, held_out
 

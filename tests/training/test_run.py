@@ -63,6 +63,11 @@ def test_training_again_on_the_same_data_gives_the_same_release(trained: tuple[H
     assert again.release.id != first.release.id
     assert again.release.id.split("-")[1] == first.release.id.split("-")[1]
     assert again.gate.passed
+    shares = again.gate.of("volume").figures
+    now, before = ([shares[f"{which}_{name}"] for name in ("email", "visit")] for which in ("new", "old"))
+    assert now == before
+    assert sum(now) > 0.0
+    assert again.gate.of("difference").figures == {"same": 1.0}
     assert not again.promoted
     assert in_use(home) == first.release.id
     assert [release.id for release in survey(home.models)[0]] == [first.release.id, again.release.id]

@@ -21,7 +21,7 @@ from training.behaviour import assignment_of
 from training.cases import Cases, build_cases
 from training.evaluate import Evaluation, claim, claims_gain, evaluate
 from training.learners import LEARNERS
-from training.run import matured
+from training.maturing import matured
 from training.select import select
 from training.splits import held_out
 from training.support import learn_support
