@@ -19,20 +19,27 @@ def followed(history: History, occasions: pl.DataFrame, *, at: int, horizon: int
     """Whether each occasion's treatment was carried out, as known at the time of training.
 
     What was answered counts more than what was done ("already done" was not done because of it), and a later
-    answer more than an earlier one.
+    answer more than an earlier one. What the log says of a decision counts more than a deed, which may have
+    had another reason; a deed that names another of the decisions belongs to that one alone.
 
     Args:
-        occasions: account_id, as_of, treatment and `followed`, where that was logged (null elsewhere).
+        occasions: account_id, as_of, treatment, and where they were logged `followed` and `decision_id` (null
+            elsewhere).
         at: Microseconds UTC.
         horizon: Microseconds after the occasion within which an answer or a deed belongs to it.
 
     Returns:
         1 = done, 0 = not, NaN = not known; and the reason of the dismissal, "" = none; shapes (n,).
     """
-    asked = occasions.select("account_id", "treatment", "as_of", "followed").with_row_index("row")
+    asked = occasions.select("account_id", "treatment", "as_of", "followed", "decision_id")
+    asked = asked.with_row_index("row")
     said = asked.join(_answers(history, at), on=["account_id", "treatment"], how="left")
     after = pl.col("time") >= pl.col("as_of")
     within = said.filter(after & (pl.col("time") < pl.col("as_of") + horizon))
+    answered, named = pl.col("weight") == 1, pl.col("of_decision")
+    of_another = (named != pl.col("decision_id")) & named.is_in(asked["decision_id"].drop_nulls().implode())
+    counts = pl.col("followed").is_null() & ~of_another.fill_null(value=False)
+    within = within.filter(answered | counts)
     last = within.sort("row", "weight", "time").group_by("row", maintain_order=True).last()
     found = asked.join(last.select("row", "done", "reason"), on="row", how="left").sort("row")
     label = pl.coalesce("done", pl.col("followed").cast(pl.Float64), pl.lit(float("nan")))
@@ -42,12 +49,13 @@ def followed(history: History, occasions: pl.DataFrame, *, at: int, horizon: int
 
 
 def _answers(history: History, at: int) -> pl.DataFrame:
-    """Deeds and answers: account, treatment, time, done (1 or 0), reason; weight 1 = an answer."""
+    """Deeds and answers: account, treatment, time, done (0 or 1), reason; weight 1 = an answer; of_decision,
+    the one that a deed names."""
     rows = known(history, "feedback", at).filter(pl.col("verb").is_in(["dismiss", "complete"]))
     spoken = rows.select(
         "account_id", "treatment", pl.col("occurred_at").to_physical().alias("time"),
         (pl.col("verb") == "complete").cast(pl.Float64).alias("done"), "reason",
-        pl.lit(1).alias("weight"),
+        pl.lit(None, pl.String).alias("of_decision"), pl.lit(1).alias("weight"),
     )  # fmt: skip
     touchpoints = known(history, "touchpoints", at).filter(
         (pl.col("direction") == Direction.OUTBOUND)
@@ -56,6 +64,7 @@ def _answers(history: History, at: int) -> pl.DataFrame:
     )
     deeds = touchpoints.select(
         "account_id", "treatment", pl.col("occurred_at").to_physical().alias("time"),
-        pl.lit(1.0).alias("done"), pl.lit(None, pl.String).alias("reason"), pl.lit(0).alias("weight"),
+        pl.lit(1.0).alias("done"), pl.lit(None, pl.String).alias("reason"),
+        pl.col("decision_id").alias("of_decision"), pl.lit(0).alias("weight"),
     )  # fmt: skip
     return pl.concat([spoken, deeds], how="vertical_relaxed")

@@ -16,8 +16,9 @@ Source:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -48,6 +49,8 @@ DAMPING = (0.0, 1e-6, 1e-4, 1e-2, 1.0)
 """Shares of each weight's own curvature that are added to it, tried until a step does not lead upwards."""
 UPWARDS = 1e-3
 """Of what is to become small: less is rounding, or a curve."""
+BLOCK = 32_768
+"""Rows whose products are summed at a time; what is held in double precision stays small."""
 STEPS = 4
 """Of Gauss and Newton, from the beginning; half of them from a fit that is near."""
 SMALLEST_PART = 0.1
@@ -73,6 +76,7 @@ class Problem:
         fold: Of each case, by account; shape (n,).
         noise: Standard deviation of what followed around its expectation; shape (n,).
         channel, topic: Codes of those of each learned treatment; shape (m,).
+        memory: What was found and stays the same for every fit.
     """
 
     known: Constants
@@ -88,6 +92,7 @@ class Problem:
     noise: Floats
     channel: Ints
     topic: Ints
+    memory: dict[Any, Floats] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def size(self) -> int:
@@ -232,35 +237,33 @@ def _by_column(problem: Problem, weights: Floats) -> Floats:
 
 def improved(problem: Problem, fit: Fit, outcome: Floats, *, steps: int) -> Fit:
     """Some steps towards the best weights for an outcome less its prognosis; shape (n,)."""
-    everybody = np.ones(len(outcome), dtype=np.bool_)
     for step in range(steps):
         parts = _normal_equations(problem, fit, outcome)
-        fit = _stepped(problem, fit, outcome, parts, everybody, share=1.0 if step else 0.7)
+        fit = _stepped(problem, fit, outcome, parts, share=1.0 if step else 0.7)
     return fit
 
 
 def _stepped(
-    problem: Problem, fit: Fit, outcome: Floats, parts: Sequence[tuple[Floats, Floats]], among: Bools,
-    *, share: float = 1.0,
-) -> Fit:  # fmt: skip
-    """A share of the step to the best weights, as the parts see it, that does not lead upwards.
+    problem: Problem, fit: Fit, outcome: Floats, parts: Sequence[tuple[Floats, Floats]], *, share: float
+) -> Fit:
+    """A share of the step to the best weights that does not lead upwards.
 
-    Where columns are nearly the same, products in single precision know the difference between them badly,
-    and a step along it goes much too far, the next one farther. A step that leads upwards among these cases
-    is tried with more damping (Levenberg 1944; Marquardt 1963); if all do the fit stays.
+    Where scores are logarithms the step to the best of the tangents can go much too far, the next one
+    farther. One that leads upwards is tried with more damping (Levenberg 1944; Marquardt 1963); if all do
+    the fit stays.
     """
-    most = (1.0 + UPWARDS) * _misfit(problem, fit, outcome, among)
+    most = (1.0 + UPWARDS) * _misfit(problem, fit, outcome)
     for damping in DAMPING:
         moved = _solved(problem, fit, parts, damping=damping)
         found = replace(fit, weights=fit.weights + share * moved)
-        if _misfit(problem, found, outcome, among) <= most:
+        if _misfit(problem, found, outcome) <= most:
             return found
     return fit
 
 
-def _misfit(problem: Problem, fit: Fit, outcome: Floats, among: Bools) -> float:
-    """Squared errors of some cases in squares of the noise, and of the weights in those of their prior."""
-    rest = (_rest(problem, fit, outcome) / problem.noise)[among]
+def _misfit(problem: Problem, fit: Fit, outcome: Floats) -> float:
+    """Squared errors in squares of the noise, and of the weights in those of their prior."""
+    rest = _rest(problem, fit, outcome) / problem.noise
     return float(rest @ rest + _penalty(problem, fit) @ fit.weights**2)
 
 
@@ -285,9 +288,7 @@ def with_likeliest_widths(problem: Problem, fit: Fit, outcome: Floats, *, rounds
         counted = np.bincount(group, determined[among], len(found.widths))
         widths = np.sqrt(size / np.maximum(counted, 1e-9))
         found = replace(found, weights=weights, widths=np.clip(widths, NARROWEST, WIDEST))
-    everybody, stays = np.ones(len(outcome), dtype=np.bool_), replace(found, weights=fit.weights)
-    most = (1.0 + UPWARDS) * _misfit(problem, stays, outcome, everybody)
-    return found if _misfit(problem, found, outcome, everybody) <= most else stays
+    return found
 
 
 def lower_factor(curvature: Floats) -> Floats:
@@ -307,9 +308,9 @@ def error_unseen(problem: Problem, fit: Fit, outcome: Floats) -> float:
     parts = _normal_equations(problem, fit, outcome)
     error = 0.0
     for fold in range(len(parts)):
-        others = [*parts[:fold], *parts[fold + 1 :]]
-        moved = _stepped(problem, fit, outcome, others, problem.fold != fold)
-        rest = _rest(problem, moved, outcome) / problem.noise
+        # The whole step even where it leads upwards: a shorter one keeps more of what it had seen.
+        moved = _solved(problem, fit, [*parts[:fold], *parts[fold + 1 :]], damping=0.0)
+        rest = _rest(problem, fit, outcome, fit.weights + moved) / problem.noise
         error += float((rest[problem.fold == fold] ** 2).sum())
     return error / len(outcome)
 
@@ -325,30 +326,84 @@ def _normal_equations(problem: Problem, fit: Fit, outcome: Floats) -> list[tuple
     rest = _rest(problem, fit, outcome) / problem.noise
     slopes = effects(problem, fit, scores(problem, fit))[1]
     steepness = (slopes / problem.noise[problem.treated]).astype(np.float32)
-    return [_of_fold(problem, fold, rest, steepness) for fold in range(FOLDS)]
+    bent, straight = np.flatnonzero(fit.curved), np.flatnonzero(~fit.curved)
+    parts = []
+    for fold in range(FOLDS):
+        # What lines add to the curvature is the same wherever the fit is.
+        key = (fold, fit.curved.tobytes(), fit.scale.tobytes())
+        if key not in problem.memory:
+            problem.memory[key] = _curvature(problem, fold, steepness, straight)
+            _add_of_nuisance(problem, fold, problem.memory[key])
+        curvature = problem.memory[key]
+        if len(bent):
+            curvature = curvature + _curvature(problem, fold, steepness, bent)
+        parts.append((curvature, _slope(problem, fold, rest, steepness)))
+    return parts
 
 
-def _of_fold(problem: Problem, fold: int, rest: Floats, steepness: Singles) -> tuple[Floats, Floats]:
+def _curvature(problem: Problem, fold: int, steepness: Singles, places: Ints) -> Floats:
+    """What the cases of some treatments in a fold add, but for that of the nuisance; shape (p + N, p + N)."""
     size = problem.size
     whole = size + problem.nuisance.shape[1]
-    curvature, slope = np.zeros((whole, whole)), np.zeros(whole)
-    mine = problem.fold == fold
-    nuisance = problem.nuisance / problem.noise[:, None].astype(np.float32)
-    everybody = nuisance[mine]
-    curvature[size:, size:] = everybody.T @ everybody
-    slope[size:] = everybody.T @ rest[mine].astype(np.float32)
-    for place, (weights, columns) in enumerate(problem.weights_of):
-        rows = np.flatnonzero((problem.place == place) & mine[problem.treated])
-        if not place or not len(rows):
-            continue
+    found = np.zeros((whole, whole))
+    for place, rows in _rows_of(problem, fold, places):
+        weights, columns = problem.weights_of[place]
         cases = problem.treated[rows]
         jacobian = problem.columns[rows] * steepness[rows, None]
-        square = (jacobian.T @ jacobian)[np.ix_(columns, columns)]
-        curvature[np.ix_(weights, weights)] += square
-        curvature[weights, size:] += (jacobian.T @ nuisance[cases])[columns]
-        slope[weights] += (jacobian.T @ rest[cases].astype(np.float32))[columns]
-    curvature[size:, :size] = curvature[:size, size:].T
-    return curvature, slope
+        nuisance = _weighed_nuisance(problem, cases)
+        found[np.ix_(weights, weights)] += _product(jacobian, jacobian)[np.ix_(columns, columns)]
+        cross = _product(jacobian, nuisance)[columns]
+        found[weights, size:] += cross
+        found[size:, weights] += cross.T
+    return found
+
+
+def _add_of_nuisance(problem: Problem, fold: int, curvature: Floats) -> None:
+    size = problem.size
+    for rows in _blocks(np.flatnonzero(problem.fold == fold)):
+        nuisance = _weighed_nuisance(problem, rows)
+        curvature[size:, size:] += _product(nuisance, nuisance)
+
+
+def _slope(problem: Problem, fold: int, rest: Floats, steepness: Singles) -> Floats:
+    size = problem.size
+    found = np.zeros(size + problem.nuisance.shape[1])
+    for rows in _blocks(np.flatnonzero(problem.fold == fold)):
+        found[size:] += problem.nuisance[rows].T.astype(np.float64) @ (rest[rows] / problem.noise[rows])
+    for place, rows in _rows_of(problem, fold, np.arange(len(problem.weights_of))):
+        weights, columns = problem.weights_of[place]
+        steep = steepness[rows] * rest[problem.treated[rows]]
+        found[weights] += (problem.columns[rows].T.astype(np.float64) @ steep)[columns]
+    return found
+
+
+def _weighed_nuisance(problem: Problem, cases: Ints) -> Singles:
+    noise: Singles = problem.noise[cases, None].astype(np.float32)
+    return problem.nuisance[cases] / noise
+
+
+def _rows_of(problem: Problem, fold: int, places: Ints) -> Iterator[tuple[int, Ints]]:
+    """Treated cases of a fold, some at a time, by the place of their treatment."""
+    mine = problem.fold[problem.treated] == fold
+    for place in places[places > 0].tolist():
+        for rows in _blocks(np.flatnonzero((problem.place == place) & mine)):
+            yield place, rows
+
+
+def _blocks(rows: Ints) -> Iterator[Ints]:
+    for start in range(0, len(rows), BLOCK):
+        yield rows[start : start + BLOCK]
+
+
+def _product(left: Singles, right: Singles) -> Floats:
+    """Sums of products over the rows, in double precision.
+
+    Columns that are nearly the same differ by less than single precision keeps of many rows' sums; the fit
+    along their difference would then be decided by rounding, and run away.
+    """
+    first = left.astype(np.float64)
+    found: Floats = first.T @ (first if right is left else right.astype(np.float64))
+    return found
 
 
 def _solved(problem: Problem, fit: Fit, parts: Sequence[tuple[Floats, Floats]], *, damping: float) -> Floats:

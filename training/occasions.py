@@ -31,9 +31,11 @@ import polars as pl
 from engine.contract import Direction, Status
 from engine.records import DAY_MICROS, NO_CONTACT, History
 
-COLUMNS = ("account_id", "as_of", "counted_from", "treatment", "probability", "eligible", "followed")
-"""as_of and counted_from, from when outcomes count, in microseconds UTC; probability, eligible and followed
-are null where they were not logged, treatment for a contact that names none."""
+COLUMNS = (
+    "account_id", "as_of", "counted_from", "treatment", "probability", "eligible", "followed", "decision_id",
+)  # fmt: skip
+"""as_of and counted_from, from when outcomes count, in microseconds UTC; probability, eligible, followed and
+decision_id are null where they were not logged, treatment for a contact that names none."""
 EVENLY = (np.sqrt(5.0) - 1.0) / 2.0
 """The golden section: its multiples, less whole numbers, lie evenly however many there are."""
 
@@ -162,6 +164,7 @@ def _with_action(moments: pl.DataFrame, touchpoints: pl.DataFrame, grace: int) -
         pl.lit(None, dtype=pl.Float64).alias("probability"),
         pl.lit(None, dtype=pl.String).alias("eligible"),
         pl.lit(None, dtype=pl.Boolean).alias("followed"),
+        pl.lit(None, dtype=pl.String).alias("decision_id"),
     )
 
 

@@ -215,20 +215,22 @@ def _squared_error(values: Floats, cases: Cases) -> float:
 
 
 def _sentence(chosen: str, best: str, gap: Interval) -> str:
+    """Of those held out nothing is said: they are what the evaluation speaks of, and may say otherwise."""
+    among = "cross-fitted on the accounts that are learned from"
     if chosen == "best_fixed" and best == chosen:
         return (
-            "Personalisation does not pay on these data: no learner earned more than the best fixed action "
-            "on accounts that it had not seen. The engine uses the best fixed action."
+            f"Personalisation is not shown to pay on these data: {among}, no learner earned more than the "
+            "best fixed action. Selection takes the best fixed action."
         )
     if chosen == "best_fixed":
         return (
-            f"Personalisation is not shown to pay on these data: {best} earned {-gap.estimate:,.2f} more per "
-            f"decision, within one standard error ({gap.standard_error:,.2f}) of nothing. The engine uses "
-            "the best fixed action."
+            f"Personalisation is not shown to pay on these data: {among}, {best} earned {-gap.estimate:,.2f} "
+            f"more per decision, within one standard error ({gap.standard_error:,.2f}) of nothing. Selection "
+            "takes the best fixed action."
         )
     if chosen == best:
-        return f"{chosen} earned most per decision on accounts that it had not seen."
+        return f"{chosen} earned most per decision, {among}."
     return (
         f"{chosen} is the simplest learner within one standard error ({gap.standard_error:,.2f}) of the "
-        f"best, {best}."
+        f"best, {best}, {among}."
     )

@@ -156,12 +156,29 @@ def test_a_step_that_goes_too_far_is_damped(cases: Cases) -> None:
     """Where a direction looks flatter than it is, each step goes farther beyond the best than the last."""
     learned = found(cases)
     problem, outcome = learned.problem, learned.outcome - learned.expected
-    start, everybody = begin(problem, curved=False), np.ones(len(outcome), dtype=np.bool_)
+    start = begin(problem, curved=False)
     parts = _normal_equations(problem, start, outcome)
     steep, axis = np.linalg.eigh(sum(part[0] for part in parts))
     flatter = parts[0][0] - 0.99 * steep[-1] * np.outer(axis[:, -1], axis[:, -1])
 
-    found_ = _stepped(problem, start, outcome, [(flatter, parts[0][1]), *parts[1:]], everybody)
+    found_ = _stepped(problem, start, outcome, [(flatter, parts[0][1]), *parts[1:]], share=1.0)
 
     assert not np.array_equal(found_.weights, start.weights)
-    assert _misfit(problem, found_, outcome, everybody) < _misfit(problem, start, outcome, everybody)
+    assert _misfit(problem, found_, outcome) < _misfit(problem, start, outcome)
+
+
+def test_columns_that_differ_by_a_hair_are_told_apart_by_many_cases(cases: Cases) -> None:
+    """In single precision their difference drowns in the sums, and the fit along it runs away."""
+    problem = found(cases).problem
+    hair = np.random.default_rng(2).normal(0.0, 1e-3, len(cases)).astype(np.float32)
+    twins = np.stack([np.ones(len(hair), dtype=np.float32), 1.0 + hair], axis=1)
+    problem = replace(problem, nuisance=twins, noise=np.ones(len(hair)), memory={})
+    parts = _normal_equations(problem, begin(problem, curved=False), np.zeros(len(hair)))
+
+    curvature = sum(part[0] for part in parts)[problem.size :, problem.size :]
+
+    exact = twins.astype(np.longdouble).T @ twins.astype(np.longdouble)
+    difference = np.array([1.0, -1.0])
+    assert difference @ curvature @ difference == pytest.approx(
+        float(difference @ exact @ difference), rel=1e-6
+    )

@@ -32,24 +32,37 @@ def answer(
             "verb": verb, "occurred_at": START + round(day * DAY_MICROS)} | others  # fmt: skip
 
 
-def deed(day: float, treatment: str = "visit", account: str = "a") -> dict[str, Any]:
+def deed(day: float, treatment: str = "visit", account: str = "a", **others: Any) -> dict[str, Any]:
     return {"touchpoint_id": f"t{account}{day}", "account_id": account, "treatment": treatment,
             "status": "done", "direction": "outbound", "channel": "visit",
-            "occurred_at": START + round(day * DAY_MICROS)}  # fmt: skip
+            "occurred_at": START + round(day * DAY_MICROS)} | others  # fmt: skip
+
+
+def labels(
+    feedback: list[dict[str, Any]], deeds: list[dict[str, Any]], *, days: list[float],
+    logged: list[bool | None],
+) -> tuple[list[float], list[str]]:  # fmt: skip
+    """Of visits decided for account a on some days, d0 and so on, with a horizon of 30 days."""
+    frames = {"feedback": frame("feedback", *feedback)} if feedback else {}
+    frames |= {"touchpoints": frame("touchpoints", *deeds)} if deeds else {}
+    occasions = pl.DataFrame(
+        {
+            "account_id": ["a"] * len(days), "as_of": [START + round(day * DAY_MICROS) for day in days],
+            "treatment": ["visit"] * len(days), "followed": logged,
+            "decision_id": [f"d{place}" for place in range(len(days))],
+        },
+        schema_overrides={"followed": pl.Boolean},
+    )  # fmt: skip
+    found, reasons = followed(History(frames), occasions, at=AT, horizon=30 * DAY_MICROS)
+    return found.tolist(), reasons.tolist()
 
 
 def label(
     feedback: list[dict[str, Any]], deeds: list[dict[str, Any]] | None = None, *, logged: bool | None = None
 ) -> tuple[float, str]:
-    """Of a visit suggested to account a at the start, with a horizon of 30 days."""
-    frames = {"feedback": frame("feedback", *feedback)} if feedback else {}
-    frames |= {"touchpoints": frame("touchpoints", *deeds)} if deeds else {}
-    occasions = pl.DataFrame(
-        {"account_id": ["a"], "as_of": [START], "treatment": ["visit"], "followed": [logged]},
-        schema_overrides={"followed": pl.Boolean},
-    )
-    labels, reasons = followed(History(frames), occasions, at=AT, horizon=30 * DAY_MICROS)
-    return float(labels[0]), str(reasons[0])
+    """Of a visit decided at the start."""
+    (found,), (reason,) = labels(feedback, deeds or [], days=[0.0], logged=[logged])
+    return found, reason
 
 
 def test_a_dismissal_was_not_followed_for_its_reason() -> None:
@@ -75,6 +88,26 @@ def test_nothing_said_is_not_known_and_what_was_logged_counts() -> None:
     assert math.isnan(label([answer(1, "accept"), answer(2, "snooze")])[0])
     assert label([], logged=False) == (0.0, "")
     assert label([answer(1, "complete")], logged=False) == (1.0, "")
+
+
+def test_a_deed_does_not_overrule_what_was_logged_of_the_decision() -> None:
+    """Visited anyway, for a reason of his own: the log knows, the visit does not."""
+    assert label([], [deed(2)], logged=False) == (0.0, "")
+    assert label([answer(1, "complete")], [deed(2)], logged=False) == (1.0, "")
+
+
+def test_a_deed_that_names_its_decision_belongs_to_that_one() -> None:
+    """One visit after two suggestions of it follows the one that it names; naming none, or one that is not
+    in the log, it may follow either."""
+    twice: dict[str, Any] = {"days": [0.0, 1.0], "logged": [None, None]}
+
+    named, _ = labels([], [deed(2, decision_id="d1")], **twice)
+    unnamed, _ = labels([], [deed(2)], **twice)
+    unknown, _ = labels([], [deed(2, decision_id="elsewhere")], **twice)
+
+    assert math.isnan(named[0])
+    assert named[1] == 1.0
+    assert unnamed == unknown == [1.0, 1.0]
 
 
 def test_other_accounts_treatments_and_times_say_nothing() -> None:
