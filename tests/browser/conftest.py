@@ -17,7 +17,7 @@ from tests.data.files import user
 
 CHROMIUM = Path("/usr/bin/chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-             "--disable-sync", "--no-first-run"]  # fmt: skip
+             "--disable-sync", "--no-first-run", "--disable-dev-shm-usage"]  # fmt: skip
 expect.set_options(timeout=30_000)
 """What is awaited may take its time on a busy machine; how long it takes is printed where it matters."""
 TABLET = {"width": 820, "height": 1180}
