@@ -225,13 +225,13 @@ def _print_outcome(outcome: Outcome, playbook: Playbook, strange: Sequence[str])
         typer.echo(f"Gate, {check.name}: {check.sentence}")
     for check in outcome.gate.warnings:
         typer.echo(f"Warning, {check.name}: {check.sentence}")
+    _print_leaks(outcome.leaks)
     if outcome.promoted:
         typer.echo("It is in use now.")
     elif outcome.gate.passed:
         typer.echo(f"Not put in use: `nextbest release promote {outcome.release.id}` does.")
     else:
         typer.echo("It did not pass the gate and is not put in use.")
-    _print_leaks(outcome.leaks)
     typer.echo(f"Report: {outcome.report}")
 
 
