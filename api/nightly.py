@@ -170,7 +170,8 @@ def run_id_of(
 
 def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapping[str, float],
            report: Progress, clock: Callable[[], int]) -> tuple[Night, Playbook]:  # fmt: skip
-    """The interrupted run of the same moment, playbook, release and seed; else a new one on what is known."""
+    """The run of the same moment, playbook, release and seed, if it was interrupted or nothing was loaded
+    since; else a new one on what is known."""
     home, in_use = settings.as_home(), ledger.release_in_use()
     current = HistoryStore(home.history).current()
     if current is None:
@@ -181,9 +182,9 @@ def _begin(settings: Settings, ledger: Ledger, as_of: int | None, *, hours: Mapp
     stops = standing_stops(ledger)
     depends = [playbook, release, settings.seed, *(list(vars(stop).values()) for stop in stops)]
     _note_complete(home, ledger.current_run())
-    interrupted = _interrupted(home, depends, as_of, clock())
-    if interrupted is not None:
-        folder, snapshot, moment = interrupted
+    before = _run_before(home, depends, as_of, current.id, clock())
+    if before is not None:
+        folder, snapshot, moment = before
     else:
         found_at = 0
         if as_of is None and decider.playbook.twins is not None:
@@ -233,12 +234,16 @@ def _note_complete(home: Home, shown: Run | None) -> None:
         folder.write_state(dict(state) | {"state": "complete", "summary": shown.summary})
 
 
-def _interrupted(home: Home, depends: list[Any], as_of: int | None, now: int
-                 ) -> tuple[NightFolder, Snapshot, int] | None:  # fmt: skip
-    """A run that was begun and not completed; without a moment given, one of the last day."""
+def _run_before(home: Home, depends: list[Any], as_of: int | None, history: str, now: int
+                ) -> tuple[NightFolder, Snapshot, int] | None:  # fmt: skip
+    """A run that was begun and not completed, without a moment given one of the last day; or a complete one
+    of just this moment and history. The night's own decisions, which are taken over when a new one begins,
+    are no reason to do it again."""
     for folder in reversed(night_folders(home.nights)):
         state = folder.state()
-        if state is None or state["state"] != "running" or state["depends"] != depends:
+        if state is None or state["depends"] != depends:
+            continue
+        if state["state"] == "complete" and (state["as_of"] != as_of or state["snapshot"] != history):
             continue
         if state["as_of"] != as_of and (as_of is not None or now - state["as_of"] > DAY_MICROS):
             continue

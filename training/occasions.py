@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from data.own_decisions import OWN_POLICY
 from engine.contract import Direction, Status
 from engine.records import DAY_MICROS, NO_CONTACT, History
 
@@ -63,8 +64,16 @@ def known(history: History, table: str, at: int) -> pl.DataFrame:
 
 
 def decided(history: History, at: int) -> pl.DataFrame:
-    """Occasions that were logged as decisions; only place 1, which alone has a probability."""
+    """Occasions that were logged as decisions; only place 1, which alone has a probability.
+
+    A night that was done again for the same moment decided an account twice: one of the two is an occasion,
+    whichever, because their ids know nothing of what was drawn. Elsewhere times may be whole days, and two
+    decisions at one time are two.
+    """
     rows = known(history, "decisions", at).filter(pl.col("place").fill_null(1) == 1)
+    nightly = pl.col("policy") == OWN_POLICY
+    again = rows.sort("decision_id").select(pl.struct("account_id", "decided_at").is_first_distinct())
+    rows = rows.sort("decision_id").filter(~nightly | again.to_series())
     decided_at = pl.col("decided_at").to_physical()
     timed = rows.with_columns(as_of=decided_at, counted_from=decided_at)
     return timed.select(COLUMNS).sort("account_id", "as_of")

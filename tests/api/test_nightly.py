@@ -86,12 +86,28 @@ def wish(account_id: str, status: str = "opt_out", since: int = NOW) -> TailRow:
     return TailRow(f"wish-{account_id}", "preferences", account_id, content)
 
 
-def test_a_night_run_twice_gives_the_same_rows_and_no_duplicates(home: Path, ledger: Ledger) -> None:
-    """A scheduler that is not sure runs it again."""
+def test_a_night_of_the_same_moment_on_more_facts_is_another_one(home: Path) -> None:
+    """What was stored before that moment and loaded after the first run counts."""
     first = night(home)
-    before, rows = shown(ledger), records(home, first.run_id)
+    load(home, {"touchpoints": [touchpoint("late", "n01", occurred_at=days_before(2))]})
 
     second = night(home)
+
+    assert not second.already
+    assert second.run_id != first.run_id
+
+
+@pytest.mark.parametrize("hours", [0, 3])
+def test_a_night_run_twice_gives_the_same_rows_and_no_duplicates(
+    home: Path, ledger: Ledger, hours: int
+) -> None:
+    """A scheduler that is not sure runs it again. The first run's own decisions are no newer facts."""
+    clock = Clock(NOW)
+    clock.pass_time(hours=hours)
+    first = night(home, clock=clock)
+    before, rows = shown(ledger), records(home, first.run_id)
+
+    second = night(home, clock=clock)
 
     assert (first.already, second.already) == (False, True)
     assert second.run_id == first.run_id

@@ -226,3 +226,17 @@ def test_only_place_one_of_a_logged_decision_is_a_case() -> None:
     )
 
     assert sorted(decided(past, NOW)["treatment"]) == ["email_news", "none"]
+
+
+def test_a_night_done_again_for_the_same_moment_is_one_case() -> None:
+    """Its decisions have other ids. In logs of others a time may be a day, and hold two decisions."""
+    past = history(
+        *(
+            row("decisions", -20.0, decision_id=f"{policy}{n}", treatment="visit_news", policy=policy,
+                account_id="a", decided_at=at(-20))
+            for policy in ("nextbest", "theirs")
+            for n in range(2)
+        )
+    )  # fmt: skip
+
+    assert sorted(decided(past, NOW)["decision_id"]) == ["nextbest0", "theirs0", "theirs1"]
