@@ -12,6 +12,7 @@ import polars as pl
 
 from data.reading import FILE, LINE, PLACE, REJECT_SCHEMA
 from engine.contract import LARGEST_NUMBER, TIME, WEEKDAYS, Column, Kind
+from engine.records import NO_CONTACT
 
 _ZONE = r"(?:[Zz]|[+-]\d{2}(?::?\d{2})?)"
 _CLOCK = r"^\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?)?"
@@ -25,6 +26,7 @@ _FIRST_YEAR = 1970
 _PLACEHOLDER = pl.lit("lies before 1970; leave it empty if it is not known")
 """Systems write 1900-01-01 for "unknown"; believed, the history would begin there."""
 _TOO_LARGE = f"is beyond {LARGEST_NUMBER:g} either way"
+_NOT_ELIGIBLE = "is not among those that the row calls eligible"
 _HIDDEN = "(personal, not shown)"
 
 
@@ -48,6 +50,8 @@ def check_rows(raw: pl.DataFrame, columns: tuple[Column, ...]) -> tuple[pl.DataF
     absent = [pl.lit(None, pl.String()).alias(c.name) for c in columns if c.name not in raw.columns]
     raw = raw.with_columns(absent)
     parsed = {c.name: _checked(c, raw.schema[c.name]) for c in columns}
+    if "eligible" in parsed:
+        parsed["treatment"] = _chosen_from(parsed["treatment"], parsed["eligible"])
     typed = raw.with_columns(
         *(p.value.alias(name) for name, p in parsed.items()),
         *(p.fault.alias(f"__fault_{name}") for name, p in parsed.items()),
@@ -152,6 +156,15 @@ def _checked(column: Column, dtype: pl.DataType) -> _Parsed:
         outside = (parsed.value < low) | (parsed.value > high)
         faults.append(pl.when(outside).then(pl.lit(f"is not between {low:g} and {high:g}")))
     return _Parsed(parsed.value, pl.coalesce(faults))
+
+
+def _chosen_from(chosen: _Parsed, eligible: _Parsed) -> _Parsed:
+    """What was chosen was eligible; leaving alone always is. Of an empty list nothing is said."""
+    among = (
+        eligible.value.str.split("|").list.eval(pl.element().str.strip_chars()).list.contains(chosen.value)
+    )
+    outside = pl.when(~among & (chosen.value != NO_CONTACT)).then(pl.lit(_NOT_ELIGIBLE))
+    return _Parsed(chosen.value, pl.coalesce(chosen.fault, outside))
 
 
 def _parse(kind: Kind, name: str, dtype: pl.DataType) -> _Parsed:

@@ -62,9 +62,11 @@ value and reason (values of personal columns are not shown). Faults: an empty re
 a time without zone or before 1970 (systems write 1900-01-01 for "unknown"), days off that are no dates or
 end before they begin, a value that is not one of the choices, a number that is not finite, beyond 10^15
 either way or out of its bounds (a probability outside (0, 1], more minutes than a day has), a fact of an
-unknown account, a response to an unknown touchpoint, an account merged into an unknown one or into itself.
+unknown account, a response to an unknown touchpoint, an account merged into an unknown one or into itself,
+a decision for what it does not itself call eligible (leaving alone always is).
 If more than 1 % of a table's rows (settable) are rejected, nothing is loaded at all, and the message names
-the commonest fault. An unknown column stops the load at once and says what is near.
+the commonest fault, of tables that refer to each other in the one referred to. An unknown column stops the
+load at once and says what is near.
 
 ## Personal columns
 Columns marked *personal* say who somebody is or hold free text. They are kept in the ledger under a

@@ -18,8 +18,10 @@ from data.ledger.types import LedgerMissingError, LedgerVersionError
 from data.personal_waiting import PersonalWaiting
 from data.progress import Progress, quiet
 from data.reading import ContractError, check_folder
+from data.references import REFERRED_TO
 from data.takeover import bring_up, finish_killed, refresh_blocks, take_over
 from data.times import to_datetime
+from engine.contract import TABLES
 
 __all__ = [
     "BEGINNING", "ContractError", "LoadReport", "TooManyRejectsError", "ingest", "refresh_blocks",
@@ -127,22 +129,27 @@ def _write_rejects(came: Arriving, folder: Path, loaded_at: int) -> Path | None:
 
 
 def _check_rejects(came: Arriving, max_rejected: float, rejects: Path | None) -> None:
-    for name, accepted in came.accepted.items():
+    """In the order of the contract, so that a table is named before those that refer to its rows."""
+    for name in (table for table in TABLES if table in came.accepted):
         bad = came.rejected(name)
-        rows = bad + accepted
+        rows = bad + came.accepted[name]
         if bad > max_rejected * rows:
+            column, reason, most = _most_often(came.rejects()[name])
+            referred = REFERRED_TO.get(reason, "")
+            missed = came.rejected(referred)
+            cause = f" {missed:,} {referred} of this load were rejected themselves." if missed else ""
             raise TooManyRejectsError(
                 f"{bad:,} of {rows:,} rows of {name} were rejected, more than {max_rejected:.1%}; "
-                f"nothing was loaded. {_most_often(came.rejects()[name])} {rejects}/{name}.csv says "
-                "which and why."
+                f"nothing was loaded. Most often ({most:,}): {column}: {reason}.{cause} {rejects}/{name}.csv "
+                "says which and why."
             )
 
 
-def _most_often(rejected: pl.DataFrame) -> str:
-    """The commonest fault of a table; of equally common ones the first in the files."""
+def _most_often(rejected: pl.DataFrame) -> tuple[str, str, int]:
+    """Column and reason of the commonest fault of a table, of equally common ones the first in the files."""
     counted = rejected.group_by("column", "reason", maintain_order=True).len()
     column, reason, rows = counted.row(counted["len"].arg_max() or 0)
-    return f"Most often ({rows:,}): {column}: {reason}."
+    return column, reason, rows
 
 
 def _personal(came: Arriving) -> Iterator[tuple[str, pl.DataFrame]]:

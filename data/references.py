@@ -12,6 +12,9 @@ from data.identity import resolve_merges
 from data.snapshot import Snapshot
 from data.tables import Checked
 
+UNKNOWN_ACCOUNT, UNKNOWN_TOUCHPOINT = "unknown account", "unknown touchpoint"
+REFERRED_TO = {UNKNOWN_ACCOUNT: "accounts", UNKNOWN_TOUCHPOINT: "touchpoints"}
+"""Reason of a reject -> the table that does not have what the row refers to."""
 _LONG_AGO = pl.lit(0).cast(pl.Datetime("us", "UTC"))
 
 
@@ -25,7 +28,7 @@ def known_ids(accounts: pl.DataFrame | None, old: Snapshot | None) -> pl.Series:
 def unknown_accounts(checked: Checked, known: pl.Series) -> Checked:
     """The rows of accounts that there are; the others become rejects."""
     bad = ~checked.rows.get_column("account_id").is_in(known.implode())
-    return _without(checked, bad, "account_id", pl.lit("unknown account"))
+    return _without(checked, bad, "account_id", pl.lit(UNKNOWN_ACCOUNT))
 
 
 def without_bad_merges(accounts: Checked, old: Snapshot | None) -> Checked:
@@ -63,7 +66,7 @@ def with_owners(responses: Checked, touchpoints: Sequence[pl.DataFrame]) -> Chec
     owners = owners.unique("touchpoint_id", keep="last", maintain_order=True)
     rows = responses.rows.join(owners, on="touchpoint_id", how="left", maintain_order="left")
     bad = rows.get_column("account_id").is_null()
-    return _without(replace(responses, rows=rows), bad, "touchpoint_id", pl.lit("unknown touchpoint"))
+    return _without(replace(responses, rows=rows), bad, "touchpoint_id", pl.lit(UNKNOWN_TOUCHPOINT))
 
 
 def _without(checked: Checked, bad: pl.Series, column: str, reason: pl.Expr) -> Checked:

@@ -92,17 +92,24 @@ def _check_columns(columns: list[str], table: Table, name: str) -> None:
     """Refuse columns that the contract does not have and a file without the required ones."""
     known = [c.name for c in table.columns + READ_BOOKKEEPING]
     given = [c for c in columns if c not in PLACE]
+    missing = [c.name for c in table.columns if c.required and c.name not in given]
     if not all(column.strip() for column in given):
         raise ContractError(f"{name} has a column without a name; name it or take it out.")
     for column in given:
         if column in RESERVED or (column not in known and not table.open_columns):
             free = [c for c in known if c not in given]
-            raise ContractError(f"Unknown column {column!r} in {name}.{near(column, free) or _all_of(table)}")
-    missing = [c.name for c in table.columns if c.required and c.name not in given]
+            hint = near(column, free) or _instead_of(missing) + _all_of(table)
+            raise ContractError(f"Unknown column {column!r} in {name}.{hint}")
     if missing:
         raise ContractError(
             f"{name} lacks the required column {missing[0]!r}.{_written_as(missing[0], given)}"
         )
+
+
+def _instead_of(missing: list[str]) -> str:
+    """Which required columns the unknown one may stand for."""
+    asked = "is it that" if len(missing) == 1 else "is it one of these"
+    return f" It lacks the required {', '.join(missing)}: {asked}?" if missing else ""
 
 
 def _all_of(table: Table) -> str:

@@ -55,12 +55,16 @@ class Section:
     any_id: bool = False
 
 
+LEAST_DAYS = 1 / 1440
+"""A minute: least of whatever is given in days and cannot be none."""
+
+
 def _amount(name: str, meaning: str, default: Any = REQUIRED) -> Setting:
     return Setting(name, "number", meaning, default, minimum=0)
 
 
 def _days(name: str, meaning: str, default: Any = REQUIRED) -> Setting:
-    return Setting(name, "number", meaning, default, minimum=1 / 1440)
+    return Setting(name, "number", meaning, default, minimum=LEAST_DAYS)
 
 
 def _share(name: str, meaning: str, default: Any = REQUIRED) -> Setting:

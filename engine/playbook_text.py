@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from engine.conditions import near
-from engine.playbook_settings import REQUIRED, SECTIONS, Section, Setting
+from engine.playbook_settings import LEAST_DAYS, REQUIRED, SECTIONS, Section, Setting
 from engine.records import EPOCH, EngineError
 
 _ID = re.compile(r"[a-z][a-z0-9_]*")
@@ -142,6 +142,8 @@ def _check_choice(setting: Setting, text: str, where: str, context: _Context) ->
 
 
 def _bounds(setting: Setting) -> str:
+    if setting.minimum == LEAST_DAYS:
+        return "more than 0 days, at least a minute"
     if math.isinf(setting.maximum):
         return f"at least {setting.minimum:g}"
     return f"a number from {setting.minimum:g} to {setting.maximum:g}"

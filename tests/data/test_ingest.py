@@ -195,6 +195,20 @@ def test_a_fact_of_an_unknown_account_is_a_reject(home: Home) -> None:
     assert rejects(report, "responses")[0]["reason"] == "unknown touchpoint"
 
 
+def test_the_table_is_named_whose_rows_others_refer_to(home: Home) -> None:
+    """Responses to touchpoints that were rejected are not at fault."""
+    world = small_world(3)
+    world["touchpoints"] = [{**row, "channel": ""} for row in world["touchpoints"]]
+    world["responses"] = [response(row["touchpoint_id"]) for row in world["touchpoints"]]
+
+    others = [touchpoint(f"o{n}", "a1") for n in range(500)]
+
+    with pytest.raises(TooManyRejectsError, match="rows of touchpoints were rejected"):
+        load(home, world)
+    with pytest.raises(TooManyRejectsError, match=r"unknown touchpoint\. 3 touchpoints of this load were"):
+        load(home, world | {"touchpoints": [*world["touchpoints"], *others]})
+
+
 @pytest.mark.parametrize(
     ("merges", "reason"),
     [

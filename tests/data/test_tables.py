@@ -255,6 +255,33 @@ def test_an_unknown_column_names_what_is_near(tmp_path: Path) -> None:
         read_table(tmp_path, "touchpoints")
 
 
+def test_an_unknown_column_may_be_the_one_that_must_be_there(tmp_path: Path) -> None:
+    """Systems call the time of a contact its date; nothing in the letters says so."""
+    (tmp_path / "touchpoints.csv").write_text(
+        "touchpoint_id,account_id,direction,channel,status,date\n", encoding="utf-8"
+    )
+
+    with pytest.raises(ContractError, match="lacks the required occurred_at: is it that"):
+        read_table(tmp_path, "touchpoints")
+
+
+def test_a_choice_that_was_not_eligible_is_a_reject(tmp_path: Path) -> None:
+    """One of the two is wrong, and probabilities mean nothing then. Leaving alone is always possible."""
+    rows = [("d1", "visit", "visit | none"), ("d2", "call", "visit|none"), ("d3", "none", "visit"),
+            ("d4", "call", "")]  # fmt: skip
+    text = "".join(f"{name},a,2026-01-05T09:00:00Z,{chosen},p,{among}\n" for name, chosen, among in rows)
+    header = "decision_id,account_id,decided_at,treatment,policy,eligible\n"
+    (tmp_path / "decisions.csv").write_text(header + text, encoding="utf-8")
+
+    found = read_table(tmp_path, "decisions")
+
+    assert found is not None
+    assert found.rows["decision_id"].to_list() == ["d1", "d3", "d4"]
+    assert found.rejects.select("column", "value", "reason").rows() == [
+        ("treatment", "call", "is not among those that the row calls eligible")
+    ]
+
+
 def test_an_unreadable_parquet_file_is_one_clear_line(tmp_path: Path) -> None:
     """Truncated transfers happen."""
     (tmp_path / "accounts.parquet").write_bytes(b"PAR1 not really")
@@ -321,7 +348,9 @@ def test_an_unknown_column_that_is_like_nothing_says_what_there_is(tmp_path: Pat
     """Whoever wrote "date" has to be told of occurred_at."""
     (tmp_path / "touchpoints.csv").write_text("touchpoint_id,date\n", encoding="utf-8")
 
-    with pytest.raises(ContractError, match=r"'date' in touchpoints.csv. The columns of .* occurred_at"):
+    with pytest.raises(
+        ContractError, match=r"'date' in touchpoints.csv. It lacks .*occurred_at, .* The columns of"
+    ):
         read_table(tmp_path, "touchpoints")
 
 

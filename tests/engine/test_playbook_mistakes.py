@@ -53,7 +53,7 @@ def message_of(text):
         ("followed = 0.01", "followed = 60", "roles.manager.followed: got 60, need a number from 0 to 1."),
         ("automated = true", 'automated = "yes"', "channels.email.automated: got 'yes', need true or false."),
         ("count = 2", "count = 2.5", "contact_limits.visits.count: got 2.5, need a whole number."),
-        ("days = 30", "days = 0", "contact_limits.visits.days: got 0, need at least"),
+        ("days = 30", "days = 0", "contact_limits.visits.days: got 0, need more than 0 days"),
         ('side = "medical"', 'side = "medic"',
          "roles.liaison.side: unknown choice 'medic', did you mean 'medical'?"),
         ('stage = "suitability"', 'stage = "later"',
