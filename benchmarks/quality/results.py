@@ -111,6 +111,16 @@ def _last(cell: Cell, code: str, now: Mapping[_Figure, str]) -> str:
     return code
 
 
+def _joined(code: str, now: str, pairs: Mapping[tuple[str, str], bool]) -> set[str]:
+    """The codes that gave the same as this one, by way of any but `now`; pairs: whether two did."""
+    alike = [set(pair) for pair, same in pairs.items() if same and now not in pair]
+    codes, size = {code}, 0
+    while len(codes) > size:
+        size = len(codes)
+        codes = codes.union(*(pair for pair in alike if codes & pair))
+    return codes
+
+
 class Results:
     """Lines of a file, newest last, after those of a tracked one; safe to append to from several processes.
 
@@ -177,13 +187,25 @@ class Results:
         return {result.cell: result for result in lines}
 
     def _same_as(self) -> dict[_Figure, str]:
-        """Figure and code -> newer code that gave the same wherever it was tried."""
+        """Figure and code -> newer code that gave the same wherever it was tried.
+
+        Codes that gave the same are one: where one of them and the newer code differ in any seed, the others
+        do not count as the newer one either, though a seed of theirs happened to come out the same.
+        """
         found: dict[tuple[_Figure, str], bool] = {}
         for line in self.lines("again"):
             cell = Cell(**line["cell"])  # type: ignore[arg-type]
             both = (cell.world, cell.cases, cell.who, str(line["code"])), str(line["now"])
             found[both] = found.get(both, True) and bool(line["same"])
-        return {figure: now for (figure, now), same in found.items() if same}
+        by_figure: dict[tuple[str, int, str], dict[tuple[str, str], bool]] = {}
+        for ((world, cases, who, code), now), same in found.items():
+            by_figure.setdefault((world, cases, who), {})[code, now] = same
+        return {
+            (*figure, code): now
+            for figure, pairs in by_figure.items()
+            for (code, now), same in pairs.items()
+            if same and all(pairs.get((other, now), True) for other in _joined(code, now, pairs))
+        }
 
     def add_certainty(self, what: str, line: dict[str, object]) -> None:
         """Append a "claim" or "coverage" and, where other code had measured it, whether it is the same."""

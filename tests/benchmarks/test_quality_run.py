@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -135,6 +135,21 @@ def test_old_seeds_count_where_seeds_measured_again_gave_the_same_to_the_bit(tmp
     kept.add_cell(result(seed=2, value=121.0))
 
     assert [cell.seed for cell in Found.of(kept).older if cell.who == "product"] == [3]
+
+
+def test_codes_that_gave_the_same_differ_from_newer_code_together(tmp_path: Path) -> None:
+    """Seed 1 was carried over to a second code and differs now. That seed 2, never measured with the second,
+    comes out as before does not make the seeds of the first code those of today's."""
+    results = Results(tmp_path / "here.jsonl")
+    for seed in (1, 2, 3):
+        results.add_cell(replace(result(seed=seed, value=120.0), code="first"))
+    cell = asdict(result().cell)
+    results.add("again", {"cell": cell, "code": "first", "now": "second", "same": True})
+    results.add("again", {"cell": cell, "code": "second", "now": code_of("product"), "same": False})
+
+    results.add_cell(result(seed=2, value=120.0))
+
+    assert [cell.seed for cell in Found.of(results).older] == [1, 3]
 
 
 def test_written_tables_leave_their_cells_in_the_tracked_file(
