@@ -196,11 +196,10 @@ def begin(problem: Problem, *, curved: bool) -> Fit:
     return Fit(bent, np.where(bent, 0.0, uplift), scale, weights, widths)
 
 
-def scores(problem: Problem, fit: Fit, weights: Floats | None = None) -> Floats:
+def scores(problem: Problem, fit: Fit) -> Floats:
     """Of each treated case's own treatment; shape (n_treated,)."""
-    used = fit.weights if weights is None else weights
     found = np.zeros(len(problem.place))
-    for place, per_column in enumerate(_by_column(problem, used).T):
+    for place, per_column in enumerate(_by_column(problem, fit.weights).T):
         own = problem.place == place
         found[own] = problem.columns[own] @ per_column.astype(np.float32)
     return found
@@ -213,9 +212,9 @@ def effects(problem: Problem, fit: Fit, at: Floats) -> tuple[Floats, Floats]:
     return np.where(curved, bent, fit.offset[problem.place] + scale * at), np.where(curved, bent, scale)
 
 
-def otherwise(problem: Problem, fit: Fit, weights: Floats | None = None) -> Floats:
+def otherwise(problem: Problem, fit: Fit) -> Floats:
     """What the nuisance says of everybody; shape (n,)."""
-    used = (fit.weights if weights is None else weights)[problem.size :]
+    used = fit.weights[problem.size :]
     return (problem.nuisance @ used.astype(np.float32)).astype(np.float64)
 
 
@@ -235,35 +234,35 @@ def _by_column(problem: Problem, weights: Floats) -> Floats:
     return found
 
 
-def improved(problem: Problem, fit: Fit, outcome: Floats, *, steps: int) -> Fit:
-    """Some steps towards the best weights for an outcome less its prognosis; shape (n,)."""
+def improved(
+    problem: Problem, fit: Fit, outcome: Floats, *, steps: int, folds: Sequence[int] = tuple(range(FOLDS))
+) -> Fit:
+    """Some steps towards the best weights for an outcome less its prognosis, shape (n,), in some folds."""
     for step in range(steps):
-        parts = _normal_equations(problem, fit, outcome)
-        fit = _stepped(problem, fit, outcome, parts, share=1.0 if step else 0.7)
+        fit = _stepped(problem, fit, outcome, folds, share=1.0 if step else 0.7)
     return fit
 
 
-def _stepped(
-    problem: Problem, fit: Fit, outcome: Floats, parts: Sequence[tuple[Floats, Floats]], *, share: float
-) -> Fit:
+def _stepped(problem: Problem, fit: Fit, outcome: Floats, folds: Sequence[int], *, share: float) -> Fit:
     """A share of the step to the best weights that does not lead upwards.
 
     Where scores are logarithms the step to the best of the tangents can go much too far, the next one
     farther. One that leads upwards is tried with more damping (Levenberg 1944; Marquardt 1963); if all do
     the fit stays.
     """
-    most = (1.0 + UPWARDS) * _misfit(problem, fit, outcome)
+    parts = _normal_equations(problem, fit, outcome, folds)
+    most = (1.0 + UPWARDS) * _misfit(problem, fit, outcome, folds)
     for damping in DAMPING:
         moved = _solved(problem, fit, parts, damping=damping)
         found = replace(fit, weights=fit.weights + share * moved)
-        if _misfit(problem, found, outcome) <= most:
+        if _misfit(problem, found, outcome, folds) <= most:
             return found
     return fit
 
 
-def _misfit(problem: Problem, fit: Fit, outcome: Floats) -> float:
+def _misfit(problem: Problem, fit: Fit, outcome: Floats, folds: Sequence[int]) -> float:
     """Squared errors in squares of the noise, and of the weights in those of their prior."""
-    rest = _rest(problem, fit, outcome) / problem.noise
+    rest = (_rest(problem, fit, outcome) / problem.noise)[np.isin(problem.fold, folds)]
     return float(rest @ rest + _penalty(problem, fit) @ fit.weights**2)
 
 
@@ -273,7 +272,7 @@ def with_likeliest_widths(problem: Problem, fit: Fit, outcome: Floats, *, rounds
     Of each group the width is the root of its weights' mean square, counting a weight by how much of it the
     data and not the prior have determined; repeated, groups that only follow noise become narrow.
     """
-    parts = _normal_equations(problem, fit, outcome)
+    parts = _normal_equations(problem, fit, outcome, range(FOLDS))
     noise = max(float(((_rest(problem, fit, outcome) / problem.noise) ** 2).mean()), LEAST_MISFIT)
     curvature = sum(part[0] for part in parts) / noise
     slope = sum(part[1] for part in parts) / noise + curvature @ fit.weights
@@ -304,31 +303,37 @@ def lower_factor(curvature: Floats) -> Floats:
 
 
 def error_unseen(problem: Problem, fit: Fit, outcome: Floats) -> float:
-    """Mean squared error for accounts that the weights have not seen, in squares of the noise."""
-    parts = _normal_equations(problem, fit, outcome)
+    """Mean squared error for accounts that the weights have not seen, in squares of the noise.
+
+    For those of each fold the weights are found from nothing on those of the others: curves that started at
+    weights that had seen them would keep much of it. Only the widths were found on all.
+    """
     error = 0.0
-    for fold in range(len(parts)):
-        # The whole step even where it leads upwards: a shorter one keeps more of what it had seen.
-        moved = _solved(problem, fit, [*parts[:fold], *parts[fold + 1 :]], damping=0.0)
-        rest = _rest(problem, fit, outcome, fit.weights + moved) / problem.noise
-        error += float((rest[problem.fold == fold] ** 2).sum())
+    for fold in range(FOLDS):
+        nothing = replace(fit, weights=np.zeros_like(fit.weights))
+        others = [other for other in range(FOLDS) if other != fold]
+        found = improved(problem, nothing, outcome, steps=STEPS, folds=others)
+        rest = (_rest(problem, found, outcome) / problem.noise)[problem.fold == fold]
+        error += float(rest @ rest)
     return error / len(outcome)
 
 
-def _rest(problem: Problem, fit: Fit, outcome: Floats, weights: Floats | None = None) -> Floats:
-    rest = outcome - otherwise(problem, fit, weights)
-    rest[problem.treated] -= effects(problem, fit, scores(problem, fit, weights))[0]
+def _rest(problem: Problem, fit: Fit, outcome: Floats) -> Floats:
+    rest = outcome - otherwise(problem, fit)
+    rest[problem.treated] -= effects(problem, fit, scores(problem, fit))[0]
     return rest
 
 
-def _normal_equations(problem: Problem, fit: Fit, outcome: Floats) -> list[tuple[Floats, Floats]]:
-    """For each fold curvature and slope of half the squared error, in units of the noise."""
+def _normal_equations(
+    problem: Problem, fit: Fit, outcome: Floats, folds: Sequence[int]
+) -> list[tuple[Floats, Floats]]:
+    """For each of some folds curvature and slope of half the squared error, in units of the noise."""
     rest = _rest(problem, fit, outcome) / problem.noise
     slopes = effects(problem, fit, scores(problem, fit))[1]
     steepness = (slopes / problem.noise[problem.treated]).astype(np.float32)
     bent, straight = np.flatnonzero(fit.curved), np.flatnonzero(~fit.curved)
     parts = []
-    for fold in range(FOLDS):
+    for fold in folds:
         # What lines add to the curvature is the same wherever the fit is.
         key = (fold, fit.curved.tobytes(), fit.scale.tobytes())
         if key not in problem.memory:

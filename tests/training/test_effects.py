@@ -10,9 +10,18 @@ from scipy.linalg import cholesky
 
 from engine.records import Floats
 from tests.training.builders import QUICK, LogSettings, cases_of
-from training import effects, robust
+from training import effects, interactions, robust
 from training.cases import Cases
-from training.interactions import _misfit, _normal_equations, _stepped, begin, lower_factor
+from training.interactions import (
+    FOLDS,
+    _misfit,
+    _normal_equations,
+    _stepped,
+    begin,
+    error_unseen,
+    improved,
+    lower_factor,
+)
 from training.prognosis import Prognosis, without_later_luck
 
 EMAIL, VISIT = 1, 4
@@ -152,19 +161,33 @@ def test_columns_that_are_nearly_the_same_do_not_stop_the_fit() -> None:
     np.testing.assert_allclose(factor @ factor.T, broken, rtol=2e-6)
 
 
-def test_a_step_that_goes_too_far_is_damped(cases: Cases) -> None:
+def test_a_step_that_goes_too_far_is_damped(cases: Cases, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a direction looks flatter than it is, each step goes farther beyond the best than the last."""
     learned = found(cases)
     problem, outcome = learned.problem, learned.outcome - learned.expected
     start = begin(problem, curved=False)
-    parts = _normal_equations(problem, start, outcome)
+    folds = range(FOLDS)
+    parts = _normal_equations(problem, start, outcome, folds)
     steep, axis = np.linalg.eigh(sum(part[0] for part in parts))
     flatter = parts[0][0] - 0.99 * steep[-1] * np.outer(axis[:, -1], axis[:, -1])
+    wrong = [(flatter, parts[0][1]), *parts[1:]]
+    monkeypatch.setattr(interactions, "_normal_equations", lambda *of: wrong)
 
-    found_ = _stepped(problem, start, outcome, [(flatter, parts[0][1]), *parts[1:]], share=1.0)
+    found_ = _stepped(problem, start, outcome, folds, share=1.0)
 
     assert not np.array_equal(found_.weights, start.weights)
-    assert _misfit(problem, found_, outcome) < _misfit(problem, start, outcome)
+    assert _misfit(problem, found_, outcome, folds) < _misfit(problem, start, outcome, folds)
+
+
+@pytest.mark.parametrize("curved", [False, True])
+def test_the_error_on_accounts_left_out_owes_nothing_to_having_seen_them(cases: Cases, curved: bool) -> None:
+    """Whatever the fit has learned of them by heart, it is judged by weights that were found without them."""
+    learned = found(cases)
+    problem, outcome = learned.problem, learned.outcome - learned.expected
+    start = begin(problem, curved=curved)
+    by_heart = improved(problem, start, outcome, steps=2)
+
+    assert error_unseen(problem, by_heart, outcome) == error_unseen(problem, start, outcome)
 
 
 def test_columns_that_differ_by_a_hair_are_told_apart_by_many_cases(cases: Cases) -> None:
@@ -173,7 +196,7 @@ def test_columns_that_differ_by_a_hair_are_told_apart_by_many_cases(cases: Cases
     hair = np.random.default_rng(2).normal(0.0, 1e-3, len(cases)).astype(np.float32)
     twins = np.stack([np.ones(len(hair), dtype=np.float32), 1.0 + hair], axis=1)
     problem = replace(problem, nuisance=twins, noise=np.ones(len(hair)), memory={})
-    parts = _normal_equations(problem, begin(problem, curved=False), np.zeros(len(hair)))
+    parts = _normal_equations(problem, begin(problem, curved=False), np.zeros(len(hair)), range(FOLDS))
 
     curvature = sum(part[0] for part in parts)[problem.size :, problem.size :]
 
